@@ -1,0 +1,6 @@
+"""kagglecxr: from a chest-X-ray competition to a place on its leaderboard."""
+
+from kagglecxr.core.errors import CxrError
+from kagglecxr.version import __version__
+
+__all__ = ["CxrError", "__version__"]

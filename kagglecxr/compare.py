@@ -1,0 +1,37 @@
+"""The verb `compare`: one table of all runs."""
+
+import sys
+from pathlib import Path
+
+from kagglecxr.core.verb import Common, play
+
+
+def compare(
+    competition: str,
+    *,
+    common: Common = Common(),  # noqa: B008 frozen
+) -> None:
+    """The comparison table of all runs of a competition.
+
+    Example: python -m kagglecxr.compare demo
+
+    Args:
+        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        common: Options of every verb.
+    """
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.reports.comparison import compare_runs, to_markdown, write_comparison
+
+    described = load_competition(competition)
+    workspace = common.workspace(described.name)
+    table = compare_runs(workspace, Path("submissions") / "ledger.csv")
+    paths = write_comparison(table, workspace.root)
+    sys.stdout.write(to_markdown(table))
+    common.end(
+        f"Compared {len(table.columns) - 1} runs: {', '.join(map(str, paths))}.",
+        f"python -m kagglecxr.ensemble {competition}",
+    )
+
+
+if __name__ == "__main__":
+    play(compare)

@@ -1,0 +1,67 @@
+"""Functions found by their own name."""
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from kagglecxr.core.errors import UnknownNameError, shorten
+
+Entry = TypeVar("Entry")
+
+
+def nearest(name: str, names: Iterable[str]) -> list[str]:
+    """The three known names that look most like `name`, best first."""
+    known = sorted(names)
+    return difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+
+
+def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not known, naming the nearest three."""
+    return UnknownNameError(
+        f"There is no {kind} of that name. Received: {name!r}. "
+        f"The nearest are {shorten(nearest(name, names))}."
+    )
+
+
+class Registry(Generic[Entry]):
+    """Named entries of one kind; a decorator adds, `[]` finds or names the nearest three.
+
+    >>> steps = Registry[Callable[[int], int]]("step")
+    >>> @steps.add
+    ... def double(value: int) -> int:
+    ...     return 2 * value
+    >>> steps["double"](4)
+    8
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> Entry:
+        """Registers a function, or anything with a `__name__`, under that name."""
+        return self.add_as(str(entry.__name__))(entry)  # type: ignore[attr-defined]
+
+    def add_as(self, name: str) -> Callable[[Entry], Entry]:
+        """A decorator that registers under another name than the function's own."""
+
+        def keep(entry: Entry) -> Entry:
+            if name in self._entries:
+                raise KeyError(f"Two entries of the {self.kind} registry are called {name!r}.")
+            self._entries[name] = entry
+            return entry
+
+        return keep
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """The registered names that match a shell pattern, sorted."""
+        return sorted(fnmatch.filter(self._entries, pattern))

@@ -1,0 +1,112 @@
+"""What every verb shares: its common options, its one-line ending, its exit status.
+
+Verbs import what they need inside their function, so that `--help` never waits for a library.
+"""
+
+import errno
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+from kagglecxr.core.errors import CxrError
+from kagglecxr.core.progress import Terminal
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.version import __version__
+
+DONE, FAULT, USER_MUST_ACT = 0, 1, 2
+INTERRUPTED = 130
+
+_DISK_SENTENCES = {
+    errno.ENOSPC: "The disk is full. Received: {error}. Make room and run the same command again: "
+    "finished work is kept.",
+    errno.EDQUOT: "The disk quota is used up. Received: {error}. Make room and run the same "
+    "command again: finished work is kept.",
+    errno.EROFS: "The disk is read-only. Received: {error}. Name another folder with --work.",
+    errno.EACCES: "A file or folder may not be read or written. Received: {error}. "
+    "Change its permissions, or name another folder with --work.",
+}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options of every verb.
+
+    Attributes:
+        work: Folder for working files; work/<competition> unless told.
+        seed: The one seed from which all chance is derived.
+        quiet: Print nothing but errors and the result.
+    """
+
+    work: Path | None = None
+    seed: int = 0
+    quiet: Annotated[bool, Parameter(negative="")] = False
+
+    def workspace(self, competition: str) -> Workspace:
+        """The workspace of a competition."""
+        return Workspace.of(competition, self.work)
+
+    @functools.cached_property
+    def terminal(self) -> Terminal:
+        """Where bars and notes go."""
+        return Terminal(self.quiet)
+
+    def end(self, written: str, following: str) -> None:
+        """The last line of a verb: what it wrote and what comes next."""
+        if not self.quiet:
+            sys.stdout.write(f"{written} Next: {following}\n")
+
+
+def verb_app(name: str, **options: str) -> App:
+    """A command-line application that reads help from signatures and docstrings."""
+    return App(name=name, version=__version__, help_format="plaintext", **options)  # type: ignore[arg-type]
+
+
+def exit_status(app: App, words: list[str]) -> int:
+    """Runs an application on command-line words; errors become sentences and a status.
+
+    Returns:
+        0 done, 2 the user must act, 1 a fault of ours, 130 interrupted.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _act(f"{' '.join(str(error).split())} See: {app.name[0]} --help")
+    except CxrError as error:
+        return _act(str(error))
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Run the same command again to go on.\n")
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno in _DISK_SENTENCES:
+            return _act(_DISK_SENTENCES[error.errno].format(error=error))
+        return _fault()
+    except Exception:  # noqa: BLE001 the last line of defence: it reports, it does not hide
+        return _fault()
+    return DONE
+
+
+def _act(sentence: str) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return USER_MUST_ACT
+
+
+def _fault() -> int:
+    traceback.print_exc()
+    sys.stderr.write("This is a fault of kagglecxr, not yours; the lines above say where.\n")
+    return FAULT
+
+
+def play(verb: Callable[..., None]) -> None:
+    """Runs one verb as `python -m kagglecxr.<verb>` and leaves with its exit status."""
+    app = verb_app(f"python -m kagglecxr.{verb.__name__}")
+    app.default(verb)
+    raise SystemExit(exit_status(app, sys.argv[1:]))

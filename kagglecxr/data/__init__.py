@@ -1,0 +1,22 @@
+"""From image files to balanced batches: descriptions, index, folds, cache, sequence."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kagglecxr.data.competition import Competition, load_competition
+    from kagglecxr.data.sequence import BalancedSequence
+
+__all__ = ["BalancedSequence", "Competition", "load_competition"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Imports Keras only when the sequence is asked for."""
+    if name == "BalancedSequence":
+        from kagglecxr.data.sequence import BalancedSequence
+
+        return BalancedSequence
+    if name in __all__:
+        from kagglecxr.data import competition
+
+        return getattr(competition, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,336 @@
+"""Draws the anatomy of a phantom chest as attenuation: what the beam loses on its way.
+
+Coordinates run from -1 to 1, x to the right of the picture (the patient's left), y downwards.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.interpolate import splev, splprep
+
+Field = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
+
+RIGHT, LEFT = -1.0, 1.0
+"""The patient's sides, by the sign of x in the picture."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What differs from patient to patient; see `draw_anatomy` for the units.
+
+    Attributes:
+        width: half the chest's width.
+        apex: y of the lungs' tops.
+        dome: y of the right diaphragm's top.
+        slant: how much lower ribs fall to the side.
+        heart: half the heart's width.
+        heart_side: x of the heart's middle.
+        rib_contrast: attenuation of a rib.
+        fat: attenuation of the chest wall.
+        vessels: attenuation of the vessels near the hilum.
+        breast: attenuation of breast shadows, 0 for none.
+        curve: sideways bend of the spine.
+        seed: fixes the vessels' courses.
+    """
+
+    width: float
+    apex: float
+    dome: float
+    slant: float
+    heart: float
+    heart_side: float
+    rib_contrast: float
+    fat: float
+    vessels: float
+    breast: float
+    curve: float
+    seed: int
+
+    @classmethod
+    def of_patient(cls, random: np.random.Generator) -> "Anatomy":
+        """One patient's anatomy."""
+        return cls(
+            width=random.uniform(0.70, 0.84),
+            apex=random.uniform(-0.84, -0.70),
+            dome=random.uniform(0.30, 0.50),
+            slant=random.uniform(0.10, 0.30),
+            heart=random.uniform(0.26, 0.38),
+            heart_side=random.uniform(0.07, 0.16),
+            rib_contrast=random.uniform(0.10, 0.20),
+            fat=random.uniform(0.7, 1.2),
+            vessels=random.uniform(0.10, 0.20),
+            breast=random.choice([0.0, random.uniform(0.05, 0.2)]),
+            curve=random.uniform(-0.05, 0.05),
+            seed=int(random.integers(2**31)),
+        )
+
+    def breathed(self, depth: float) -> "Anatomy":
+        """The same patient with the diaphragm lower (depth above 0) or higher."""
+        return dataclasses.replace(self, dome=self.dome + depth)
+
+
+class Canvas:
+    """A square grid on which shapes are drawn in the coordinates of this module."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2.0 - 1.0
+        self.x, self.y = np.meshgrid(axis, axis)
+
+    def blank(self) -> Field:
+        """An empty field."""
+        return np.zeros((self.size, self.size), np.float32)
+
+    def pixels(self, points: Points) -> npt.NDArray[np.int32]:
+        """Points as OpenCV takes them, in sixteenths of a pixel."""
+        return np.rint(((points + 1.0) / 2.0 * self.size - 0.5) * 16).astype(np.int32)
+
+    def polygon(self, points: Points) -> Field:
+        """1 inside, 0 outside, anti-aliased."""
+        field = self.blank()
+        cv2.fillPoly(field, [self.pixels(points)], 1.0, cv2.LINE_AA, shift=4)
+        return field
+
+    def line(self, points: Points, width: float) -> Field:
+        """1 on a line of some width."""
+        thick = max(1, round(width / 2.0 * self.size))
+        field = self.blank()
+        cv2.polylines(field, [self.pixels(points)], False, 1.0, thick, cv2.LINE_AA, shift=4)
+        return field
+
+    def blur(self, field: Field, width: float) -> Field:
+        """A Gaussian of standard deviation `width`."""
+        blurred = cv2.GaussianBlur(field, (0, 0), max(0.3, width / 2.0 * self.size))
+        return blurred.astype(np.float32, copy=False)
+
+    def ellipse(self, centre: tuple[float, float], axes: tuple[float, float], turn: float) -> Field:
+        """Squared distance from an ellipse's centre: 1 on its edge, turned by `turn` radians."""
+        dx, dy = self.x - centre[0], self.y - centre[1]
+        u = dx * np.cos(turn) + dy * np.sin(turn)
+        v = dy * np.cos(turn) - dx * np.sin(turn)
+        return ((u / axes[0]) ** 2 + (v / axes[1]) ** 2).astype(np.float32)
+
+
+def smooth_curve(points: list[tuple[float, float]], closed: bool, samples: int = 120) -> Points:
+    """A cubic spline through points, (samples, 2)."""
+    corners = np.array([*points, points[0]] if closed else points, dtype=np.float64)
+    spline, _ = splprep(corners.T, s=0, per=closed)
+    return np.stack(splev(np.linspace(0, 1, samples), spline), axis=1)
+
+
+def lung_outline(anatomy: Anatomy, side: float) -> Points:
+    """The outline of one lung: apex, chest wall, costophrenic angle, dome, mediastinum."""
+    w, top = anatomy.width, anatomy.apex
+    # The liver lifts the right dome, the heart rests on the left one.
+    dome = anatomy.dome + (0.0 if side == RIGHT else 0.06)
+    inner = 0.13 if side == RIGHT else 0.16
+    points = [
+        (0.36, top),
+        (0.60, top + 0.16),
+        (w - 0.06, -0.25),
+        (w, 0.20),
+        (w + 0.01, dome + 0.20),
+        (w - 0.05, dome + 0.22),
+        (0.62, dome + 0.05),
+        (0.42, dome),
+        (0.20, dome + 0.07),
+        (inner, dome + 0.05),
+        (inner + 0.03, 0.10),
+        (inner, -0.30),
+        (0.17, top + 0.12),
+    ]
+    return smooth_curve([(side * x, y) for x, y in points], closed=True)
+
+
+@dataclass(frozen=True)
+class Chest:
+    """A drawn chest.
+
+    Attributes:
+        attenuation: (size, size), 0 in air beside the body.
+        lungs: (size, size), 1 in the lungs as they are seen beside heart and mediastinum.
+    """
+
+    attenuation: Field
+    lungs: Field
+
+
+def draw_anatomy(anatomy: Anatomy, canvas: Canvas) -> Chest:
+    """A healthy chest."""
+    lungs = np.maximum(
+        canvas.polygon(lung_outline(anatomy, RIGHT)), canvas.polygon(lung_outline(anatomy, LEFT))
+    )
+    heart = canvas.ellipse((anatomy.heart_side, 0.27), (anatomy.heart, 0.27), 0.55)
+    centre = _middle(canvas, anatomy)
+    body = _body(canvas, anatomy)
+    attenuation = anatomy.fat * body
+    attenuation += 0.30 * canvas.blur(
+        (canvas.y > anatomy.dome + 0.05).astype(np.float32), 0.12
+    ) * (body > 0)
+    air = canvas.blur(lungs, 0.012)
+    depth = 0.55 + 0.45 * canvas.blur(lungs, 0.10)
+    attenuation -= 0.72 * air * depth
+    attenuation += 0.55 * canvas.blur((heart < 1).astype(np.float32), 0.02)
+    attenuation += centre
+    attenuation += _ribs(canvas, anatomy) * (body > 0)
+    attenuation += _vessels(canvas, anatomy) * air
+    attenuation += _breasts(canvas, anatomy)
+    bubble = canvas.ellipse((0.42, anatomy.dome + 0.26), (0.13, 0.07), 0.1)
+    attenuation -= 0.25 * canvas.blur((bubble < 1).astype(np.float32), 0.02)
+    seen = lungs * (heart >= 1) * (np.abs(canvas.x) > 0.11)
+    return Chest(np.maximum(attenuation, 0.0).astype(np.float32), (seen > 0.5).astype(np.float32))
+
+
+def _body(canvas: Canvas, anatomy: Anatomy) -> Field:
+    """The torso as an elliptic cylinder, with shoulders and neck."""
+    edge = anatomy.width + 0.14
+    outline = smooth_curve(
+        [
+            (-0.20, -1.30), (-0.24, -0.98), (-0.62, -0.88), (-1.02, -0.72), (-1.04, -0.40),
+            (-edge, -0.05), (-edge, 0.60), (-edge - 0.03, 1.30), (edge + 0.03, 1.30), (edge, 0.60),
+            (edge, -0.05), (1.04, -0.40), (1.02, -0.72), (0.62, -0.88), (0.24, -0.98),
+            (0.20, -1.30),
+        ],
+        closed=True,
+        samples=200,
+    )  # fmt: skip
+    inside = canvas.polygon(outline)
+    thickness = np.sqrt(np.clip(1.05 - (canvas.x / 1.15) ** 2, 0.0, 1.0))
+    # Skin and muscle grow over the first centimetres, so the body's edge is soft.
+    return (canvas.blur(inside, 0.015) * (0.35 + 0.65 * canvas.blur(inside, 0.06)) * thickness).astype(
+        np.float32
+    )
+
+
+def _middle(canvas: Canvas, anatomy: Anatomy) -> Field:
+    """Mediastinum, aortic knob, windpipe and spine."""
+    bend = anatomy.curve * np.sin(2.0 * canvas.y)
+    x = canvas.x - bend
+    wide = 0.13 + 0.03 * canvas.y
+    field = 0.38 * canvas.blur((np.abs(x) < wide).astype(np.float32), 0.02)
+    knob = canvas.ellipse((0.14, -0.33), (0.09, 0.10), 0.0)
+    field += 0.22 * canvas.blur((knob < 1).astype(np.float32), 0.012)
+    pipe = (np.abs(x - 0.01) < 0.038) & (canvas.y < -0.28)
+    field -= 0.22 * canvas.blur(pipe.astype(np.float32), 0.012)
+    for side in (RIGHT, LEFT):
+        bronchus = np.array([[0.01, -0.28], [side * 0.12, -0.14], [side * 0.2, -0.05]])
+        field -= 0.10 * canvas.blur(canvas.line(bronchus, 0.045), 0.01)
+    height = 0.125
+    for number in range(18):
+        y = -1.05 + number * height
+        vertebra = canvas.ellipse(
+            (float(anatomy.curve * np.sin(2.0 * y)), y), (0.075, height * 0.42), 0.0
+        )
+        body = canvas.blur((vertebra < 1).astype(np.float32), 0.008)
+        field += 0.13 * body
+    return field.astype(np.float32)
+
+
+def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
+    """Ten pairs of ribs: behind, from the spine outwards; in front, fainter and steeper; clavicles."""
+    field = canvas.blank()
+    along = np.linspace(0.0, 1.0, 30)
+    for side in (RIGHT, LEFT):
+        for number in range(10):
+            start = anatomy.apex + 0.02 + number * 0.145
+            reach = anatomy.width * (0.62 + 0.42 * min(1.0, (number + 1) / 5.0)) - 0.08
+            fall = -0.05 + anatomy.slant * (0.5 + 0.08 * number)
+            back = np.stack(
+                [
+                    side * (0.08 + reach * np.sin(along * np.pi / 2) ** 0.9),
+                    start - 0.06 * np.sin(along * np.pi) + fall * along**2 + 0.10 * along**6,
+                ],
+                axis=1,
+            )
+            field += anatomy.rib_contrast * _tube(canvas, back, 0.050)
+            if number < 7:
+                front = np.stack(
+                    [
+                        side * (0.10 + reach - (reach - 0.16) * along),
+                        start + fall + 0.12 + 0.30 * along - 0.05 * np.sin(along * np.pi),
+                    ],
+                    axis=1,
+                )
+                field += 0.45 * anatomy.rib_contrast * _tube(canvas, front, 0.055)
+        clavicle = smooth_curve(
+            [
+                (side * 0.09, anatomy.apex + 0.20),
+                (side * 0.30, anatomy.apex + 0.12),
+                (side * 0.58, anatomy.apex + 0.04),
+                (side * 0.86, anatomy.apex - 0.02),
+            ],
+            closed=False,
+            samples=40,
+        )
+        field += 1.6 * anatomy.rib_contrast * _tube(canvas, clavicle, 0.055)
+        blade = canvas.ellipse((side * 0.78, -0.45), (0.10, 0.32), side * 0.25)
+        field += 0.5 * anatomy.rib_contrast * canvas.blur((blade < 1).astype(np.float32), 0.012)
+    return field
+
+
+def _tube(canvas: Canvas, points: Points, width: float) -> Field:
+    """A bone: its dense rim attenuates more than its marrow."""
+    whole = canvas.line(points, width)
+    marrow = canvas.line(points, width * 0.55)
+    return canvas.blur(np.maximum(whole - 0.45 * marrow, 0.0).astype(np.float32), 0.005)
+
+
+def _vessels(canvas: Canvas, anatomy: Anatomy) -> Field:
+    """Branches that leave each hilum and thin out towards the chest wall."""
+    random = np.random.default_rng(anatomy.seed)
+    field = canvas.blank()
+    for side in (RIGHT, LEFT):
+        hilum = np.array([side * 0.20, -0.04])
+        knot = canvas.ellipse((hilum[0], hilum[1]), (0.075, 0.14), -side * 0.3)
+        field += 0.8 * anatomy.vessels * canvas.blur((knot < 1).astype(np.float32), 0.025)
+        for _ in range(13):
+            heading = random.uniform(-1.25, 1.35)
+            reach = random.uniform(0.30, 0.60)
+            _branch(canvas, field, hilum, heading, reach, 0.030, side, anatomy.vessels, random)
+    return canvas.blur(field, 0.006)
+
+
+def _branch(
+    canvas: Canvas,
+    field: Field,
+    start: npt.NDArray[np.float64],
+    heading: float,
+    reach: float,
+    width: float,
+    side: float,
+    contrast: float,
+    random: np.random.Generator,
+) -> None:
+    steps = 8
+    points = [start]
+    for _ in range(steps):
+        heading += random.normal(0.0, 0.14)
+        step = reach / steps * np.array([side * np.cos(heading), np.sin(heading)])
+        points.append(points[-1] + step)
+    course = np.array(points)
+    for part in range(0, steps, 2):
+        thin = width * (1.0 - 0.8 * part / steps)
+        np.maximum(
+            field, contrast * thin / 0.03 * canvas.line(course[part : part + 3], thin), out=field
+        )
+    if width > 0.02:
+        fork = int(random.integers(3, 6))
+        turned = heading + random.choice([-0.6, 0.6])
+        _branch(
+            canvas, field, course[fork], turned, reach * 0.55, width * 0.6, side, contrast, random
+        )
+
+
+def _breasts(canvas: Canvas, anatomy: Anatomy) -> Field:
+    field = canvas.blank()
+    if anatomy.breast:
+        for side in (RIGHT, LEFT):
+            shape = canvas.ellipse((side * 0.45, 0.34), (0.34, 0.36), 0.0)
+            field += anatomy.breast * canvas.blur(
+                ((shape < 1) & (canvas.y > 0.05)).astype(np.float32), 0.03
+            )
+    return field

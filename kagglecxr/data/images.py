@@ -1,0 +1,81 @@
+"""Reads one image file, whole, as 8-bit pixels."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.errors import DataError
+
+Image = npt.NDArray[np.uint8]
+
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+_PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
+
+
+class BrokenImageError(DataError):
+    """An image file that is empty, cut off or not an image."""
+
+
+def decode_image(data: bytes, name: str) -> Image:
+    """The pixels of an image file's bytes: (H, W) for grey, (H, W, 3) RGB for colour.
+
+    EXIF rotation is applied. An alpha channel is dropped: it says nothing in an X-ray. Deeper
+    images are scaled to 8 bits by the range they can hold: 16 bits, or 12 where no pixel exceeds
+    4,095, as detectors write them.
+
+    Args:
+        data: the file's bytes.
+        name: what to call it in an error.
+
+    Raises:
+        BrokenImageError: the file is empty, cut off or not an image.
+    """
+    if not data:
+        raise BrokenImageError(_sentence(name, "the file is empty"))
+    # OpenCV fills what is missing of a truncated file with grey and says nothing.
+    if not _is_complete(data):
+        raise BrokenImageError(_sentence(name, f"the file is cut off after {len(data)} bytes"))
+    pixels = cv2.imdecode(
+        np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    )
+    if pixels is None:
+        raise BrokenImageError(_sentence(name, "it is no image that can be decoded"))
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return _to_8_bits(pixels)
+
+
+def read_image(path: Path) -> Image:
+    """Reads an image file; see `decode_image`."""
+    return decode_image(path.read_bytes(), str(path))
+
+
+def _sentence(name: str, reason: str) -> str:
+    return (
+        f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
+        "out with --skip-broken."
+    )
+
+
+def _is_complete(data: bytes) -> bool:
+    if data.startswith(b"\xff\xd8"):
+        # Inside a scan 0xFF is always followed by 0x00, so this marker is only found at its end.
+        scan = data.rfind(_START_OF_SCAN)
+        return data.find(_END_OF_IMAGE, scan) >= 0 if scan >= 0 else False
+    if data.startswith(_PNG_SIGNATURE):
+        return _PNG_END in data[-64:]
+    return True
+
+
+def _to_8_bits(pixels: npt.NDArray[np.generic]) -> Image:
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    if pixels.dtype == np.uint16:
+        brightest = int(pixels.max(initial=0))
+        full_scale = 255 if brightest <= 255 else 4095 if brightest <= 4095 else 65535
+        return np.rint(pixels * (255.0 / full_scale)).astype(np.uint8)
+    floats = pixels.astype(np.float64)
+    low, high = floats.min(), floats.max()
+    return np.rint((floats - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)

@@ -1,0 +1,220 @@
+"""Finds the images of a data folder, and what its paths and tables say of each."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
+from kagglecxr.core.files import read_table
+from kagglecxr.data.competition import Competition, Layout
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]
+
+
+def find_images(root: Path, competition: Competition) -> pd.DataFrame:
+    """All images of a data folder with what is known of them before any is opened.
+
+    Args:
+        root: the data folder.
+        competition: its layout and classes.
+
+    Returns:
+        A table of text: `id,path,label,split,group,source,mask`, sorted by id; paths are relative
+        to `root`, with forward slashes; what is not known is empty. `label` is filled for test
+        images too where the layout tells it: whoever writes the index takes it out.
+
+    Raises:
+        MissingError: no such folder.
+        DataError: no images, a class without images, or labels that match no image.
+    """
+    if not root.is_dir():
+        raise MissingError(
+            f"The data folder is not there. Received: {root}. "
+            "Name the folder that holds the images with --data."
+        )
+    layout, classes = competition.layout, competition.classes
+    folders = {classes.folders.get(name, name): name for name in classes.names}
+    if layout.train:
+        files = sorted(p.relative_to(root).as_posix() for p in _image_files(root))
+        found = [
+            *_matches(files, layout.train, "train", folders),
+            *_matches(files, layout.test, "test", folders),
+        ]
+    else:
+        found = _class_folders(root, folders)
+    if not found:
+        raise DataError(
+            f"No images were found. Received: {root}, which should hold "
+            f"{shorten(layout.train) or 'one sub-folder a class'}. Check the folder, or describe "
+            "its layout in a TOML file."
+        )
+    table = pd.DataFrame(found, columns=["path", "label", "split"]).drop_duplicates("path")
+    for column in ("group", "source", "mask"):
+        table[column] = ""
+    if layout.labels:
+        table = _with_labels(table, root, layout)
+    table = _with_patients(table, layout.patient)
+    table = _with_masks(table, root, layout.masks, classes.folders)
+    table = _with_metadata(table, root / layout.metadata)
+    table["id"] = _ids(table["path"])
+    _refuse_strange_labels(table, competition)
+    return table.sort_values("id")[COLUMNS].reset_index(drop=True)
+
+
+def _image_files(root: Path) -> Iterable[Path]:
+    return (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def _matches(
+    files: list[str], patterns: list[str], split: str, folders: dict[str, str]
+) -> list[tuple[str, str, str]]:
+    found = []
+    for pattern in patterns:
+        if "{class}" in pattern and not folders:
+            raise SettingError(
+                f"A layout with {{class}} needs the classes' names. Received: {pattern!r} and no "
+                "names. List them under [classes] names."
+            )
+        expression = _expression(pattern, folders)
+        for path in files:
+            match = expression.fullmatch(path)
+            if match:
+                folder = match.groupdict().get("label")
+                found.append((path, folders[folder] if folder else "", split))
+    return found
+
+
+def _expression(pattern: str, folders: dict[str, str]) -> re.Pattern[str]:
+    parts = re.split(r"(\{class\}|\*)", pattern)
+    either = "|".join(re.escape(folder) for folder in folders)
+    translated = {"{class}": f"(?P<label>{either})", "*": "[^/]*"}
+    return re.compile("".join(translated.get(part, re.escape(part)) for part in parts))
+
+
+def _class_folders(root: Path, folders: dict[str, str]) -> list[tuple[str, str, str]]:
+    """One sub-folder a class; images lie in it, or in its `images` where it has masks as well."""
+    if not folders:
+        folders = {
+            p.name: p.name for p in sorted(root.iterdir()) if p.is_dir() and p.name[0] != "."
+        }
+    found = []
+    for folder, name in folders.items():
+        place = root / folder
+        if (place / "images").is_dir():
+            place = place / "images"
+        files = sorted(p.relative_to(root).as_posix() for p in _image_files(place))
+        if not files:
+            raise DataError(
+                f"A class folder holds no images. Received: {place} (looked for "
+                f"{', '.join(sorted(SUFFIXES))}). Put the class's images there, or remove it."
+            )
+        found += [(path, name, "train") for path in files]
+    return found
+
+
+def _with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
+    path = root / layout.labels
+    if not path.is_file():
+        raise MissingError(f"The table of labels is not there. Looked for: {path}. Download it.")
+    labels = read_table(path)
+    for column in (layout.label_id, layout.label_column):
+        if column not in labels:
+            raise DataError(
+                f"The table of labels lacks a column. Received: {path} with "
+                f"{list(labels.columns)}. Name the right one under [layout]; {column!r} is not it."
+            )
+    # Tables name an image with or without its suffix.
+    label_of = {
+        PurePosixPath(name).stem: label
+        for name, label in zip(labels[layout.label_id], labels[layout.label_column], strict=True)
+    }
+    train = table["split"] == "train"
+    stems = table["path"].map(lambda p: PurePosixPath(p).stem)
+    table.loc[train, "label"] = stems[train].map(label_of).fillna("")
+    unlabelled = train & (table["label"] == "")
+    if unlabelled.any():
+        raise DataError(
+            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. "
+            f"Received: {shorten(list(table.loc[unlabelled, 'path']))}. Complete the table."
+        )
+    return table
+
+
+def _with_patients(table: pd.DataFrame, expression: str) -> pd.DataFrame:
+    if expression:
+        names = table["path"].map(lambda p: PurePosixPath(p).name)
+        table["group"] = names.str.extract(expression, expand=True)[0].fillna("")
+    return table
+
+
+def _with_masks(
+    table: pd.DataFrame, root: Path, pattern: str, folders: dict[str, str]
+) -> pd.DataFrame:
+    if not pattern:
+        # The Radiography Database keeps <class>/masks beside <class>/images, one PNG an image.
+        beside = table["path"].str.replace(r"(^|/)images/([^/]+)\.[^.]+$", r"\1masks/\2.png", regex=True)
+    else:
+        beside = pd.Series(
+            [
+                pattern.replace("{class}", folders.get(label, label)).replace(
+                    "{stem}", PurePosixPath(path).stem
+                )
+                for path, label in zip(table["path"], table["label"], strict=True)
+            ],
+            index=table.index,
+        )
+    there = (beside != table["path"]) & beside.map(lambda p: (root / p).is_file())
+    table["mask"] = beside.where(there, "")
+    return table
+
+
+def _with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Adds source, group and mask from a metadata.csv, where there is one."""
+    if not path.is_file():
+        return table
+    metadata = read_table(path)
+    if "path" not in metadata:
+        raise DataError(
+            f"A metadata file has no column 'path'. Received: {path} with "
+            f"{list(metadata.columns)}. Add it, or remove the file."
+        )
+    metadata = metadata.drop_duplicates("path").set_index("path").reindex(table["path"]).fillna("")
+    group = metadata.get("group_id", metadata.get("patient_id"))
+    for column, known in (
+        ("group", group),
+        ("source", metadata.get("source")),
+        ("mask", metadata.get("mask_path")),
+    ):
+        if known is not None:
+            table[column] = [new or old for new, old in zip(known, table[column], strict=True)]
+    return table
+
+
+def _ids(paths: "pd.Series[str]") -> list[str]:
+    """File names without suffix; where two are alike, every image's whole path without suffix."""
+    stems = [PurePosixPath(path).stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    whole = [str(PurePosixPath(path).with_suffix("")) for path in paths]
+    return whole if len(set(whole)) == len(whole) else list(paths)
+
+
+def _refuse_strange_labels(table: pd.DataFrame, competition: Competition) -> None:
+    names = competition.classes.names
+    if not names:
+        return
+    labels = set(table["label"]) - {""}
+    strange, absent = sorted(labels - set(names)), [name for name in names if name not in labels]
+    if strange:
+        raise DataError(
+            f"Labels were found that the competition does not name. Received: {shorten(strange)}. "
+            f"Add them under [classes] names, which are {', '.join(names)}."
+        )
+    if absent:
+        raise DataError(
+            f"A class has no images. Received: none for {shorten(absent)}. Check the data folder "
+            "and the layout."
+        )

@@ -1,0 +1,194 @@
+"""From image files to index, folds and cache: what `prepare` does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.files import read_json, write_json, write_table
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.cache import BrokenImagesError, Cache, build_cache, open_cache
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.duplicates import find_duplicates, joined_groups
+from kagglecxr.data.folds import make_folds
+from kagglecxr.data.index import Index, read_folds, read_index, write_folds, write_index
+from kagglecxr.data.layout import find_images
+from kagglecxr.data.preprocessing import Pipeline
+from kagglecxr.data.test_part import set_test_part_aside
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `prepare` is asked for.
+
+    Attributes:
+        data: the data folder; the workspace's raw/, or the competition's own folder, if None.
+        size: pixels of a square cached image.
+        pipeline: the preprocessing, as a pipe string.
+        test: the share of a rehearsal test part, where the data bring none; 0 for none.
+        folds: how many folds the training part is split into.
+        skip_broken: leave out images that cannot be read instead of refusing them.
+        seed: fixes the splits.
+    """
+
+    data: Path | None
+    size: int
+    pipeline: str
+    test: float
+    folds: int
+    skip_broken: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The prepared data of a competition, in memory.
+
+    Attributes:
+        competition: its description, class names filled in.
+        index: one line an image.
+        fold: the fold of each training image, in the index's order.
+        cache: decoded images, in the index's order.
+        root: the data folder.
+    """
+
+    competition: Competition
+    index: Index
+    fold: npt.NDArray[np.intp]
+    cache: Cache
+    root: Path
+
+    def class_ids(self) -> npt.NDArray[np.intp]:
+        """The class id of each training image, in the index's order."""
+        labels = self.index.column("label", self.index.rows("train"))
+        ids = {name: i for i, name in enumerate(self.competition.classes.names)}
+        return np.array([ids[label] for label in labels], np.intp)
+
+    def target_ids(self) -> npt.NDArray[np.intp]:
+        """The target id of each training image, in the index's order."""
+        labels = self.index.column("label", self.index.rows("train"))
+        target = self.competition.target_of_class()
+        return np.array([target[label] for label in labels], np.intp)
+
+
+def data_folder(competition: Competition, workspace: Workspace, given: Path | None) -> Path:
+    """Where a competition's images are.
+
+    Raises:
+        MissingError: they are nowhere; the sentence says how to get them.
+    """
+    root = given or competition.folder or workspace.raw
+    if not root.is_dir():
+        place = competition.source.slug or competition.source.url or competition.name
+        raise MissingError(
+            f"The images of {competition.name} are not there. Looked in: {root}. Download "
+            f"{place} and name its folder with --data."
+        )
+    return root.resolve()
+
+
+def prepare_competition(
+    competition: Competition, workspace: Workspace, request: Request, reporter: Reporter
+) -> Prepared:
+    """Writes index.csv, folds.csv, duplicates.csv, the cache and, last, prepare.json.
+
+    Can be killed at any moment and called again: decoded images are kept, the files are the same.
+
+    Raises:
+        CxrError: data that cannot be used; each says what to do.
+    """
+    root = data_folder(competition, workspace, request.data)
+    pipeline = Pipeline.parse(request.pipeline, request.size)
+    found = find_images(root, competition)
+    workspace.prepared.unlink(missing_ok=True)
+    found, cache = _decode(found, root, workspace, pipeline, request.skip_broken, reporter)
+    competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
+    pairs = find_duplicates(
+        list(found["id"]), cache.measures["phash"], cache.measures["thumbnail"]
+    )
+    found["group"] = joined_groups(list(found["id"]), list(found["group"]), pairs)
+    found["width"], found["height"] = cache.measures["width"], cache.measures["height"]
+    found["phash"] = [f"{value:016x}" for value in cache.measures["phash"]]
+    write_table(workspace.duplicates, pairs)
+    found = set_test_part_aside(
+        found, root, competition, workspace, request.test, derive_seed(request.seed, "test")
+    )
+    index = Index(found.astype(str))
+    index.check_disjoint()
+    train = index.rows("train")
+    fold = make_folds(
+        index.column("label", train),
+        index.column("group", train),
+        index.column("source", train),
+        request.folds,
+        derive_seed(request.seed, "folds"),
+    )
+    write_index(workspace.index, index)
+    write_folds(workspace.folds, index.column("id", train), fold)
+    write_json(
+        workspace.prepared,
+        {
+            "competition": competition.model_dump(mode="json"),
+            "data": str(root),
+            "cache": cache.key,
+            "pipeline": pipeline.text,
+            "seed": request.seed,
+        },
+    )
+    return Prepared(competition, index, fold, cache, root)
+
+
+def _decode(
+    found: pd.DataFrame,
+    root: Path,
+    workspace: Workspace,
+    pipeline: Pipeline,
+    skip_broken: bool,
+    reporter: Reporter,
+) -> tuple[pd.DataFrame, Cache]:
+    try:
+        paths = list(found["path"])
+        return found, build_cache(workspace.cache, root, paths, pipeline, reporter)
+    except BrokenImagesError as error:
+        if not skip_broken:
+            raise
+        reporter.note(f"Left out, since they cannot be read: {', '.join(error.paths)}")
+        whole = found[~found["path"].isin(error.paths)].reset_index(drop=True)
+        if whole.empty:
+            raise
+        cache = build_cache(workspace.cache, root, list(whole["path"]), pipeline, reporter)
+        return whole, cache
+
+
+def load_prepared(competition: Competition, workspace: Workspace) -> Prepared:
+    """What `prepare` wrote, checked again for leaks.
+
+    Raises:
+        MissingError: prepare was not run, or not to its end.
+        DataError, LeakError: the files do not fit each other, or were changed badly since.
+    """
+    values = read_json(workspace.require(workspace.prepared, "prepare"))
+    prepared = Competition.model_validate(values["competition"])
+    if competition.classes.names and competition.classes != prepared.classes:
+        raise DataError(
+            f"The classes have changed since the data were prepared. Received: "
+            f"{competition.targets()}, prepared were {prepared.targets()}. Run: "
+            f"python -m kagglecxr.prepare {competition.name}"
+        )
+    index = read_index(workspace.index)
+    index.check_disjoint()
+    cache = open_cache(workspace.cache / values["cache"])
+    if len(cache.images) != len(index.table):
+        raise DataError(
+            f"The index and the cache hold different images. Received: {len(index.table)} lines, "
+            f"{len(cache.images)} cached images. Run prepare again."
+        )
+    return Prepared(
+        prepared, index, read_folds(workspace.folds, index), cache, Path(values["data"])
+    )
+

@@ -1,0 +1,1 @@
+"""From trained models to a submission: views, predictions, blends."""

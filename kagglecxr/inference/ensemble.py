@@ -1,0 +1,197 @@
+"""Predicts the test part with the folds of one or several runs, and blends them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.core.files import digest, read_table, write_json, write_table
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run import RunRecord, finished_runs, fold_folder, read_run
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.preparation import Prepared
+from kagglecxr.inference.predictions import Predictions, predict
+from kagglecxr.models.factory import create_model
+from kagglecxr.models.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A blend of runs and what it left on disk.
+
+    Attributes:
+        name: of the blend.
+        folder: with its predictions and blend.json.
+        submission: the CSV for the leaderboard.
+        score: of its out-of-fold predictions, by the competition's metric.
+        runs: the names of the runs in it.
+    """
+
+    name: str
+    folder: Path
+    submission: Path
+    score: float
+    runs: list[str]
+
+
+def choose_runs(prepared: Prepared, workspace: Workspace, names: Sequence[str]) -> list[Path]:
+    """The runs to blend: those named, or the one with the best out-of-fold score.
+
+    Raises:
+        UnknownNameError, MissingError: no such run, or none at all.
+    """
+    if names:
+        return [workspace.run(name) for name in dict.fromkeys(names)]
+    runs = finished_runs(workspace.runs)
+    if not runs:
+        raise MissingError(
+            f"There is no finished run to predict with. Looked in: {workspace.runs}. "
+            f"Run: python -m kagglecxr.train {workspace.competition}"
+        )
+    metric = METRICS[prepared.competition.metric.name]
+    best = runs[0]
+    for run in runs[1:]:
+        if metric.better(_oof_score(run, metric.name), _oof_score(best, metric.name)):
+            best = run
+    return [best]
+
+
+def blend_runs(
+    prepared: Prepared,
+    workspace: Workspace,
+    runs: Sequence[Path],
+    submissions: Path,
+    reporter: Reporter,
+) -> Blend:
+    """The mean of the runs' folds, as predictions and as a submission.
+
+    Args:
+        prepared: the data.
+        workspace: where the blend goes.
+        runs: folders of finished runs.
+        submissions: the folder for the CSV.
+        reporter: told of every fold that has predicted.
+
+    Raises:
+        MissingError: there is no test part.
+        DataError: a run was trained for other targets, images or folds.
+    """
+    rows = prepared.index.rows("test")
+    if not len(rows):
+        raise MissingError(
+            f"There is no test part to predict. Received: an index without test images in "
+            f"{workspace.index}. Run: python -m kagglecxr.prepare {workspace.competition} "
+            "--test 0.2"
+        )
+    records = [_checked(run, prepared) for run in runs]
+    test = [
+        _predict_test(run, record, prepared, reporter)
+        for run, record in zip(runs, records, strict=True)
+    ]
+    oof = [Predictions.load(run / "oof.npz") for run in runs]
+    name = records[0].name if len(runs) == 1 else f"mean-{digest([r.name for r in records])[:8]}"
+    folder = workspace.ensembles / name
+    train_ids = prepared.index.column("id", prepared.index.rows("train"))
+    blended_oof = Predictions(
+        np.array(train_ids),
+        np.mean([part.of(train_ids) for part in oof], axis=0, dtype=np.float64).astype(np.float32),
+        prepared.target_ids(),
+    )
+    test_ids = prepared.index.column("id", rows)
+    mean = np.mean([part.of(test_ids) for part in test], axis=0, dtype=np.float64)
+    blended = Predictions(np.array(test_ids), mean.astype(np.float32), _unknown(len(rows)))
+    metric = METRICS[prepared.competition.metric.name]
+    score = metric(blended_oof.truth, blended_oof.probabilities)
+    submission = submissions / f"{prepared.competition.name}-{name}.csv"
+    blended_oof.save(folder / "oof.npz")
+    blended.save(folder / "test.npz")
+    _write_submission(prepared, workspace, blended, submission)
+    write_json(
+        folder / "blend.json",
+        {
+            "runs": [record.name for record in records],
+            "metric": metric.name,
+            "out_of_fold": score,
+            "submission": str(submission),
+        },
+    )
+    return Blend(name, folder, submission, score, [record.name for record in records])
+
+
+def _oof_score(run: Path, metric: str) -> float:
+    score = read_run(run).metrics[f"oof_{metric}"]
+    if not np.isfinite(score):
+        raise SettingError(
+            f"A run's out-of-fold score is not a number. Received: {score} in {run}. Name the "
+            "runs to blend."
+        )
+    return score
+
+
+def _unknown(images: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    return np.full(images, -1, np.intp)
+
+
+def _checked(run: Path, prepared: Prepared) -> RunRecord:
+    record = read_run(run)
+    if record.targets != prepared.competition.targets():
+        raise DataError(
+            f"A run was trained for other targets. Received: {record.targets} in {run}, the "
+            f"competition has {prepared.competition.targets()}. Train again."
+        )
+    if record.data["cache"] != prepared.cache.key:
+        raise DataError(
+            f"A run was trained on other images than those prepared now. Received: cache "
+            f"{record.data['cache']} in {run}, prepared is {prepared.cache.key}. Run prepare with "
+            "that run's size and pipeline, or train again."
+        )
+    return record
+
+
+def _predict_test(
+    run: Path, record: RunRecord, prepared: Prepared, reporter: Reporter
+) -> Predictions:
+    """The mean of a run's folds on the test part; predicted once, then read again."""
+    rows = prepared.index.rows("test")
+    ids = prepared.index.column("id", rows)
+    path = run / "test.npz"
+    if path.is_file():
+        kept = Predictions.load(path)
+        if kept.ids.tolist() == ids:
+            return kept
+    model = rebuild_model(record)
+    folds = []
+    with reporter.bar(f"Predicting with {record.name}", record.folds) as bar:
+        for fold in range(record.folds):
+            load_weights(model, fold_folder(run, fold) / "model.weights.h5")
+            views = record.recipe["views"]
+            folds.append(predict(model, prepared.cache.images, rows, views=views))
+            bar.advance()
+    mean = np.mean(folds, axis=0, dtype=np.float64).astype(np.float32)
+    predictions = Predictions(np.array(ids), mean, _unknown(len(rows)))
+    predictions.save(path)
+    return predictions
+
+
+def rebuild_model(record: RunRecord) -> keras.Model:
+    """The model of a run, its weights yet to be loaded."""
+    return create_model(
+        record.model,
+        num_classes=len(record.targets),
+        input_shape=record.input_shape,
+        **record.recipe["model_options"],
+    )
+
+
+def _write_submission(
+    prepared: Prepared, workspace: Workspace, blended: Predictions, path: Path
+) -> None:
+    sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
+    ids = list(sample.iloc[:, 0])
+    competition = prepared.competition
+    table = competition.submission.fill(ids, blended.of(ids), competition.targets())
+    write_table(path, table[list(sample.columns)])

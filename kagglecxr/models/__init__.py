@@ -1,0 +1,17 @@
+"""The zoo: every architecture by name, built flat, so that any layer can be explained."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kagglecxr.models.factory import create_model, list_models
+
+__all__ = ["create_model", "list_models"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Imports Keras only when the zoo is asked for."""
+    if name in __all__:
+        from kagglecxr.models import factory
+
+        return getattr(factory, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

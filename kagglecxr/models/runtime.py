@@ -1,0 +1,60 @@
+"""The machine under Keras: devices, determinism, and a start without native chatter."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def _native_stderr_to_nowhere() -> Iterator[None]:
+    """Silences what C++ libraries print while they load; Python's own stderr is untouched."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def start_keras() -> str:
+    """Imports Keras quietly and returns its backend's name."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _native_stderr_to_nowhere():
+        import keras
+    backend: str = keras.backend.backend()
+    return backend
+
+
+def make_repeatable(seed: int) -> None:
+    """One seed fixes all that follows: weights, dropout, and the order of floating-point sums."""
+    backend = start_keras()
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if backend == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()
+
+
+def list_devices() -> list[str]:
+    """The accelerators Keras sees, as "gpu:0"; empty where there is only a CPU."""
+    start_keras()
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        found = [d for kind in ("GPU", "TPU") for d in tensorflow.config.list_physical_devices(kind)]
+        return [device.name for device in found]
+    kinds = ("gpu", "tpu")
+    return [name for kind in kinds for name in keras.distribution.list_devices(kind)]

@@ -1,0 +1,55 @@
+"""The verb `prepare`: index, folds and decoded cache of a competition's images."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from kagglecxr.core.verb import Common, play
+
+
+def prepare(
+    competition: str,
+    *,
+    data: Path | None = None,
+    size: int = 224,
+    pipeline: str = "gray | resize",
+    test: float = 0.2,
+    folds: int = 5,
+    skip_broken: Annotated[bool, Parameter(negative="")] = False,
+    common: Common = Common(),  # noqa: B008 frozen
+) -> None:
+    """Index, duplicate groups, folds and decoded cache of a competition's images.
+
+    Example: python -m kagglecxr.prepare covid19-radiography --data ~/radiography --size 192
+
+    Args:
+        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        data: The folder of the images; the workspace's raw/ unless told.
+        size: Pixels of a square cached image.
+        pipeline: Preprocessing steps with | between them.
+        test: Share of a rehearsal test part where the data bring none; 0 for none.
+        folds: How many folds the training part is split into.
+        skip_broken: Leave out image files that cannot be read, naming them.
+        common: Options of every verb.
+    """
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.preparation import Request, prepare_competition
+
+    described = load_competition(competition)
+    workspace = common.workspace(described.name)
+    request = Request(data, size, pipeline, test, folds, skip_broken, common.seed)
+    prepared = prepare_competition(described, workspace, request, common.terminal)
+    table = prepared.index.table
+    counts = ", ".join(
+        f"{count} {split}" for split, count in table["split"].value_counts().items()
+    )
+    common.end(
+        f"Prepared {len(table)} images ({counts}) of {table['group'].nunique()} groups in "
+        f"{folds} folds: {workspace.index}.",
+        f"python -m kagglecxr.train {competition}",
+    )
+
+
+if __name__ == "__main__":
+    play(prepare)

@@ -1,0 +1,1 @@
+"""The leaderboards: Kaggle's, and the rehearsal one on this machine."""

@@ -1,0 +1,1 @@
+"""Pictures and tables a person reads: curves, confusions, errors, comparisons."""

@@ -1,0 +1,64 @@
+"""The pictures and tables of one run, in its own folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix as count_confusions
+
+from kagglecxr.core.files import write_table
+from kagglecxr.core.run import RunRecord, fold_folder, read_run
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.reports.figures import (
+    class_scores,
+    confusion_matrix,
+    error_by_class,
+    learning_curves,
+    save_figure,
+)
+
+CURVES, CONFUSION, ERRORS_BY_CLASS = "learning_curves.png", "confusion.png", "error_by_class.png"
+CLASS_TABLE, ERROR_LIST = "classes.csv", "errors.csv"
+
+
+def report_run(run: Path) -> list[Path]:
+    """Draws and lists what the out-of-fold predictions of a finished run show.
+
+    Args:
+        run: the run's folder.
+
+    Returns:
+        The files written: learning curves, confusion matrix, error by class, the table behind
+        it, and the list of errors, the surest first.
+    """
+    record = read_run(run)
+    histories = [pd.read_csv(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
+    save_figure(learning_curves(histories), run / CURVES)
+    oof = Predictions.load(run / "oof.npz")
+    confusion = count_confusions(
+        oof.truth, oof.probabilities.argmax(axis=1), labels=range(len(record.targets))
+    )
+    title = f"{record.name}, out-of-fold"
+    save_figure(confusion_matrix(confusion, record.targets, title), run / CONFUSION)
+    table = class_scores(confusion, record.targets)
+    save_figure(error_by_class(table, title), run / ERRORS_BY_CLASS)
+    write_table(run / CLASS_TABLE, table.round(4))
+    write_table(run / ERROR_LIST, list_errors(oof, record))
+    return [run / n for n in (CURVES, CONFUSION, ERRORS_BY_CLASS, CLASS_TABLE, ERROR_LIST)]
+
+
+def list_errors(oof: Predictions, record: RunRecord) -> pd.DataFrame:
+    """`id,true,predicted,confidence,true_probability`, the surest errors first."""
+    predicted = oof.probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != oof.truth)
+    names = np.array(record.targets, dtype=object)
+    table = pd.DataFrame(
+        {
+            "id": oof.ids[wrong],
+            "true": names[oof.truth[wrong]],
+            "predicted": names[predicted[wrong]],
+            "confidence": oof.probabilities[wrong, predicted[wrong]].round(4),
+            "true_probability": oof.probabilities[wrong, oof.truth[wrong]].round(4),
+        }
+    )
+    return table.sort_values("confidence", ascending=False, kind="stable")

@@ -1,0 +1,1 @@
+"""From batches to runs: recipes, folds, out-of-fold predictions."""

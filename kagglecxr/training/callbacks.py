@@ -1,0 +1,101 @@
+"""What happens at the end of an epoch: the bar moves, and the training can be taken up again."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import read_json, write_json, written_whole
+from kagglecxr.core.progress import Bar
+
+Epoch = dict[str, float]
+"""One line of a training's history."""
+
+
+class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
+    """Moves a bar batch by batch and says the losses.
+
+    Args:
+        bar: counts batches.
+        title: stands before the losses.
+    """
+
+    def __init__(self, bar: Bar, title: str) -> None:
+        super().__init__()
+        self._bar, self._title = bar, title
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Counts a batch."""
+        self._bar.advance()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Says how the epoch went."""
+        logs = logs or {}
+        told = ", ".join(f"{name} {value:.3f}" for name, value in sorted(logs.items()))
+        self._bar.describe(f"{self._title}, epoch {epoch + 1}: {told}")
+
+
+class Resume(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps weights, optimiser state and history of the last whole epoch in a folder.
+
+    Args:
+        folder: where; two files, of which the JSON is written last and names the other.
+        clock: seconds, for the history's `seconds` column.
+    """
+
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__()
+        self._folder, self._clock = folder, clock
+        self.history: list[Epoch] = []
+        self._began = 0.0
+
+    @property
+    def _state(self) -> Path:
+        return self._folder / "resume.json"
+
+    def restore(self, model: keras.Model) -> int:
+        """Brings a freshly compiled model to the last whole epoch; the number of epochs done.
+
+        Raises:
+            DataError: the kept state is damaged.
+        """
+        if not self._state.is_file():
+            return 0
+        state = read_json(self._state)
+        model.optimizer.build(model.trainable_variables)
+        try:
+            model.load_weights(self._folder / state["weights"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"An interrupted training cannot be taken up. Received: {self._folder} ({error}). "
+                "Remove that folder and run the same command again."
+            ) from error
+        self.history = state["history"]
+        return len(self.history)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Starts the epoch's clock."""
+        self._began = self._clock()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keeps the state of this epoch and lets go of the one before."""
+        seconds = round(self._clock() - self._began, 3)
+        line = {name: float(value) for name, value in (logs or {}).items()}
+        self.history = [*self.history, {"epoch": epoch + 1, **line, "seconds": seconds}]
+        weights = self._folder / f"resume-{epoch + 1}.weights.h5"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(weights) as beside:
+            self.model.save_weights(beside)
+        write_json(self._state, {"weights": weights.name, "history": self.history})
+        for old in self._folder.glob("resume-*.weights.h5"):
+            if old != weights:
+                old.unlink()
+
+    def forget(self) -> None:
+        """Removes the kept state, once the training is finished and saved."""
+        self._state.unlink(missing_ok=True)
+        for old in self._folder.glob("resume-*.weights.h5"):
+            old.unlink()

@@ -1,0 +1,206 @@
+"""Trains one fold: on all others, and predicts the images of its own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kagglecxr.core.files import read_json, write_json, write_table, written_whole
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.randomness import derive_seed
+from kagglecxr.data.folds import assert_disjoint
+from kagglecxr.data.preparation import Prepared
+from kagglecxr.data.sequence import BalancedSequence, OrderedSequence
+from kagglecxr.inference.predictions import Predictions, predict
+from kagglecxr.models.factory import create_model
+from kagglecxr.models.runtime import make_repeatable
+from kagglecxr.training.callbacks import EpochBar, Resume
+from kagglecxr.training.recipe import Recipe
+
+WEIGHTS = "model.weights.h5"
+
+
+@dataclass(frozen=True)
+class FoldSummary:
+    """What a finished fold leaves besides its files.
+
+    Attributes:
+        seconds: of training, validation at each epoch's end included.
+        parameters: the model's, "all" and "trainable".
+        last_epoch: the last line of its history.
+    """
+
+    seconds: float
+    parameters: dict[str, int]
+    last_epoch: dict[str, float]
+
+
+def input_shape(prepared: Prepared) -> tuple[int, int, int]:
+    """(H, W, C) of the cached images."""
+    _, height, width, *channels = prepared.cache.images.shape
+    return height, width, channels[0] if channels else 1
+
+
+def train_fold(
+    prepared: Prepared,
+    recipe: Recipe,
+    fold_of: npt.NDArray[np.intp],
+    fold: int,
+    folder: Path,
+    seed: int,
+    reporter: Reporter,
+) -> FoldSummary:
+    """Trains, saves weights and history, and predicts the held-out images.
+
+    A finished fold is only read again; an interrupted one goes on after its last whole epoch, and
+    ends with the same weights as if it had never stopped.
+
+    Args:
+        prepared: the data.
+        recipe: how to train.
+        fold_of: the fold of each training image, in the index's order.
+        fold: which fold is held out.
+        folder: where its files go: weights, history.csv, validation.npz, and fold.json last.
+        seed: of the whole run.
+        reporter: told of every batch.
+    """
+    finished = folder / "fold.json"
+    if finished.is_file():
+        return FoldSummary(**read_json(finished))
+    keras.utils.clear_session()
+    fold_seed = derive_seed(seed, "fold", fold)
+    make_repeatable(fold_seed)
+    data = FoldData(prepared, fold_of, fold)
+    batches = data.training_batches(recipe, fold_seed)
+    model = build_model(prepared, recipe)
+    compile_model(model, recipe, steps=len(batches) * recipe.epochs)
+    resume = Resume(folder)
+    done = resume.restore(model)
+    batches.epoch = done
+    with reporter.bar(f"Fold {fold}", (recipe.epochs - done) * len(batches)) as bar:
+        model.fit(
+            batches,
+            validation_data=data.validation_batches(),
+            initial_epoch=done,
+            epochs=recipe.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[resume, EpochBar(bar, f"Fold {fold}")],
+        )
+    return _finish(model, data, recipe, resume, folder)
+
+
+class FoldData:
+    """The two sides of one fold, as rows of the cache.
+
+    Args:
+        prepared: the data.
+        fold_of: the fold of each training image.
+        fold: which is held out.
+
+    Raises:
+        LeakError: the two sides share a patient or duplicate group.
+    """
+
+    def __init__(self, prepared: Prepared, fold_of: npt.NDArray[np.intp], fold: int) -> None:
+        self._prepared = prepared
+        self._held_out = fold_of == fold
+        self._rows = prepared.index.rows("train")
+        groups = {
+            name: prepared.index.column("group", self._rows[side])
+            for name, side in (("train", ~self._held_out), ("validation", self._held_out))
+        }
+        assert_disjoint(groups)
+
+    def training_batches(self, recipe: Recipe, seed: int) -> BalancedSequence:
+        """Balanced, augmented batches of all other folds."""
+        side = ~self._held_out
+        return BalancedSequence(
+            self._prepared.cache.images,
+            self._prepared.class_ids()[side],
+            recipe.batch_size,
+            pools=self._prepared.competition.pools(),
+            seed=seed,
+            transform=recipe.augmentation,
+            rows=self._rows[side],
+        )
+
+    def validation_batches(self) -> OrderedSequence:
+        """The held-out images with their targets."""
+        targets = np.eye(len(self._prepared.competition.targets()), dtype=np.float32)
+        return OrderedSequence(
+            self._prepared.cache.images,
+            self._rows[self._held_out],
+            batch_size=64,
+            targets=targets[self.validation_truth()],
+        )
+
+    def validation_truth(self) -> npt.NDArray[np.intp]:
+        """The target ids of the held-out images."""
+        return self._prepared.target_ids()[self._held_out]
+
+    def validation_predictions(self, model: keras.Model, views: list[str]) -> Predictions:
+        """The held-out images as the model sees them, mean of the views."""
+        rows = self._rows[self._held_out]
+        return Predictions(
+            np.array(self._prepared.index.column("id", rows)),
+            predict(model, self._prepared.cache.images, rows, views=views),
+            self.validation_truth(),
+        )
+
+
+def build_model(prepared: Prepared, recipe: Recipe, *, with_weights: bool = True) -> keras.Model:
+    """The recipe's model for these images and targets."""
+    return create_model(
+        recipe.model,
+        num_classes=len(prepared.competition.targets()),
+        input_shape=input_shape(prepared),
+        weights=(recipe.weights or None) if with_weights else None,
+        trainable=recipe.trainable,
+        batch_norm=recipe.batch_norm,
+        **recipe.model_options,
+    )
+
+
+def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
+    """Sets loss and optimiser: the rate rises during the warm-up, then falls as a cosine."""
+    warmup = round(recipe.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 100 if warmup else recipe.learning_rate,
+        decay_steps=max(steps - warmup, 1),
+        alpha=0.01,
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    options = {"weight_decay": recipe.weight_decay} if recipe.optimizer == "adamw" else {}
+    optimizer = keras.optimizers.get(
+        {"class_name": recipe.optimizer, "config": {"learning_rate": rate, **options}}
+    )
+    model.compile(
+        optimizer,
+        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+
+
+def _finish(
+    model: keras.Model, data: FoldData, recipe: Recipe, resume: Resume, folder: Path
+) -> FoldSummary:
+    data.validation_predictions(model, recipe.views).save(folder / "validation.npz")
+    write_table(folder / "history.csv", pd.DataFrame(resume.history))
+    # A model that was never compiled saves its weights without the optimiser's state.
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)
+    with written_whole(folder / WEIGHTS) as beside:
+        bare.save_weights(beside)
+    counts = [int(np.prod(v.shape)) for v in model.trainable_weights]
+    summary = FoldSummary(
+        seconds=round(sum(epoch["seconds"] for epoch in resume.history), 1),
+        parameters={"all": model.count_params(), "trainable": sum(counts)},
+        last_epoch=resume.history[-1],
+    )
+    write_json(folder / "fold.json", summary.__dict__)
+    resume.forget()
+    return summary
