@@ -22,7 +22,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import generator
 from kagglecxr.data.anatomy import Anatomy, Canvas, Chest, Field, draw_anatomy
 
-IMAGES = {"COVID": 120, "Lung_Opacity": 170, "Normal": 270, "Viral Pneumonia": 80}
+IMAGES = {"COVID": 150, "Lung_Opacity": 210, "Normal": 320, "Viral Pneumonia": 100}
 """How many images of each class the demo has: unbalanced, as the real data are."""
 SIZE = 256
 
@@ -54,7 +54,7 @@ def draw_phantom(label: str, patient: int, number: int, seed: int, size: int = S
     random = generator(seed, "image", patient, number)
     canvas = Canvas(size)
     chest = draw_anatomy(anatomy.breathed(random.uniform(-0.05, 0.05)), canvas)
-    strength = random.uniform(0.6, 1.2)
+    strength = random.uniform(0.5, 1.1)
     opacity = _OPACITIES[label](canvas, chest, random) * strength
     attenuation = chest.attenuation + canvas.blur(opacity, 0.006)
     attenuation = _with_lines(canvas, attenuation, random)
@@ -172,7 +172,7 @@ def _ground_glass(canvas: Canvas, chest: Chest, random: np.random.Generator) -> 
         for _ in range(int(random.integers(2, 5))):
             patch = _blob(canvas, _somewhere(canvas, place, random), 0.15, random)
             field = np.maximum(field, random.uniform(0.6, 1.0) * patch)
-    return (0.26 * field * _inside(chest, canvas)).astype(np.float32)
+    return (0.36 * field * _inside(chest, canvas)).astype(np.float32)
 
 
 def _consolidation(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
@@ -182,7 +182,7 @@ def _consolidation(canvas: Canvas, chest: Chest, random: np.random.Generator) ->
     centre = _somewhere(canvas, deep & (np.sign(canvas.x) == side), random)
     patch = _blob(canvas, centre, random.uniform(0.16, 0.27), random)
     texture = 1.0 + 0.18 * _clouds(canvas, random, 0.02)
-    return (0.40 * patch * texture * _inside(chest, canvas)).astype(np.float32)
+    return (0.46 * patch * texture * _inside(chest, canvas)).astype(np.float32)
 
 
 def _interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
@@ -193,7 +193,7 @@ def _interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> 
         near = np.maximum(near, np.exp(-1.2 * distance))
     net = np.abs(_clouds(canvas, random, 0.028))
     lines = np.exp(-((net / 0.28) ** 2))
-    return (0.24 * near * lines * _inside(chest, canvas)).astype(np.float32)
+    return (0.36 * near * lines * _inside(chest, canvas)).astype(np.float32)
 
 
 _OPACITIES: dict[str, Callable[[Canvas, Chest, np.random.Generator], Field]] = {

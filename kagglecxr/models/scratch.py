@@ -24,7 +24,10 @@ def cnn_small(inputs: Tensor, *, width: int = 16, dropout: float = 0.2) -> Tenso
         width: channels of the first stage; doubled by each that follows.
         dropout: share dropped before the last layer.
     """
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    # Exposure differs from image to image and says nothing of the disease.
+    x = layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False, name="standardise")(
+        inputs
+    )
     x = _conv_norm_relu(x, width, 2, "block1_1")
     for stage in (2, 3, 4):
         filters = width * 2 ** (stage - 1)
