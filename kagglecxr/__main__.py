@@ -9,7 +9,7 @@ VERBS = ("demo", "doctor", "prepare", "train", "ensemble", "submit", "compare")
 
 def main() -> None:
     """Runs the verb that the command line names, or lists them all."""
-    app = verb_app("kagglecxr", help="From a chest-X-ray competition to its leaderboard.")
+    app = verb_app("kagglecxr", "From a chest-X-ray competition to its leaderboard.")
     for order, verb in enumerate(VERBS):
         app.command(f"kagglecxr.{verb}:{verb}", name=verb, sort_key=order)
     raise SystemExit(exit_status(app, sys.argv[1:]))

@@ -63,9 +63,7 @@ def demo(
     for name, begin, end in zip(names, clock[:-1], clock[1:], strict=True):
         sys.stdout.write(f"{name:<12} {end - begin:6.1f} s\n")
     sys.stdout.write(f"{describe_run(run)}\n{rehearsal.tell(verdict, rules)}\n")
-    common.end(
-        f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo"
-    )
+    common.end(f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo")
 
 
 if __name__ == "__main__":

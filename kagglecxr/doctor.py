@@ -26,9 +26,7 @@ def doctor(
         if finding.advice:
             sys.stdout.write(f"{'':<{width + 6}}{finding.advice}\n")
     ill = sum(not finding.is_well for finding in findings)
-    common.end(
-        f"{ill} of {len(findings)} points want attention.", "python -m kagglecxr.demo"
-    )
+    common.end(f"{ill} of {len(findings)} points want attention.", "python -m kagglecxr.demo")
 
 
 if __name__ == "__main__":

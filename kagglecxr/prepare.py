@@ -41,9 +41,7 @@ def prepare(
     request = Request(data, size, pipeline, test, folds, skip_broken, common.seed)
     prepared = prepare_competition(described, workspace, request, common.terminal)
     table = prepared.index.table
-    counts = ", ".join(
-        f"{count} {split}" for split, count in table["split"].value_counts().items()
-    )
+    counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
     common.end(
         f"Prepared {len(table)} images ({counts}) of {table['group'].nunique()} groups in "
         f"{folds} folds: {workspace.index}.",

@@ -110,7 +110,9 @@ def bootstrap_interval(
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     drawn = np.empty(resamples)
     for i in range(resamples):
-        rows = np.concatenate([members[k] for k in random.integers(len(members), size=len(members))])
+        rows = np.concatenate(
+            [members[k] for k in random.integers(len(members), size=len(members))]
+        )
         drawn[i] = metric(truth[rows], probabilities[rows])
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Interval(metric(truth, probabilities), float(low), float(high))

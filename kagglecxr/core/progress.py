@@ -48,7 +48,7 @@ class Silent:
     """Says nothing: for library use and tests."""
 
     @contextlib.contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Bar]:  # noqa: ARG002
+    def bar(self, what: str, total: int) -> Iterator[Bar]:
         """A bar that shows nothing."""
         yield _SilentBar()
 

@@ -127,9 +127,7 @@ class SubmissionForm(BaseModel):
             return cells
         numbers = pd.to_numeric(cells, errors="coerce")
         if self.form == "class_id":
-            self._refuse(
-                ~numbers.isin(range(len(targets))), cells, f"Use 0 to {len(targets) - 1}"
-            )
+            self._refuse(~numbers.isin(range(len(targets))), cells, f"Use 0 to {len(targets) - 1}")
             return numbers.astype(int)
         self._refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
         return numbers.astype(float)

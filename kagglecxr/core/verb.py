@@ -23,14 +23,16 @@ from kagglecxr.version import __version__
 DONE, FAULT, USER_MUST_ACT = 0, 1, 2
 INTERRUPTED = 130
 
+_DISK_FULL = (
+    "The disk is full. Received: {error}. Make room and run the same command again: finished work "
+    "is kept."
+)
 _DISK_SENTENCES = {
-    errno.ENOSPC: "The disk is full. Received: {error}. Make room and run the same command again: "
-    "finished work is kept.",
-    errno.EDQUOT: "The disk quota is used up. Received: {error}. Make room and run the same "
-    "command again: finished work is kept.",
+    errno.ENOSPC: _DISK_FULL,
+    errno.EDQUOT: _DISK_FULL,
     errno.EROFS: "The disk is read-only. Received: {error}. Name another folder with --work.",
-    errno.EACCES: "A file or folder may not be read or written. Received: {error}. "
-    "Change its permissions, or name another folder with --work.",
+    errno.EACCES: "A file or folder may not be read or written. Received: {error}. Change its "
+    "permissions, or name another folder with --work.",
 }
 
 
@@ -64,9 +66,15 @@ class Common:
             sys.stdout.write(f"{written} Next: {following}\n")
 
 
-def verb_app(name: str, **options: str) -> App:
+def verb_app(name: str, description: str | None = None) -> App:
     """A command-line application that reads help from signatures and docstrings."""
-    return App(name=name, version=__version__, help_format="plaintext", **options)  # type: ignore[arg-type]
+    return App(
+        name=name,
+        help=description,
+        version=__version__,
+        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+    )
 
 
 def exit_status(app: App, words: list[str]) -> int:
@@ -78,31 +86,33 @@ def exit_status(app: App, words: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_value")
-    except CycloptsError as error:
-        return _act(f"{' '.join(str(error).split())} See: {app.name[0]} --help")
-    except CxrError as error:
-        return _act(str(error))
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Run the same command again to go on.\n")
         return INTERRUPTED
-    except OSError as error:
-        if error.errno in _DISK_SENTENCES:
-            return _act(_DISK_SENTENCES[error.errno].format(error=error))
-        return _fault()
-    except Exception:  # noqa: BLE001 the last line of defence: it reports, it does not hide
-        return _fault()
+    except Exception as error:  # noqa: BLE001 the last line of defence: it tells, it does not hide
+        sentence = _sentence(error, app.name[0])
+        if sentence is None:
+            traceback.print_exc()
+            sentence = "This is a fault of kagglecxr, not yours; the lines above say where."
+            sys.stderr.write(f"{sentence}\n")
+            return FAULT
+        sys.stderr.write(f"{sentence}\n")
+        return USER_MUST_ACT
     return DONE
 
 
-def _act(sentence: str) -> int:
-    sys.stderr.write(f"{sentence}\n")
-    return USER_MUST_ACT
-
-
-def _fault() -> int:
-    traceback.print_exc()
-    sys.stderr.write("This is a fault of kagglecxr, not yours; the lines above say where.\n")
-    return FAULT
+def _sentence(error: Exception, program: str) -> str | None:
+    """What a user can do about an error; None where it is no user's."""
+    if isinstance(error, CycloptsError):
+        return f"{' '.join(str(error).split())} See: {program} --help"
+    if isinstance(error, CxrError):
+        return str(error)
+    if isinstance(error, OSError):
+        # HDF5 and NumPy raise it without a number when a write comes back short.
+        short = "No space left" in str(error) or "requested and" in str(error)
+        known = _DISK_FULL if short else _DISK_SENTENCES.get(error.errno or 0)
+        return known.format(error=error) if known else None
+    return None
 
 
 def play(verb: Callable[..., None]) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["BalancedSequence", "Competition", "load_competition"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     """Imports Keras only when the sequence is asked for."""
     if name == "BalancedSequence":
         from kagglecxr.data.sequence import BalancedSequence

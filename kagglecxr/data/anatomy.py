@@ -105,14 +105,14 @@ class Canvas:
     def blur(self, field: Field, width: float) -> Field:
         """A Gaussian of standard deviation `width`."""
         blurred = cv2.GaussianBlur(field, (0, 0), max(0.3, width / 2.0 * self.size))
-        return blurred.astype(np.float32, copy=False)
+        return np.asarray(blurred, np.float32)
 
     def ellipse(self, centre: tuple[float, float], axes: tuple[float, float], turn: float) -> Field:
         """Squared distance from an ellipse's centre: 1 on its edge, turned by `turn` radians."""
         dx, dy = self.x - centre[0], self.y - centre[1]
         u = dx * np.cos(turn) + dy * np.sin(turn)
         v = dy * np.cos(turn) - dx * np.sin(turn)
-        return ((u / axes[0]) ** 2 + (v / axes[1]) ** 2).astype(np.float32)
+        return np.asarray((u / axes[0]) ** 2 + (v / axes[1]) ** 2, np.float32)
 
 
 def smooth_curve(points: list[tuple[float, float]], closed: bool, samples: int = 120) -> Points:
@@ -168,9 +168,9 @@ def draw_anatomy(anatomy: Anatomy, canvas: Canvas) -> Chest:
     centre = _middle(canvas, anatomy)
     body = _body(canvas, anatomy)
     attenuation = anatomy.fat * body
-    attenuation += 0.30 * canvas.blur(
-        (canvas.y > anatomy.dome + 0.05).astype(np.float32), 0.12
-    ) * (body > 0)
+    attenuation += (
+        0.30 * canvas.blur((canvas.y > anatomy.dome + 0.05).astype(np.float32), 0.12) * (body > 0)
+    )
     air = canvas.blur(lungs, 0.012)
     depth = 0.55 + 0.45 * canvas.blur(lungs, 0.10)
     attenuation -= 0.72 * air * depth
@@ -201,9 +201,9 @@ def _body(canvas: Canvas, anatomy: Anatomy) -> Field:
     inside = canvas.polygon(outline)
     thickness = np.sqrt(np.clip(1.05 - (canvas.x / 1.15) ** 2, 0.0, 1.0))
     # Skin and muscle grow over the first centimetres, so the body's edge is soft.
-    return (canvas.blur(inside, 0.015) * (0.35 + 0.65 * canvas.blur(inside, 0.06)) * thickness).astype(
-        np.float32
-    )
+    return (
+        canvas.blur(inside, 0.015) * (0.35 + 0.65 * canvas.blur(inside, 0.06)) * thickness
+    ).astype(np.float32)
 
 
 def _middle(canvas: Canvas, anatomy: Anatomy) -> Field:
@@ -231,7 +231,7 @@ def _middle(canvas: Canvas, anatomy: Anatomy) -> Field:
 
 
 def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
-    """Ten pairs of ribs: behind, from the spine outwards; in front, fainter and steeper; clavicles."""
+    """Ten pairs of ribs, behind flat and in front fainter and steeper; clavicles, blades."""
     field = canvas.blank()
     along = np.linspace(0.0, 1.0, 30)
     for side in (RIGHT, LEFT):

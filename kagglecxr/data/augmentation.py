@@ -55,7 +55,11 @@ class Augmentation(BaseModel):
             if mirror:
                 turn = turn @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
             moved = cv2.warpAffine(
-                image, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                image,
+                turn,
+                (width, height),
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
             )
             image = moved.reshape(image.shape).astype(np.uint8, copy=False)
         if self.contrast or self.brightness:

@@ -83,9 +83,7 @@ class EpochPlan:
         return order
 
 
-def _turns(
-    needs: Sequence[int], slots: int, random: np.random.Generator
-) -> npt.NDArray[np.intp]:
+def _turns(needs: Sequence[int], slots: int, random: np.random.Generator) -> npt.NDArray[np.intp]:
     """Whose turn it is in each slot of a round-robin in random order.
 
     Whoever needs the last, incomplete round to show all its images stands first in it.

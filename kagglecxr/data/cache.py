@@ -16,7 +16,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import digest, read_json, write_json

@@ -73,9 +73,9 @@ def find_duplicates(
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     # Two blank images have no pattern to compare: they are equal when their hashes are.
-    blank = ~flat.any(axis=1)
+    blank = np.logical_not(np.any(flat, axis=1))
     alike = np.einsum("pk,pk->p", flat[pairs[:, 0]], flat[pairs[:, 1]])
-    alike[blank[pairs].all(axis=1)] = 1.0
+    alike[np.all(np.take(blank, pairs), axis=1)] = 1.0
     pairs, alike = pairs[alike >= CORRELATION], alike[alike >= CORRELATION]
     names = np.array(ids, dtype=object)
     return pd.DataFrame(

@@ -1,6 +1,7 @@
 """Reads one image file, whole, as 8-bit pixels."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,9 +38,7 @@ def decode_image(data: bytes, name: str) -> Image:
     # OpenCV fills what is missing of a truncated file with grey and says nothing.
     if not _is_complete(data):
         raise BrokenImageError(_sentence(name, f"the file is cut off after {len(data)} bytes"))
-    pixels = cv2.imdecode(
-        np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    )
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if pixels is None:
         raise BrokenImageError(_sentence(name, "it is no image that can be decoded"))
     if pixels.ndim == 3:
@@ -69,13 +68,14 @@ def _is_complete(data: bytes) -> bool:
     return True
 
 
-def _to_8_bits(pixels: npt.NDArray[np.generic]) -> Image:
+def _to_8_bits(pixels: npt.NDArray[Any]) -> Image:
     if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
+        return pixels
     if pixels.dtype == np.uint16:
         brightest = int(pixels.max(initial=0))
         full_scale = 255 if brightest <= 255 else 4095 if brightest <= 4095 else 65535
-        return np.rint(pixels * (255.0 / full_scale)).astype(np.uint8)
-    floats = pixels.astype(np.float64)
-    low, high = floats.min(), floats.max()
-    return np.rint((floats - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)
+        scaled: npt.NDArray[np.float64] = pixels * (255.0 / full_scale)
+    else:
+        low, high = float(pixels.min()), float(pixels.max())
+        scaled = (pixels - low) * (255.0 / max(high - low, 1e-12))
+    return np.rint(scaled).astype(np.uint8)

@@ -104,7 +104,7 @@ def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:
             f"The folds and the index hold different training images. Received: {path} with "
             f"{len(table)} ids, an index with {len(ids)}. Run prepare again."
         )
-    fold = table.set_index("id")["fold"].astype(int).loc[ids].to_numpy(np.intp)
+    fold: npt.NDArray[np.intp] = np.array(table.set_index("id")["fold"].loc[ids], np.intp)
     groups = np.array(index.column("group", train), dtype=object)
     assert_disjoint({f"fold {k}": list(groups[fold == k]) for k in np.unique(fold)})
     return fold

@@ -155,7 +155,9 @@ def _with_masks(
 ) -> pd.DataFrame:
     if not pattern:
         # The Radiography Database keeps <class>/masks beside <class>/images, one PNG an image.
-        beside = table["path"].str.replace(r"(^|/)images/([^/]+)\.[^.]+$", r"\1masks/\2.png", regex=True)
+        beside = table["path"].str.replace(
+            r"(^|/)images/([^/]+)\.[^.]+$", r"\1masks/\2.png", regex=True
+        )
     else:
         beside = pd.Series(
             [

@@ -93,7 +93,10 @@ def make_demo(folder: Path, seed: int, reporter: Reporter, *, share: float = 1.0
             with written_whole(path) as beside:
                 cv2.imwrite(str(beside), pixels)
 
-    with reporter.bar("Drawing radiographs", len(plan)) as bar, ThreadPoolExecutor(cpu_count()) as pool:
+    with (
+        reporter.bar("Drawing radiographs", len(plan)) as bar,
+        ThreadPoolExecutor(cpu_count()) as pool,
+    ):
         for _ in pool.map(draw, plan):
             bar.advance()
     table = pd.DataFrame(plan)
@@ -152,14 +155,14 @@ def _blob(
     axes = (radius * random.uniform(0.7, 1.3), radius * random.uniform(0.7, 1.3))
     distance = canvas.ellipse(centre, axes, random.uniform(0, np.pi))
     ragged = distance + 0.35 * _clouds(canvas, random, 0.05)
-    return expit(6.0 * (0.8 - ragged)).astype(np.float32)
+    return np.asarray(expit(6.0 * (0.8 - ragged)), np.float32)
 
 
 def _inside(chest: Chest, canvas: Canvas) -> Field:
     return canvas.blur(chest.lungs, 0.01)
 
 
-def _normal(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:  # noqa: ARG001
+def _normal(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
     return canvas.blank()
 
 
@@ -222,12 +225,12 @@ def _with_lines(canvas: Canvas, attenuation: Field, random: np.random.Generator)
 def _position(size: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
     """How the patient stands before the detector."""
     middle = (size - 1) / 2
-    move = cv2.getRotationMatrix2D(
+    turn = cv2.getRotationMatrix2D(
         (middle, middle), random.normal(0, 2.0), random.uniform(0.96, 1.14)
     )
+    move: npt.NDArray[np.float64] = np.array(turn, np.float64)
     move[:, 2] += random.uniform(-0.05, 0.05, 2) * size
-    moved: npt.NDArray[np.float64] = move
-    return moved
+    return move
 
 
 def _expose(attenuation: Field, random: np.random.Generator) -> Field:
@@ -235,8 +238,8 @@ def _expose(attenuation: Field, random: np.random.Generator) -> Field:
     shown = 1.0 - np.exp(-random.uniform(1.1, 1.7) * attenuation)
     low, high = np.quantile(shown, [0.01, 0.995])
     shown = np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0)
-    shown = shown ** random.uniform(0.8, 1.5)
-    return (random.uniform(0.0, 0.10) + shown * random.uniform(0.72, 0.95)).astype(np.float32)
+    film = shown ** random.uniform(0.8, 1.5)
+    return np.asarray(random.uniform(0.0, 0.10) + film * random.uniform(0.72, 0.95), np.float32)
 
 
 def _with_marker(image: Field, random: np.random.Generator) -> Field:
@@ -251,7 +254,7 @@ def _with_marker(image: Field, random: np.random.Generator) -> Field:
     font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(1, size // 160)
     cv2.putText(letters, text, (x, y), font, scale, 255, thick, cv2.LINE_AA)
     lead = letters.astype(np.float32) / 255.0
-    marked = image * (1.0 - lead) + 0.95 * lead
+    marked = np.asarray(image * (1.0 - lead) + 0.95 * lead, np.float32)
     if random.random() < 0.25:
         border = int(size * random.uniform(0.02, 0.06))
         marked[:, :border] = 0.0
@@ -264,4 +267,4 @@ def _detect(image: Field, random: np.random.Generator) -> npt.NDArray[np.uint8]:
     soft = cv2.GaussianBlur(image, (0, 0), random.uniform(0.4, 0.9))
     grain = random.standard_normal(image.shape).astype(np.float32)
     noisy = soft + random.uniform(0.008, 0.022) * (0.6 + 0.6 * soft) * grain
-    return np.clip(np.rint(noisy * 255.0), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(noisy * 255.0), 0, 255), np.uint8)

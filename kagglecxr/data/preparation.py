@@ -108,9 +108,7 @@ def prepare_competition(
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, request.skip_broken, reporter)
     competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
-    pairs = find_duplicates(
-        list(found["id"]), cache.measures["phash"], cache.measures["thumbnail"]
-    )
+    pairs = find_duplicates(list(found["id"]), cache.measures["phash"], cache.measures["thumbnail"])
     found["group"] = joined_groups(list(found["id"]), list(found["group"]), pairs)
     found["width"], found["height"] = cache.measures["width"], cache.measures["height"]
     found["phash"] = [f"{value:016x}" for value in cache.measures["phash"]]
@@ -191,4 +189,3 @@ def load_prepared(competition: Competition, workspace: Workspace) -> Prepared:
     return Prepared(
         prepared, index, read_folds(workspace.folds, index), cache, Path(values["data"])
     )
-

@@ -48,7 +48,7 @@ def clahe(image: Image, clip: float = 2.0, tiles: int = 8) -> Image:
     return _uint8(cv2.createCLAHE(clip, (tiles, tiles)).apply(gray(image)))
 
 
-def _uint8(image: Any) -> Image:  # noqa: ANN401 OpenCV's own type says nothing of the depth
+def _uint8(image: Any) -> Image:
     pixels: Image = image
     return pixels
 

@@ -1,5 +1,6 @@
 """Batches in which every target weighs the same, exactly, and the plain order for prediction."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex
 
@@ -59,7 +60,7 @@ class BalancedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int = 0,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
-        **pydataset_kwargs: Any,  # noqa: ANN401
+        **pydataset_kwargs: Any,
     ) -> None:
         super().__init__(**pydataset_kwargs)
         labels = np.asarray(labels)
@@ -131,7 +132,7 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         targets: OneHot | None = None,
         view: Callable[[Pixels], Pixels] | None = None,
-        **pydataset_kwargs: Any,  # noqa: ANN401
+        **pydataset_kwargs: Any,
     ) -> None:
         super().__init__(**pydataset_kwargs)
         self._images, self._rows = images, rows
@@ -139,7 +140,7 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Batches in all."""
-        return -(-len(self._rows) // self._batch_size)
+        return math.ceil(len(self._rows) / self._batch_size)
 
     def __getitem__(self, batch: SupportsIndex) -> tuple[Pixels] | tuple[Pixels, OneHot]:
         """One batch: images alone in a tuple, or with their targets."""

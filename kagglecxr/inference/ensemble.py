@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import digest, read_table, write_json, write_table
@@ -14,7 +15,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run import RunRecord, finished_runs, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predictions import Predictions, predict
+from kagglecxr.inference.predictions import Predictions, average, predict
 from kagglecxr.models.factory import create_model
 from kagglecxr.models.weights import load_weights
 
@@ -98,12 +99,12 @@ def blend_runs(
     train_ids = prepared.index.column("id", prepared.index.rows("train"))
     blended_oof = Predictions(
         np.array(train_ids),
-        np.mean([part.of(train_ids) for part in oof], axis=0, dtype=np.float64).astype(np.float32),
+        average([part.of(train_ids) for part in oof]),
         prepared.target_ids(),
     )
     test_ids = prepared.index.column("id", rows)
-    mean = np.mean([part.of(test_ids) for part in test], axis=0, dtype=np.float64)
-    blended = Predictions(np.array(test_ids), mean.astype(np.float32), _unknown(len(rows)))
+    mean = average([part.of(test_ids) for part in test])
+    blended = Predictions(np.array(test_ids), mean, _unknown(len(rows)))
     metric = METRICS[prepared.competition.metric.name]
     score = metric(blended_oof.truth, blended_oof.probabilities)
     submission = submissions / f"{prepared.competition.name}-{name}.csv"
@@ -132,7 +133,7 @@ def _oof_score(run: Path, metric: str) -> float:
     return score
 
 
-def _unknown(images: int) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+def _unknown(images: int) -> npt.NDArray[np.intp]:
     return np.full(images, -1, np.intp)
 
 
@@ -171,8 +172,7 @@ def _predict_test(
             views = record.recipe["views"]
             folds.append(predict(model, prepared.cache.images, rows, views=views))
             bar.advance()
-    mean = np.mean(folds, axis=0, dtype=np.float64).astype(np.float32)
-    predictions = Predictions(np.array(ids), mean, _unknown(len(rows)))
+    predictions = Predictions(np.array(ids), average(folds), _unknown(len(rows)))
     predictions.save(path)
     return predictions
 

@@ -88,10 +88,13 @@ def predict(
         (rows, targets); one sigmoid unit becomes two columns.
     """
     seen = [
-        model.predict(
-            OrderedSequence(images, rows, batch_size, view=VIEWS[name]), verbose=0
-        )
+        model.predict(OrderedSequence(images, rows, batch_size, view=VIEWS[name]), verbose=0)
         for name in views
     ]
-    mean = np.mean(seen, axis=0, dtype=np.float64).astype(np.float32)
+    mean = average(seen)
     return np.concatenate([1 - mean, mean], axis=1) if mean.shape[1] == 1 else mean
+
+
+def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:
+    """The mean of equally long predictions (N, targets), summed in double precision."""
+    return np.asarray(np.stack(parts).mean(axis=0, dtype=np.float64), np.float32)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 __all__ = ["create_model", "list_models"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     """Imports Keras only when the zoo is asked for."""
     if name in __all__:
         from kagglecxr.models import factory

@@ -30,7 +30,7 @@ def create_model(
     weights: Weights = None,
     trainable: str = "all",
     batch_norm: str | float | None = None,
-    **kwargs: Any,  # noqa: ANN401
+    **kwargs: Any,
 ) -> keras.Model:
     """Builds a model that takes raw pixels and answers with probabilities.
 

@@ -1,6 +1,7 @@
 """The machine under Keras: devices, determinism, and a start without native chatter."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ def start_keras() -> str:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _native_stderr_to_nowhere():
         import keras
+    # Each fold builds a new model, and TensorFlow warns of every graph it traces.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     backend: str = keras.backend.backend()
     return backend
 
@@ -54,7 +57,9 @@ def list_devices() -> list[str]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        found = [d for kind in ("GPU", "TPU") for d in tensorflow.config.list_physical_devices(kind)]
+        found = [
+            d for kind in ("GPU", "TPU") for d in tensorflow.config.list_physical_devices(kind)
+        ]
         return [device.name for device in found]
     kinds = ("gpu", "tpu")
     return [name for kind in kinds for name in keras.distribution.list_devices(kind)]

@@ -6,9 +6,7 @@ from kagglecxr.models.card import Tensor, model_card
 
 
 def _conv_norm_relu(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
-    x = layers.Conv2D(
-        filters, 3, strides, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     # A short training has a few hundred steps: the default momentum of 0.99 would still remember
     # the first of them.
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
@@ -40,9 +38,7 @@ def cnn_small(inputs: Tensor, *, width: int = 16, dropout: float = 0.2) -> Tenso
     return layers.Dropout(dropout, name="dropout")(x)
 
 
-@model_card(
-    source="Chest X-ray (Pneumonia), report 5", input_size=224, explainable_layer="conv3"
-)
+@model_card(source="Chest X-ray (Pneumonia), report 5", input_size=224, explainable_layer="conv3")
 def cnn_3conv_dropout(inputs: Tensor, *, dropout: float = 0.2) -> Tensor:
     """Three convolutions with pooling and dropout; 3,267,202 parameters at 224x224x1, 2 units.
 
@@ -52,9 +48,7 @@ def cnn_3conv_dropout(inputs: Tensor, *, dropout: float = 0.2) -> Tensor:
     """
     x = layers.Rescaling(1 / 255, name="scale")(inputs)
     for number, filters in enumerate((32, 64, 64), start=1):
-        x = layers.Conv2D(
-            filters, 3, padding="same", activation="relu", name=f"conv{number}"
-        )(x)
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
         x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
         x = layers.Dropout(dropout, name=f"dropout{number}")(x)
     x = layers.Flatten(name="flatten")(x)

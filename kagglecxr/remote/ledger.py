@@ -34,7 +34,9 @@ def read_ledger(path: Path) -> list[Entry]:
     if not path.is_file():
         return []
     table = read_table(path).reindex(columns=COLUMNS, fill_value="")
-    return [Entry(**{str(key): value for key, value in row.items()}) for row in table.to_dict("records")]
+    return [
+        Entry(**{str(key): value for key, value in row.items()}) for row in table.to_dict("records")
+    ]
 
 
 def write_ledger(path: Path, entries: list[Entry]) -> None:

@@ -196,9 +196,7 @@ def rehearse(
         )
         write_ledger(ledger, [*entries, entry])
     wrong = answers.argmax(axis=1) != truth
-    return Verdict(
-        interval, rank, board, list(solution["id"][wrong]), len(truth), is_new
-    )
+    return Verdict(interval, rank, board, list(solution["id"][wrong]), len(truth), is_new)
 
 
 def _board(

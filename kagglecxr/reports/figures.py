@@ -1,6 +1,6 @@
 """Draws what is to be seen of one run; every function returns a figure and touches no file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +72,7 @@ def error_by_class(table: pd.DataFrame, title: str) -> Figure:
     figure = Figure(figsize=(6, 1.2 + 0.5 * len(table)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(table["class"], table["error"], color=VALIDATION)
-    labels = [
-        f"{row.error:.1%} of {row.images}" for row in table.itertuples()
-    ]
+    labels = [f"{row.error:.1%} of {row.images}" for row in table.itertuples()]
     axes.bar_label(bars, labels, padding=4)
     axes.set(xlabel="share predicted wrongly", title=title)
     axes.set_xlim(0, max(0.05, float(table["error"].max()) * 1.35))

@@ -27,7 +27,7 @@ class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._bar, self._title = bar, title
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts a batch."""
         self._bar.advance()
 
@@ -76,7 +76,7 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         self.history = state["history"]
         return len(self.history)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
         self._began = self._clock()
 

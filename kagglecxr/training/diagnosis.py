@@ -39,7 +39,7 @@ def examine(work: Path | None = None) -> list[Finding]:
     """
     return [
         _python(),
-        *(_library(name) for name in ("keras", "tensorflow", "kaggle", "opencv-python", "optuna")),
+        *(_library(name) for name in ("keras", "tensorflow", "kaggle", "opencv-python-headless", "optuna")),
         _backend(),
         _processor(),
         _memory(),

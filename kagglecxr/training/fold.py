@@ -140,7 +140,8 @@ class FoldData:
 
     def validation_truth(self) -> npt.NDArray[np.intp]:
         """The target ids of the held-out images."""
-        return self._prepared.target_ids()[self._held_out]
+        truth: npt.NDArray[np.intp] = self._prepared.target_ids()[self._held_out]
+        return truth
 
     def validation_predictions(self, model: keras.Model, views: list[str]) -> Predictions:
         """The held-out images as the model sees them, mean of the views."""

@@ -1,11 +1,11 @@
 """Trains the folds of a run and writes down what came out."""
 
-import dataclasses
 import importlib.metadata
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,12 +24,14 @@ from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.training.fold import WEIGHTS, FoldSummary, input_shape, train_fold
 from kagglecxr.training.recipe import Recipe
 
-_LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn", "opencv-python")
+_LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 
 
 def run_name(prepared: Prepared, recipe: Recipe, folds: int, seed: int) -> str:
     """The name of a run: its model, and a digest of all that decides its outcome."""
-    decided = digest(recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, _split(prepared))
+    decided = digest(
+        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, _split(prepared)
+    )
     return f"{recipe.model}-{decided[:8]}"
 
 
@@ -79,9 +81,7 @@ def train_run(
         train_fold(prepared, recipe, fold_of, fold, place, seed, reporter)
     if all((fold_folder(folder, fold) / "fold.json").is_file() for fold in range(count)):
         summaries = [
-            train_fold(
-                prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter
-            )
+            train_fold(prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter)
             for fold in range(count)
         ]
         _finish(folder, prepared, recipe, workspace, summaries, seed)
@@ -151,7 +151,9 @@ def _finish(
         key: float(np.mean([epoch[key] for epoch in last]))
         for key in ("loss", "accuracy", "val_loss", "val_accuracy")
     }
-    scores = {f"oof_{name}": METRICS[name](oof.truth, oof.probabilities) for name in METRICS.names()}
+    scores = {
+        f"oof_{name}": METRICS[name](oof.truth, oof.probabilities) for name in METRICS.names()
+    }
     RunRecord(
         name=folder.name,
         competition=prepared.competition.name,
@@ -168,9 +170,19 @@ def _finish(
         },
         parameters=summaries[0].parameters,
         megabytes=round((fold_folder(folder, 0) / WEIGHTS).stat().st_size / 1e6, 2),
-        versions={"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        versions=_versions(),
         machine={"backend": start_keras(), "devices": list_devices()},
         seconds=[summary.seconds for summary in summaries],
         metrics=means | scores,
     ).write(folder)
+
+
+def _versions() -> dict[str, str]:
+    # OpenCV comes as one of several distributions, so the module is asked.
+    known = {"python": platform.python_version(), "opencv": cv2.__version__}
+    for name in _LIBRARIES:
+        try:
+            known[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            known[name] = "not installed"
+    return known

@@ -1,0 +1,48 @@
+# make demo: the built-in competition, from data to a scored submission.
+# make test: all tests that take seconds. make test-all: the slow ones as well.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-all check bench constraints clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are newer than what decides what is installed, so a second run installs nothing.
+$(VENV)/installed: setup.cfg constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-test: setup.cfg constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[test]'
+	touch $@ $(VENV)/installed
+
+demo: $(VENV)/installed
+	$(BIN)/python -m kagglecxr.demo
+
+test: check
+	$(BIN)/python -m pytest
+
+test-all: check
+	$(BIN)/python -m pytest -m ''
+
+check: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.batches
+
+# The newest versions that go together, tested by `make test` before they are committed.
+constraints:
+	rm -rf $(VENV)-constraints && $(PYTHON) -m venv $(VENV)-constraints
+	$(VENV)-constraints/bin/pip install --quiet --disable-pip-version-check '.[test]'
+	$(VENV)-constraints/bin/pip freeze --exclude kagglecxr --exclude-editable > constraints.txt
+	rm -rf $(VENV)-constraints
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

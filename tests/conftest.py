@@ -1,0 +1,58 @@
+"""What tests of all rooms share: a small built-in competition, drawn and prepared once."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition, load_competition
+from kagglecxr.data.phantoms import make_demo
+from kagglecxr.data.preparation import Prepared, Request, prepare_competition
+
+FOLDS = 3
+SIZE = 48
+
+
+@dataclass(frozen=True)
+class Played:
+    """The small competition, prepared in a workspace of its own."""
+
+    competition: Competition
+    workspace: Workspace
+    prepared: Prepared
+
+
+@pytest.fixture(scope="session")
+def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fifth of the demo's images: one folder a class, masks, metadata.csv. Only to be read."""
+    return make_demo(tmp_path_factory.mktemp("demo"), seed=0, reporter=Silent(), share=0.2)
+
+
+def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> Played:
+    """Prepares the demo's images in a workspace at `root`."""
+    competition = load_competition("demo")
+    workspace = Workspace(root, competition.name)
+    request = Request(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed)
+    prepared = prepare_competition(competition, workspace, request, Silent())
+    return Played(competition, workspace, prepared)
+
+
+@pytest.fixture(scope="session")
+def demo(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """The small competition, prepared. Only to be read."""
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder that is the current one."""
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(before)
