@@ -1,5 +1,6 @@
 """The list of verbs, in playing order: `kagglecxr VERB` and `python -m kagglecxr VERB`."""
 
+import importlib
 import sys
 
 from kagglecxr.core.verb import exit_status, verb_app
@@ -11,7 +12,9 @@ def main() -> None:
     """Runs the verb that the command line names, or lists them all."""
     app = verb_app("kagglecxr", "From a chest-X-ray competition to its leaderboard.")
     for order, verb in enumerate(VERBS):
-        app.command(f"kagglecxr.{verb}:{verb}", name=verb, sort_key=order)
+        # A verb's module is light: what is heavy it imports when it runs.
+        function = getattr(importlib.import_module(f"kagglecxr.{verb}"), verb)
+        app.command(function, name=verb, sort_key=order)
     raise SystemExit(exit_status(app, sys.argv[1:]))
 
 

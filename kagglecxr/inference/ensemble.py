@@ -15,7 +15,8 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run import RunRecord, finished_runs, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predictions import Predictions, average, predict
+from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictions import Predictions, average
 from kagglecxr.models.factory import create_model
 from kagglecxr.models.weights import load_weights
 

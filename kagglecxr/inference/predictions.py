@@ -1,17 +1,14 @@
-"""Probabilities of images, how they are made, kept and read again."""
+"""Probabilities of images, as they are kept and read again; no model is needed for that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import written_whole
-from kagglecxr.data.sequence import OrderedSequence
-from kagglecxr.inference.views import DEFAULT_VIEWS, VIEWS
 
 
 @dataclass(frozen=True)
@@ -65,34 +62,6 @@ class Predictions:
                 "first. Run train again: the data have changed."
             )
         return self.probabilities[[row[name] for name in ids]]
-
-
-def predict(
-    model: keras.Model,
-    images: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.intp],
-    *,
-    views: Sequence[str] = DEFAULT_VIEWS,
-    batch_size: int = 64,
-) -> npt.NDArray[np.float32]:
-    """The mean probabilities over the views of some rows of a memory map.
-
-    Args:
-        model: answers a batch of raw pixels with probabilities.
-        images: (N, H, W) or (N, H, W, C) uint8.
-        rows: which of them.
-        views: names of views, see `kagglecxr.inference.views`.
-        batch_size: images at a time.
-
-    Returns:
-        (rows, targets); one sigmoid unit becomes two columns.
-    """
-    seen = [
-        model.predict(OrderedSequence(images, rows, batch_size, view=VIEWS[name]), verbose=0)
-        for name in views
-    ]
-    mean = average(seen)
-    return np.concatenate([1 - mean, mean], axis=1) if mean.shape[1] == 1 else mean
 
 
 def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:

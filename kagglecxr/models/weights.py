@@ -1,6 +1,7 @@
 """Finds weights files and loads them, or says why they do not fit."""
 
 import os
+import warnings
 from pathlib import Path
 
 import keras
@@ -82,8 +83,11 @@ def load_weights(model: keras.Model, path: Path) -> None:
         WeightsError: the file belongs to another model, or is damaged.
     """
     try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Where whole layers are missing Keras only warns, and leaves them to chance.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         raise WeightsError(
             f"A weights file does not fit {model.name}, or is damaged. Received: {path} "
             f"({' '.join(str(error).split())[:200]}). Name the file of this very model, or fetch "

@@ -156,6 +156,7 @@ def _leaderboard(record: RunRecord, ledger: pd.DataFrame) -> str:
     name = f"{record.competition}-{record.name}.csv"
     for line in ledger.iloc[::-1].to_dict("records"):
         if Path(line["file"]).name == name and line["competition"] == record.competition:
-            score = line["public_score"] or line["local_score"]
-            return f"{score}, rank {line['rank']}" if line["rank"] else str(score)
+            told = line["public_score"] or line["local_score"]
+            score = f"{float(told):.4f}" if told else "pending"
+            return f"{score}, rank {line['rank']}" if line["rank"] else score
     return ""

@@ -73,6 +73,8 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
                 f"An interrupted training cannot be taken up. Received: {self._folder} ({error}). "
                 "Remove that folder and run the same command again."
             ) from error
+        for variable, value in zip(_dropout_states(model), state["dropout"], strict=True):
+            variable.assign(value)
         self.history = state["history"]
         return len(self.history)
 
@@ -89,7 +91,9 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder.mkdir(parents=True, exist_ok=True)
         with written_whole(weights) as beside:
             self.model.save_weights(beside)
-        write_json(self._state, {"weights": weights.name, "history": self.history})
+        dropout = [keras.ops.convert_to_numpy(v).tolist() for v in _dropout_states(self.model)]
+        state = {"weights": weights.name, "dropout": dropout, "history": self.history}
+        write_json(self._state, state)
         for old in self._folder.glob("resume-*.weights.h5"):
             if old != weights:
                 old.unlink()
@@ -99,3 +103,8 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         self._state.unlink(missing_ok=True)
         for old in self._folder.glob("resume-*.weights.h5"):
             old.unlink()
+
+
+def _dropout_states(model: keras.Model) -> list[keras.Variable]:
+    """Where each dropout stands in its stream of chance, which Keras leaves out of its files."""
+    return [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]

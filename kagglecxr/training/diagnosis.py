@@ -39,7 +39,10 @@ def examine(work: Path | None = None) -> list[Finding]:
     """
     return [
         _python(),
-        *(_library(name) for name in ("keras", "tensorflow", "kaggle", "opencv-python-headless", "optuna")),
+        *(
+            _library(name)
+            for name in ("keras", "tensorflow", "kaggle", "opencv-python-headless", "optuna")
+        ),
         _backend(),
         _processor(),
         _memory(),

@@ -14,7 +14,8 @@ from kagglecxr.core.randomness import derive_seed
 from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.data.sequence import BalancedSequence, OrderedSequence
-from kagglecxr.inference.predictions import Predictions, predict
+from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.factory import create_model
 from kagglecxr.models.runtime import make_repeatable
 from kagglecxr.training.callbacks import EpochBar, Resume

@@ -1,0 +1,128 @@
+"""Splits never part a group, reach every class, and are fixed by their seed."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kagglecxr.core.errors import DataError, LeakError, SettingError
+from kagglecxr.data.folds import assert_disjoint, hold_out, make_folds
+
+Columns = tuple[list[str], list[str], list[str]]
+
+
+@st.composite
+def tables(draw: st.DrawFn, fewest_groups: int) -> Columns:
+    """Labels, groups and sources of images, each class with enough groups of its own."""
+    rows = []
+    for label in ("A", "B", "C")[: draw(st.integers(1, 3))]:
+        for number in range(draw(st.integers(fewest_groups, fewest_groups + 6))):
+            source = draw(st.sampled_from(["", "east", "west"]))
+            images = draw(st.integers(1, 4))
+            rows += [(label, f"{label}{number}", source)] * images
+    rows = draw(st.permutations(rows))
+    return [list(column) for column in zip(*rows, strict=True)]  # type: ignore[return-value]
+
+
+def parts_of_groups(groups: list[str], part: np.ndarray) -> list[set[int]]:
+    return [{int(p) for g, p in zip(groups, part, strict=True) if g == name} for name in groups]
+
+
+@given(st.data(), st.integers(2, 5), st.integers(0, 2**31 - 1))
+@settings(max_examples=60, deadline=None)
+def test_folds_are_whole_groups_and_every_fold_is_used(
+    data: st.DataObject, folds: int, seed: int
+) -> None:
+    labels, groups, sources = data.draw(tables(folds))
+    fold = make_folds(labels, groups, sources, folds, seed)
+    assert fold.shape == (len(labels),)
+    assert set(fold.tolist()) == set(range(folds))
+    assert all(len(parts) == 1 for parts in parts_of_groups(groups, fold))
+
+
+@given(st.data(), st.sampled_from([0.1, 0.2, 0.25, 0.3, 0.5]), st.integers(0, 2**31 - 1))
+@settings(max_examples=40, deadline=None)
+def test_a_held_out_part_is_whole_groups_and_leaves_something_on_both_sides(
+    data: st.DataObject, share: float, seed: int
+) -> None:
+    labels, groups, sources = data.draw(tables(10))
+    held_out = hold_out(labels, groups, sources, share, seed)
+    assert held_out.dtype == np.bool_
+    assert 0 < held_out.sum() < len(labels)
+    assert all(len(parts) == 1 for parts in parts_of_groups(groups, held_out))
+
+
+def big_table() -> Columns:
+    """300 patients of two images each, three classes, of which one comes from a rare source."""
+    labels, groups, sources = [], [], []
+    for patient in range(300):
+        label = "ABC"[0 if patient < 180 else 1 if patient < 260 else 2]
+        source = "rare" if patient % 10 == 0 else "main"
+        labels += [label] * 2
+        groups += [f"p{patient}"] * 2
+        sources += [source] * 2
+    return labels, groups, sources
+
+
+def test_folds_hold_each_class_and_source_in_its_share() -> None:
+    labels, groups, sources = big_table()
+    fold = make_folds(labels, groups, sources, 5, seed=0)
+    for column in (labels, sources):
+        for name in set(column):
+            chosen = np.array(column) == name
+            shares = np.bincount(fold[chosen], minlength=5) / chosen.sum()
+            np.testing.assert_allclose(shares, 0.2, atol=0.06)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2, 0.25, 0.3, 1 / 3, 0.5])
+def test_a_held_out_part_has_about_its_share_of_every_class(share: float) -> None:
+    labels, groups, sources = big_table()
+    held_out = hold_out(labels, groups, sources, share, seed=1)
+    for name in "ABC":
+        chosen = np.array(labels) == name
+        assert held_out[chosen].mean() == pytest.approx(share, abs=0.04)
+
+
+@given(st.integers(0, 2**31 - 1))
+@settings(max_examples=5, deadline=None)
+def test_splits_are_fixed_by_their_seed_and_change_with_it(seed: int) -> None:
+    table = big_table()
+    np.testing.assert_array_equal(make_folds(*table, 3, seed), make_folds(*table, 3, seed))
+    np.testing.assert_array_equal(hold_out(*table, 0.2, seed), hold_out(*table, 0.2, seed))
+    assume(seed < 2**31 - 1)
+    assert not np.array_equal(make_folds(*table, 3, seed), make_folds(*table, 3, seed + 1))
+
+
+def test_a_source_with_too_few_images_for_every_fold_does_not_stop_the_split() -> None:
+    labels, groups, sources = big_table()
+    sources[0] = "unique"
+    fold = make_folds(labels, groups, sources, 5, seed=0)
+    assert fold[0] == fold[1]
+
+
+def test_a_class_with_fewer_groups_than_folds_is_refused_by_name() -> None:
+    labels = ["A"] * 6 + ["B"] * 6
+    groups = [f"a{i}" for i in range(6)] + ["b0", "b0", "b0", "b1", "b1", "b1"]
+    with pytest.raises(DataError, match=r"'B' with 2 groups for 3 folds"):
+        make_folds(labels, groups, [""] * 12, 3, seed=0)
+
+
+@pytest.mark.parametrize("folds", [1, 0, -2])
+def test_fewer_than_two_folds_are_refused(folds: int) -> None:
+    with pytest.raises(SettingError, match=f"Received: {folds}"):
+        make_folds(["A", "A"], ["1", "2"], ["", ""], folds, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 0.51, 1.0, float("nan")])
+def test_a_share_out_of_range_is_refused(share: float) -> None:
+    with pytest.raises(SettingError, match=f"Received: {share}"):
+        hold_out(*big_table(), share, seed=0)
+
+
+def test_parts_that_share_a_group_are_refused_with_the_parts_and_the_group() -> None:
+    with pytest.raises(LeakError, match=r"both validation and test.*1 such groups, p7"):
+        assert_disjoint({"train": ["p1"], "validation": ["p2", "p7"], "test": ["p7", "p8"]})
+
+
+def test_parts_without_a_common_group_pass() -> None:
+    assert_disjoint({"train": ["p1", "p1"], "validation": ["p2"], "test": []})

@@ -1,0 +1,138 @@
+"""Blends are means of folds and runs, and leave a submission in the sample's form."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
+from kagglecxr.core.files import read_table
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run import read_run
+from kagglecxr.data.cache import Cache
+from kagglecxr.data.index import Index
+from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
+from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.references import reference_entries
+from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run import train_run
+from tests.conftest import Played, prepare_demo
+
+RECIPE = ["epochs=1", "model_options.width=4"]
+
+
+@pytest.fixture(scope="module")
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("ensemble"))
+
+
+@pytest.fixture(scope="module")
+def runs(own: Played) -> list[Path]:
+    return [
+        train_run(own.prepared, own.workspace, make_recipe({}, RECIPE), Silent(), seed=seed)
+        for seed in (0, 1)
+    ]
+
+
+def test_a_run_predicts_with_the_mean_of_its_folds(
+    own: Played, runs: list[Path], tmp_path: Path
+) -> None:
+    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
+    record = read_run(runs[0])
+    model = rebuild_model(record)
+    rows = own.prepared.index.rows("test")
+    folds = []
+    for fold in range(record.folds):
+        model.load_weights(runs[0] / f"fold-{fold}" / "model.weights.h5")
+        folds.append(predict(model, own.prepared.cache.images, rows))
+    kept = Predictions.load(blend.folder / "test.npz")
+    np.testing.assert_allclose(kept.probabilities, np.mean(folds, axis=0), atol=1e-6)
+    assert blend.score == pytest.approx(record.metrics["oof_balanced_accuracy"])
+
+
+def test_two_runs_are_averaged_out_of_fold_and_on_the_test_part(
+    own: Played, runs: list[Path], tmp_path: Path
+) -> None:
+    blend = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    for file in ("oof.npz", "test.npz"):
+        kept = Predictions.load(blend.folder / file)
+        parts = [Predictions.load(run / file).of(kept.ids.tolist()) for run in runs]
+        np.testing.assert_allclose(kept.probabilities, np.mean(parts, axis=0), atol=1e-6)
+    oof = Predictions.load(blend.folder / "oof.npz")
+    np.testing.assert_array_equal(oof.truth, own.prepared.target_ids())
+
+
+def test_the_submission_has_the_sample_s_form_and_says_the_likeliest(
+    own: Played, runs: list[Path], tmp_path: Path
+) -> None:
+    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
+    assert blend.submission == tmp_path / f"demo-{runs[0].name}.csv"
+    submission = read_table(blend.submission)
+    sample = read_table(own.workspace.sample_submission)
+    assert list(submission.columns) == list(sample.columns)
+    assert submission["id"].tolist() == sample["id"].tolist()
+    kept = Predictions.load(blend.folder / "test.npz").of(sample["id"].tolist())
+    targets = own.prepared.competition.targets()
+    assert submission["label"].tolist() == [targets[k] for k in kept.argmax(axis=1)]
+
+
+def test_predicting_again_gives_the_same_bytes(
+    own: Played, runs: list[Path], tmp_path: Path
+) -> None:
+    first = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    before = first.submission.read_bytes()
+    (runs[0] / "test.npz").unlink()
+    blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    assert first.submission.read_bytes() == before
+
+
+def test_without_names_the_best_out_of_fold_is_chosen(own: Played, runs: list[Path]) -> None:
+    scores = {run: read_run(run).metrics["oof_balanced_accuracy"] for run in runs}
+    assert choose_runs(own.prepared, own.workspace, []) == [max(scores, key=scores.__getitem__)]
+    named = [runs[1].name, runs[0].name, runs[1].name]
+    assert choose_runs(own.prepared, own.workspace, named) == [runs[1], runs[0]]
+
+
+def test_an_unknown_run_is_named(own: Played, runs: list[Path]) -> None:
+    with pytest.raises(UnknownNameError, match="cnn_smal"):
+        choose_runs(own.prepared, own.workspace, ["cnn_smal"])
+
+
+def test_without_any_run_the_verb_to_run_is_named(demo: Played) -> None:
+    with pytest.raises(MissingError, match=r"kagglecxr\.train demo"):
+        choose_runs(demo.prepared, demo.workspace, [])
+
+
+def test_a_run_of_other_images_is_refused(own: Played, runs: list[Path], tmp_path: Path) -> None:
+    cache = own.prepared.cache
+    other = Cache(cache.folder.with_name("0123456789ab"), cache.images, cache.measures)
+    with pytest.raises(DataError, match="0123456789ab"):
+        blend_runs(
+            dataclasses.replace(own.prepared, cache=other), own.workspace, runs, tmp_path, Silent()
+        )
+
+
+def test_without_a_test_part_there_is_nothing_to_predict(
+    own: Played, runs: list[Path], tmp_path: Path
+) -> None:
+    table = own.prepared.index.table
+    train_only = Index(table[table["split"] == "train"])
+    with pytest.raises(MissingError, match=r"--test 0\.2"):
+        blend_runs(
+            dataclasses.replace(own.prepared, index=train_only),
+            own.workspace, runs, tmp_path, Silent(),
+        )  # fmt: skip
+
+
+def test_references_are_the_majority_and_a_pixel_regression(demo: Played) -> None:
+    entries = reference_entries(demo.prepared)
+    assert set(entries) == {"majority class", "pixel logistic regression"}
+    majority = entries["majority class"]
+    targets = demo.prepared.competition.targets()
+    assert majority[:, targets.index("Normal")].tolist() == [1.0] * len(majority)
+    labels = pd.Series(demo.prepared.index.column("label", demo.prepared.index.rows("train")))
+    assert labels.value_counts().index[0] == "Normal"
+    np.testing.assert_allclose(entries["pixel logistic regression"].sum(axis=1), 1.0, rtol=1e-5)

@@ -1,0 +1,30 @@
+"""Keras starts quietly and repeats itself under one seed."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from kagglecxr.models import create_model
+from kagglecxr.models.runtime import list_devices, make_repeatable
+
+
+def test_starting_keras_prints_nothing() -> None:
+    code = "from kagglecxr.models.runtime import start_keras; print(start_keras())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "tensorflow\n"
+    assert done.stderr == ""
+
+
+def test_one_seed_gives_one_model() -> None:
+    def weights() -> list[np.ndarray]:
+        make_repeatable(7)
+        model = create_model("cnn_small", num_classes=2, input_shape=(32, 32, 1))
+        return list(model.get_weights())
+
+    for one, other in zip(weights(), weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_devices_are_accelerators_only() -> None:
+    assert not any("CPU" in name.upper() for name in list_devices())

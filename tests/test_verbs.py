@@ -1,0 +1,205 @@
+"""The verbs as a user types them: help, exit statuses, and the whole game on a small folder."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.__main__ import VERBS
+from kagglecxr.core.files import read_table
+
+TINY = ["--recipe", "cpu_scratch", "--set", "epochs=2", "--set", "model_options.width=4"]
+
+
+def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m kagglecxr.VERB ...` and waits for its end."""
+    name, *rest = words
+    return subprocess.run(
+        [sys.executable, "-m", f"kagglecxr.{name}", *rest],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "KERAS_HOME": "/nonexistent", "COLUMNS": "200"},
+        check=False,
+        timeout=300,
+    )
+
+
+def refused(*words: str, cwd: Path | None = None) -> str:
+    """The one sentence of a verb that the user must mend."""
+    done = verb(*words, cwd=cwd)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_waits_for_no_heavy_library(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", f"kagglecxr.{name}", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    imported = set(re.findall(r"\|\s+([\w.]+)$", done.stderr, flags=re.MULTILINE))
+    assert not {"tensorflow", "keras", "kaggle", "pandas", "cv2"} & imported
+    assert f"Example: python -m kagglecxr.{name}" in done.stdout
+    assert "--quiet" in done.stdout
+    assert "--seed" in done.stdout
+
+
+def test_importing_the_package_imports_no_heavy_library() -> None:
+    code = "import sys, kagglecxr, kagglecxr.data, kagglecxr.models; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"tensorflow", "keras", "kaggle"} & set(done.stdout.split())
+
+
+def test_the_package_lists_its_verbs_in_playing_order() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kagglecxr"], capture_output=True, text=True, check=True
+    )
+    found = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("│")]
+    assert [word for word in found if word in VERBS] == list(VERBS)
+
+
+def test_the_public_names_are_where_the_contract_says() -> None:
+    code = (
+        "from kagglecxr.data import BalancedSequence, load_competition;"
+        "from kagglecxr.models import create_model, list_models;"
+        "from kagglecxr import CxrError; print(load_competition('demo').name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "demo\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["prepare", "no-such-thing"], "no-such-thing"),
+        (["prepare", "demo"], "--data"),
+        (["prepare", "demo", "--data", "/no/such/folder"], "/no/such/folder"),
+        (["prepare", "demo", "--size", "large"], "large"),
+        (["prepare"], "--help"),
+        (["prepare", "demo", "--colour", "red"], "colour"),
+        (["train", "demo"], r"kagglecxr\.prepare demo"),
+        (["submit", "umons-covid19"], "--local"),
+        (["submit", "demo", "--local"], r"kagglecxr\.prepare demo"),
+        (["compare", "demo"], r"kagglecxr\.train demo"),
+    ],
+)
+def test_what_the_user_must_mend_is_one_sentence(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    assert re.search(told, refused(*words, cwd=tmp_path))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, demo_images: Path) -> Path:
+    """A user's folder with a data set of class folders in it."""
+    folder = tmp_path_factory.mktemp("user")
+    shutil.copytree(demo_images, folder / "xrays")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
+    """The whole game, verb after verb."""
+    return [
+        verb("prepare", "xrays", "--size", "32", "--folds", "3", cwd=place),
+        verb("train", "xrays", *TINY, cwd=place),
+        verb("ensemble", "xrays", cwd=place),
+        verb("submit", "xrays", "--local", "--message", "first", cwd=place),
+        verb("submit", "xrays", "--local", cwd=place),
+        verb("compare", "xrays", cwd=place),
+    ]
+
+
+def test_every_verb_ends_well_and_says_what_comes_next(
+    played: list[subprocess.CompletedProcess[str]],
+) -> None:
+    for done in played:
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert re.search(r"Next: \S", done.stdout.splitlines()[-1])
+
+
+def test_the_files_of_the_contract_are_there(
+    played: list[subprocess.CompletedProcess[str]], place: Path
+) -> None:
+    work = place / "work" / "xrays"
+    index = read_table(work / "index.csv")
+    expected = "id,path,label,split,group,source,mask,width,height,phash"
+    assert ",".join(index.columns) == expected
+    assert set(index.loc[index["split"] == "test", "label"]) == {""}
+    assert list(read_table(work / "folds.csv").columns) == ["id", "fold"]
+    (run,) = (work / "runs").iterdir()
+    there = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert {
+        "run.json", "oof.npz", "test.npz", "folds.csv", "learning_curves.png", "confusion.png",
+        "error_by_class.png", "errors.csv", "fold-0/model.weights.h5", "fold-0/history.csv",
+    } <= there  # fmt: skip
+    assert {f"compare.{suffix}" for suffix in ("csv", "md", "html")} <= {
+        path.name for path in work.iterdir()
+    }
+
+
+def test_the_ledger_has_one_line_a_submission(
+    played: list[subprocess.CompletedProcess[str]], place: Path
+) -> None:
+    ledger = read_table(place / "submissions" / "ledger.csv")
+    assert len(ledger) == 1
+    assert ledger.loc[0, "message"] == "first"
+    score = float(str(ledger.loc[0, "local_score"]))
+    assert f"{score:.4f}" in played[3].stdout
+    assert "scored before" in played[4].stdout
+    assert f"{score:.4f}, rank" in played[5].stdout
+
+
+def test_a_submission_that_lost_a_line_is_refused(
+    played: list[subprocess.CompletedProcess[str]], place: Path
+) -> None:
+    (whole,) = (place / "submissions").glob("xrays-*.csv")
+    cut = place / "cut.csv"
+    cut.write_text("\n".join(whole.read_text().splitlines()[:-1]) + "\n")
+    assert "too few ids" in refused("submit", "xrays", str(cut), "--local", cwd=place)
+
+
+def test_a_changed_index_that_leaks_is_refused(
+    played: list[subprocess.CompletedProcess[str]], place: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(place / "work", tmp_path / "work")
+    path = tmp_path / "work" / "xrays" / "index.csv"
+    index = read_table(path)
+    first = index.index[index["split"] == "test"][0]
+    index.loc[first, "label"] = "Normal"
+    index.to_csv(path, index=False)
+    told = refused("train", str(place / "xrays"), *TINY, cwd=tmp_path)
+    assert "labels of the test part" in told
+    assert index.loc[first, "id"] in told
+
+
+def test_quiet_prints_nothing(place: Path) -> None:
+    done = verb("prepare", "xrays", "--size", "32", "--folds", "3", "--quiet", cwd=place)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_doctor_tells_what_is_here(tmp_path: Path) -> None:
+    done = verb("doctor", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "keras" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_score_well_above_its_references(tmp_path: Path) -> None:
+    done = verb("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = {
+        name.strip(): float(score)
+        for name, score in re.findall(r"^ +\d+  (.+?) +(0\.\d{4})", done.stdout, re.MULTILINE)
+    }
+    (ours,) = [score for name, score in scores.items() if name.startswith("demo-")]
+    assert scores["pixel logistic regression"] < 0.45
+    assert ours > scores["pixel logistic regression"] + 0.25

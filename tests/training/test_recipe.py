@@ -1,0 +1,68 @@
+"""Recipes are validated, and changes on the command line are laid over them."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.errors import SettingError, UnknownNameError
+from kagglecxr.training.recipe import load_recipe, make_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_of_the_package_is_valid(name: str) -> None:
+    assert load_recipe(name).epochs >= 1
+
+
+def test_changes_are_typed_and_may_go_into_sections() -> None:
+    recipe = make_recipe(
+        {"epochs": 9},
+        ["epochs=3", "augmentation.rotation=20", "weights=/a/b c", "model_options.dropout=0.5"],
+    )
+    assert recipe.epochs == 3
+    assert recipe.augmentation.rotation == 20
+    assert recipe.augmentation.zoom == 0.1
+    assert recipe.weights == "/a/b c"
+    assert recipe.model_options == {"dropout": 0.5}
+
+
+def test_changes_leave_the_mapping_they_are_laid_over_alone() -> None:
+    values = {"augmentation": {"rotation": 5.0}}
+    make_recipe(values, ["augmentation.rotation=20"])
+    assert values == {"augmentation": {"rotation": 5.0}}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("epoch=3", "epochs"),
+        ("augmentation.rotate=3", r"augmentation\.rotation"),
+        ("epochs=0", "epochs = 0"),
+        ("epochs=many", "epochs = 'many'"),
+        ("optimizer=adamv", "adamv"),
+        ("epochs", "key=value"),
+        ("=3", "key=value"),
+        ("batch_norm=warm", "warm"),
+    ],
+)
+def test_a_bad_change_is_named(change: str, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        make_recipe({}, [change])
+
+
+def test_a_file_is_a_recipe_too(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 4\n[augmentation]\nmirror = 0.0\n")
+    recipe = load_recipe(str(path), ["epochs=5"])
+    assert (recipe.epochs, recipe.augmentation.mirror) == (5, 0.0)
+
+
+def test_what_is_no_toml_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs: 4")
+    with pytest.raises(SettingError, match=r"mine\.toml"):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_is_answered_with_the_known() -> None:
+    with pytest.raises(UnknownNameError, match=r"'cup'.*cpu"):
+        load_recipe("cup")

@@ -1,0 +1,84 @@
+"""A run gathers its folds; what is finished is not done again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run import read_run
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.training.recipe import Recipe, make_recipe
+from kagglecxr.training.run import describe_run, run_name, train_run
+from tests.conftest import FOLDS, Played, prepare_demo
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return make_recipe({}, ["epochs=1", "model_options.width=4"])
+
+
+@pytest.fixture(scope="module")
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def run(own: Played, recipe: Recipe) -> Path:
+    for fold in (1, 0, 2):
+        folder = train_run(own.prepared, own.workspace, recipe, Silent(), only_fold=fold)
+    return folder
+
+
+def test_folds_trained_one_by_one_make_a_run(run: Path, own: Played) -> None:
+    record = read_run(run)
+    assert record.folds == len(record.seconds) == FOLDS
+    assert record.targets == own.prepared.competition.targets()
+    oof = Predictions.load(run / "oof.npz")
+    train = own.prepared.index.rows("train")
+    assert sorted(oof.ids.tolist()) == sorted(own.prepared.index.column("id", train))
+    assert record.metrics["oof_accuracy"] == pytest.approx(
+        METRICS["accuracy"](oof.truth, oof.probabilities)
+    )
+    assert describe_run(run).startswith(f"Trained {FOLDS} folds of cnn_small")
+
+
+def test_a_finished_run_is_not_trained_again(run: Path, own: Played, recipe: Recipe) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")}
+    assert train_run(own.prepared, own.workspace, recipe, Silent()) == run
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")} == before
+
+
+def test_a_run_is_bit_for_bit_repeatable(
+    run: Path, recipe: Recipe, demo_images: Path, tmp_path: Path
+) -> None:
+    other = prepare_demo(demo_images, tmp_path)
+    again = train_run(other.prepared, other.workspace, recipe, Silent())
+    assert again.name == run.name
+    np.testing.assert_array_equal(
+        Predictions.load(run / "oof.npz").probabilities,
+        Predictions.load(again / "oof.npz").probabilities,
+    )
+
+
+def test_all_that_decides_a_run_is_in_its_name(own: Played, recipe: Recipe) -> None:
+    names = {
+        run_name(own.prepared, recipe, FOLDS, 0),
+        run_name(own.prepared, recipe, FOLDS, 1),
+        run_name(own.prepared, recipe, 4, 0),
+        run_name(own.prepared, make_recipe({}, ["epochs=2"]), FOLDS, 0),
+    }
+    assert len(names) == 4
+
+
+@pytest.mark.parametrize("fold", [-1, FOLDS])
+def test_a_fold_that_does_not_exist_is_refused(own: Played, recipe: Recipe, fold: int) -> None:
+    with pytest.raises(SettingError, match=f"--fold {fold}"):
+        train_run(own.prepared, own.workspace, recipe, Silent(), only_fold=fold)
+
+
+def test_another_number_of_folds_splits_anew(own: Played, recipe: Recipe) -> None:
+    folder = train_run(own.prepared, own.workspace, recipe, Silent(), folds=2)
+    assert read_run(folder).folds == 2
