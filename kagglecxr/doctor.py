@@ -16,6 +16,9 @@ def doctor(
     Args:
         common: Options of every verb.
     """
+    from kagglecxr.models.runtime import start_keras
+
+    start_keras()
     from kagglecxr.training.diagnosis import examine
 
     findings = examine(common.work)

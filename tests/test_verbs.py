@@ -188,7 +188,7 @@ def test_quiet_prints_nothing(place: Path) -> None:
 
 def test_doctor_tells_what_is_here(tmp_path: Path) -> None:
     done = verb("doctor", cwd=tmp_path)
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
     assert "keras" in done.stdout
 
 

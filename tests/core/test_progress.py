@@ -7,7 +7,6 @@ import pytest
 
 from kagglecxr.core.progress import Reporter, Silent, Terminal
 
-
 ERASED = "\x1b[2K"
 
 
