@@ -1,5 +1,6 @@
 """The verbs as a user types them: help, exit statuses, and the whole game on a small folder."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -203,3 +204,35 @@ def test_the_demo_ends_with_a_score_well_above_its_references(tmp_path: Path) ->
     (ours,) = [score for name, score in scores.items() if name.startswith("demo-")]
     assert scores["pixel logistic regression"] < 0.45
     assert ours > scores["pixel logistic regression"] + 0.25
+
+
+def fill_up(file: Path) -> None:
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(4096))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_told_and_what_was_done_is_kept(demo_images: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount a small disk")
+    try:
+        work = ["--work", str(disk / "work")]
+        prepare = ["prepare", "demo", "--data", str(demo_images), *work, "--folds", "2"]
+        told = refused(*prepare, "--size", "512", cwd=tmp_path)
+        assert "disk is full" in told
+        assert verb(*prepare, "--size", "32", cwd=tmp_path).returncode == 0
+        filling = disk / "filling"
+        fill_up(filling)
+        assert "disk is full" in refused("train", "demo", *work, *TINY, cwd=tmp_path)
+        filling.unlink()
+        assert verb("train", "demo", *work, *TINY, cwd=tmp_path).returncode == 0
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,21 @@ def written_whole(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def assert_room(folder: Path, size: int) -> None:
+    """Takes and gives back room for a file of `size` bytes, so that a full disk is told in time.
+
+    For writers that a full disk would crash: HDF5 does not survive it.
+
+    Raises:
+        OSError: with `errno.ENOSPC`, there is no room.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as room:
+        os.posix_fallocate(room.fileno(), 0, size)
 
 
 def write_text(path: Path, text: str) -> None:

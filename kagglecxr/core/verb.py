@@ -91,6 +91,7 @@ def exit_status(app: App, words: list[str]) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 the last line of defence: it tells, it does not hide
         sentence = _sentence(error, app.name[0])
+        sentence = sentence and " ".join(sentence.split())
         if sentence is None:
             traceback.print_exc()
             sentence = "This is a fault of kagglecxr, not yours; the lines above say where."
@@ -104,7 +105,7 @@ def exit_status(app: App, words: list[str]) -> int:
 def _sentence(error: Exception, program: str) -> str | None:
     """What a user can do about an error; None where it is no user's."""
     if isinstance(error, CycloptsError):
-        return f"{' '.join(str(error).split())} See: {program} --help"
+        return f"{error} See: {program} --help"
     if isinstance(error, CxrError):
         return str(error)
     if isinstance(error, OSError):

@@ -1,12 +1,15 @@
 """Finds weights files and loads them, or says why they do not fit."""
 
+import math
 import os
 import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kagglecxr.core.errors import MissingError, WeightsError
+from kagglecxr.core.files import assert_room, written_whole
 from kagglecxr.models.card import ModelCard
 
 Weights = str | Path | None
@@ -74,6 +77,25 @@ def _where_to_get(card: ModelCard) -> str:
         "~/.keras/models), and name its folder: --set weights=FOLDER. In an offline kernel, attach "
         "it as a dataset and name the mounted folder."
     )
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Writes a `.weights.h5`, with the optimiser's state if the model is compiled; whole or not.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    # Only a compiled model has the attribute at all.
+    optimizer = getattr(model, "optimizer", None)
+    kept = [*model.variables, *(optimizer.variables if optimizer else [])]
+    overhead = 2**20
+    assert_room(path.parent, sum(_bytes(variable) for variable in kept) + overhead)
+    with written_whole(path) as beside:
+        model.save_weights(beside)
+
+
+def _bytes(variable: keras.Variable) -> int:
+    return int(math.prod(variable.shape) * np.dtype(variable.dtype).itemsize)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

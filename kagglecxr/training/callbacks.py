@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import read_json, write_json, written_whole
+from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Bar
+from kagglecxr.models.weights import save_weights
 
 Epoch = dict[str, float]
 """One line of a training's history."""
@@ -88,9 +89,7 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         line = {name: float(value) for name, value in (logs or {}).items()}
         self.history = [*self.history, {"epoch": epoch + 1, **line, "seconds": seconds}]
         weights = self._folder / f"resume-{epoch + 1}.weights.h5"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with written_whole(weights) as beside:
-            self.model.save_weights(beside)
+        save_weights(self.model, weights)
         dropout = [keras.ops.convert_to_numpy(v).tolist() for v in _dropout_states(self.model)]
         state = {"weights": weights.name, "dropout": dropout, "history": self.history}
         write_json(self._state, state)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.files import read_json, write_json, write_table, written_whole
+from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
 from kagglecxr.data.folds import assert_disjoint
@@ -18,6 +18,7 @@ from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.factory import create_model
 from kagglecxr.models.runtime import make_repeatable
+from kagglecxr.models.weights import save_weights
 from kagglecxr.training.callbacks import EpochBar, Resume
 from kagglecxr.training.recipe import Recipe
 
@@ -195,8 +196,7 @@ def _finish(
     write_table(folder / "history.csv", pd.DataFrame(resume.history))
     # A model that was never compiled saves its weights without the optimiser's state.
     bare = keras.Model(model.inputs, model.outputs, name=model.name)
-    with written_whole(folder / WEIGHTS) as beside:
-        bare.save_weights(beside)
+    save_weights(bare, folder / WEIGHTS)
     counts = [int(np.prod(v.shape)) for v in model.trainable_weights]
     summary = FoldSummary(
         seconds=round(sum(epoch["seconds"] for epoch in resume.history), 1),

@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.files import (
+    assert_room,
     digest,
     file_digest,
     read_json,
@@ -101,6 +104,23 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(writer: str, tmp_path: Pa
     assert caught.value.errno == errno.ENOSPC
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+SHARED_MEMORY = Path("/dev/shm")
+
+
+def test_room_that_is_there_is_taken_and_given_back(tmp_path: Path) -> None:
+    assert_room(tmp_path / "new", 1_000_000)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="no disk that is asked for room at no cost")
+def test_a_disk_without_room_says_so_before_anything_is_written() -> None:
+    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        with pytest.raises(OSError, match="No space left") as caught:
+            assert_room(Path(folder), 2 * shutil.disk_usage(folder).total)
+        assert caught.value.errno == errno.ENOSPC
+        assert list(Path(folder).iterdir()) == []
 
 
 def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:

@@ -83,6 +83,13 @@ def test_a_users_mistake_is_its_sentence_and_2(
     assert capsys.readouterr() == ("", f"{error}\n")
 
 
+def test_a_sentence_that_quotes_several_lines_is_still_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(failing(SettingError("Not TOML. Received: a\n  b\n. Mend it."))) == 2
+    assert capsys.readouterr().err == "Not TOML. Received: a b . Mend it.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "received"),
     [

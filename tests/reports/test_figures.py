@@ -155,6 +155,13 @@ def test_the_same_data_give_the_same_bytes_and_other_data_others(tmp_path: Path)
     assert (tmp_path / "c.png").read_bytes() != first
 
 
+def test_a_picture_names_no_version_that_would_change_its_bytes(tmp_path: Path) -> None:
+    save_figure(learning_curves([history([1.0])]), tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    assert b"Software" not in content
+    assert b"atplotlib" not in content
+
+
 def test_drawing_touches_no_file(in_folder: Path) -> None:
     learning_curves([history([1.0])])
     confusion_matrix(CONFUSION, NAMES, "")

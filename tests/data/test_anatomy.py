@@ -1,0 +1,135 @@
+"""Shapes on the canvas, and the chest that is drawn of them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kagglecxr.core.randomness import generator
+from kagglecxr.data.anatomy import (
+    LEFT,
+    RIGHT,
+    Anatomy,
+    Canvas,
+    draw_anatomy,
+    lung_outline,
+    smooth_curve,
+)
+
+
+def patient(number: int) -> Anatomy:
+    return Anatomy.of_patient(generator(0, "patient", number))
+
+
+def test_coordinates_run_from_minus_one_to_one_rightwards_and_downwards() -> None:
+    canvas = Canvas(4)
+    assert canvas.x[0].tolist() == [-0.75, -0.25, 0.25, 0.75]
+    assert canvas.y[:, 0].tolist() == [-0.75, -0.25, 0.25, 0.75]
+    assert canvas.blank().shape == (4, 4)
+    assert not canvas.blank().any()
+
+
+def test_a_polygon_fills_its_share_of_the_canvas() -> None:
+    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    field = Canvas(64).polygon(square)
+    assert field.dtype == np.float32
+    assert field[32, 32] == 1
+    assert field[0, 0] == 0
+    assert field.mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_a_line_is_as_wide_as_it_is_asked_for() -> None:
+    field = Canvas(100).line(np.array([[-1.2, 0.0], [1.2, 0.0]]), 0.2)
+    assert field[:, 50].sum() == pytest.approx(10, abs=2)
+    assert field[50].min() == 1
+
+
+@given(
+    st.floats(-0.5, 0.5),
+    st.floats(-0.5, 0.5),
+    st.floats(0.1, 0.6),
+    st.floats(0.1, 0.6),
+    st.floats(0, np.pi),
+    st.floats(0, 2 * np.pi),
+)
+@settings(max_examples=50, deadline=None)
+def test_an_ellipse_is_one_on_its_edge_and_nought_in_its_centre(
+    x: float, y: float, wide: float, high: float, turn: float, angle: float
+) -> None:
+    canvas = Canvas(2)
+    along, across = wide * np.cos(angle), high * np.sin(angle)
+    canvas.x = np.array([[x, x + along * np.cos(turn) - across * np.sin(turn)]], np.float32)
+    canvas.y = np.array([[y, y + along * np.sin(turn) + across * np.cos(turn)]], np.float32)
+    distance = canvas.ellipse((x, y), (wide, high), turn)
+    np.testing.assert_allclose(distance, [[0, 1]], atol=2e-3)
+
+
+def test_a_blur_keeps_what_is_there_and_spreads_it_by_its_width() -> None:
+    canvas = Canvas(101)
+    dot = canvas.blank()
+    dot[50, 50] = 1
+    blurred = canvas.blur(dot, 0.1)
+    assert blurred.sum() == pytest.approx(1, abs=1e-3)
+    assert np.sqrt((blurred * canvas.x**2).sum()) == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_curve_passes_its_points_and_closes_where_it_should(closed: bool) -> None:
+    points = [(0.0, 0.0), (0.5, 0.2), (0.6, 0.8), (0.1, 0.9)]
+    curve = smooth_curve(points, closed, samples=2000)
+    assert curve.shape == (2000, 2)
+    for point in points:
+        assert np.linalg.norm(curve - point, axis=1).min() < 1e-2
+    ends = np.linalg.norm(curve[0] - curve[-1])
+    assert (ends < 1e-6) == closed
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_each_lung_lies_on_its_side_and_in_the_picture(number: int) -> None:
+    anatomy = patient(number)
+    right, left = lung_outline(anatomy, RIGHT), lung_outline(anatomy, LEFT)
+    assert right[:, 0].max() < 0 < left[:, 0].min()
+    for outline in (right, left):
+        assert np.abs(outline).max() < 1
+    # The liver lifts the right dome: the right lung is the shorter one.
+    assert left[:, 1].max() > right[:, 1].max()
+
+
+def test_a_chest_is_fixed_by_its_anatomy_and_patients_differ() -> None:
+    canvas = Canvas(48)
+    one, same, other = (draw_anatomy(patient(number), canvas) for number in (1, 1, 2))
+    np.testing.assert_array_equal(one.attenuation, same.attenuation)
+    np.testing.assert_array_equal(one.lungs, same.lungs)
+    assert not np.array_equal(one.attenuation, other.attenuation)
+    assert not np.array_equal(one.lungs, other.lungs)
+    assert patient(1) == patient(1) != patient(2)
+
+
+def test_lungs_let_more_light_through_than_the_rest_of_the_body() -> None:
+    canvas = Canvas(64)
+    for number in range(5):
+        chest = draw_anatomy(patient(number), canvas)
+        assert chest.attenuation.dtype == chest.lungs.dtype == np.float32
+        assert chest.attenuation.min() == 0
+        assert set(np.unique(chest.lungs)) == {0, 1}
+        lungs = chest.lungs > 0
+        body = (chest.attenuation > 0.2) & ~lungs
+        assert chest.attenuation[lungs].mean() < 0.7 * chest.attenuation[body].mean()
+        # Air beside the body takes nothing away.
+        assert chest.attenuation[0, [0, -1]].max() < 0.01
+
+
+def test_a_deeper_breath_makes_larger_lungs_of_the_same_patient() -> None:
+    canvas, anatomy = Canvas(64), patient(4)
+    out, rest, deep = (
+        draw_anatomy(anatomy.breathed(depth), canvas).lungs.sum() for depth in (-0.05, 0.0, 0.05)
+    )
+    assert out < rest < deep
+    assert anatomy.breathed(0.05).seed == anatomy.seed
+
+
+def test_a_chest_looks_the_same_at_any_size() -> None:
+    small, large = (draw_anatomy(patient(6), Canvas(size)) for size in (64, 192))
+    assert small.lungs.mean() == pytest.approx(large.lungs.mean(), rel=0.05)
+    assert small.attenuation.mean() == pytest.approx(large.attenuation.mean(), rel=0.05)
