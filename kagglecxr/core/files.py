@@ -54,8 +54,15 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object."""
+    """Reads a JSON object.
+
+    Raises:
+        ValueError: it is not one, whatever else it is.
+    """
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict):
+        # As `json` says of a file that is no JSON at all, so that callers catch one error.
+        raise ValueError(f"not a JSON object: {path}")  # noqa: TRY004
     return values
 
 

@@ -81,7 +81,7 @@ class Terminal:
     def bar(self, what: str, total: int) -> Iterator[Bar]:
         """A bar that vanishes when its step is done."""
         columns: list[ProgressColumn] = [
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -95,6 +95,6 @@ class Terminal:
             yield _TerminalBar(progress, what, total)
 
     def note(self, text: str) -> None:
-        """A line on stderr, markup not interpreted."""
+        """A line on stderr, shown letter by letter: a path may look like markup."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.console.print(text, markup=False, emoji=False)

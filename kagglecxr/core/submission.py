@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from kagglecxr.core.errors import SubmissionError, shorten
+from kagglecxr.core.errors import SettingError, SubmissionError, shorten
 
 Form = Literal["class", "class_id", "probability", "one_column_a_class"]
 
@@ -35,8 +35,19 @@ class SubmissionForm(BaseModel):
         return [self.id, *answer]
 
     def positive_column(self, targets: list[str]) -> int:
-        """The number of the target whose probability is asked for."""
-        return targets.index(self.positive) if self.positive else len(targets) - 1
+        """The number of the target whose probability is asked for.
+
+        Raises:
+            SettingError: the positive class is no target.
+        """
+        if not self.positive:
+            return len(targets) - 1
+        if self.positive not in targets:
+            raise SettingError(
+                f"The positive class is no target. Received: {self.positive!r}. Name one of "
+                f"{', '.join(targets)} under [submission] positive."
+            )
+        return targets.index(self.positive)
 
     def fill(
         self, ids: list[str], probabilities: npt.NDArray[np.floating], targets: list[str]
@@ -94,6 +105,8 @@ class SubmissionForm(BaseModel):
         checked = submission.set_index(self.id).loc[sample[self.id]].reset_index()
         for column in expected[1:]:
             empty = checked[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
+            if self.form == "class":
+                empty &= ~checked[column].isin(targets)
             if empty.any():
                 raise SubmissionError(
                     f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "

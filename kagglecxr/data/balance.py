@@ -43,8 +43,13 @@ class EpochPlan:
         batch_size: int,
         seed: int,
     ) -> None:
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise DataError(
+                f"Labels are integer class ids. Received: {labels.dtype}. Number the classes from "
+                "0."
+            )
         if pools is None:
-            pools = [[label] for label in range(int(labels.max(initial=-1)) + 1)]
+            pools = [[label] for label in range(int(labels.max()) + 1)] if len(labels) else []
         self.pools = [list(pool) for pool in pools]
         self._members = _members(labels, self.pools)
         self._class_needs = [[len(m) for m in members] for members in self._members]
@@ -97,10 +102,6 @@ def _turns(needs: Sequence[int], slots: int, random: np.random.Generator) -> npt
 
 def _members(labels: Ids, pools: list[list[int]]) -> list[list[npt.NDArray[np.intp]]]:
     """The images of each class of each target."""
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(
-            f"Labels are integer class ids. Received: {labels.dtype}. Number the classes from 0."
-        )
     pooled = [label for pool in pools for label in pool]
     if len(set(pooled)) != len(pooled) or not all(pools):
         raise SettingError(

@@ -5,6 +5,7 @@ stopped, and is never taken for a cache.
 """
 
 import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,9 @@ _MEASURES = np.dtype(
         ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
     ]
 )
+
+
+_Map = np.memmap[Any, np.dtype[Any]]
 
 
 class BrokenImagesError(DataError):
@@ -93,19 +97,19 @@ def open_cache(folder: Path) -> Cache:
         DataError: it is not there, or was written by another version of the kit.
     """
     try:
-        whole = read_json(folder / "cache.json")
-        if whole["format"] != FORMAT:
-            raise DataError(
-                f"A cache was written by another version. Received: {folder} in form "
-                f"{whole['format']}, not {FORMAT}. Run prepare again."
-            )
+        form = read_json(folder / "cache.json")["format"]
         images = np.load(folder / "images.npy", mmap_mode="r")
         measures = np.load(folder / "measures.npy", mmap_mode="r")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(
             f"A cache of decoded images is missing or damaged. Received: {folder}. "
             "Remove that folder if it is there, and run prepare again."
         ) from error
+    if form != FORMAT:
+        raise DataError(
+            f"A cache was written by another version. Received: {folder} in form {form}, not "
+            f"{FORMAT}. Remove that folder, and run prepare again."
+        )
     return Cache(folder, images, measures)
 
 
@@ -132,8 +136,7 @@ def build_cache(
     partial = cache_root / f"{key}.partial"
     partial.mkdir(parents=True, exist_ok=True)
     shape = _item_shape(root, paths, pipeline)
-    images = _open_map(partial / "images.npy", np.dtype(np.uint8), (len(paths), *shape))
-    measures = _open_map(partial / "measures.npy", _MEASURES, (len(paths),))
+    images, measures = _open_maps(partial, (len(paths), *shape))
     with reporter.bar("Decoding images", len(paths)) as bar:
         broken = _decode_all(root, paths, pipeline, images, measures, bar)
     if broken:
@@ -144,6 +147,9 @@ def build_cache(
         partial / "cache.json",
         {"format": FORMAT, "pipeline": pipeline.text, "images": list(images.shape)},
     )
+    if folder.exists():
+        # It lacks its cache.json, so it never was a whole cache.
+        shutil.rmtree(folder)
     partial.rename(folder)
     return open_cache(folder)
 
@@ -158,21 +164,33 @@ def _item_shape(root: Path, paths: list[str], pipeline: Pipeline) -> tuple[int, 
     raise BrokenImagesError({path: f"No image can be read, {path} included." for path in paths})
 
 
-def _open_map(
-    path: Path, kind: np.dtype[Any], shape: tuple[int, ...]
-) -> "np.memmap[Any, np.dtype[Any]]":
-    """The memory map of an interrupted decode, or a new one whose room is already taken.
+def _open_maps(partial: Path, shape: tuple[int, ...]) -> tuple[_Map, _Map]:
+    """The memory maps of an interrupted decode, or new ones if either is gone or torn.
 
-    A map on a full disk kills the process at the first write that finds no room, so the room is
-    taken beforehand, where a full disk is an error that can be told.
+    The measures say which images are done, so neither is worth anything without the other.
     """
-    if path.is_file():
-        try:
-            old = np.lib.format.open_memmap(path, "r+")
-            if old.shape == shape and old.dtype == kind:
-                return old
-        except (ValueError, OSError, EOFError):
-            path.unlink()
+    images, measures = partial / "images.npy", partial / "measures.npy"
+    old = _old_map(images, np.dtype(np.uint8), shape), _old_map(measures, _MEASURES, shape[:1])
+    if old[0] is not None and old[1] is not None:
+        return old[0], old[1]
+    measures.unlink(missing_ok=True)
+    return _new_map(images, np.dtype(np.uint8), shape), _new_map(measures, _MEASURES, shape[:1])
+
+
+def _old_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> _Map | None:
+    try:
+        old = np.lib.format.open_memmap(path, "r+")
+    except (ValueError, OSError, EOFError):
+        return None
+    return old if old.shape == shape and old.dtype == kind else None
+
+
+def _new_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> _Map:
+    """A memory map whose room is already taken.
+
+    On a full disk the first write into a map that finds no room kills the process; taking the
+    room beforehand turns that into an error that can be told.
+    """
     beside = path.with_suffix(".writing")
     created = np.lib.format.open_memmap(beside, "w+", dtype=kind, shape=shape)
     del created

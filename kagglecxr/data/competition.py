@@ -1,10 +1,18 @@
 """What a competition is: its TOML form, the presets, and a plain folder taken for one."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
@@ -48,6 +56,8 @@ class Classes(_Section):
 
     @model_validator(mode="after")
     def _names_are_consistent(self) -> "Classes":
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("[classes] names holds one class twice")
         pooled = [name for members in self.pools.values() for name in members]
         for kind, named in (("pools", pooled), ("folders", list(self.folders))):
             strange = sorted(set(named) - set(self.names))
@@ -55,6 +65,9 @@ class Classes(_Section):
                 raise ValueError(f"[classes] {kind} names {strange[0]!r}, which is not in names")
         if len(set(pooled)) != len(pooled):
             raise ValueError("[classes.pools] holds one class twice")
+        for pool, members in self.pools.items():
+            if pool in self.names and pool not in members:
+                raise ValueError(f"[classes.pools] {pool!r} is also the name of a class outside it")
         return self
 
     def targets(self) -> dict[str, list[str]]:
@@ -80,6 +93,8 @@ class Layout(_Section):
         metadata: a CSV with path, label, source, patient_id or group_id, mask_path.
         sample: the competition's sample submission, whose ids the test images take.
         patient: a regular expression on the file name, whose first group names the patient.
+        test_patients_apart: the test part is known to share no patient with the train part, even
+            where their file names do.
     """
 
     train: list[str] = []
@@ -91,6 +106,18 @@ class Layout(_Section):
     metadata: str = "metadata.csv"
     sample: str = ""
     patient: str = ""
+    test_patients_apart: bool = False
+
+    @field_validator("patient")
+    @classmethod
+    def _patient_is_a_pattern(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if pattern and not groups:
+            raise ValueError("the expression needs a group in ( ) that names the patient")
+        return pattern
 
 
 class MetricChoice(_Section):
@@ -102,7 +129,10 @@ class MetricChoice(_Section):
 class Competition(_Section):
     """One competition or data set, as its TOML describes it."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    # Python's own expressions, so that a letter is here what it is in `_of_folder`.
+    model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
+
+    name: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*\Z")]
     title: str = ""
     source: Source
     classes: Classes = Classes()
@@ -116,6 +146,9 @@ class Competition(_Section):
         metric = METRICS[self.metric.name]
         if metric.needs_probabilities and self.submission.form in ("class", "class_id"):
             raise ValueError(f"metric {metric.name!r} needs probabilities, not classes")
+        positive = self.submission.positive
+        if self.classes.names and positive and positive not in self.classes.targets():
+            raise ValueError(f"[submission] positive is {positive!r}, which is no target")
         return self
 
     def with_classes(self, found: list[str]) -> "Competition":
@@ -184,7 +217,7 @@ def load_competition(name: str | Path) -> Competition:
 
 def _of_folder(folder: Path) -> Competition:
     whole = folder.resolve()
-    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in whole.name).lstrip("._-")
+    safe = re.sub(r"[^\w.-]", "-", whole.name).lstrip("._-")
     return Competition(
         name=safe or "folder",
         source=Source(kind="folder"),

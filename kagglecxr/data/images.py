@@ -13,6 +13,7 @@ Image = npt.NDArray[np.uint8]
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
+_PNG_COLOUR_TYPE, _GREY_WITH_ALPHA = 25, 4
 
 
 class BrokenImageError(DataError):
@@ -38,9 +39,17 @@ def decode_image(data: bytes, name: str) -> Image:
     # OpenCV fills what is missing of a truncated file with grey and says nothing.
     if not _is_complete(data):
         raise BrokenImageError(_sentence(name, f"the file is cut off after {len(data)} bytes"))
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    try:
+        pixels = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+        )
+    except cv2.error as error:
+        raise BrokenImageError(_sentence(name, f"OpenCV says {error.err}")) from error
     if pixels is None:
         raise BrokenImageError(_sentence(name, "it is no image that can be decoded"))
+    if _is_grey_with_alpha(data):
+        # OpenCV makes three equal channels of it.
+        pixels = pixels[..., 0]
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     return _to_8_bits(pixels)
@@ -66,6 +75,10 @@ def _is_complete(data: bytes) -> bool:
     if data.startswith(_PNG_SIGNATURE):
         return _PNG_END in data[-64:]
     return True
+
+
+def _is_grey_with_alpha(data: bytes) -> bool:
+    return data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA
 
 
 def _to_8_bits(pixels: npt.NDArray[Any]) -> Image:

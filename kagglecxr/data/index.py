@@ -34,6 +34,13 @@ class Index:
                 f"Two images have one id. Received: {shorten(sorted(set(doubled)))}. "
                 "Rename one of the files."
             )
+        strange = table[~table["split"].isin(["train", "test"])]
+        if len(strange):
+            raise DataError(
+                f"A split is either train or test. Received: "
+                f"{shorten(sorted(set(strange['split'])))} at {shorten(list(strange['id']))}. "
+                "Mend those cells, or run prepare again."
+            )
         told = table[(table["split"] == "test") & (table["label"] != "")]
         if len(told):
             raise LeakError(
@@ -97,12 +104,25 @@ def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:
         LeakError: a group lies in several folds.
     """
     table = read_table(path)
+    if "id" not in table:
+        raise DataError(
+            f"The table of folds has no column 'id'. Received: {path} with "
+            f"{list(table.columns)}. Run prepare again."
+        )
     train = index.rows("train")
     ids = index.column("id", train)
     if sorted(table["id"]) != sorted(ids):
         raise DataError(
             f"The folds and the index hold different training images. Received: {path} with "
             f"{len(table)} ids, an index with {len(ids)}. Run prepare again."
+        )
+    told = table.get("fold", pd.Series([""] * len(table)))
+    wrong = ~told.str.fullmatch(r"[0-9]{1,4}")
+    if wrong.any():
+        raise DataError(
+            f"A fold is a number from 0. Received: {path} with "
+            f"{shorten([repr(cell) for cell in told[wrong]])} at "
+            f"{shorten(list(table.loc[wrong, 'id']))}. Run prepare again."
         )
     fold: npt.NDArray[np.intp] = np.array(table.set_index("id")["fold"].loc[ids], np.intp)
     groups = np.array(index.column("group", train), dtype=object)

@@ -59,6 +59,9 @@ def find_images(root: Path, competition: Competition) -> pd.DataFrame:
     table = _with_patients(table, layout.patient)
     table = _with_masks(table, root, layout.masks, classes.folders)
     table = _with_metadata(table, root / layout.metadata)
+    if layout.test_patients_apart:
+        named = (table["split"] == "test") & (table["group"] != "")
+        table["group"] = table["group"].mask(named, "test/" + table["group"])
     table["id"] = _ids(table["path"])
     _refuse_strange_labels(table, competition)
     return table.sort_values("id")[COLUMNS].reset_index(drop=True)
@@ -174,7 +177,7 @@ def _with_masks(
 
 
 def _with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Adds source, group and mask from a metadata.csv, where there is one."""
+    """Adds source, group and mask from a metadata.csv, and labels that no folder tells."""
     if not path.is_file():
         return table
     metadata = read_table(path)
@@ -184,14 +187,18 @@ def _with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{list(metadata.columns)}. Add it, or remove the file."
         )
     metadata = metadata.drop_duplicates("path").set_index("path").reindex(table["path"]).fillna("")
-    group = metadata.get("group_id", metadata.get("patient_id"))
-    for column, known in (
-        ("group", group),
-        ("source", metadata.get("source")),
-        ("mask", metadata.get("mask_path")),
+    for column, name in (
+        ("group", "patient_id"),
+        ("group", "group_id"),
+        ("source", "source"),
+        ("mask", "mask_path"),
     ):
-        if known is not None:
-            table[column] = [new or old for new, old in zip(known, table[column], strict=True)]
+        if name in metadata:
+            told = zip(metadata[name], table[column], strict=True)
+            table[column] = [new or old for new, old in told]
+    if "label" in metadata:
+        told = zip(metadata["label"], table["label"], strict=True)
+        table["label"] = [old or new for new, old in told]
     return table
 
 

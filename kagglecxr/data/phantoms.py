@@ -5,6 +5,7 @@ opacity; exposure, position, anatomy and markers vary more than the opacities do
 values alone do not tell it.
 """
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json, write_table, written_whole
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import generator
@@ -80,14 +82,19 @@ def make_demo(folder: Path, seed: int, reporter: Reporter, *, share: float = 1.0
     """
     whole = folder / "demo.json"
     made = {"seed": seed, "share": share, "size": SIZE}
-    if whole.is_file() and read_json(whole) == made:
+    earlier = read_json(whole) if whole.is_file() else {}
+    if earlier == {**made, "whole": True}:
         return folder
-    whole.unlink(missing_ok=True)
+    if earlier != {**made, "whole": False}:
+        _clear(folder, is_ours=bool(earlier))
+        write_json(whole, {**made, "whole": False})
     plan = _plan(seed, share)
 
     def draw(row: dict[str, str | int]) -> None:
         label, patient, number = str(row["label"]), int(row["patient"]), int(row["number"])
         paths = [folder / str(row[key]) for key in ("path", "mask_path")]
+        if all(path.is_file() for path in paths):
+            return
         phantom = draw_phantom(label, patient, number, seed)
         for path, pixels in zip(paths, (phantom.image, phantom.mask), strict=True):
             with written_whole(path) as beside:
@@ -104,8 +111,20 @@ def make_demo(folder: Path, seed: int, reporter: Reporter, *, share: float = 1.0
     table["source"] = table["patient"].map(lambda patient: f"hospital-{patient % 3}")
     columns = ["path", "label", "source", "patient_id", "mask_path"]
     write_table(folder / "metadata.csv", table[columns])
-    write_json(whole, made)
+    write_json(whole, {**made, "whole": True})
     return folder
+
+
+def _clear(folder: Path, is_ours: bool) -> None:
+    """Removes the images of another seed, which must never mix with this one's."""
+    there = [folder / label for label in IMAGES if (folder / label).exists()]
+    if there and not is_ours:
+        raise DataError(
+            f"The demo's folder holds images that the demo did not draw. Received: {there[0]}. "
+            "Name another folder with --work."
+        )
+    for images in there:
+        shutil.rmtree(images)
 
 
 def _plan(seed: int, share: float) -> list[dict[str, str | int]]:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.core.files import read_json, write_json, write_table
+from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.files import digest, read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
 from kagglecxr.core.workspace import Workspace
@@ -112,12 +112,15 @@ def prepare_competition(
     found["group"] = joined_groups(list(found["id"]), list(found["group"]), pairs)
     found["width"], found["height"] = cache.measures["width"], cache.measures["height"]
     found["phash"] = [f"{value:016x}" for value in cache.measures["phash"]]
-    write_table(workspace.duplicates, pairs)
+    first_ids = found["id"]
     found = set_test_part_aside(
         found, root, competition, workspace, request.test, derive_seed(request.seed, "test")
     )
     index = Index(found.astype(str))
     index.check_disjoint()
+    # A test part may take the ids of its sample submission.
+    renamed = dict(zip(first_ids, index.ids, strict=True))
+    pairs[["first", "second"]] = pairs[["first", "second"]].replace(renamed)
     train = index.rows("train")
     fold = make_folds(
         index.column("label", train),
@@ -126,6 +129,7 @@ def prepare_competition(
         request.folds,
         derive_seed(request.seed, "folds"),
     )
+    write_table(workspace.duplicates, pairs)
     write_index(workspace.index, index)
     write_folds(workspace.folds, index.column("id", train), fold)
     write_json(
@@ -134,6 +138,7 @@ def prepare_competition(
             "competition": competition.model_dump(mode="json"),
             "data": str(root),
             "cache": cache.key,
+            "rows": _rows(index),
             "pipeline": pipeline.text,
             "seed": request.seed,
         },
@@ -178,14 +183,26 @@ def load_prepared(competition: Competition, workspace: Workspace) -> Prepared:
             f"{competition.targets()}, prepared were {prepared.targets()}. Run: "
             f"python -m kagglecxr.prepare {competition.name}"
         )
-    index = read_index(workspace.index)
+    index = read_index(workspace.require(workspace.index, "prepare"))
     index.check_disjoint()
-    cache = open_cache(workspace.cache / values["cache"])
-    if len(cache.images) != len(index.table):
+    labels = set(index.column("label", index.rows("train")))
+    strange = sorted(labels - set(prepared.classes.names))
+    if strange:
         raise DataError(
-            f"The index and the cache hold different images. Received: {len(index.table)} lines, "
-            f"{len(cache.images)} cached images. Run prepare again."
+            f"The index holds labels that are no class. Received: {shorten(strange)} in "
+            f"{workspace.index}. Use {', '.join(prepared.classes.names)}, or run prepare again."
         )
-    return Prepared(
-        prepared, index, read_folds(workspace.folds, index), cache, Path(values["data"])
-    )
+    cache = open_cache(workspace.cache / values["cache"])
+    if values.get("rows") != _rows(index):
+        raise DataError(
+            f"The index and the cache hold different images, or the same in another order. "
+            f"Received: {len(index.table)} lines in {workspace.index}, {len(cache.images)} cached "
+            "images. Run prepare again."
+        )
+    fold = read_folds(workspace.require(workspace.folds, "prepare"), index)
+    return Prepared(prepared, index, fold, cache, Path(values["data"]))
+
+
+def _rows(index: Index) -> str:
+    """Which image each row is: the cache knows images by their rows alone."""
+    return digest(list(index.table["path"]))

@@ -4,18 +4,24 @@ The string is part of the cache's key, so what it says is what the cache holds.
 """
 
 import ast
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import Registry
 from kagglecxr.data.images import Image
 
 DEFAULT_PIPELINE = "gray | resize"
+
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Tiles = Annotated[int, Field(ge=1, le=64)]
+Clip = Annotated[float, Field(gt=0, le=100)]
 
 STEPS = Registry[Callable[..., Image]]("preprocessing step")
 
@@ -27,7 +33,7 @@ def gray(image: Image) -> Image:
 
 
 @STEPS.add
-def resize(image: Image, size: int) -> Image:
+def resize(image: Image, size: Pixels) -> Image:
     """A square of `size` pixels: areas averaged when it shrinks, cubic when it grows."""
     height, width = image.shape[:2]
     if height == width == size:
@@ -43,7 +49,7 @@ def equalise(image: Image) -> Image:
 
 
 @STEPS.add
-def clahe(image: Image, clip: float = 2.0, tiles: int = 8) -> Image:
+def clahe(image: Image, clip: Clip = 2.0, tiles: Tiles = 8) -> Image:
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of a grey image."""
     return _uint8(cv2.createCLAHE(clip, (tiles, tiles)).apply(gray(image)))
 
@@ -76,10 +82,10 @@ class Pipeline:
 
         Raises:
             UnknownNameError: a step has no such name; the nearest three are given.
-            SettingError: the string cannot be read.
+            SettingError: the string cannot be read, or a step cannot take an argument.
 
         >>> Pipeline.parse("gray | resize | clahe(3.0)", 224).text
-        'gray | resize(224) | clahe(3.0)'
+        'gray | resize(224) | clahe(3.0, 8)'
         """
         steps, words = [], []
         for part in text.split("|"):
@@ -94,10 +100,35 @@ class Pipeline:
                 raise _unreadable(text, part) from error
             if name == "resize" and not arguments:
                 arguments = (size,)
+            arguments = _checked(step, name, arguments)
             steps.append((step, arguments))
             shown = ", ".join(repr(argument) for argument in arguments)
             words.append(f"{name}({shown})" if arguments else name)
         return cls(" | ".join(words), tuple(steps))
+
+
+def _checked(step: Callable[..., Image], name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """All arguments of a step, defaults written out, each within what its annotation allows."""
+    parameters = list(inspect.signature(step).parameters.values())[1:]
+    if len(given) > len(parameters) or any(
+        parameter.default is parameter.empty for parameter in parameters[len(given) :]
+    ):
+        raise SettingError(
+            f"A preprocessing step has other arguments. Received: {name} with {len(given)} of "
+            f"them. Write {name}({', '.join(parameter.name for parameter in parameters)})."
+        )
+    checked = []
+    for position, parameter in enumerate(parameters):
+        value = given[position] if position < len(given) else parameter.default
+        try:
+            strictly = TypeAdapter(parameter.annotation, config=ConfigDict(strict=True))
+            checked.append(strictly.validate_python(value))
+        except ValidationError as error:
+            raise SettingError(
+                f"A preprocessing step cannot take an argument. Received: {name} with "
+                f"{parameter.name} = {value!r}. {error.errors()[0]['msg']}."
+            ) from error
+    return tuple(checked)
 
 
 def _unreadable(text: str, part: str) -> SettingError:

@@ -1,6 +1,7 @@
 """The rehearsal leaderboard: a whole competition on this machine, with no account."""
 
 import dataclasses
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,18 @@ def refuse_real(kind: str, is_local: bool) -> None:
 def newest_submission(folder: Path, competition: str) -> Path:
     """The submission of a competition that was written last.
 
+    `covid19-radiography-covid-RUN.csv` is one of another competition than `covid19-radiography`:
+    the names of runs and blends hold one hyphen at most.
+
     Raises:
         MissingError: there is none.
     """
-    files = sorted(folder.glob(f"{competition}-*.csv"), key=lambda p: (p.stat().st_mtime, p.name))
+    own = [
+        path
+        for path in folder.glob(f"{glob.escape(competition)}-*.csv")
+        if path.stem.removeprefix(f"{competition}-").count("-") <= 1
+    ]
+    files = sorted(own, key=lambda path: (path.stat().st_mtime, path.name))
     if not files:
         raise MissingError(
             f"There is no submission of {competition}. Looked in: {folder}. "
@@ -96,8 +105,9 @@ def check_file(file: Path, rules: Rules, workspace: Workspace) -> pd.DataFrame:
     try:
         submission = read_table(file)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
         raise SubmissionError(
-            f"The submission is not a CSV. Received: {file} ({error}). Write columns "
+            f"The submission is not a CSV. Received: {file} ({reason}). Write columns "
             f"{list(sample.columns)}."
         ) from error
     return rules.form.check(submission, sample, rules.targets)
@@ -192,11 +202,15 @@ def rehearse(
             ref=part,
             status=REHEARSED,
             rank=str(rank),
-            local_score=f"{interval.score:.6f}",
+            local_score=_kept(interval.score),
         )
         write_ledger(ledger, [*entries, entry])
     wrong = answers.argmax(axis=1) != truth
     return Verdict(interval, rank, board, list(solution["id"][wrong]), len(truth), is_new)
+
+
+def _kept(score: float) -> str:
+    return f"{score:.6f}"
 
 
 def _board(
@@ -206,12 +220,15 @@ def _board(
     rivals: list[Entry],
     rules: Rules,
 ) -> list[Standing]:
-    """All entries ranked; an earlier file of the same name but other bytes is told by its time."""
-    scores = dict(references)
+    """All entries ranked; an earlier file of the same name but other bytes is told by its time.
+
+    Scores are compared as the ledger keeps them.
+    """
+    scores = {key: (float(_kept(value)), known) for key, (value, known) in references.items()}
     for entry in rivals:
         if entry.competition == rules.competition:
             scores[f"{Path(entry.file).name}, {entry.time}"] = (float(entry.local_score), False)
-    scores[name] = (score, False)
+    scores[name] = (float(_kept(score)), False)
     sign = -1.0 if rules.metric.greater_is_better else 1.0
     ordered = sorted(scores.items(), key=lambda item: sign * item[1][0])
     lines = [Standing(i, name, *values) for i, (name, values) in enumerate(ordered, start=1)]

@@ -38,7 +38,11 @@ Row = tuple[str, Callable[[Column], str]]
 
 
 def _metric(name: str) -> Callable[[Column], str]:
-    return lambda column: f"{column.record.metrics[name]:.4f}"
+    def tell(column: Column) -> str:
+        value = column.record.metrics.get(name)
+        return "" if value is None else f"{value:.4f}"
+
+    return tell
 
 
 def _of_test(tell: Callable[[TestResult], str]) -> Callable[[Column], str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix as count_confusions
 
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import write_table
 from kagglecxr.core.run import RunRecord, fold_folder, read_run
 from kagglecxr.inference.predictions import Predictions
@@ -32,7 +33,7 @@ def report_run(run: Path) -> list[Path]:
         it, and the list of errors, the surest first.
     """
     record = read_run(run)
-    histories = [pd.read_csv(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
+    histories = [_history(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
     save_figure(learning_curves(histories), run / CURVES)
     oof = Predictions.load(run / "oof.npz")
     confusion = count_confusions(
@@ -45,6 +46,16 @@ def report_run(run: Path) -> list[Path]:
     write_table(run / CLASS_TABLE, table.round(4))
     write_table(run / ERROR_LIST, list_errors(oof, record))
     return [run / n for n in (CURVES, CONFUSION, ERRORS_BY_CLASS, CLASS_TABLE, ERROR_LIST)]
+
+
+def _history(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"A fold's history cannot be read. Received: {path}. Train that run again, or remove "
+            "its folder."
+        ) from error
 
 
 def list_errors(oof: Predictions, record: RunRecord) -> pd.DataFrame:

@@ -294,8 +294,8 @@ def test_kermanys_preset_trains_on_val_too_and_keeps_a_patients_images_together(
     assert (group != "").all()
 
 
-def test_kermanys_official_test_part_counts_its_persons_anew(tmp_path: Path) -> None:
-    # The published parts number persons independently: person1 of the one is not the other's.
+def test_kermanys_official_test_part_holds_other_persons(tmp_path: Path) -> None:
+    # Persons are counted by kind: the bacterial person1 here is not the viral one there.
     root = fill(
         tmp_path,
         "train/PNEUMONIA/person1_bacteria_1.jpeg",

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.randomness import generator
 from kagglecxr.data import phantoms
@@ -185,7 +186,7 @@ def test_a_normal_chest_has_no_opacity() -> None:
 def test_an_interrupted_demo_is_completed_to_the_same_bytes(made: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         make_demo(tmp_path, 0, Impatient(5), share=SHARE)
-    assert not (tmp_path / "demo.json").exists()
+    assert not (tmp_path / "metadata.csv").exists()
     make_demo(tmp_path, 0, Silent(), share=SHARE)
     assert contents(tmp_path) == contents(made)
 
@@ -193,15 +194,31 @@ def test_an_interrupted_demo_is_completed_to_the_same_bytes(made: Path, tmp_path
 def test_images_that_an_interrupted_demo_had_drawn_are_not_drawn_again(
     made: Path, tmp_path: Path
 ) -> None:
-    make_demo(tmp_path, 0, Silent(), share=SHARE)
-    # As it was before the end: the last class and what is written last are not there.
-    for late in ("demo.json", "metadata.csv", "Viral Pneumonia/images/Viral Pneumonia-1.png"):
-        (tmp_path / late).unlink()
+    with pytest.raises(Interrupted):
+        make_demo(tmp_path, 0, Impatient(5), share=SHARE)
     kept = tmp_path / "COVID" / "images" / "COVID-1.png"
     before = kept.stat()
     make_demo(tmp_path, 0, Silent(), share=SHARE)
     assert contents(tmp_path) == contents(made)
     assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_images_of_an_interrupted_demo_of_another_seed_are_drawn_anew(
+    made: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Interrupted):
+        make_demo(tmp_path, 1, Impatient(5), share=SHARE)
+    make_demo(tmp_path, 0, Silent(), share=SHARE)
+    assert contents(tmp_path) == contents(made)
+
+
+def test_images_that_the_demo_did_not_draw_are_never_removed(tmp_path: Path) -> None:
+    own = tmp_path / "COVID" / "images" / "COVID-1.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"a user's")
+    with pytest.raises(DataError, match="did not draw"):
+        make_demo(tmp_path, 0, Silent(), share=SHARE)
+    assert own.read_bytes() == b"a user's"
 
 
 def test_a_whole_demo_is_left_as_it_is(tmp_path: Path) -> None:
