@@ -25,7 +25,7 @@ def prepare(
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        data: The folder of the images; the workspace's raw/ unless told.
+        data: The folder of the images; the workspace's raw/ unless told, where the demo's are drawn.
         size: Pixels of a square cached image.
         pipeline: Preprocessing steps with | between them.
         test: Share of a rehearsal test part where the data bring none; 0 for none.
@@ -34,10 +34,13 @@ def prepare(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.phantoms import make_demo
     from kagglecxr.data.preparation import Request, prepare_competition
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
+    if described.source.kind == "demo" and data is None:
+        make_demo(workspace.raw, common.seed, common.terminal)
     request = Request(data, size, pipeline, test, folds, skip_broken, common.seed)
     prepared = prepare_competition(described, workspace, request, common.terminal)
     table = prepared.index.table

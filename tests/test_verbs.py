@@ -80,7 +80,7 @@ def test_the_public_names_are_where_the_contract_says() -> None:
     ("words", "told"),
     [
         (["prepare", "no-such-thing"], "no-such-thing"),
-        (["prepare", "demo"], "--data"),
+        (["prepare", "umons-covid19"], "--data"),
         (["prepare", "demo", "--data", "/no/such/folder"], "/no/such/folder"),
         (["prepare", "demo", "--size", "large"], "large"),
         (["prepare"], "--help"),

@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.randomness import generator
-from kagglecxr.data.anatomy import (
+from kagglecxr.data.phantoms.anatomy import (
     LEFT,
     RIGHT,
     Anatomy,
-    Canvas,
     draw_anatomy,
     lung_outline,
     smooth_curve,
 )
+from kagglecxr.data.phantoms.canvas import Canvas
 
 
 def patient(number: int) -> Anatomy:

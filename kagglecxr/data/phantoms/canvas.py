@@ -1,0 +1,50 @@
+"""A square grid for drawing: from -1 to 1, x to the right of the picture, y downwards."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Field = npt.NDArray[np.float32]
+Points = npt.NDArray[np.float64]
+
+
+class Canvas:
+    """A square grid on which shapes are drawn in these coordinates."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2.0 - 1.0
+        self.x, self.y = np.meshgrid(axis, axis)
+
+    def blank(self) -> Field:
+        """An empty field."""
+        return np.zeros((self.size, self.size), np.float32)
+
+    def pixels(self, points: Points) -> npt.NDArray[np.int32]:
+        """Points as OpenCV takes them, in sixteenths of a pixel."""
+        return np.rint(((points + 1.0) / 2.0 * self.size - 0.5) * 16).astype(np.int32)
+
+    def polygon(self, points: Points) -> Field:
+        """1 inside, 0 outside, anti-aliased."""
+        field = self.blank()
+        cv2.fillPoly(field, [self.pixels(points)], 1.0, cv2.LINE_AA, shift=4)
+        return field
+
+    def line(self, points: Points, width: float) -> Field:
+        """1 on a line of some width."""
+        thick = max(1, round(width / 2.0 * self.size))
+        field = self.blank()
+        cv2.polylines(field, [self.pixels(points)], False, 1.0, thick, cv2.LINE_AA, shift=4)
+        return field
+
+    def blur(self, field: Field, width: float) -> Field:
+        """A Gaussian of standard deviation `width`."""
+        blurred = cv2.GaussianBlur(field, (0, 0), max(0.3, width / 2.0 * self.size))
+        return np.asarray(blurred, np.float32)
+
+    def ellipse(self, centre: tuple[float, float], axes: tuple[float, float], turn: float) -> Field:
+        """Squared distance from an ellipse's centre: 1 on its edge, turned by `turn` radians."""
+        dx, dy = self.x - centre[0], self.y - centre[1]
+        u = dx * np.cos(turn) + dy * np.sin(turn)
+        v = dy * np.cos(turn) - dx * np.sin(turn)
+        return np.asarray((u / axes[0]) ** 2 + (v / axes[1]) ** 2, np.float32)

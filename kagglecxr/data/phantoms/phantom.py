@@ -1,0 +1,55 @@
+"""One drawn chest radiograph with its exact lung mask."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.randomness import generator
+from kagglecxr.data.phantoms import film
+from kagglecxr.data.phantoms.anatomy import Anatomy, draw_anatomy
+from kagglecxr.data.phantoms.canvas import Canvas
+from kagglecxr.data.phantoms.opacities import OPACITIES
+
+SIZE = 256
+"""Pixels of a side."""
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """One drawn radiograph.
+
+    Attributes:
+        image: (size, size) uint8.
+        mask: (size, size) uint8, 255 in the lungs.
+    """
+
+    image: npt.NDArray[np.uint8]
+    mask: npt.NDArray[np.uint8]
+
+
+def draw_phantom(label: str, patient: int, number: int, seed: int, size: int = SIZE) -> Phantom:
+    """Draws one image of a patient: the anatomy is the patient's, the rest is the image's.
+
+    Args:
+        label: a class of `OPACITIES`.
+        patient: the patient's number.
+        number: the image's number among the patient's.
+        seed: of the whole competition.
+        size: pixels of a side.
+    """
+    anatomy = Anatomy.of_patient(generator(seed, "patient", patient))
+    random = generator(seed, "image", patient, number)
+    canvas = Canvas(size)
+    chest = draw_anatomy(anatomy.breathed(random.uniform(-0.05, 0.05)), canvas)
+    strength = random.uniform(0.5, 1.1)
+    opacity = OPACITIES[label](canvas, chest, random) * strength
+    attenuation = chest.attenuation + canvas.blur(opacity, 0.006)
+    attenuation = film.with_lines(canvas, attenuation, random)
+    move = film.position(size, random)
+    moved = cv2.warpAffine(attenuation, move, (size, size), borderValue=0.0)
+    lungs = cv2.warpAffine(chest.lungs, move, (size, size), borderValue=0.0)
+    exposed = film.expose(moved.astype(np.float32), random)
+    marked = film.with_marker(exposed, random)
+    return Phantom(film.detect(marked, random), ((lungs > 0.5) * 255).astype(np.uint8))
