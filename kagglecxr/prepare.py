@@ -25,7 +25,7 @@ def prepare(
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        data: The folder of the images; the workspace's raw/ unless told, where the demo's are drawn.
+        data: The folder of the images; the workspace's raw/ unless told (the demo draws its own).
         size: Pixels of a square cached image.
         pipeline: Preprocessing steps with | between them.
         test: Share of a rehearsal test part where the data bring none; 0 for none.

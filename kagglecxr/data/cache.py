@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,25 +20,13 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import digest, read_json, write_json
 from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.data.duplicates import THUMBNAIL, look_at
+from kagglecxr.data.duplicates import look_at
 from kagglecxr.data.images import BrokenImageError, Image, decode_image
+from kagglecxr.data.maps import open_maps
 from kagglecxr.data.preprocessing import Pipeline
 
 FORMAT = 1
 """Raised when what a cache folder holds changes its meaning: older ones are then left alone."""
-
-_MEASURES = np.dtype(
-    [
-        ("done", np.bool_),
-        ("width", np.int32),
-        ("height", np.int32),
-        ("phash", np.uint64),
-        ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
-    ]
-)
-
-
-_Map = np.memmap[Any, np.dtype[Any]]
 
 
 class BrokenImagesError(DataError):
@@ -136,7 +123,7 @@ def build_cache(
     partial = cache_root / f"{key}.partial"
     partial.mkdir(parents=True, exist_ok=True)
     shape = _item_shape(root, paths, pipeline)
-    images, measures = _open_maps(partial, (len(paths), *shape))
+    images, measures = open_maps(partial, (len(paths), *shape))
     with reporter.bar("Decoding images", len(paths)) as bar:
         broken = _decode_all(root, paths, pipeline, images, measures, bar)
     if broken:
@@ -162,43 +149,6 @@ def _item_shape(root: Path, paths: list[str], pipeline: Pipeline) -> tuple[int, 
         except BrokenImageError:
             continue
     raise BrokenImagesError({path: f"No image can be read, {path} included." for path in paths})
-
-
-def _open_maps(partial: Path, shape: tuple[int, ...]) -> tuple[_Map, _Map]:
-    """The memory maps of an interrupted decode, or new ones if either is gone or torn.
-
-    The measures say which images are done, so neither is worth anything without the other.
-    """
-    images, measures = partial / "images.npy", partial / "measures.npy"
-    old = _old_map(images, np.dtype(np.uint8), shape), _old_map(measures, _MEASURES, shape[:1])
-    if old[0] is not None and old[1] is not None:
-        return old[0], old[1]
-    measures.unlink(missing_ok=True)
-    return _new_map(images, np.dtype(np.uint8), shape), _new_map(measures, _MEASURES, shape[:1])
-
-
-def _old_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> _Map | None:
-    try:
-        old = np.lib.format.open_memmap(path, "r+")
-    except (ValueError, OSError, EOFError):
-        return None
-    return old if old.shape == shape and old.dtype == kind else None
-
-
-def _new_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> _Map:
-    """A memory map whose room is already taken.
-
-    On a full disk the first write into a map that finds no room kills the process; taking the
-    room beforehand turns that into an error that can be told.
-    """
-    beside = path.with_suffix(".writing")
-    created = np.lib.format.open_memmap(beside, "w+", dtype=kind, shape=shape)
-    del created
-    if hasattr(os, "posix_fallocate"):
-        with beside.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
-    beside.replace(path)
-    return np.lib.format.open_memmap(path, "r+")
 
 
 def _decode_all(

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.models.weights import has_imagenet_weights, keras_models_folder
@@ -39,10 +41,9 @@ def examine(work: Path | None = None) -> list[Finding]:
     """
     return [
         _python(),
-        *(
-            _library(name)
-            for name in ("keras", "tensorflow", "kaggle", "opencv-python-headless", "optuna")
-        ),
+        *(_library(name) for name in ("keras", "tensorflow", "kaggle", "optuna")),
+        # Three packages bring it, the image of a Kaggle kernel others than this kit.
+        Finding("opencv", cv2.__version__),
         _backend(),
         _processor(),
         _memory(),

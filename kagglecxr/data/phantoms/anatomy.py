@@ -3,7 +3,6 @@
 Coordinates run from -1 to 1, x to the right of the picture (the patient's left), y downwards.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,64 +10,10 @@ import numpy.typing as npt
 from scipy.interpolate import splev, splprep
 
 from kagglecxr.data.phantoms.canvas import Canvas, Field, Points
+from kagglecxr.data.phantoms.patient import Anatomy
 
 RIGHT, LEFT = -1.0, 1.0
 """The patient's sides, by the sign of x in the picture."""
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """What differs from patient to patient; see `draw_anatomy` for the units.
-
-    Attributes:
-        width: half the chest's width.
-        apex: y of the lungs' tops.
-        dome: y of the right diaphragm's top.
-        slant: how much lower ribs fall to the side.
-        heart: half the heart's width.
-        heart_side: x of the heart's middle.
-        rib_contrast: attenuation of a rib.
-        fat: attenuation of the chest wall.
-        vessels: attenuation of the vessels near the hilum.
-        breast: attenuation of breast shadows, 0 for none.
-        curve: sideways bend of the spine.
-        seed: fixes the vessels' courses.
-    """
-
-    width: float
-    apex: float
-    dome: float
-    slant: float
-    heart: float
-    heart_side: float
-    rib_contrast: float
-    fat: float
-    vessels: float
-    breast: float
-    curve: float
-    seed: int
-
-    @classmethod
-    def of_patient(cls, random: np.random.Generator) -> "Anatomy":
-        """One patient's anatomy."""
-        return cls(
-            width=random.uniform(0.70, 0.84),
-            apex=random.uniform(-0.84, -0.70),
-            dome=random.uniform(0.30, 0.50),
-            slant=random.uniform(0.10, 0.30),
-            heart=random.uniform(0.26, 0.38),
-            heart_side=random.uniform(0.07, 0.16),
-            rib_contrast=random.uniform(0.10, 0.20),
-            fat=random.uniform(0.7, 1.2),
-            vessels=random.uniform(0.10, 0.20),
-            breast=random.choice([0.0, random.uniform(0.05, 0.2)]),
-            curve=random.uniform(-0.05, 0.05),
-            seed=int(random.integers(2**31)),
-        )
-
-    def breathed(self, depth: float) -> "Anatomy":
-        """The same patient with the diaphragm lower (depth above 0) or higher."""
-        return dataclasses.replace(self, dome=self.dome + depth)
 
 
 def smooth_curve(points: list[tuple[float, float]], closed: bool, samples: int = 120) -> Points:

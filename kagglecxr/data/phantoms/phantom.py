@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from kagglecxr.core.randomness import generator
 from kagglecxr.data.phantoms import film
-from kagglecxr.data.phantoms.anatomy import Anatomy, draw_anatomy
+from kagglecxr.data.phantoms.anatomy import draw_anatomy
 from kagglecxr.data.phantoms.canvas import Canvas
 from kagglecxr.data.phantoms.opacities import OPACITIES
+from kagglecxr.data.phantoms.patient import Anatomy
 
 SIZE = 256
 """Pixels of a side."""

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.randomness import generator
-from kagglecxr.data.phantoms.anatomy import Anatomy, draw_anatomy
+from kagglecxr.data.phantoms.anatomy import draw_anatomy
 from kagglecxr.data.phantoms.canvas import Canvas
 from kagglecxr.data.phantoms.film import expose
 from kagglecxr.data.phantoms.opacities import OPACITIES
+from kagglecxr.data.phantoms.patient import Anatomy
 
 
 @pytest.mark.parametrize("label", [label for label in OPACITIES if label != "Normal"])
