@@ -17,11 +17,11 @@ Epoch = dict[str, float]
 
 
 class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves a bar batch by batch and says the losses.
+    """Moves a bar batch by batch and says the training and validation accuracy.
 
     Args:
         bar: counts batches.
-        title: stands before the losses.
+        title: stands before them.
     """
 
     def __init__(self, bar: Bar, title: str) -> None:
@@ -33,10 +33,12 @@ class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
         self._bar.advance()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Says how the epoch went."""
+        """Says how the epoch went, in few words: the terminal is narrow."""
         logs = logs or {}
-        told = ", ".join(f"{name} {value:.3f}" for name, value in sorted(logs.items()))
-        self._bar.describe(f"{self._title}, epoch {epoch + 1}: {told}")
+        told = "/".join(
+            f"{logs[name]:.2f}" for name in ("accuracy", "val_accuracy") if name in logs
+        )
+        self._bar.describe(f"{self._title}, epoch {epoch + 1}: accuracy {told}")
 
 
 class Resume(keras.callbacks.Callback):  # type: ignore[misc]
