@@ -135,8 +135,8 @@ tbody tr:hover {{ background: #f4f8fa; }}
 {body}</tbody></table>
 <p>Training figures are means over the folds at the last epoch, on balanced and augmented batches;
 validation figures are of each fold's held-out images as they are; out-of-fold figures are of all
-training images, each predicted, from all of the recipe's views, by the fold that never saw it. Test figures need a rehearsal test
-part and <code>ensemble</code>.</p>
+training images, each predicted, from all of the recipe's views, by the fold that never saw it.
+Test figures need a rehearsal test part and <code>ensemble</code>.</p>
 </body></html>
 """
 
