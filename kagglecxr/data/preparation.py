@@ -19,7 +19,7 @@ from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import Index, read_folds, read_index, write_folds, write_index
 from kagglecxr.data.layout import find_images
 from kagglecxr.data.preprocessing import Pipeline
-from kagglecxr.data.test_part import set_test_part_aside
+from kagglecxr.data.set_aside import set_test_part_aside
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from kagglecxr.core.files import read_table
 from kagglecxr.core.submission import SubmissionForm
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
-from kagglecxr.data.test_part import set_test_part_aside
+from kagglecxr.data.set_aside import set_test_part_aside
 
 PATIENTS = 40
 
