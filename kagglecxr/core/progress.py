@@ -88,10 +88,11 @@ class Terminal:
             TextColumn("left"),
             TimeRemainingColumn(),
         ]
-        shown = self.console.is_terminal and not self.quiet
-        with Progress(
-            *columns, console=self.console, transient=True, disable=not shown
-        ) as progress:
+        if self.quiet or not self.console.is_terminal:
+            # A disabled Progress of older rich versions still ends with an empty line.
+            yield _SilentBar()
+            return
+        with Progress(*columns, console=self.console, transient=True) as progress:
             yield _TerminalBar(progress, what, total)
 
     def note(self, text: str) -> None:
