@@ -35,7 +35,7 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/installed-test
-	$(BIN)/python -m benchmarks.batches
+	for name in decoding epochs feeding memory duplicates; do $(BIN)/python -m benchmarks.$$name; done
 
 # The newest versions that go together, tested by `make test` before they are committed.
 constraints:

@@ -27,7 +27,7 @@ def prepare(
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
         data: The folder of the images; the workspace's raw/ unless told (the demo draws its own).
         size: Pixels of a square cached image.
-        pipeline: Preprocessing steps with | between them.
+        pipeline: Preprocessing steps with | between them (docs/preprocessing.md).
         test: Share of a rehearsal test part where the data bring none; 0 for none.
         folds: How many folds the training part is split into.
         skip_broken: Leave out image files that cannot be read, naming them.

@@ -86,6 +86,7 @@ def test_the_public_names_are_where_the_contract_says() -> None:
         (["prepare"], "--help"),
         (["prepare", "demo", "--colour", "red"], "colour"),
         (["train", "demo"], r"kagglecxr\.prepare demo"),
+        (["explore", "demo"], r"kagglecxr\.prepare demo"),
         (["submit", "umons-covid19"], "--local"),
         (["submit", "demo", "--local"], r"kagglecxr\.prepare demo"),
         (["compare", "demo"], r"kagglecxr\.train demo"),
@@ -110,6 +111,7 @@ def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
     """The whole game, verb after verb."""
     return [
         verb("prepare", "xrays", "--size", "32", "--folds", "3", cwd=place),
+        verb("explore", "xrays", cwd=place),
         verb("train", "xrays", *TINY, cwd=place),
         verb("ensemble", "xrays", cwd=place),
         verb("submit", "xrays", "--local", "--message", "first", cwd=place),
@@ -136,6 +138,9 @@ def test_the_files_of_the_contract_are_there(
     assert ",".join(index.columns) == expected
     assert set(index.loc[index["split"] == "test", "label"]) == {""}
     assert list(read_table(work / "folds.csv").columns) == ["id", "fold"]
+    assert {"index.html", "classes.csv", "class-counts.png"} <= {
+        path.name for path in (work / "explore").iterdir()
+    }
     (run,) = (work / "runs").iterdir()
     there = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert {
@@ -154,9 +159,9 @@ def test_the_ledger_has_one_line_a_submission(
     assert len(ledger) == 1
     assert ledger.loc[0, "message"] == "first"
     score = float(str(ledger.loc[0, "local_score"]))
-    assert f"{score:.4f}" in played[3].stdout
-    assert "scored before" in played[4].stdout
-    assert f"{score:.4f}, rank" in played[5].stdout
+    assert f"{score:.4f}" in played[4].stdout
+    assert "scored before" in played[5].stdout
+    assert f"{score:.4f}, rank" in played[6].stdout
 
 
 def test_a_submission_that_lost_a_line_is_refused(

@@ -40,6 +40,16 @@ class Workspace:
         return self.root / "duplicates.csv"
 
     @property
+    def leaks(self) -> Path:
+        """What was found that leaks between images, to be read."""
+        return self.root / "leaks.md"
+
+    @property
+    def left_out(self) -> Path:
+        """The training images that are not trained on since they leak, and why."""
+        return self.root / "left_out.csv"
+
+    @property
     def cache(self) -> Path:
         """Decoded images, one folder a (data, pipeline, size)."""
         return self.root / "cache"

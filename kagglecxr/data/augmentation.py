@@ -1,72 +1,169 @@
 """Changes a training image in ways that leave its diagnosis: on uint8, in the data path."""
 
+import functools
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 
-Pixels = npt.NDArray[np.uint8]
-OneHot = npt.NDArray[np.float32]
+from kagglecxr.core.augmentation_settings import CUTOUT_GREY, AugmentationSettings
+from kagglecxr.core.errors import DataError
+from kagglecxr.data.mixing import OneHot, Pixels, mix
+
+Matrix = npt.NDArray[np.float64]
 
 
-class Augmentation(BaseModel):
-    """How far each random change may go; all zero leaves images alone.
-
-    Attributes:
-        mirror: probability that left and right are exchanged.
-        rotation: degrees, either way.
-        zoom: share of the size, either way.
-        shift: share of the size, either way, along each axis.
-        contrast: share by which grey values are spread about their mean, either way.
-        brightness: share of the full scale added, either way.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mirror: float = Field(0.5, ge=0, le=1)
-    rotation: float = Field(10.0, ge=0, le=180)
-    zoom: float = Field(0.1, ge=0, lt=1)
-    shift: float = Field(0.05, ge=0, lt=1)
-    contrast: float = Field(0.2, ge=0, lt=1)
-    brightness: float = Field(0.08, ge=0, lt=1)
+class Augmentation(AugmentationSettings):
+    """The settings as a transform of a `BalancedSequence`: changes each image, then mixes them."""
 
     def __call__(
         self, images: Pixels, targets: OneHot, random: np.random.Generator
     ) -> tuple[Pixels, OneHot]:
-        """A changed copy of a batch (batch, H, W, C), targets as they are."""
-        changed = [self.change(image, random) for image in images]
-        return np.stack(changed).reshape(images.shape), targets
+        """A changed copy of a batch (batch, H, W, C), and its targets: mixed, or as they are."""
+        if self.where == "data":
+            changed = np.empty(images.shape, np.uint8)
+            for number, (image, _) in enumerate(_augment(images, random, self)):
+                changed[number] = image
+            images = changed
+        return mix(images, targets, random, self)
 
-    def change(self, image: Pixels, random: np.random.Generator) -> Pixels:
-        """A changed copy of one image (H, W, C); what it turns into view is its border, repeated.
 
-        The same number of draws is taken whatever the settings, so that changing one setting
-        leaves the others' chance as it was.
-        """
-        mirror = random.random() < self.mirror
-        angle, zoom, across, down, contrast, brightness = random.uniform(-1.0, 1.0, 6)
-        height, width = image.shape[:2]
-        if self.rotation or self.zoom or self.shift or mirror:
-            centre = ((width - 1) / 2, (height - 1) / 2)
-            turn = cv2.getRotationMatrix2D(
-                centre, float(angle) * self.rotation, 1.0 + float(zoom) * self.zoom
-            )
-            turn[:, 2] += (across * self.shift * width, down * self.shift * height)
-            if mirror:
-                turn = turn @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
-            moved = cv2.warpAffine(
-                image,
-                turn,
-                (width, height),
-                flags=cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            image = moved.reshape(image.shape).astype(np.uint8, copy=False)
-        if self.contrast or self.brightness:
-            spread = 1.0 + float(contrast) * self.contrast
-            middle = float(image.mean())
-            offset = middle - spread * middle + float(brightness) * self.brightness * 255.0
-            # A table of 256 values is much faster than arithmetic on every pixel.
-            table = np.clip(np.rint(np.arange(256) * spread + offset), 0, 255).astype(np.uint8)
-            image = table[image]
+def augment_with_masks(
+    images: Pixels, masks: Pixels, random: np.random.Generator, settings: AugmentationSettings
+) -> tuple[Pixels, Pixels]:
+    """Changed copies of a batch and of its masks, each mask moved exactly as its image.
+
+    The images are those that `Augmentation` makes of the same batch and generator. Masks keep
+    their grey values, and no others come up: the nearest one is taken.
+
+    Args:
+        images: (batch, H, W, C) uint8.
+        masks: (batch, H, W, 1) uint8.
+        random: all chance comes from it.
+        settings: how far each change may go; `where`, `mixup` and `cutmix` are not looked at.
+
+    Raises:
+        DataError: masks that are not of the images' number and size.
+    """
+    if masks.shape[:3] != images.shape[:3]:
+        raise DataError(
+            f"Masks do not have their images' number and size. Received: images of shape "
+            f"{images.shape} and masks of shape {masks.shape}. Resize the masks as their images."
+        )
+    changed, moved_masks = np.empty(images.shape, np.uint8), np.empty(masks.shape, np.uint8)
+    for number, (image, matrix) in enumerate(_augment(images, random, settings)):
+        changed[number] = image
+        moved_masks[number] = _move(masks[number], matrix, cv2.INTER_NEAREST)
+    return changed, moved_masks
+
+
+def _augment(
+    images: Pixels, random: np.random.Generator, settings: AugmentationSettings
+) -> Iterator[tuple[Pixels, Matrix | None]]:
+    """Each image changed, and the matrix by which it was moved."""
+    for image, chance in zip(images, _draw(len(images), random, settings), strict=True):
+        matrix = _matrix(image, chance, settings)
+        yield _change_greys(_move(image, matrix, cv2.INTER_LINEAR), chance, settings), matrix
+
+
+class _Chance(NamedTuple):
+    """What was drawn for one item: numbers between -1 and 1, and where more come from."""
+
+    mirror: bool
+    more: np.random.Generator | None
+    angle: float
+    zoom: float
+    across: float
+    down: float
+    contrast: float
+    brightness: float
+
+
+def _draw(
+    count: int, random: np.random.Generator, settings: AugmentationSettings
+) -> Iterator[_Chance]:
+    # As many numbers an item whatever the settings: a change to one leaves the others' chance as
+    # it was, and an item's chance depends on its position alone.
+    draws = random.random((count, 7))
+    # Noise takes as many numbers as there are pixels: from a generator of the item's own, which
+    # is made only where it is asked for, because making it takes as long as a warp.
+    wanted = settings.gamma or settings.noise or settings.cutout
+    generators = random.spawn(count) if wanted else [None] * count
+    mirrored = draws[:, 0] < settings.mirror
+    either_way = 2.0 * draws[:, 1:] - 1.0
+    for mirror, numbers, more in zip(mirrored, either_way.tolist(), generators, strict=True):
+        yield _Chance(bool(mirror), more, *numbers)
+
+
+def _matrix(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> Matrix | None:
+    """All of an item's moves as one matrix, so that it is interpolated once; None for none."""
+    if not (settings.rotation or settings.zoom or settings.shift or chance.mirror):
+        return None
+    height, width = image.shape[:2]
+    centre = ((width - 1) / 2, (height - 1) / 2)
+    degrees = chance.angle * settings.rotation
+    turn = np.asarray(
+        cv2.getRotationMatrix2D(centre, degrees, 1.0 + chance.zoom * settings.zoom), np.float64
+    )
+    turn[0, 2] += chance.across * settings.shift * width
+    turn[1, 2] += chance.down * settings.shift * height
+    if chance.mirror:
+        turn = turn @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+    return turn
+
+
+def _move(image: Pixels, matrix: Matrix | None, interpolation: int) -> Pixels:
+    """An image (H, W, C) moved; what comes into view is its border, repeated."""
+    if matrix is None:
         return image
+    size = (image.shape[1], image.shape[0])
+    moved = cv2.warpAffine(
+        image, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
+    return _as_pixels(moved, image)
+
+
+def _change_greys(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> Pixels:
+    """An image (H, W, C) with other grey values."""
+    exponent, top, left = 1.0, 0.0, 0.0
+    if chance.more is not None:
+        exponent = (1.0 + settings.gamma) ** chance.more.uniform(-1.0, 1.0)
+        top, left = chance.more.random(2)
+    if settings.contrast or settings.brightness or settings.gamma:
+        spread = 1.0 + chance.contrast * settings.contrast
+        # Sums of whole numbers are exact, and OpenCV's is ten times as fast as NumPy's.
+        middle = sum(cv2.sumElems(image)) / image.size
+        offset = middle - spread * middle + chance.brightness * settings.brightness * 255.0
+        # A table of 256 values is much faster than arithmetic on every pixel.
+        greys = np.clip(np.arange(256) * spread + offset, 0, 255)
+        if settings.gamma:
+            greys = 255.0 * (greys / 255.0) ** exponent
+        image = _as_pixels(cv2.LUT(image, np.rint(greys).astype(np.uint8)), image)
+    if settings.noise and chance.more is not None:
+        numbers = np.frombuffer(chance.more.bytes(2 * image.size), np.uint16)
+        noise = _noise_of_number(settings.noise)[numbers].reshape(image.shape)
+        # OpenCV cuts what leaves the range.
+        image = _as_pixels(cv2.add(image, noise, dtype=cv2.CV_8U), image)
+    if settings.cutout:
+        height, width = image.shape[:2]
+        tall, wide = round(settings.cutout * height), round(settings.cutout * width)
+        top, left = int(top * (height - tall + 1)), int(left * (width - wide + 1))
+        image = image.copy()
+        image[top : top + tall, left : left + wide] = CUTOUT_GREY
+    return image
+
+
+@functools.cache
+def _noise_of_number(share: float) -> npt.NDArray[np.int16]:
+    """Gaussian noise in grey levels for each 16-bit number: looking up is faster than drawing."""
+    quantile = NormalDist().inv_cdf
+    noise = [255.0 * share * quantile((number + 0.5) / 2**16) for number in range(2**16)]
+    return np.rint(noise).astype(np.int16)
+
+
+def _as_pixels(changed: npt.NDArray[Any], image: Pixels) -> Pixels:
+    """What OpenCV made of an image, with the axis of a single channel that it left out."""
+    return changed.reshape(image.shape).astype(np.uint8, copy=False)

@@ -7,11 +7,8 @@ holds its members equally often to within one, so every batch is balanced, and s
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError, SettingError
-
-Ids = npt.NDArray[np.integer]
+from kagglecxr.data.plan import EpochPlan, Items, Targets, shuffled_rounds
 
 
 def slots_needed(needs: Sequence[int]) -> int:
@@ -26,69 +23,48 @@ def slots_needed(needs: Sequence[int]) -> int:
     return (most - 1) * len(needs) + sum(need == most for need in needs)
 
 
-class EpochPlan:
-    """The order of images in each epoch, a pure function of (seed, epoch).
+class BalancedPlan(EpochPlan):
+    """Every target equally often in each batch and each epoch, and inside it every class.
+
+    No shorter epoch of whole batches can do so and show every image. In a fair epoch of S slots a
+    target gets S over the number of targets, rounded up for as many of them as the remainder; to
+    give each what it needs, S must be at least `slots_needed`, and any S from there on will do.
 
     Args:
-        labels: (N,) class ids.
-        pools: the class ids of each target, or None for one target a class.
-        batch_size: items in a batch.
+        targets: of the images.
+        batch_size: items in every batch.
         seed: fixes all chance.
+        slots: the least places of an epoch, where they are to be more than needed.
     """
 
-    def __init__(
-        self,
-        labels: Ids,
-        pools: Sequence[Sequence[int]] | None,
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(
-                f"Labels are integer class ids. Received: {labels.dtype}. Number the classes from "
-                "0."
-            )
-        if pools is None:
-            pools = [[label] for label in range(int(labels.max()) + 1)] if len(labels) else []
-        self.pools = [list(pool) for pool in pools]
-        self._members = _members(labels, self.pools)
-        self._class_needs = [[len(m) for m in members] for members in self._members]
+    def __init__(self, targets: Targets, batch_size: int, seed: int, slots: int = 0) -> None:
+        self._class_needs = targets.class_counts
         self._target_needs = [slots_needed(needs) for needs in self._class_needs]
-        self.batches = -(-slots_needed(self._target_needs) // batch_size)
-        self._slots = self.batches * batch_size
-        self._seed = seed
-        self._latest: tuple[int, npt.NDArray[np.intp]] | None = None
+        super().__init__(targets, batch_size, max(slots, slots_needed(self._target_needs)), seed)
 
-    def target_of_item(self, labels: Ids) -> npt.NDArray[np.intp]:
-        """The target id of each image, (N,)."""
-        target = {label: t for t, pool in enumerate(self.pools) for label in pool}
-        return np.array([target[label] for label in labels.tolist()], np.intp)
-
-    def order(self, epoch: int) -> npt.NDArray[np.intp]:
-        """The images of every slot of an epoch, batch after batch."""
-        # Read once: another thread may replace it, with an equal or a later epoch's order.
-        latest = self._latest
-        if latest is None or latest[0] != epoch:
-            latest = (epoch, self._make_order(epoch))
-            self._latest = latest
-        return latest[1]
-
-    def _make_order(self, epoch: int) -> npt.NDArray[np.intp]:
-        random = np.random.default_rng((self._seed, epoch))
-        order = np.empty(self._slots, np.intp)
-        targets = _turns(self._target_needs, self._slots, random)
-        for target, members in enumerate(self._members):
+    def _make_order(self, epoch: int, random: np.random.Generator) -> Items:
+        order = np.empty(self.slots, np.intp)
+        targets = self._target_turns(epoch, random)
+        for target, members in enumerate(self.targets.members):
             slots = np.flatnonzero(targets == target)
-            classes = _turns(self._class_needs[target], len(slots), random)
+            classes = self._class_turns(epoch, target, len(slots), random)
             for k, images in enumerate(members):
                 own = slots[classes == k]
-                rounds = -(-len(own) // len(images))
-                shuffled = [random.permutation(images) for _ in range(rounds)]
-                order[own] = np.concatenate(shuffled)[: len(own)]
+                order[own] = shuffled_rounds(images, len(own), random)
         return order
 
+    def _target_turns(self, epoch: int, random: np.random.Generator) -> Items:
+        """The target of every slot."""
+        return _round_robin(self._target_needs, self.slots, random)
 
-def _turns(needs: Sequence[int], slots: int, random: np.random.Generator) -> npt.NDArray[np.intp]:
+    def _class_turns(
+        self, epoch: int, target: int, slots: int, random: np.random.Generator
+    ) -> Items:
+        """The class of every slot of a target, as its place in the target's pool."""
+        return _round_robin(self._class_needs[target], slots, random)
+
+
+def _round_robin(needs: Sequence[int], slots: int, random: np.random.Generator) -> Items:
     """Whose turn it is in each slot of a round-robin in random order.
 
     Whoever needs the last, incomplete round to show all its images stands first in it.
@@ -98,32 +74,3 @@ def _turns(needs: Sequence[int], slots: int, random: np.random.Generator) -> npt
     waits = np.array([needs[k] <= whole_rounds for k in members])
     members = members[np.argsort(waits, kind="stable")]
     return np.resize(members, slots)
-
-
-def _members(labels: Ids, pools: list[list[int]]) -> list[list[npt.NDArray[np.intp]]]:
-    """The images of each class of each target."""
-    pooled = [label for pool in pools for label in pool]
-    if len(set(pooled)) != len(pooled) or not all(pools):
-        raise SettingError(
-            f"Pools hold each class once and at least one class each. Received: {pools}. "
-            "Name every class in one pool."
-        )
-    strange = sorted(set(labels.tolist()) - set(pooled))
-    if strange:
-        raise DataError(
-            f"Labels were found that no target holds. Received: class {strange[0]} and targets "
-            f"{pools}. Put it into a pool, or leave its images out."
-        )
-    members = [[np.flatnonzero(labels == label) for label in pool] for pool in pools]
-    empty = [
-        label
-        for pool, images in zip(pools, members, strict=True)
-        for label, rows in zip(pool, images, strict=True)
-        if not len(rows)
-    ]
-    if empty or not pools:
-        raise DataError(
-            f"A class has no images, so no batch can hold it. Received: none for class "
-            f"{empty[0] if empty else 0}. Add images, or leave the class out."
-        )
-    return members

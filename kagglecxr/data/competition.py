@@ -3,130 +3,21 @@
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.registry import unknown
 from kagglecxr.core.rules import Rules
 from kagglecxr.core.submission import SubmissionForm
+from kagglecxr.data.sections import Classes, Layout, Merge, MetricChoice, Section, Source
 
 PRESETS = Path(__file__).parent.parent / "competitions"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Section):
-    """Where the data come from.
-
-    Attributes:
-        kind: a Kaggle competition, a Kaggle dataset, a folder on this machine, or the demo.
-        slug: the competition's slug, or the dataset's `owner/name`.
-        url: the page a person would open for data that Kaggle does not serve.
-    """
-
-    kind: Literal["competition", "dataset", "folder", "demo"]
-    slug: str = ""
-    url: str = ""
-
-
-class Classes(_Section):
-    """The classes of the labels, and how they are joined into targets.
-
-    Attributes:
-        names: the classes, in the order of their ids; found in the files where empty.
-        folders: the folder of a class, where it is not its name.
-        pools: targets made of several classes; a class in no pool is a target of its own.
-    """
-
-    names: list[str] = []
-    folders: dict[str, str] = {}
-    pools: dict[str, list[str]] = {}
-
-    @model_validator(mode="after")
-    def _names_are_consistent(self) -> "Classes":
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("[classes] names holds one class twice")
-        pooled = [name for members in self.pools.values() for name in members]
-        for kind, named in (("pools", pooled), ("folders", list(self.folders))):
-            strange = sorted(set(named) - set(self.names))
-            if strange:
-                raise ValueError(f"[classes] {kind} names {strange[0]!r}, which is not in names")
-        if len(set(pooled)) != len(pooled):
-            raise ValueError("[classes.pools] holds one class twice")
-        for pool, members in self.pools.items():
-            if pool in self.names and pool not in members:
-                raise ValueError(f"[classes.pools] {pool!r} is also the name of a class outside it")
-        return self
-
-    def targets(self) -> dict[str, list[str]]:
-        """The classes of each target, in target order."""
-        member_of = {name: pool for pool, members in self.pools.items() for name in members}
-        order = dict.fromkeys(member_of.get(name, name) for name in self.names)
-        return {target: list(self.pools.get(target, [target])) for target in order}
-
-
-class Layout(_Section):
-    """Where images, labels, masks, patients and sources are, below the data folder.
-
-    A pattern is a path with `{class}` for a class's folder, `{stem}` for an image's name without
-    its suffix, and `*` for anything inside one path part.
-
-    Attributes:
-        train: patterns of labelled images; a folder a class where empty.
-        test: patterns of the test part's images; a `{class}` in it goes to the rehearsal only.
-        labels: a CSV of labels for images that lie in no class folder.
-        label_id: that CSV's column of ids (file names, with or without suffix).
-        label_column: that CSV's column of class names.
-        masks: the pattern of an image's lung mask.
-        metadata: a CSV with path, label, source, patient_id or group_id, mask_path.
-        sample: the competition's sample submission, whose ids the test images take.
-        patient: a regular expression on the file name, whose first group names the patient.
-        test_patients_apart: the test part is known to share no patient with the train part, even
-            where their file names do.
-    """
-
-    train: list[str] = []
-    test: list[str] = []
-    labels: str = ""
-    label_id: str = "id"
-    label_column: str = "label"
-    masks: str = ""
-    metadata: str = "metadata.csv"
-    sample: str = ""
-    patient: str = ""
-    test_patients_apart: bool = False
-
-    @field_validator("patient")
-    @classmethod
-    def _patient_is_a_pattern(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        if pattern and not groups:
-            raise ValueError("the expression needs a group in ( ) that names the patient")
-        return pattern
-
-
-class MetricChoice(_Section):
-    """The competition's score."""
-
-    name: str = "accuracy"
-
-
-class Competition(_Section):
+class Competition(Section):
     """One competition or data set, as its TOML describes it."""
 
     # Python's own expressions, so that a letter is here what it is in `_of_folder`.
@@ -137,6 +28,7 @@ class Competition(_Section):
     source: Source
     classes: Classes = Classes()
     layout: Layout = Layout()
+    merge: tuple[Merge, ...] = ()
     metric: MetricChoice = MetricChoice()
     submission: SubmissionForm = SubmissionForm()
     folder: Path | None = None
@@ -149,6 +41,21 @@ class Competition(_Section):
         positive = self.submission.positive
         if self.classes.names and positive and positive not in self.classes.targets():
             raise ValueError(f"[submission] positive is {positive!r}, which is no target")
+        return self
+
+    @model_validator(mode="after")
+    def _merged_classes_are_known(self) -> "Competition":
+        ours = set(self.classes.names)
+        for part in self.merge:
+            strange = sorted(set(part.classes.values()) - ours)
+            if strange:
+                raise ValueError(
+                    f"[[merge]] {part.data!r} goes to {strange[0]!r}, which is not in [classes] "
+                    "names"
+                )
+        names = [part.name for part in self.merge]
+        if len(set(names)) != len(names):
+            raise ValueError("[[merge]] holds two data sets of one name; give them a source each")
         return self
 
     def with_classes(self, found: list[str]) -> "Competition":

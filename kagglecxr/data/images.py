@@ -1,6 +1,6 @@
 """Reads one image file, whole, as 8-bit pixels."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -11,9 +11,12 @@ from kagglecxr.core.errors import DataError
 
 Image = npt.NDArray[np.uint8]
 
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"})
+
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
 _PNG_COLOUR_TYPE, _GREY_WITH_ALPHA = 25, 4
+_DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
 
 
 class BrokenImageError(DataError):
@@ -25,7 +28,7 @@ def decode_image(data: bytes, name: str) -> Image:
 
     EXIF rotation is applied. An alpha channel is dropped: it says nothing in an X-ray. Deeper
     images are scaled to 8 bits by the range they can hold: 16 bits, or 12 where no pixel exceeds
-    4,095, as detectors write them.
+    4,095, as detectors write them. DICOM goes through `decode_dicom`.
 
     Args:
         data: the file's bytes.
@@ -33,20 +36,25 @@ def decode_image(data: bytes, name: str) -> Image:
 
     Raises:
         BrokenImageError: the file is empty, cut off or not an image.
+        MissingError: it is DICOM, and pydicom is not installed.
     """
     if not data:
-        raise BrokenImageError(_sentence(name, "the file is empty"))
+        raise broken(name, "the file is empty")
+    if data.startswith(_DICOM_SIGNATURE, _DICOM_PREAMBLE):
+        from kagglecxr.data.dicom import decode_dicom
+
+        return decode_dicom(data, name)
     # OpenCV fills what is missing of a truncated file with grey and says nothing.
     if not _is_complete(data):
-        raise BrokenImageError(_sentence(name, f"the file is cut off after {len(data)} bytes"))
+        raise broken(name, f"the file is cut off after {len(data)} bytes")
     try:
         pixels = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
         )
     except cv2.error as error:
-        raise BrokenImageError(_sentence(name, f"OpenCV says {error.err}")) from error
+        raise broken(name, f"OpenCV says {error.err}") from error
     if pixels is None:
-        raise BrokenImageError(_sentence(name, "it is no image that can be decoded"))
+        raise broken(name, "it is no image that can be decoded")
     if _is_grey_with_alpha(data):
         # OpenCV makes three equal channels of it.
         pixels = pixels[..., 0]
@@ -60,8 +68,21 @@ def read_image(path: Path) -> Image:
     return decode_image(path.read_bytes(), str(path))
 
 
-def _sentence(name: str, reason: str) -> str:
-    return (
+def name_without_suffix(path: str) -> str:
+    """An image's file name, or what a table calls it, without the suffix of an image file.
+
+    What follows a dot is no suffix otherwise: DICOM's ids are numbers with dots between them.
+
+    >>> name_without_suffix("train/a.JPG"), name_without_suffix("1.2.840.7")
+    ('a', '1.2.840.7')
+    """
+    name = PurePosixPath(path)
+    return name.stem if name.suffix.lower() in SUFFIXES else name.name
+
+
+def broken(name: str, reason: str) -> BrokenImageError:
+    """The refusal of a file, as one sentence."""
+    return BrokenImageError(
         f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
         "out with --skip-broken."
     )

@@ -1,21 +1,23 @@
 """Finds the images of a data folder, and what its paths and tables say of each."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
-from kagglecxr.core.files import read_table
-from kagglecxr.data.competition import Competition, Layout
+from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.images import SUFFIXES
+from kagglecxr.data.merging import as_merged, merged_folder
+from kagglecxr.data.metadata import with_labels, with_metadata, with_sources
+from kagglecxr.data.patterns import matches
+from kagglecxr.data.sections import Layout
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]
 
 
 def find_images(root: Path, competition: Competition) -> pd.DataFrame:
-    """All images of a data folder with what is known of them before any is opened.
+    """All images of a data folder, and of those merged with it, before any is opened.
 
     Args:
         root: the data folder.
@@ -23,8 +25,9 @@ def find_images(root: Path, competition: Competition) -> pd.DataFrame:
 
     Returns:
         A table of text: `id,path,label,split,group,source,mask`, sorted by id; paths are relative
-        to `root`, with forward slashes; what is not known is empty. `label` is filled for test
-        images too where the layout tells it: whoever writes the index takes it out.
+        to `root` (or absolute, for data that are merged from an absolute folder), with forward
+        slashes; what is not known is empty. `label` is filled for test images too where the
+        layout tells it: whoever writes the index takes it out.
 
     Raises:
         MissingError: no such folder.
@@ -35,13 +38,25 @@ def find_images(root: Path, competition: Competition) -> pd.DataFrame:
             f"The data folder is not there. Received: {root}. "
             "Name the folder that holds the images with --data."
         )
-    layout, classes = competition.layout, competition.classes
+    classes = competition.classes
     folders = {classes.folders.get(name, name): name for name in classes.names}
+    tables = [_data_set(root, competition.layout, folders)]
+    for part in competition.merge:
+        place = merged_folder(root, part)
+        found = _data_set(place, Layout(train=part.train, patient=part.patient), part.classes)
+        tables.append(as_merged(found, place, root, part))
+    table = pd.concat(tables).drop_duplicates("path")
+    _refuse_strange_labels(table, competition)
+    return table.sort_values("id")[COLUMNS].reset_index(drop=True)
+
+
+def _data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.DataFrame:
+    """The images of one data set; `folders` tells the class of each class folder."""
     if layout.train:
         files = sorted(p.relative_to(root).as_posix() for p in _image_files(root))
         found = [
-            *_matches(files, layout.train, "train", folders),
-            *_matches(files, layout.test, "test", folders),
+            *matches(files, layout.train, "train", folders),
+            *matches(files, layout.test, "test", folders),
         ]
     else:
         found = _class_folders(root, folders)
@@ -55,46 +70,20 @@ def find_images(root: Path, competition: Competition) -> pd.DataFrame:
     for column in ("group", "source", "mask"):
         table[column] = ""
     if layout.labels:
-        table = _with_labels(table, root, layout)
+        table = with_labels(table, root, layout)
     table = _with_patients(table, layout.patient)
-    table = _with_masks(table, root, layout.masks, classes.folders)
-    table = _with_metadata(table, root / layout.metadata)
+    table = _with_masks(table, root, layout.masks, {name: f for f, name in folders.items()})
+    table = with_sources(table, root)
+    table = with_metadata(table, root / layout.metadata)
     if layout.test_patients_apart:
         named = (table["split"] == "test") & (table["group"] != "")
         table["group"] = table["group"].mask(named, "test/" + table["group"])
     table["id"] = _ids(table["path"])
-    _refuse_strange_labels(table, competition)
-    return table.sort_values("id")[COLUMNS].reset_index(drop=True)
+    return table
 
 
 def _image_files(root: Path) -> Iterable[Path]:
     return (p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-
-
-def _matches(
-    files: list[str], patterns: list[str], split: str, folders: dict[str, str]
-) -> list[tuple[str, str, str]]:
-    found = []
-    for pattern in patterns:
-        if "{class}" in pattern and not folders:
-            raise SettingError(
-                f"A layout with {{class}} needs the classes' names. Received: {pattern!r} and no "
-                "names. List them under [classes] names."
-            )
-        expression = _expression(pattern, folders)
-        for path in files:
-            match = expression.fullmatch(path)
-            if match:
-                folder = match.groupdict().get("label")
-                found.append((path, folders[folder] if folder else "", split))
-    return found
-
-
-def _expression(pattern: str, folders: dict[str, str]) -> re.Pattern[str]:
-    parts = re.split(r"(\{class\}|\*)", pattern)
-    either = "|".join(re.escape(folder) for folder in folders)
-    translated = {"{class}": f"(?P<label>{either})", "*": "[^/]*"}
-    return re.compile("".join(translated.get(part, re.escape(part)) for part in parts))
 
 
 def _class_folders(root: Path, folders: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -116,34 +105,6 @@ def _class_folders(root: Path, folders: dict[str, str]) -> list[tuple[str, str, 
             )
         found += [(path, name, "train") for path in files]
     return found
-
-
-def _with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
-    path = root / layout.labels
-    if not path.is_file():
-        raise MissingError(f"The table of labels is not there. Looked for: {path}. Download it.")
-    labels = read_table(path)
-    for column in (layout.label_id, layout.label_column):
-        if column not in labels:
-            raise DataError(
-                f"The table of labels lacks a column. Received: {path} with "
-                f"{list(labels.columns)}. Name the right one under [layout]; {column!r} is not it."
-            )
-    # Tables name an image with or without its suffix.
-    label_of = {
-        PurePosixPath(name).stem: label
-        for name, label in zip(labels[layout.label_id], labels[layout.label_column], strict=True)
-    }
-    train = table["split"] == "train"
-    stems = table["path"].map(lambda p: PurePosixPath(p).stem)
-    table.loc[train, "label"] = stems[train].map(label_of).fillna("")
-    unlabelled = train & (table["label"] == "")
-    if unlabelled.any():
-        raise DataError(
-            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. "
-            f"Received: {shorten(list(table.loc[unlabelled, 'path']))}. Complete the table."
-        )
-    return table
 
 
 def _with_patients(table: pd.DataFrame, expression: str) -> pd.DataFrame:
@@ -173,32 +134,6 @@ def _with_masks(
         )
     there = (beside != table["path"]) & beside.map(lambda p: (root / p).is_file())
     table["mask"] = beside.where(there, "")
-    return table
-
-
-def _with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Adds source, group and mask from a metadata.csv, and labels that no folder tells."""
-    if not path.is_file():
-        return table
-    metadata = read_table(path)
-    if "path" not in metadata:
-        raise DataError(
-            f"A metadata file has no column 'path'. Received: {path} with "
-            f"{list(metadata.columns)}. Add it, or remove the file."
-        )
-    metadata = metadata.drop_duplicates("path").set_index("path").reindex(table["path"]).fillna("")
-    for column, name in (
-        ("group", "patient_id"),
-        ("group", "group_id"),
-        ("source", "source"),
-        ("mask", "mask_path"),
-    ):
-        if name in metadata:
-            told = zip(metadata[name], table[column], strict=True)
-            table[column] = [new or old for new, old in told]
-    if "label" in metadata:
-        told = zip(metadata["label"], table["label"], strict=True)
-        table["label"] = [old or new for new, old in told]
     return table
 
 

@@ -18,8 +18,10 @@ from kagglecxr.data.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import Index, read_folds, read_index, write_folds, write_index
 from kagglecxr.data.layout import find_images
+from kagglecxr.data.leaks import find_leaks, with_names
 from kagglecxr.data.preprocessing import Pipeline
 from kagglecxr.data.set_aside import set_test_part_aside
+from kagglecxr.data.without_leaks import same_files, without_leaks, write_leaks
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,10 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
 def prepare_competition(
     competition: Competition, workspace: Workspace, request: Request, reporter: Reporter
 ) -> Prepared:
-    """Writes index.csv, folds.csv, duplicates.csv, the cache and, last, prepare.json.
+    """Writes index.csv, folds.csv, duplicates.csv, leaks.md, the cache and, last, prepare.json.
 
-    Can be killed at any moment and called again: decoded images are kept, the files are the same.
+    Training images that leak are left out of all but leaks.md and left_out.csv. Can be killed at
+    any moment and called again: decoded images are kept, the files are the same.
 
     Raises:
         CxrError: data that cannot be used; each says what to do.
@@ -109,10 +112,13 @@ def prepare_competition(
     found, cache = _decode(found, root, workspace, pipeline, request.skip_broken, reporter)
     competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
     pairs = find_duplicates(list(found["id"]), cache.measures["phash"], cache.measures["thumbnail"])
-    found["group"] = joined_groups(list(found["id"]), list(found["group"]), pairs)
+    told = list(found["group"])
+    found["group"] = joined_groups(list(found["id"]), told, pairs)
     found["width"], found["height"] = cache.measures["width"], cache.measures["height"]
     found["phash"] = [f"{value:016x}" for value in cache.measures["phash"]]
-    first_ids = found["id"]
+    leaks = find_leaks(found, told, pairs, same_files(root, found, pairs))
+    found, cache = without_leaks(leaks.left_out, found, cache, workspace, reporter)
+    first_ids, labels = found["id"], found["label"]
     found = set_test_part_aside(
         found, root, competition, workspace, request.test, derive_seed(request.seed, "test")
     )
@@ -120,7 +126,9 @@ def prepare_competition(
     index.check_disjoint()
     # A test part may take the ids of its sample submission.
     renamed = dict(zip(first_ids, index.ids, strict=True))
-    pairs[["first", "second"]] = pairs[["first", "second"]].replace(renamed)
+    leaks = leaks.renamed(renamed)
+    pairs = with_names(pairs, ["first", "second"], renamed)
+    pairs = pairs[pairs["first"].isin(index.ids) & pairs["second"].isin(index.ids)]
     train = index.rows("train")
     fold = make_folds(
         index.column("label", train),
@@ -129,6 +137,7 @@ def prepare_competition(
         request.folds,
         derive_seed(request.seed, "folds"),
     )
+    write_leaks(workspace, leaks, index, list(labels), fold)
     write_table(workspace.duplicates, pairs)
     write_index(workspace.index, index)
     write_folds(workspace.folds, index.column("id", train), fold)
@@ -154,9 +163,13 @@ def _decode(
     skip_broken: bool,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
+
+    def build(table: pd.DataFrame) -> Cache:
+        paths, masks = list(table["path"]), list(table["mask"])
+        return build_cache(workspace.cache, root, paths, pipeline, reporter, masks=masks)
+
     try:
-        paths = list(found["path"])
-        return found, build_cache(workspace.cache, root, paths, pipeline, reporter)
+        return found, build(found)
     except BrokenImagesError as error:
         if not skip_broken:
             raise
@@ -164,8 +177,7 @@ def _decode(
         whole = found[~found["path"].isin(error.paths)].reset_index(drop=True)
         if whole.empty:
             raise
-        cache = build_cache(workspace.cache, root, list(whole["path"]), pipeline, reporter)
-        return whole, cache
+        return whole, build(whole)
 
 
 def load_prepared(competition: Competition, workspace: Workspace) -> Prepared:

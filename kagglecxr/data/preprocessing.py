@@ -6,75 +6,45 @@ The string is part of the cache's key, so what it says is what the cache holds.
 import ast
 import inspect
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-import cv2
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.registry import Registry
 from kagglecxr.data.images import Image
+from kagglecxr.data.steps import NEED_MASK, STEPS, Scan, Step
 
 DEFAULT_PIPELINE = "gray | resize"
-
-Pixels = Annotated[int, Field(ge=1, le=4096)]
-Tiles = Annotated[int, Field(ge=1, le=64)]
-Clip = Annotated[float, Field(gt=0, le=100)]
-
-STEPS = Registry[Callable[..., Image]]("preprocessing step")
-
-
-@STEPS.add
-def gray(image: Image) -> Image:
-    """One channel, by luma weights (ITU-R BT.601)."""
-    return image if image.ndim == 2 else _uint8(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-
-
-@STEPS.add
-def resize(image: Image, size: Pixels) -> Image:
-    """A square of `size` pixels: areas averaged when it shrinks, cubic when it grows."""
-    height, width = image.shape[:2]
-    if height == width == size:
-        return image
-    method = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
-    return _uint8(cv2.resize(image, (size, size), interpolation=method))
-
-
-@STEPS.add
-def equalise(image: Image) -> Image:
-    """Histogram equalisation (cv2.equalizeHist) of a grey image."""
-    return _uint8(cv2.equalizeHist(gray(image)))
-
-
-@STEPS.add
-def clahe(image: Image, clip: Clip = 2.0, tiles: Tiles = 8) -> Image:
-    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of a grey image."""
-    return _uint8(cv2.createCLAHE(clip, (tiles, tiles)).apply(gray(image)))
-
-
-def _uint8(image: Any) -> Image:
-    pixels: Image = image
-    return pixels
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A parsed pipe string; call it on an image.
+    """A parsed pipe string; call it on an image, and its lung mask where a step needs one.
 
     Attributes:
         text: the string in its one canonical spelling, every argument written out.
+        needs_mask: whether a step cannot do without a mask.
     """
 
     text: str
-    _steps: tuple[tuple[Callable[..., Image], tuple[Any, ...]], ...]
+    needs_mask: bool
+    _steps: tuple[tuple[Step, tuple[Any, ...]], ...]
 
-    def __call__(self, image: Image) -> Image:
-        """The image after every step, in order."""
+    def __call__(self, image: Image, mask: Image | None = None) -> Image:
+        """The image after every step, in order.
+
+        Args:
+            image: (H, W) or (H, W, 3) uint8.
+            mask: (H, W) uint8, above 0 in the lungs.
+
+        Raises:
+            DataError: a step needs a mask and there is none.
+        """
+        scan = Scan(image, mask)
         for step, arguments in self._steps:
-            image = step(image, *arguments)
-        return image
+            scan = step(scan, *arguments)
+        return scan.image
 
     @classmethod
     def parse(cls, text: str, size: int) -> "Pipeline":
@@ -87,7 +57,7 @@ class Pipeline:
         >>> Pipeline.parse("gray | resize | clahe(3.0)", 224).text
         'gray | resize(224) | clahe(3.0, 8)'
         """
-        steps, words = [], []
+        steps, words, names = [], [], []
         for part in text.split("|"):
             match = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", part)
             if not match:
@@ -102,12 +72,13 @@ class Pipeline:
                 arguments = (size,)
             arguments = _checked(step, name, arguments)
             steps.append((step, arguments))
+            names.append(name)
             shown = ", ".join(repr(argument) for argument in arguments)
             words.append(f"{name}({shown})" if arguments else name)
-        return cls(" | ".join(words), tuple(steps))
+        return cls(" | ".join(words), not NEED_MASK.isdisjoint(names), tuple(steps))
 
 
-def _checked(step: Callable[..., Image], name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
+def _checked(step: Step, name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
     """All arguments of a step, defaults written out, each within what its annotation allows."""
     parameters = list(inspect.signature(step).parameters.values())[1:]
     if len(given) > len(parameters) or any(

@@ -1,4 +1,4 @@
-"""Batches in which every target weighs the same, exactly, and the plain order for prediction."""
+"""Batches by a plan, the balanced one foremost, and the plain order for prediction."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError, SettingError
-from kagglecxr.data.balance import EpochPlan
+from kagglecxr.core.errors import DataError
+from kagglecxr.data.balance import BalancedPlan
+from kagglecxr.data.plan import EpochPlan, Targets
+from kagglecxr.data.rate import Rate, RatedPlan
 
 Pixels = npt.NDArray[np.uint8]
 OneHot = npt.NDArray[np.float32]
@@ -18,7 +20,88 @@ Transform = Callable[[Pixels, OneHot, np.random.Generator], tuple[npt.NDArray[An
 all chance comes from the generator, which is fixed by (seed, epoch, batch)."""
 
 
-class BalancedSequence(keras.utils.PyDataset):  # type: ignore[misc]
+class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
+    """Full batches in the order of a plan; see `kagglecxr.data.sampling.make_plan` for the plans.
+
+    Batch i of epoch e depends only on (seed, e, i), whatever the order of access and the number of
+    workers. An item is (images, one-hot targets), and weights too where the plan has them.
+
+    Args:
+        images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
+        plan: which image stands where in an epoch.
+        transform: applied to each batch; see `Transform`.
+        rows: the rows of `images` that the plan numbers, where they are only some of them, so that
+            a fold needs no copy of its images; all where None.
+        **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
+
+    Raises:
+        DataError: a plan for another number of images.
+    """
+
+    def __init__(
+        self,
+        images: Pixels,
+        plan: EpochPlan,
+        *,
+        transform: Transform | None = None,
+        rows: npt.NDArray[np.intp] | None = None,
+        **pydataset_kwargs: Any,
+    ) -> None:
+        super().__init__(**pydataset_kwargs)
+        expected, labelled = len(images if rows is None else rows), len(plan.targets.of_item)
+        if labelled != expected:
+            raise DataError(
+                f"There must be one label an image. Received: {labelled} labels for {expected} "
+                "images. Pass one class id for each."
+            )
+        self._images, self._rows = images, rows
+        self._plan, self._transform = plan, transform
+        self.epoch = 0
+
+    @property
+    def num_targets(self) -> int:
+        """How many targets there are."""
+        return len(self._plan.targets)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self._plan.batches
+
+    def __getitem__(self, batch: SupportsIndex) -> tuple[npt.NDArray[Any], ...]:
+        """Batch `batch` of the current epoch: images (batch, H, W, C), one-hot targets."""
+        number = batch.__index__()
+        number += len(self) if number < 0 else 0
+        if not 0 <= number < len(self):
+            raise IndexError(f"There is no batch {batch} in an epoch of {len(self)} batches.")
+        plan, epoch = self._plan, self.epoch
+        items = plan.order(epoch)[number * plan.batch_size :][: plan.batch_size]
+        images: npt.NDArray[Any] = _take(
+            self._images, items if self._rows is None else self._rows[items]
+        )
+        targets = np.eye(self.num_targets, dtype=np.float32)[plan.targets.of_item[items]]
+        if self._transform is not None:
+            random = np.random.default_rng((plan.seed, epoch, number))
+            images, targets = self._transform(images, targets, random)
+        return (images, targets) if plan.weights is None else (images, targets, plan.weights[items])
+
+    def on_epoch_end(self) -> None:
+        """Moves to the next epoch."""
+        self.epoch += 1
+
+    def in_step(self) -> keras.callbacks.Callback:
+        """A callback that keeps `epoch` the same as the epoch `fit` counts, from its first on.
+
+        Without it `fit` begins one epoch later than `epoch` stands: Keras ends an epoch before the
+        first one begins (`epoch_iterator.reset()`).
+        """
+
+        def follow(epoch: int, logs: dict[str, Any] | None) -> None:
+            self.epoch = epoch
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=follow)
+
+
+class BalancedSequence(PlannedSequence):
     """Batches that hold every target equally often, and inside a pooled target every class.
 
     Every batch has exactly `batch_size` items. In a batch the counts of any two targets differ by
@@ -35,12 +118,15 @@ class BalancedSequence(keras.utils.PyDataset):  # type: ignore[misc]
             a class, 0 to the highest label.
         seed: fixes all chance.
         transform: applied to each batch; see `Transform`.
-        rows: the rows of `images` that `labels` are for, where they are only some of them, so
-            that a fold needs no copy of its images; all where None.
+        rows: the rows of `images` that `labels` are for, where they are only some of them; all
+            where None.
+        rate: how balanced each epoch is, as `linear_rate` says; always balanced where None. With a
+            rate the promises are those of `RatedPlan`, whose epochs may be a little longer; give
+            `fit` the callback of `in_step`, or it begins with the rate of epoch 1.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
-        SettingError: a batch size below 1, or pools that hold a class twice.
+        SettingError: a batch size below 1, a seed below 0, or pools that hold a class twice.
         DataError: labels that do not fit the images or the pools, or a class without images.
 
     >>> images = np.zeros((3, 8, 8), np.uint8)
@@ -60,56 +146,16 @@ class BalancedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int = 0,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
+        rate: Rate | None = None,
         **pydataset_kwargs: Any,
     ) -> None:
-        super().__init__(**pydataset_kwargs)
-        labels = np.asarray(labels)
-        expected = len(images) if rows is None else len(rows)
-        if labels.shape != (expected,):
-            raise DataError(
-                f"There must be one label an image. Received: labels of shape {labels.shape} for "
-                f"{expected} images. Pass one class id for each."
-            )
-        if batch_size < 1:
-            raise SettingError(
-                f"A batch holds at least one item. Received: batch_size={batch_size}. Use 32."
-            )
-        self._images = images
-        self._rows = rows
-        self._batch_size = int(batch_size)
-        self._seed = int(seed)
-        self._transform = transform
-        self._plan = EpochPlan(labels, pools, self._batch_size, self._seed)
-        self._target_of_item = self._plan.target_of_item(labels)
-        self.epoch = 0
-
-    @property
-    def num_targets(self) -> int:
-        """How many targets there are."""
-        return len(self._plan.pools)
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        return self._plan.batches
-
-    def __getitem__(self, batch: SupportsIndex) -> tuple[npt.NDArray[Any], OneHot]:
-        """Batch `batch` of the current epoch: images (batch, H, W, C), one-hot targets."""
-        number = batch.__index__()
-        number += len(self) if number < 0 else 0
-        if not 0 <= number < len(self):
-            raise IndexError(f"There is no batch {batch} in an epoch of {len(self)} batches.")
-        epoch = self.epoch
-        items = self._plan.order(epoch)[number * self._batch_size :][: self._batch_size]
-        images = _take(self._images, items if self._rows is None else self._rows[items])
-        targets = np.eye(self.num_targets, dtype=np.float32)[self._target_of_item[items]]
-        if self._transform is None:
-            return images, targets
-        random = np.random.default_rng((self._seed, epoch, number))
-        return self._transform(images, targets, random)
-
-    def on_epoch_end(self) -> None:
-        """Moves to the next epoch."""
-        self.epoch += 1
+        targets = Targets(np.asarray(labels), pools)
+        plan = (
+            BalancedPlan(targets, batch_size, seed)
+            if rate is None
+            else RatedPlan(targets, batch_size, seed, rate)
+        )
+        super().__init__(images, plan, transform=transform, rows=rows, **pydataset_kwargs)
 
 
 class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]

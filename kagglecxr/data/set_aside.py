@@ -1,6 +1,6 @@
 """The part that is predicted for the leaderboard: found or put aside, its labels hidden."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.folds import hold_out
+from kagglecxr.data.images import name_without_suffix
 
 
 def set_test_part_aside(
@@ -22,9 +23,10 @@ def set_test_part_aside(
 ) -> pd.DataFrame:
     """The images with their split decided and every test label taken out.
 
-    Where the data bring no test part, a group-disjoint one of `share` is put aside. Labels that
-    are known of a test part go to the rehearsal's solution, which training never reads. Writes
-    the solution and the sample submission.
+    Where the data bring no test part, a group-disjoint one of `share` is put aside. It is drawn
+    from the competition's own images; a merged one joins it only with a group that it belongs to,
+    as a copy of an image in it does. Labels that are known of a test part go to the rehearsal's
+    solution, which training never reads. Writes the solution and the sample submission.
 
     Args:
         found: `id,label,split,group,source,...`, one line an image.
@@ -35,10 +37,12 @@ def set_test_part_aside(
         seed: fixes the split.
     """
     if not (found["split"] == "test").any() and share > 0:
+        own = found[~found["source"].isin([part.name for part in competition.merge])]
         held_out = hold_out(
-            list(found["label"]), list(found["group"]), list(found["source"]), share, seed
+            list(own["label"]), list(own["group"]), list(own["source"]), share, seed
         )
-        found = found.assign(split=np.where(held_out, "test", "train"))
+        in_test = found["group"].isin(own["group"][held_out])
+        found = found.assign(split=np.where(in_test, "test", "train"))
     test = found["split"] == "test"
     found = _with_sample(found, test, root, competition, workspace)
     solution = found.loc[test, ["id", "label", "group"]]
@@ -78,8 +82,8 @@ def _with_ids_of(
     found: pd.DataFrame, test: "pd.Series[bool]", sample: pd.DataFrame, own: Path
 ) -> pd.DataFrame:
     # A sample submission names an image with or without its suffix, with or without its folder.
-    ids = {PurePosixPath(name).stem: name for name in sample.iloc[:, 0]}
-    named = found.loc[test, "path"].map(lambda path: ids.get(PurePosixPath(path).stem, ""))
+    ids = {name_without_suffix(name): name for name in sample.iloc[:, 0]}
+    named = found.loc[test, "path"].map(lambda path: ids.get(name_without_suffix(path), ""))
     if sorted(named) != sorted(sample.iloc[:, 0]):
         absent = sorted(set(sample.iloc[:, 0]) - set(named))
         raise DataError(

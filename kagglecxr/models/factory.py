@@ -5,8 +5,10 @@ from typing import Any
 
 import keras
 
+from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models import backbones, scratch  # noqa: F401 importing them fills the registry
+from kagglecxr.models.augmentation_layers import augmentation_layers
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.freezing import set_batch_norm, set_trainable
 from kagglecxr.models.heads import answer, logits, pooled_head
@@ -30,6 +32,7 @@ def create_model(
     weights: Weights = None,
     trainable: str = "all",
     batch_norm: str | float | None = None,
+    augmentation: AugmentationSettings | None = None,
     **kwargs: Any,
 ) -> keras.Model:
     """Builds a model that takes raw pixels and answers with probabilities.
@@ -45,6 +48,8 @@ def create_model(
             holds it, or a `.weights.h5` of this very model.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
         batch_norm: "frozen" or a momentum, see `set_batch_norm`; as the model has it where None.
+        augmentation: changes training images in layers between input and scaling, whatever its
+            `where`; weights load with and without them. No such layers where None.
         **kwargs: what the model or its head takes, as `dropout` or `pooling`.
 
     Raises:
@@ -55,12 +60,15 @@ def create_model(
     card = MODELS[name]
     _check(num_classes, input_shape)
     inputs = keras.Input(input_shape, name="image")
+    image = inputs
+    for layer in augmentation_layers(augmentation) if augmentation else ():
+        image = layer(image)
     try:
         if card.is_backbone:
-            features = card.build(inputs)
+            features = card.build(image)
             scores = pooled_head(features, num_classes, **kwargs)
         else:
-            features = card.build(inputs, **kwargs)
+            features = card.build(image, **kwargs)
             scores = logits(features, num_classes)
     except TypeError as error:
         raise SettingError(

@@ -13,7 +13,8 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
 from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.data.sequence import BalancedSequence, OrderedSequence
+from kagglecxr.data.sampling import make_plan
+from kagglecxr.data.sequence import OrderedSequence, PlannedSequence
 from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.factory import create_model
@@ -117,15 +118,14 @@ class FoldData:
         }
         assert_disjoint(groups)
 
-    def training_batches(self, recipe: Recipe, seed: int) -> BalancedSequence:
-        """Balanced, augmented batches of all other folds."""
+    def training_batches(self, recipe: Recipe, seed: int) -> PlannedSequence:
+        """Augmented batches of all other folds, by the recipe's sampling."""
         side = ~self._held_out
-        return BalancedSequence(
+        pools = self._prepared.competition.pools()
+        labels = self._prepared.class_ids()[side]
+        return PlannedSequence(
             self._prepared.cache.images,
-            self._prepared.class_ids()[side],
-            recipe.batch_size,
-            pools=self._prepared.competition.pools(),
-            seed=seed,
+            make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed),
             transform=recipe.augmentation,
             rows=self._rows[side],
         )
@@ -156,7 +156,8 @@ class FoldData:
 
 
 def build_model(prepared: Prepared, recipe: Recipe, *, with_weights: bool = True) -> keras.Model:
-    """The recipe's model for these images and targets."""
+    """The recipe's model for these images and targets, with its augmentation if it is inside."""
+    inside = recipe.augmentation.where == "model"
     return create_model(
         recipe.model,
         num_classes=len(prepared.competition.targets()),
@@ -164,6 +165,7 @@ def build_model(prepared: Prepared, recipe: Recipe, *, with_weights: bool = True
         weights=(recipe.weights or None) if with_weights else None,
         trainable=recipe.trainable,
         batch_norm=recipe.batch_norm,
+        augmentation=recipe.augmentation if inside else None,
         **recipe.model_options,
     )
 

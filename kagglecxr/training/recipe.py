@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import nearest, unknown
 from kagglecxr.data.augmentation import Augmentation
+from kagglecxr.data.sampling import Sampling
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -23,8 +24,9 @@ class Recipe(BaseModel):
         weights: "imagenet", a file or a folder; none where empty.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
         batch_norm: "frozen", a momentum, or as the model has it where None.
-        epochs: passes over the training folds, each showing every image at least once.
+        epochs: passes over the training folds, as long as the sampling makes them.
         batch_size: images a step.
+        sampling: how unequal class counts are met; see `kagglecxr.data.sampling.make_plan`.
         optimizer: by its Keras name.
         learning_rate: the highest rate; reached after the warm-up, then falling as a cosine.
         warmup: share of all steps during which the rate rises.
@@ -43,6 +45,7 @@ class Recipe(BaseModel):
     batch_norm: Literal["frozen"] | float | None = None
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
+    sampling: Sampling = "balanced"
     optimizer: Literal["adamw", "adam", "adamax", "adagrad", "sgd"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)

@@ -23,8 +23,9 @@ from kagglecxr.data.cache import (
     open_cache,
 )
 from kagglecxr.data.duplicates import look_at
-from kagglecxr.data.images import Image
+from kagglecxr.data.images import read_image
 from kagglecxr.data.preprocessing import Pipeline
+from kagglecxr.data.steps import Scan
 
 PATHS = [f"{'ab'[k % 2]}/chest {k}.png" for k in range(7)]
 PIPELINE = Pipeline.parse("gray | resize", 8)
@@ -37,11 +38,11 @@ class Counter:
         self.images = 0
         self.stop_after = stop_after
 
-    def __call__(self, image: Image) -> Image:
+    def __call__(self, scan: Scan) -> Scan:
         self.images += 1
         if self.stop_after is not None and self.images > self.stop_after:
             raise KeyboardInterrupt
-        return image
+        return scan
 
     def before(self, pipeline: Pipeline) -> Pipeline:
         """The pipeline, of the same name, with this step before its own."""
@@ -327,3 +328,59 @@ def test_fingerprints_tell_contents_apart_and_names_not(root: Path) -> None:
     one, other, copy = fingerprints(root, [PATHS[0], PATHS[1], "copy.png"])
     assert one == copy
     assert one != other
+
+
+class TestMasks:
+    """Pipelines that need lung masks."""
+
+    PIPELINE = Pipeline.parse("gray | resize | mask", 8)
+
+    @pytest.fixture
+    def masks(self, root: Path) -> list[str]:
+        """A mask of half each image's size for every image, its left half lung."""
+        names = [f"mask-{row}.png" for row in range(len(PATHS))]
+        for name, path in zip(names, PATHS, strict=True):
+            height, width = read_image(root / path).shape[:2]
+            mask = np.zeros((height // 2, width // 2), np.uint8)
+            mask[:, : width // 4] = 255
+            cv2.imwrite(str(root / name), mask)
+        return names
+
+    def test_are_read_at_their_images_size(
+        self, caches: Path, root: Path, masks: list[str]
+    ) -> None:
+        cache = build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=masks)
+        plain = plainly_decoded(root)
+        np.testing.assert_array_equal(cache.images[:, :, :4], plain[:, :, :4])
+        assert not cache.images[:, :, 4:].any()
+
+    def test_give_another_cache_when_they_change(
+        self, caches: Path, root: Path, masks: list[str]
+    ) -> None:
+        first = build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=masks)
+        cv2.imwrite(str(root / masks[0]), np.full((4, 4), 255, np.uint8))
+        second = build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=masks)
+        assert first.key != second.key
+        assert second.images[0, :, 4:].any()
+
+    def test_do_not_matter_where_no_step_needs_them(
+        self, caches: Path, root: Path, masks: list[str]
+    ) -> None:
+        with_masks = build_cache(caches, root, PATHS, PIPELINE, Silent(), masks=masks)
+        assert with_masks.key == build(caches, root).key
+
+    def test_that_are_missing_are_told_before_anything_is_decoded(
+        self, caches: Path, root: Path, masks: list[str]
+    ) -> None:
+        with pytest.raises(DataError, match=rf"1 of {len(PATHS)} images without one"):
+            build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=["", *masks[1:]])
+        with pytest.raises(DataError, match="needs lung masks"):
+            build_cache(caches, root, PATHS, self.PIPELINE, Silent())
+
+    def test_that_are_broken_are_named_with_the_image_that_cannot_be_made(
+        self, caches: Path, root: Path, masks: list[str]
+    ) -> None:
+        (root / masks[2]).write_bytes(b"")
+        with pytest.raises(BrokenImagesError, match=masks[2]) as caught:
+            build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=masks)
+        assert caught.value.paths == [PATHS[2]]

@@ -9,6 +9,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.data.competition import PRESETS, Classes, load_competition, preset_names
 
 HEAD = 'name = "mine"\n[source]\nkind = "folder"\n'
+MERGE = '[[merge]]\ndata = "other"\n'
 TWO = HEAD + '[classes]\nnames = ["ill", "well"]\n'
 
 
@@ -76,6 +77,13 @@ def test_the_contracts_example_is_read(tmp_path: Path) -> None:
     assert competition.targets() == ["pneumonia", "normal"]
     assert competition.pools() == [[0, 2], [1]]
     assert competition.target_of_class() == {"covid-19": 0, "viral-pneumonia": 0, "normal": 1}
+
+
+def test_the_example_of_the_docs_is_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "competitions.md"
+    text = page.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
+    competition = load_competition(written(tmp_path, text))
+    assert [part.name for part in competition.merge] == ["kermany"]
 
 
 def test_pools_stand_where_their_first_class_does() -> None:
@@ -168,6 +176,14 @@ def test_a_toml_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         (TWO + '[classes.pools]\nall = ["ill", "dead"]\n', ["pools", "'dead'"]),
         (TWO + '[classes.folders]\ndead = "x"\n', ["folders", "'dead'"]),
         (TWO + '[classes.pools]\na = ["ill"]\nb = ["ill"]\n', ["classes", "twice"]),
+        (TWO + MERGE + 'classes = {A = "dead"}\n', ["merge", "'other'", "'dead'"]),
+        (HEAD + MERGE + 'classes = {A = "ill"}\n', ["merge", "'ill'", "names"]),
+        (TWO + MERGE, ["merge.0.classes"]),
+        (TWO + MERGE + "classes = {}\n", ["merge.0.classes"]),
+        (TWO + MERGE + 'classes = {A = "ill"}\ntrain = ["x/*"]\n', ["merge.0.train", "{class}"]),
+        (TWO + MERGE + 'classes = {A = "ill"}\nlimit = 0\n', ["merge.0.limit"]),
+        (TWO + MERGE + "classes = {A = 'ill'}\npatient = '(x'\n", ["merge.0.patient"]),
+        (TWO + 2 * (MERGE + 'classes = {A = "ill"}\n'), ["merge", "source"]),
         (HEAD + '[metric]\nname = "acuracy"\n', ["metric", "'acuracy'", "accuracy"]),
         (HEAD + '[metric]\nname = "log_loss"\n', ["metric", "'log_loss'", "probabilities"]),
         (
@@ -188,6 +204,14 @@ def test_a_toml_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         "a pool of a strange class",
         "a folder of a strange class",
         "a class in two pools",
+        "a merge into a strange class",
+        "a merge into classes that are not named",
+        "a merge of no classes",
+        "a merge of an empty list of classes",
+        "a merge by a pattern without classes",
+        "a merge of no images",
+        "a merge with a broken patient pattern",
+        "two merges of one name",
         "unknown metric",
         "log_loss of classes",
         "auc of class ids",

@@ -83,6 +83,22 @@ def test_a_held_out_part_has_about_its_share_of_every_class(share: float) -> Non
         assert held_out[chosen].mean() == pytest.approx(share, abs=0.04)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.3])
+@given(st.integers(0, 2**31 - 1))
+@settings(max_examples=5, deadline=None)
+def test_a_share_is_met_on_unbalanced_labels_and_patients_of_unequal_size(
+    share: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    images = [(label, f"{label}{k}") for label, n in (("A", 400), ("B", 100), ("C", 40))
+              for k in range(n) for _ in range(random.integers(1, 6))]  # fmt: skip
+    labels, groups = (list(column) for column in zip(*images, strict=True))
+    held_out = hold_out(labels, groups, [""] * len(labels), share, seed)
+    assert held_out.mean() == pytest.approx(share, abs=0.02)
+    for name in "ABC":
+        assert held_out[np.array(labels) == name].mean() == pytest.approx(share, abs=0.05)
+
+
 @given(st.integers(0, 2**31 - 1))
 @settings(max_examples=5, deadline=None)
 def test_splits_are_fixed_by_their_seed_and_change_with_it(seed: int) -> None:

@@ -14,7 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.data.images import BrokenImageError, decode_image, read_image
+from kagglecxr.data.images import (
+    BrokenImageError,
+    decode_image,
+    name_without_suffix,
+    read_image,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -95,23 +100,38 @@ def test_16_bit_colour_is_scaled_in_rgb_order() -> None:
     np.testing.assert_array_equal(decode_image(data, "x"), COLOUR)
 
 
-@pytest.mark.parametrize(
-    ("orientation", "turn"),
-    [
-        (2, lambda image: image[:, ::-1]),
-        (3, lambda image: image[::-1, ::-1]),
-        (6, lambda image: np.rot90(image, -1)),
-        (8, lambda image: np.rot90(image, 1)),
-    ],
-)
-def test_exif_rotation_is_applied(orientation: int, turn: object) -> None:
+TURNS = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: np.swapaxes(image, 0, 1),
+    6: lambda image: np.rot90(image, -1),
+    7: lambda image: np.swapaxes(image[::-1, ::-1], 0, 1),
+    8: lambda image: np.rot90(image, 1),
+}
+"""What a viewer does to the stored pixels, by the EXIF orientation tag."""
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "rgb"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_exif_rotation_is_applied(orientation: int, kind: str, pixels: Pixels) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
     stream = io.BytesIO()
-    PIL.Image.fromarray(GREY).save(stream, "JPEG", quality=95, exif=exif)
-    plain = decode_image(encoded(GREY, "JPEG"), "x")
-    assert callable(turn)
-    np.testing.assert_array_equal(decode_image(stream.getvalue(), "x"), turn(plain))
+    PIL.Image.fromarray(pixels).save(stream, kind, quality=95, exif=exif)
+    plain = decode_image(encoded(pixels, kind), "x")
+    turned = decode_image(stream.getvalue(), "x")
+    np.testing.assert_array_equal(turned, TURNS[orientation](plain))
+
+
+def test_exif_rotation_is_applied_to_16_bits() -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    stream = io.BytesIO()
+    PIL.Image.fromarray(GREY.astype(np.uint16) * 257).save(stream, "PNG", exif=exif)
+    np.testing.assert_array_equal(decode_image(stream.getvalue(), "x"), np.rot90(GREY, -1))
 
 
 JPEG, PNG = encoded(GREY, "JPEG"), encoded(GREY)
@@ -183,3 +203,17 @@ def test_reading_a_path_names_it_in_the_refusal(tmp_path: Path) -> None:
     path.write_bytes(PNG[:100])
     with pytest.raises(BrokenImageError, match="Röntgen 1"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("train/a.JPG", "a"),
+        ("a", "a"),
+        ("1.2.840.7.dcm", "1.2.840.7"),
+        ("1.2.840.7", "1.2.840.7"),
+        ("2020.01.24.919183-p27-132.png", "2020.01.24.919183-p27-132"),
+    ],
+)
+def test_only_the_suffix_of_an_image_file_is_no_part_of_a_name(path: str, name: str) -> None:
+    assert name_without_suffix(path) == name

@@ -195,8 +195,9 @@ FLAT = 'train = ["train/*"]\nlabels = "train.csv"'
         ("id,label\na,ill\n", DataError, r"1 training images.*train/b\.jpg"),
         ("id,label\na,ill\nb,dead\n", DataError, r"Received: dead"),
         ("id,label\na,ill\nb,ill\n", DataError, r"none for well"),
+        ("id,label\na,ill\nb,well\na.jpg,well\n", DataError, r"two labels.*train\.csv, a\."),
     ],
-    ids=["no table", "no column", "no label", "a strange label", "an empty class"],
+    ids=["no table", "no column", "no label", "a strange label", "an empty class", "two labels"],
 )
 def test_a_table_of_labels_that_does_not_fit_is_refused(
     tmp_path: Path, text: str | None, error: type[CxrError], words: str
@@ -206,6 +207,20 @@ def test_a_table_of_labels_that_does_not_fit_is_refused(
         (root / "train.csv").write_text(text)
     with pytest.raises(error, match=words):
         find_images(root, described(FLAT))
+
+
+def test_a_table_may_name_dicom_files_by_their_ids_and_an_image_on_two_lines(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path
+    (root / "train").mkdir()
+    for name in ("1.2.840.7", "1.2.840.8"):
+        (root / "train" / f"{name}.dcm").write_bytes(b"")
+    (root / "train.csv").write_text("id,label\n1.2.840.7,ill\n1.2.840.8,well\n1.2.840.7,ill\n")
+    assert column(root, described(FLAT), "label") == {
+        "train/1.2.840.7.dcm": "ill",
+        "train/1.2.840.8.dcm": "well",
+    }
 
 
 def test_a_class_folder_without_images_is_refused_by_its_place(tmp_path: Path) -> None:
@@ -323,3 +338,36 @@ def test_the_ct_preset_reads_the_unpacked_archives(tmp_path: Path) -> None:
     root = fill(tmp_path, "CT_COVID/1.png", "CT_NonCOVID/2.jpg", "other/3.png")
     labels = column(root, load_competition("covid-ct"), "label")
     assert labels == {"CT_COVID/1.png": "COVID", "CT_NonCOVID/2.jpg": "NonCOVID"}
+
+
+def test_every_topped_up_class_of_report_4_is_found_beside_or_inside_the_data(
+    tmp_path: Path,
+) -> None:
+    for k, place in enumerate(("../chest-xray-pneumonia", "chest-xray-pneumonia/chest_xray")):
+        root = tmp_path / str(k) / "radiography"
+        for name in ("COVID", "Lung_Opacity", "Normal", "Viral Pneumonia"):
+            fill(root, f"{name}/images/{name}-1.png")
+        fill(
+            root,
+            f"{place}/train/PNEUMONIA/person7_bacteria_1.jpeg",
+            f"{place}/train/NORMAL/IM-0115-0001.jpeg",
+            f"{place}/test/PNEUMONIA/person1_virus_6.jpeg",
+        )
+        table = find_images(root, load_competition("covid19-radiography-topped-up"))
+        added = table[table["source"] == "kermany"]
+        assert added["path"].tolist() == [f"{place}/train/PNEUMONIA/person7_bacteria_1.jpeg"]
+        assert added["label"].tolist() == ["Viral Pneumonia"]
+        assert added["group"].tolist() == ["kermany/person7"]
+        assert len(table) == 5
+
+
+def test_dicom_files_are_images_of_a_folder(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png")
+    (root / "well").mkdir()
+    (root / "well" / "2.dcm").write_bytes(b"")
+    (root / "well" / "3.DICOM").write_bytes(b"")
+    assert column(root, described(), "label") == {
+        "ill/1.png": "ill",
+        "well/2.dcm": "well",
+        "well/3.DICOM": "well",
+    }

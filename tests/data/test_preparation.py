@@ -1,9 +1,10 @@
 """Preparing: the same files whatever happened before, no leak, and every mistake told."""
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.progress import Silent
+from kagglecxr.core.progress import Bar, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache import BrokenImagesError
 from kagglecxr.data.competition import Competition, load_competition
@@ -66,6 +67,16 @@ def prepare(data: Path, workspace: Workspace, **changes: object) -> Prepared:
     return prepare_competition(competition, workspace, request, Silent())
 
 
+class Listener(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def files(workspace: Workspace) -> dict[str, bytes]:
     """Every file of a workspace but those a killed writer left beside their place."""
     return {
@@ -97,6 +108,8 @@ def test_the_workspace_gets_the_files_of_the_contract(data: Path, workspace: Wor
         "index.csv",
         "folds.csv",
         "duplicates.csv",
+        "leaks.md",
+        "left_out.csv",
         "prepare.json",
         "sample_submission.csv",
         "rehearsal/solution.csv",
@@ -152,6 +165,8 @@ for number in range(int(sys.argv[4])):
 def test_a_prepare_that_was_killed_anywhere_is_completed_to_the_same_bytes(
     data: Path, tmp_path: Path
 ) -> None:
+    # So that the cache of the images that stay is killed as well.
+    copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
     kills, repository = 8, Path(__file__).parents[2]
     words = [str(data), str(tmp_path), "0", str(kills)]
     subprocess.run([sys.executable, "-c", KILLED, *words], check=True, cwd=repository, timeout=120)
@@ -186,7 +201,7 @@ class Killer(Silent):
 
     def advance(self, items=1):
         self.done += items
-        if self.done == int(sys.argv[3]):
+        if self.done >= int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
 
 prepare_competition(
@@ -283,26 +298,99 @@ def test_patients_are_whole_in_one_fold_or_in_the_test_part(
     assert set(prepared.fold.tolist()) == {0, 1, 2}
 
 
+def copy_brightened(data: Path, original: str, copy: str, patient: str) -> None:
+    """Puts a brightened, resaved copy of an image under another patient, perhaps another class."""
+    image = cv2.imread(str(data / original), cv2.IMREAD_GRAYSCALE)
+    brighter = np.clip(np.rint(image * 1.05), 0, 255).astype(np.uint8)
+    cv2.imwrite(str(data / copy), brighter, [cv2.IMWRITE_JPEG_QUALITY, 70])
+    line = {"path": copy, "group_id": patient, "source": ""}
+    edit(data / "metadata.csv", lambda table: pd.concat([table, pd.DataFrame([line])]))
+
+
 def test_patients_that_share_a_copied_image_become_one_group(
     data: Path, workspace: Workspace
 ) -> None:
-    original = cv2.imread(str(data / "well/well2-0.png"), cv2.IMREAD_GRAYSCALE)
-    brighter = np.clip(np.rint(original * 1.05), 0, 255).astype(np.uint8)
-    cv2.imwrite(str(data / "ill/ill4-9.jpg"), brighter, [cv2.IMWRITE_JPEG_QUALITY, 70])
-    edit(
-        data / "metadata.csv",
-        lambda table: pd.concat(
-            [table, pd.DataFrame([("ill/ill4-9.jpg", "ill4", "")], columns=list(table.columns))]
-        ),
-    )
+    copy_brightened(data, "well/well2-0.png", "well/well4-9.jpg", "well4")
     prepared = prepare(data, workspace)
     duplicates = read_table(workspace.duplicates)
     assert {frozenset(pair) for pair in duplicates[["first", "second"]].to_numpy()} == {
-        frozenset(("ill4-9", "well2-0"))
+        frozenset(("well4-9", "well2-0"))
     }
     group = prepared.index.table.set_index("id")["group"]
-    assert len(set(group[["ill4-0", "ill4-1", "ill4-9", "well2-0", "well2-1", "well2-2"]])) == 1
+    members = ["well4-0", "well4-1", "well4-9", "well2-0", "well2-1", "well2-2"]
+    assert len(set(group[members])) == 1
+    assert read_table(workspace.left_out).empty
     load_prepared(load_competition(data), workspace)
+
+
+def test_copies_under_two_labels_are_left_out_and_reported_with_their_labels(
+    data: Path, workspace: Workspace
+) -> None:
+    copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
+    listener, competition = Listener(), load_competition(data)
+    prepared = prepare_competition(competition, workspace, REQUEST, listener)
+    assert not {"ill4-9", "well2-0"} & set(prepared.index.ids)
+    out = read_table(workspace.left_out).set_index("id")
+    assert out["label"].to_dict() == {"ill4-9": "ill", "well2-0": "well"}
+    assert out["other"].to_dict() == {"ill4-9": "well2-0", "well2-0": "ill4-9"}
+    assert out["other_label"].to_dict() == {"ill4-9": "well", "well2-0": "ill"}
+    report = workspace.leaks.read_text()
+    assert "pairs under two labels: 1" in report
+    assert "| ill4-9 | ill | well2-0 | well |" in report
+    assert any("2 since a copy carries another label" in note for note in listener.notes)
+    # They share a picture, so they may be one patient: they stay in one group.
+    group = prepared.index.table.set_index("id")["group"]
+    assert group["ill4-0"] == group["well2-1"]
+    assert_rows_agree(prepared)
+    assert_rows_agree(load_prepared(competition, workspace))
+    assert read_table(workspace.duplicates).empty
+
+
+def test_images_are_left_out_to_the_same_bytes_and_decoded_once(
+    data: Path, workspace: Workspace
+) -> None:
+    class Counter(Silent):
+        """Counts the images that are decoded."""
+
+        decoded = 0
+
+        @contextlib.contextmanager
+        def bar(self, what: str, total: int) -> Iterator[Bar]:
+            yield self
+
+        def advance(self, items: int = 1) -> None:
+            self.decoded += items
+
+        def describe(self, text: str) -> None:
+            """Nothing is shown."""
+
+    copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
+    counter, competition = Counter(), load_competition(data)
+    prepare_competition(competition, workspace, REQUEST, counter)
+    first = files(workspace)
+    assert counter.decoded == len(read_table(workspace.index)) + 2
+    prepare_competition(competition, workspace, REQUEST, counter)
+    assert counter.decoded == len(read_table(workspace.index)) + 2
+    assert files(workspace) == first
+
+
+def test_two_labels_of_one_patient_are_no_conflict(data: Path, workspace: Workspace) -> None:
+    def same_patient(table: pd.DataFrame) -> pd.DataFrame:
+        both = table["group_id"].isin(["ill1", "well1"])
+        return table.assign(group_id=table["group_id"].mask(both, "p1"))
+
+    edit(data / "metadata.csv", same_patient)
+    images = len(read_table(data / "metadata.csv"))
+    assert len(prepare(data, workspace).index.table) == images
+
+
+def test_a_class_of_which_all_images_leak_is_refused_by_name(
+    data: Path, workspace: Workspace
+) -> None:
+    (data / "copied").mkdir()
+    (data / "copied/x.png").write_bytes((data / "well/well2-0.png").read_bytes())
+    with pytest.raises(DataError, match=r"copied.*since a copy carries another label"):
+        prepare(data, workspace)
 
 
 def test_without_a_test_part_nothing_is_hidden(data: Path, workspace: Workspace) -> None:
@@ -366,13 +454,43 @@ def test_duplicates_are_named_by_the_ids_of_the_index(tmp_path: Path, workspace:
     assert {*duplicates["first"], *duplicates["second"]} <= set(prepared.index.ids)
 
 
-def test_a_brought_test_image_that_is_a_training_image_is_refused_as_a_leak(
+def test_training_copies_of_a_brought_test_image_are_left_out(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     competition = own_test_part(tmp_path / "raw", workspace, share_a_picture=True)
-    with pytest.raises(LeakError, match="train and test"):
-        prepare_competition(competition, workspace, REQUEST, Silent())
-    assert not workspace.prepared.exists()
+    listener = Listener()
+    prepared = prepare_competition(competition, workspace, REQUEST, listener)
+    assert prepared.index.column("id", prepared.index.rows("test")) == [
+        f"{i}.png" for i in range(4)
+    ]
+    assert "ill0" not in prepared.index.ids
+    assert len(prepared.index.rows("train")) == 11
+    out = read_table(workspace.left_out)
+    assert out[["id", "label", "reason", "other", "other_label"]].to_numpy().tolist() == [
+        ["ill0", "ill", "a copy of it is in the test part", "0.png", ""]
+    ]
+    assert any("1 since a copy of it is in the test part" in note for note in listener.notes)
+    assert "pairs of a training and a test image, where the data bring a test part: 4" in (
+        workspace.leaks.read_text()
+    )
+    assert_rows_agree(prepared)
+    assert_rows_agree(load_prepared(competition, workspace))
+
+
+def test_training_images_of_a_patient_of_a_brought_test_part_are_left_out(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    root = tmp_path / "raw"
+    competition = own_test_part(root, workspace)
+    rows = [("test/2.png", "p1"), ("train/well/well3.png", "p1"), ("train/well/well4.png", "p2")]
+    write_table(root / "metadata.csv", pd.DataFrame(rows, columns=["path", "patient_id"]))
+    prepared = prepare_competition(competition, workspace, REQUEST, Silent())
+    out = read_table(workspace.left_out)
+    assert out[["id", "reason", "other"]].to_numpy().tolist() == [
+        ["well3", "its patient or group is in the test part", "2.png"]
+    ]
+    assert set(prepared.index.ids) >= {"2.png", "3.png", "well4"}
+    assert_rows_agree(prepared)
 
 
 def test_broken_images_are_named_and_the_others_kept_decoded(
@@ -392,17 +510,6 @@ def test_broken_images_are_named_and_the_others_kept_decoded(
 def test_skipped_broken_images_are_told_of_and_in_neither_index_nor_cache(
     data: Path, workspace: Workspace
 ) -> None:
-    class Listener(Silent):
-        """Keeps what it is told."""
-
-        notes: list[str]
-
-        def __init__(self) -> None:
-            self.notes = []
-
-        def note(self, text: str) -> None:
-            self.notes.append(text)
-
     images = len(list(data.rglob("*.png")))
     broken = ["ill/ill1-1.png", "well/well0-0.png"]
     for path in broken:

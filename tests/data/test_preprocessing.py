@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
 from kagglecxr.data.images import Image
-from kagglecxr.data.preprocessing import DEFAULT_PIPELINE, STEPS, Pipeline
+from kagglecxr.data.preprocessing import DEFAULT_PIPELINE, Pipeline
+from kagglecxr.data.steps import STEPS
 
 
 def ramp(height: int = 32, width: int = 48) -> Image:
@@ -90,10 +91,12 @@ def test_steps_for_grey_images_take_colour_as_grey(step: str) -> None:
 
 
 def test_steps_leave_their_input_unchanged() -> None:
+    arguments = {"gamma": "(2.0)"}
     for name in STEPS.names():
-        image = ramp(16, 16)
-        run(name, image)
+        image, mask = ramp(16, 16), np.eye(16, dtype=np.uint8)
+        Pipeline.parse(name + arguments.get(name, ""), 16)(image, mask)
         np.testing.assert_array_equal(image, ramp(16, 16))
+        np.testing.assert_array_equal(mask, np.eye(16))
 
 
 def test_an_unknown_step_names_the_nearest() -> None:
@@ -112,7 +115,8 @@ def test_text_that_is_no_pipeline_is_refused_with_the_text(text: str) -> None:
 
 BAD_ARGUMENTS = [
     "gray(3)", "resize(0)", "resize(-8)", "resize(2.5)", "resize('a')", "resize(8, 8)",
-    "clahe('x')", "clahe(2.0, 0)",
+    "clahe('x')", "clahe(2.0, 0)", "gamma", "gamma(0)", "gamma(-1.0)", "lung_box(2)", "trim(300)",
+    "mask(1)",
 ]  # fmt: skip
 
 

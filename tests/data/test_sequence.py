@@ -1,6 +1,6 @@
 """The balanced sequence as Keras and a user's own loop meet it."""
 
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -12,7 +12,10 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import OrderedEnqueuer
 
 from kagglecxr.core.errors import CxrError, DataError, SettingError
 from kagglecxr.data import BalancedSequence
-from kagglecxr.data.sequence import OneHot, OrderedSequence, Pixels
+from kagglecxr.data.rate import linear_rate
+from kagglecxr.data.sampling import Sampling, make_plan
+from kagglecxr.data.sequence import OneHot, OrderedSequence, Pixels, PlannedSequence
+from tests.data.test_balance import problems, shuffled_labels
 
 Batch = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
@@ -160,17 +163,23 @@ class Recorder(keras.Model):  # type: ignore[misc]
         return {"loss": 0.0}
 
 
-def batches_seen_by_fit(workers: int, shuffle: bool) -> tuple[int, list[list[Batch]]]:
-    """The sequence's epoch that fit begins with, and what a model is fed in each epoch."""
+def fed_by_fit(sequence: PlannedSequence, **options: Any) -> list[Batch]:
+    """Every batch a model is fed, in order."""
     model = Recorder()
     model.compile(optimizer="sgd", run_eagerly=True)
+    model.fit(sequence, verbose=0, **options)
+    return model.batches
+
+
+def batches_seen_by_fit(workers: int, shuffle: bool) -> tuple[int, list[list[Batch]]]:
+    """The sequence's epoch that fit begins with, and what a model is fed in each epoch."""
     sequence = make(workers=workers, max_queue_size=2)
-    model.fit(sequence, epochs=EPOCHS, shuffle=shuffle, verbose=0)
-    assert len(model.batches) == EPOCHS * len(sequence)
+    fed = fed_by_fit(sequence, epochs=EPOCHS, shuffle=shuffle)
+    assert len(fed) == EPOCHS * len(sequence)
     # Keras 3.15 tells a sequence of an epoch's end once before the first epoch.
     first = sequence.epoch - EPOCHS
     assert first in (0, 1)
-    return first, [model.batches[e * len(sequence) :][: len(sequence)] for e in range(EPOCHS)]
+    return first, [fed[e * len(sequence) :][: len(sequence)] for e in range(EPOCHS)]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 3, 4])
@@ -190,6 +199,106 @@ def test_fit_that_shuffles_batches_still_trains_on_each_batch_of_the_epoch_once(
     first, epochs = batches_seen_by_fit(2, shuffle=True)
     for got, wanted in zip(epochs, expected_batches(first), strict=True):
         assert contents(got) == contents(wanted)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("first", [0, 2], ids=["from the first epoch", "taken up at the third"])
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="train_step is TensorFlow's")
+def test_in_step_a_sequence_is_in_the_epoch_that_fit_counts(workers: int, first: int) -> None:
+    sequence = make(workers=workers, max_queue_size=2)
+    steps = [sequence.in_step()]
+    fed = fed_by_fit(
+        sequence, initial_epoch=first, epochs=first + 3, shuffle=False, callbacks=steps
+    )
+    wanted = [batch for epoch in expected_batches(first) for batch in epoch]
+    for one, other in zip(fed, wanted, strict=True):
+        assert_same(one, other)
+
+
+@given(
+    problem=problems(),
+    sampling=st.sampled_from(get_args(Sampling)),
+    seed=st.integers(0, 2**31),
+    epoch=st.integers(0, 3),
+    workers=st.integers(1, 4),
+)
+@settings(max_examples=25, deadline=None)
+def test_any_sampling_goes_through_any_number_of_workers(
+    problem: tuple[list[int], list[list[int]] | None, int],
+    sampling: Sampling,
+    seed: int,
+    epoch: int,
+    workers: int,
+) -> None:
+    counts, pools, batch_size = problem
+    labels = shuffled_labels(counts, seed)
+    wanted, sequence = (
+        PlannedSequence(
+            numbered(len(labels)),
+            make_plan(sampling, labels, pools, batch_size, seed),
+            transform=noisy,
+            workers=workers,
+        )
+        for _ in range(2)
+    )
+    wanted.epoch = sequence.epoch = epoch
+    enqueuer = OrderedEnqueuer(sequence, workers=workers, max_queue_size=2)
+    enqueuer.start()
+    batches = enqueuer.get()
+    got = [next(batches) for _ in range(len(sequence))]
+    enqueuer.stop()
+    for number, batch in enumerate(got):
+        assert_same(batch, wanted[number])
+        assert {len(part) for part in batch} == {batch_size}
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3, 4])
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="train_step is TensorFlow's")
+def test_a_transform_that_fails_late_ends_fit_and_never_hangs_it(workers: int) -> None:
+    def fail(images: Pixels, targets: OneHot, random: np.random.Generator) -> Batch:
+        if failing.epoch == 1:
+            raise DataError("broken on purpose")
+        return images, targets
+
+    failing = make(transform=fail, workers=workers, max_queue_size=2)
+    steps = [failing.in_step()]
+    with pytest.raises(Exception, match="broken on purpose"):
+        fed_by_fit(failing, epochs=2, shuffle=False, callbacks=steps)
+
+
+def test_class_weights_come_third_and_reach_the_loss() -> None:
+    plan = make_plan("class_weights", LABELS, [[0, 1], [2]], 4, SEED)
+    sequence = PlannedSequence(numbered(len(LABELS)), plan)
+    assert plan.weights is not None
+    for x, y, weights in (sequence[i] for i in range(len(sequence))):
+        rows = x[:, 0, 0, 0]
+        np.testing.assert_array_equal(weights, plan.weights[rows])
+        np.testing.assert_array_equal(y, np.eye(2)[(LABELS[rows] == 2).astype(int)])
+    model = keras.Sequential([keras.Input((2, 3, 1)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(2, kernel_initializer="zeros", activation="softmax"))
+    model.compile("sgd", "categorical_crossentropy")
+    x, y, weights = sequence[0]
+    loss = model.evaluate(x, y, sample_weight=weights, verbose=0)
+    assert loss == pytest.approx(np.log(2) * weights.mean(), rel=1e-5)
+
+
+def test_a_rate_moves_the_sequence_from_balanced_to_natural() -> None:
+    labels = np.repeat([0, 1], [30, 6])
+    sequence = BalancedSequence(numbered(36), labels, 4, rate=linear_rate(epochs=3))
+    shares = []
+    for _ in range(4):
+        batches = [sequence[i] for i in range(len(sequence))]
+        assert {len(x) for x, _ in batches} == {4}
+        assert len({int(row) for x, _ in batches for row in x[:, 0, 0, 0]}) == 36
+        shares.append(float(np.concatenate([y for _, y in batches])[:, 1].mean()))
+        sequence.on_epoch_end()
+    assert len(sequence) == 15
+    assert shares == pytest.approx([1 / 2, 1 / 3, 1 / 6, 1 / 6], abs=1 / 60)
+
+
+def test_always_balanced_is_what_no_rate_means() -> None:
+    plain, rated = make(), make(rate=None)
+    assert_same(plain[0], rated[0])
 
 
 def test_rows_choose_the_images_that_labels_are_for() -> None:

@@ -178,6 +178,16 @@ def test_test_images_take_the_ids_of_the_competitions_own_sample(
     assert workspace.sample_submission.read_bytes() == own.read_bytes()
 
 
+def test_ids_with_dots_in_a_sample_are_told_apart(workspace: Workspace) -> None:
+    found = with_test_part(labelled=False)
+    found["id"] = "1.2." + found["id"]
+    found["path"] = found["id"].map("images/{}.dcm".format)
+    ids = found.loc[found["split"] == "test", "id"].tolist()
+    sample_of(ids, workspace)
+    result = put_aside(found, workspace, described(**SAMPLED))
+    assert result.loc[result["split"] == "test", "id"].tolist() == ids
+
+
 @pytest.mark.parametrize("change", ["one missing", "one too many", "one doubled"])
 def test_a_sample_of_other_images_is_refused(workspace: Workspace, change: str) -> None:
     found = with_test_part(labelled=False)

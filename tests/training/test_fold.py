@@ -12,6 +12,7 @@ from kagglecxr.core.errors import DataError, LeakError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.models.weights import load_weights
 from kagglecxr.training.callbacks import Resume
 from kagglecxr.training.fold import FoldData, build_model, compile_model, train_fold
 from kagglecxr.training.recipe import Recipe, make_recipe
@@ -93,6 +94,46 @@ def test_an_interrupted_fold_ends_with_the_same_bytes(
     np.testing.assert_array_equal(kept.probabilities, again.probabilities)
     one, other = (pd.read_csv(f / "history.csv") for f in (trained, tmp_path))
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+
+
+INSIDE = [
+    *("epochs=2", "model_options.width=4", "batch_size=16"),
+    *("augmentation.where=model", "augmentation.gamma=0.3", "augmentation.noise=0.03"),
+    *("augmentation.cutout=0.3", "augmentation.mixup=0.2", "augmentation.cutmix=1.0"),
+]
+
+
+def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
+    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe({}, INSIDE)
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    for folder in (whole, halved):
+        folder.mkdir()
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
+    with monkeypatch.context() as patch:
+        patch.setattr("kagglecxr.training.fold.Resume", _KillAfter)
+        with pytest.raises(_KilledError):
+            train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
+    one, other = (pd.read_csv(f / "history.csv") for f in (whole, halved))
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+    kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
+    np.testing.assert_array_equal(kept.probabilities, again.probabilities)
+
+
+def test_weights_learnt_under_augmentation_layers_predict_without_them(
+    demo: Played, tmp_path: Path
+) -> None:
+    recipe = make_recipe({}, [*INSIDE, "epochs=1"])
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    model = build_model(demo.prepared, make_recipe({}, ["model_options.width=4"]))
+    load_weights(model, tmp_path / "model.weights.h5")
+    predictions = FoldData(demo.prepared, demo.prepared.fold, 0).validation_predictions(
+        model, recipe.views
+    )
+    kept = Predictions.load(tmp_path / "validation.npz")
+    np.testing.assert_allclose(predictions.probabilities, kept.probabilities, atol=1e-6)
 
 
 def test_a_damaged_resume_state_is_named(demo: Played, recipe: Recipe, tmp_path: Path) -> None:

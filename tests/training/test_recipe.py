@@ -42,6 +42,7 @@ def test_changes_leave_the_mapping_they_are_laid_over_alone() -> None:
         ("epochs", "key=value"),
         ("=3", "key=value"),
         ("batch_norm=warm", "warm"),
+        ("augmentation.where=gpu", r"augmentation\.where = 'gpu'.*'model'"),
     ],
 )
 def test_a_bad_change_is_named(change: str, words: str) -> None:

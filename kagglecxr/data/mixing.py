@@ -1,0 +1,101 @@
+"""Mixes the images of a batch with one another, and their targets in the same shares."""
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.augmentation_settings import AugmentationSettings
+
+Pixels = npt.NDArray[np.uint8]
+OneHot = npt.NDArray[np.float32]
+
+
+def mix(
+    images: Pixels, targets: OneHot, random: np.random.Generator, settings: AugmentationSettings
+) -> tuple[Pixels, OneHot]:
+    """A batch mixed as the settings say: by mixup, by CutMix, by either as a coin falls, or not.
+
+    Args:
+        images: (batch, H, W, C) uint8.
+        targets: (batch, targets), rows that sum to 1.
+        random: all chance comes from it.
+        settings: of which `mixup` and `cutmix` are looked at.
+    """
+    # The coin is thrown only where there is a choice.
+    if settings.mixup and (not settings.cutmix or random.random() < 0.5):
+        return mixup(images, targets, random, settings.mixup)
+    if settings.cutmix:
+        return cutmix(images, targets, random, settings.cutmix)
+    return images, targets
+
+
+def mixup(
+    images: Pixels, targets: OneHot, random: np.random.Generator, alpha: float
+) -> tuple[Pixels, OneHot]:
+    """Each image laid over another of its batch: Zhang et al. 2018, arXiv:1710.09412.
+
+    One share, drawn from Beta(alpha, alpha), and one permutation serve the whole batch, so that
+    every target keeps exactly the weight that a balanced batch gave it.
+
+    Args:
+        images: (batch, H, W, C) uint8.
+        targets: (batch, targets), rows that sum to 1.
+        random: all chance comes from it.
+        alpha: above 0; the larger, the nearer to half and half.
+
+    Returns:
+        Images (batch, H, W, C) uint8, and targets (batch, targets) float32.
+    """
+    share = float(random.beta(alpha, alpha))
+    others = random.permutation(len(images))
+    # Rounded to uint8: half a grey level is far below an X-ray's noise, and float32 would be four
+    # times the traffic to the accelerator.
+    mixed = np.empty(images.shape, np.uint8)
+    # One image at a time: what OpenCV works on then stays in the processor's cache.
+    for number, other in enumerate(others):
+        blend = cv2.addWeighted(images[number], share, images[other], 1.0 - share, 0.0)
+        mixed[number] = blend.reshape(mixed[number].shape)
+    return mixed, _share_targets(targets, others, share)
+
+
+def cutmix(
+    images: Pixels, targets: OneHot, random: np.random.Generator, alpha: float
+) -> tuple[Pixels, OneHot]:
+    """A box of each image replaced by another's: CutMix, Yun et al. 2019, arXiv:1905.04899.
+
+    The box's share of the area is drawn from Beta(alpha, alpha) and its centre from the whole
+    image; the targets' shares are those of the pixels that lie inside the image. One box and one
+    permutation serve the whole batch, as in `mixup`.
+
+    Args:
+        images: (batch, H, W, C) uint8.
+        targets: (batch, targets), rows that sum to 1.
+        random: all chance comes from it.
+        alpha: above 0; 1 for any share alike.
+
+    Returns:
+        Images (batch, H, W, C) uint8, and targets (batch, targets) float32.
+    """
+    height, width = images.shape[1:3]
+    side = math.sqrt(1.0 - float(random.beta(alpha, alpha)))
+    others = random.permutation(len(images))
+    rows = _span(height, side, random)
+    columns = _span(width, side, random)
+    pasted = images.copy()
+    pasted[:, rows, columns] = images[others, rows, columns]
+    area = (rows.stop - rows.start) * (columns.stop - columns.start)
+    return pasted, _share_targets(targets, others, 1.0 - area / (height * width))
+
+
+def _span(length: int, share: float, random: np.random.Generator) -> slice:
+    """Where a box lies along one axis, cut at the image's border."""
+    half = round(share * length) // 2
+    centre = int(random.integers(length))
+    return slice(max(centre - half, 0), min(centre + half, length))
+
+
+def _share_targets(targets: OneHot, others: npt.NDArray[np.intp], share: float) -> OneHot:
+    mixed: OneHot = (share * targets + (1.0 - share) * targets[others]).astype(np.float32)
+    return mixed

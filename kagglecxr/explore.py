@@ -1,0 +1,34 @@
+"""The verb `explore`: pictures and tables of the data."""
+
+from kagglecxr.core.verb import Common, play
+
+
+def explore(
+    competition: str,
+    *,
+    common: Common = Common(),  # noqa: B008 frozen
+) -> None:
+    """Pictures and tables of the data, and one page that says what to look for.
+
+    Example: python -m kagglecxr.explore demo
+
+    Args:
+        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        common: Options of every verb.
+    """
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.preparation import load_prepared
+    from kagglecxr.reports.exploration_report import explore_data
+
+    described = load_competition(competition)
+    workspace = common.workspace(described.name)
+    prepared = load_prepared(described, workspace)
+    page = explore_data(prepared, workspace, common.terminal, seed=common.seed)
+    common.end(
+        f"Explored {len(prepared.index.table)} images; open {page}.",
+        f"python -m kagglecxr.train {competition}",
+    )
+
+
+if __name__ == "__main__":
+    play(explore)

@@ -1,0 +1,56 @@
+"""A fold's training batches are those of the recipe's sampling."""
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.progress import Silent
+from kagglecxr.data import BalancedSequence
+from kagglecxr.data.sampling import Sampling
+from kagglecxr.training.fold import FoldData, train_fold
+from kagglecxr.training.recipe import Recipe, make_recipe
+from tests.conftest import Played
+
+
+def test_a_recipe_balances_unless_it_says_otherwise() -> None:
+    assert Recipe().sampling == "balanced"
+
+
+def test_a_sampling_there_is_not_is_refused_by_its_key() -> None:
+    with pytest.raises(SettingError, match="sampling = 'smote'"):
+        make_recipe({}, ["sampling=smote"])
+
+
+def test_the_default_batches_are_those_of_the_balanced_sequence(demo: Played) -> None:
+    prepared, recipe = demo.prepared, make_recipe({}, ["batch_size=16"])
+    side = prepared.fold != 0
+    wanted = BalancedSequence(
+        prepared.cache.images,
+        prepared.class_ids()[side],
+        16,
+        pools=prepared.competition.pools(),
+        seed=5,
+        transform=recipe.augmentation,
+        rows=prepared.index.rows("train")[side],
+    )
+    got = FoldData(prepared, prepared.fold, 0).training_batches(recipe, 5)
+    assert len(got) == len(wanted)
+    for number in range(len(got)):
+        for one, other in zip(got[number], wanted[number], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("sampling", get_args(Sampling))
+def test_a_fold_trains_with_every_sampling(
+    sampling: Sampling, demo: Played, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        {}, ["epochs=1", "model_options.width=4", "batch_size=16", f"sampling={sampling}"]
+    )
+    batches = FoldData(demo.prepared, demo.prepared.fold, 0).training_batches(recipe, 5)
+    assert len(batches[0]) == (3 if sampling == "class_weights" else 2)
+    summary = train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    assert np.isfinite(summary.last_epoch["loss"])
