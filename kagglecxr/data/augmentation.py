@@ -24,10 +24,7 @@ class Augmentation(AugmentationSettings):
     ) -> tuple[Pixels, OneHot]:
         """A changed copy of a batch (batch, H, W, C), and its targets: mixed, or as they are."""
         if self.where == "data":
-            changed = np.empty(images.shape, np.uint8)
-            for number, (image, _) in enumerate(_augment(images, random, self)):
-                changed[number] = image
-            images = changed
+            images, _ = _augment(images, random, self)
         return mix(images, targets, random, self)
 
 
@@ -53,20 +50,27 @@ def augment_with_masks(
             f"Masks do not have their images' number and size. Received: images of shape "
             f"{images.shape} and masks of shape {masks.shape}. Resize the masks as their images."
         )
-    changed, moved_masks = np.empty(images.shape, np.uint8), np.empty(masks.shape, np.uint8)
-    for number, (image, matrix) in enumerate(_augment(images, random, settings)):
-        changed[number] = image
-        moved_masks[number] = _move(masks[number], matrix, cv2.INTER_NEAREST)
-    return changed, moved_masks
+    changed, matrices = _augment(images, random, settings)
+    moved = np.empty(masks.shape, np.uint8)
+    for mask, matrix, target in zip(masks, matrices, moved, strict=True):
+        target[...] = _move(mask, matrix, cv2.INTER_NEAREST, target)
+    return changed, moved
 
 
 def _augment(
     images: Pixels, random: np.random.Generator, settings: AugmentationSettings
-) -> Iterator[tuple[Pixels, Matrix | None]]:
-    """Each image changed, and the matrix by which it was moved."""
-    for image, chance in zip(images, _draw(len(images), random, settings), strict=True):
-        matrix = _matrix(image, chance, settings)
-        yield _change_greys(_move(image, matrix, cv2.INTER_LINEAR), chance, settings), matrix
+) -> tuple[Pixels, list[Matrix | None]]:
+    """A changed copy of each image, and the matrix by which it was moved."""
+    changed = np.empty(images.shape, np.uint8)
+    matrices = []
+    chances = _draw(len(images), random, settings)
+    for image, chance, target in zip(images, chances, changed, strict=True):
+        matrices.append(_matrix(image, chance, settings))
+        moved = _move(image, matrices[-1], cv2.INTER_LINEAR, target)
+        last = _change_greys(moved, chance, settings)
+        if last is not target:
+            target[...] = last
+    return changed, matrices
 
 
 class _Chance(NamedTuple):
@@ -115,15 +119,15 @@ def _matrix(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> M
     return turn
 
 
-def _move(image: Pixels, matrix: Matrix | None, interpolation: int) -> Pixels:
-    """An image (H, W, C) moved; what comes into view is its border, repeated."""
+def _move(image: Pixels, matrix: Matrix | None, interpolation: int, target: Pixels) -> Pixels:
+    """An image (H, W, C) moved into `target`; what comes into view is its border, repeated."""
     if matrix is None:
         return image
     size = (image.shape[1], image.shape[0])
-    moved = cv2.warpAffine(
-        image, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+    cv2.warpAffine(
+        image, matrix, size, target, flags=interpolation, borderMode=cv2.BORDER_REPLICATE
     )
-    return _as_pixels(moved, image)
+    return target
 
 
 def _change_greys(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> Pixels:
