@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache import build_cache
-from kagglecxr.data.duplicates import look_at
-from kagglecxr.data.preprocessing import Pipeline
+from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.leaks.duplicates import look_at
+from kagglecxr.data.pixels.preprocessing import Pipeline
 
 SIZE, TURNS = 224, 7
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import seconds
-from kagglecxr.data.duplicates import Look, find_duplicates, look_at, near_pairs
+from kagglecxr.data.leaks.duplicates import Look, find_duplicates, look_at, near_pairs
 from kagglecxr.data.phantoms import draw_phantom
 
 COUNT, SIDE, CHESTS, AT_ONCE, COPIES = 21_165, 299, 300, 1000, 20

@@ -14,10 +14,10 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.augmentation import Augmentation
-from kagglecxr.data.cache import build_cache
-from kagglecxr.data.preprocessing import Pipeline
-from kagglecxr.data.sequence import BalancedSequence
+from kagglecxr.data.batches.augmentation import Augmentation
+from kagglecxr.data.batches.sequence import BalancedSequence
+from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.pixels.preprocessing import Pipeline
 
 SIZE, BATCH, TURNS = 224, 32, 5
 ROTATION, ZOOM = 20.0, 0.1

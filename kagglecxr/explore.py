@@ -18,7 +18,7 @@ def explore(
     """
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.preparation import load_prepared
-    from kagglecxr.reports.exploration_report import explore_data
+    from kagglecxr.reports.exploration.report import explore_data
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)

@@ -12,16 +12,16 @@ from kagglecxr.core.files import digest, read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache import BrokenImagesError, Cache, build_cache, open_cache
+from kagglecxr.data.cache.building import BrokenImagesError, Cache, build_cache, open_cache
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.duplicates import find_duplicates, joined_groups
+from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import Index, read_folds, read_index, write_folds, write_index
-from kagglecxr.data.layout import find_images
-from kagglecxr.data.leaks import find_leaks, with_names
-from kagglecxr.data.preprocessing import Pipeline
+from kagglecxr.data.leaks.duplicates import find_duplicates, joined_groups
+from kagglecxr.data.leaks.findings import find_leaks, with_names
+from kagglecxr.data.leaks.removal import same_files, without_leaks, write_leaks
+from kagglecxr.data.pixels.preprocessing import Pipeline
 from kagglecxr.data.set_aside import set_test_part_aside
-from kagglecxr.data.without_leaks import same_files, without_leaks, write_leaks
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.data.sequence import OrderedSequence
+from kagglecxr.data.batches.sequence import OrderedSequence
 from kagglecxr.inference.predictions import average
 from kagglecxr.inference.views import DEFAULT_VIEWS, VIEWS
 

@@ -15,7 +15,7 @@ BORDER = {"fill_mode": "nearest"}
 
 
 def augmentation_layers(settings: AugmentationSettings) -> list[layers.Layer]:
-    """The changes of `kagglecxr.data.augmentation` as layers, in their order of application.
+    """The changes of `data.batches.augmentation` as layers, in their order of application.
 
     They take and give raw pixels (batch, H, W, C) 0..255, and do nothing outside training. Their
     chance comes from Keras' seed, not from an item's position.

@@ -11,10 +11,10 @@ import pandas as pd
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
+from kagglecxr.data.batches.sampling import make_plan
+from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
 from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.data.sampling import make_plan
-from kagglecxr.data.sequence import OrderedSequence, PlannedSequence
 from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.factory import create_model

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import nearest, unknown
-from kagglecxr.data.augmentation import Augmentation
-from kagglecxr.data.sampling import Sampling
+from kagglecxr.data.batches.augmentation import Augmentation
+from kagglecxr.data.batches.sampling import Sampling
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -26,7 +26,7 @@ class Recipe(BaseModel):
         batch_norm: "frozen", a momentum, or as the model has it where None.
         epochs: passes over the training folds, as long as the sampling makes them.
         batch_size: images a step.
-        sampling: how unequal class counts are met; see `kagglecxr.data.sampling.make_plan`.
+        sampling: how unequal class counts are met; see `kagglecxr.data.batches.sampling.make_plan`.
         optimizer: by its Keras name.
         learning_rate: the highest rate; reached after the warm-up, then falling as a cosine.
         warmup: share of all steps during which the rate rises.

@@ -9,7 +9,7 @@ import pytest
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data import BalancedSequence
-from kagglecxr.data.sampling import Sampling
+from kagglecxr.data.batches.sampling import Sampling
 from kagglecxr.training.fold import FoldData, train_fold
 from kagglecxr.training.recipe import Recipe, make_recipe
 from tests.conftest import Played

@@ -9,9 +9,9 @@ import pytest
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.images import read_image
-from kagglecxr.data.layout import find_images
+from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.phantoms import IMAGES, make_demo
+from kagglecxr.data.pixels.images import read_image
 
 SHARE = 0.02
 """Sixteen images."""

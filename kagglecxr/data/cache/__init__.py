@@ -1,0 +1,1 @@
+"""Every image decoded once, in memory maps that all later steps read."""

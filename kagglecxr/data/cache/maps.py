@@ -1,0 +1,69 @@
+"""The memory maps of a cache that is being filled: kept over a kill, never torn."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kagglecxr.data.leaks.duplicates import THUMBNAIL
+
+MEASURES = np.dtype(
+    [
+        ("done", np.bool_),
+        ("width", np.int32),
+        ("height", np.int32),
+        ("phash", np.uint64),
+        ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
+    ]
+)
+"""What is measured of each file, and whether its image is decoded."""
+
+Map = np.memmap[Any, np.dtype[Any]]
+
+
+def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
+    """The maps of an interrupted decode, or new ones of zeros if either is gone or torn.
+
+    The measures say which images are done, so neither is worth anything without the other.
+
+    Args:
+        folder: where they lie, or will.
+        shape: of the images, (N, H, W) or (N, H, W, 3).
+
+    Returns:
+        Images of uint8, and (N,) `MEASURES`.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    images, measures = folder / "images.npy", folder / "measures.npy"
+    old = _old_map(images, np.dtype(np.uint8), shape), _old_map(measures, MEASURES, shape[:1])
+    if old[0] is not None and old[1] is not None:
+        return old[0], old[1]
+    measures.unlink(missing_ok=True)
+    return _new_map(images, np.dtype(np.uint8), shape), _new_map(measures, MEASURES, shape[:1])
+
+
+def _old_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> Map | None:
+    try:
+        old = np.lib.format.open_memmap(path, "r+")
+    except (ValueError, OSError, EOFError):
+        return None
+    return old if old.shape == shape and old.dtype == kind else None
+
+
+def _new_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> Map:
+    """A memory map whose room is already taken.
+
+    On a full disk the first write into a map that finds no room kills the process; taking the
+    room beforehand turns that into an error that can be told.
+    """
+    beside = path.with_suffix(".writing")
+    created = np.lib.format.open_memmap(beside, "w+", dtype=kind, shape=shape)
+    del created
+    if hasattr(os, "posix_fallocate"):
+        with beside.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
+    beside.replace(path)
+    return np.lib.format.open_memmap(path, "r+")

@@ -1,0 +1,1 @@
+"""From the files of a data folder to a line for each image."""

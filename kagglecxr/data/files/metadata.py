@@ -1,0 +1,151 @@
+"""What the tables beside the images say of each: labels, sources, groups, masks."""
+
+import re
+import warnings
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.files import read_table
+from kagglecxr.data.pixels.images import name_without_suffix
+from kagglecxr.data.sections import Layout
+
+_HOSTS_OF_MANY = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
+
+
+def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
+    """Labels the training images by the layout's CSV of ids and labels.
+
+    Raises:
+        MissingError: no such CSV.
+        DataError: it lacks a column, or an image has no label, or two.
+    """
+    path = root / layout.labels
+    if not path.is_file():
+        raise MissingError(f"The table of labels is not there. Looked for: {path}. Download it.")
+    labels = read_table(path)
+    for column in (layout.label_id, layout.label_column):
+        if column not in labels:
+            raise DataError(
+                f"The table of labels lacks a column. Received: {path} with "
+                f"{list(labels.columns)}. Name the right one under [layout]; {column!r} is not it."
+            )
+    # Tables name an image with or without its suffix.
+    labels["name"] = labels[layout.label_id].map(name_without_suffix)
+    label_of = labels.drop_duplicates(["name", layout.label_column]).set_index("name")
+    twice = label_of.index[label_of.index.duplicated()]
+    if len(twice):
+        raise DataError(
+            f"The table of labels gives one image two labels. Received: {path}, "
+            f"{shorten(sorted(set(twice)))}. Leave one line an image."
+        )
+    train = table["split"] == "train"
+    names = table["path"].map(name_without_suffix)
+    table.loc[train, "label"] = names[train].map(label_of[layout.label_column]).fillna("")
+    unlabelled = train & (table["label"] == "")
+    if unlabelled.any():
+        raise DataError(
+            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. "
+            f"Received: {shorten(list(table.loc[unlabelled, 'path']))}. Complete the table."
+        )
+    return table
+
+
+def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Adds source, group and mask from a metadata.csv, and labels that no folder tells.
+
+    Raises:
+        DataError: it has no column `path`.
+    """
+    if not path.is_file():
+        return table
+    metadata = read_table(path)
+    if "path" not in metadata:
+        raise DataError(
+            f"A metadata file has no column 'path'. Received: {path} with "
+            f"{list(metadata.columns)}. Add it, or remove the file."
+        )
+    metadata = metadata.drop_duplicates("path").set_index("path").reindex(table["path"]).fillna("")
+    for column, name in (
+        ("group", "patient_id"),
+        ("group", "group_id"),
+        ("source", "source"),
+        ("mask", "mask_path"),
+    ):
+        if name in metadata:
+            told = zip(metadata[name], table[column], strict=True)
+            table[column] = [new or old for new, old in told]
+    if "label" in metadata:
+        told = zip(metadata["label"], table["label"], strict=True)
+        table["label"] = [old or new for new, old in told]
+    return table
+
+
+def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """Adds the sources that the Radiography Database's `<class>.metadata.xlsx` tell by their URL.
+
+    The sheets lie beside the class folders and name an image without its suffix, some in another
+    case than its file.
+
+    Raises:
+        MissingError: there are such sheets, and openpyxl is not installed.
+        DataError: one cannot be read, or lacks a column.
+    """
+    folders = table["path"].map(_class_folder)
+    for folder in sorted(set(folders)):
+        sheet = root / folder.parent / f"{folder.name}.metadata.xlsx"
+        if sheet.is_file():
+            source_of = _sources(sheet)
+            here = folders == folder
+            names = table.loc[here, "path"].map(name_without_suffix).str.casefold()
+            table.loc[here, "source"] = names.map(source_of).fillna("")
+    return table
+
+
+def _class_folder(path: str) -> PurePosixPath:
+    folder = PurePosixPath(path).parent
+    return folder.parent if folder.name == "images" else folder
+
+
+def _sources(sheet: Path) -> dict[str, str]:
+    """The source of each image of a sheet, by its name without suffix in small letters."""
+    try:
+        with warnings.catch_warnings():
+            # openpyxl warns of sheets that other programs wrote without a default style.
+            warnings.simplefilter("ignore")
+            cells = pd.read_excel(sheet, dtype=str, keep_default_na=False, engine="openpyxl")
+    except ImportError as error:
+        raise MissingError(
+            f"The sheets that tell the images' sources need a package that is not installed. "
+            f"Received: {sheet}. Run: pip install 'kagglecxr[excel]'"
+        ) from error
+    except Exception as error:
+        # Of a damaged file openpyxl may raise nearly anything, from BadZipFile to KeyError.
+        raise DataError(
+            f"A sheet of the images' sources cannot be read. Received: {sheet} ({error}). "
+            "Download it again, or remove it."
+        ) from error
+    cells.columns = [str(column).strip().upper() for column in cells.columns]
+    missing = [column for column in ("FILE NAME", "URL") if column not in cells]
+    if missing:
+        raise DataError(
+            f"A sheet of the images' sources lacks a column. Received: {sheet} with "
+            f"{list(cells.columns)}, without {shorten(missing)}. Download it again, or remove it."
+        )
+    names = cells["FILE NAME"].str.strip().map(name_without_suffix).str.casefold()
+    return dict(zip(names, cells["URL"].map(_source), strict=True))
+
+
+def _source(url: str) -> str:
+    """The site of a URL; owner and name as well where a site holds many people's data.
+
+    >>> _source("https://www.kaggle.com/c/rsna-pneumonia-detection-challenge/data")
+    'kaggle.com/c/rsna-pneumonia-detection-challenge'
+    >>> _source("https://eurorad.org/case/1")
+    'eurorad.org'
+    """
+    address = re.split(r"[?#]", re.sub(r"^(\w+:)?//", "", url.strip()))[0]
+    host, *path = address.split("/")
+    host = host.casefold().removeprefix("www.")
+    return "/".join([host, *path[:2]]).rstrip("/") if host in _HOSTS_OF_MANY else host
