@@ -6,7 +6,6 @@ stopped, and is never taken for a cache.
 
 import itertools
 import os
-import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, shorten
-from kagglecxr.core.files import digest, read_json, write_json
+from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.data.cache.maps import open_maps
+from kagglecxr.data.cache.maps import make_whole, open_maps
 from kagglecxr.data.leaks.duplicates import look_at
 from kagglecxr.data.pixels.images import BrokenImageError, Image, decode_image
 from kagglecxr.data.pixels.masks import read_mask
@@ -142,16 +141,8 @@ def build_cache(
         broken = _decode_all(source, images, measures, bar)
     if broken:
         raise BrokenImagesError(broken)
-    images.flush()
-    measures.flush()
-    write_json(
-        partial / "cache.json",
-        {"format": FORMAT, "pipeline": pipeline.text, "images": list(images.shape)},
-    )
-    if folder.exists():
-        # It lacks its cache.json, so it never was a whole cache.
-        shutil.rmtree(folder)
-    partial.rename(folder)
+    described = {"format": FORMAT, "pipeline": pipeline.text, "images": list(images.shape)}
+    make_whole(partial, folder, (images, measures), described)
     return open_cache(folder)
 
 

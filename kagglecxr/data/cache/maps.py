@@ -1,11 +1,13 @@
 """The memory maps of a cache that is being filled: kept over a kill, never torn."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kagglecxr.core.files import write_json
 from kagglecxr.data.leaks.duplicates import THUMBNAIL
 
 MEASURES = np.dtype(
@@ -43,6 +45,19 @@ def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
         return old[0], old[1]
     measures.unlink(missing_ok=True)
     return _new_map(images, np.dtype(np.uint8), shape), _new_map(measures, MEASURES, shape[:1])
+
+
+def make_whole(
+    partial: Path, folder: Path, maps: tuple[Map, Map], described: dict[str, Any]
+) -> None:
+    """Turns the folder of filled maps into a cache: its cache.json comes last, then its name."""
+    for filled in maps:
+        filled.flush()
+    write_json(partial / "cache.json", described)
+    if folder.exists():
+        # It lacks its cache.json, so it never was a whole cache.
+        shutil.rmtree(folder)
+    partial.rename(folder)
 
 
 def _old_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> Map | None:

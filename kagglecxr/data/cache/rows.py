@@ -1,14 +1,13 @@
 """The cache of some of a cache's images: copied row by row, so that none is decoded again."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.files import digest, read_json, write_json
+from kagglecxr.core.files import digest, read_json
 from kagglecxr.data.cache.building import Cache, open_cache
-from kagglecxr.data.cache.maps import open_maps
+from kagglecxr.data.cache.maps import make_whole, open_maps
 
 COPIED = 256
 """Rows copied at a time."""
@@ -36,12 +35,6 @@ def cache_of_rows(cache_root: Path, whole: Cache, rows: npt.NDArray[np.intp]) ->
     for start in range(0, len(rows), COPIED):
         images[start : start + COPIED] = whole.images[rows[start : start + COPIED]]
     measures[:] = whole.measures[rows]
-    images.flush()
-    measures.flush()
-    described = read_json(whole.folder / "cache.json")
-    write_json(partial / "cache.json", {**described, "images": list(images.shape)})
-    if folder.exists():
-        # It lacks its cache.json, so it never was a whole cache.
-        shutil.rmtree(folder)
-    partial.rename(folder)
+    described = {**read_json(whole.folder / "cache.json"), "images": list(images.shape)}
+    make_whole(partial, folder, (images, measures), described)
     return open_cache(folder)

@@ -57,7 +57,7 @@ def _of_pixels(change: Callable[..., Image]) -> Step:
 @_of_pixels
 def gray(image: Image) -> Image:
     """One channel, by luma weights (ITU-R BT.601)."""
-    return image if image.ndim == 2 else _uint8(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
+    return _grey(image)
 
 
 @STEPS.add
