@@ -5,7 +5,7 @@ import sys
 
 from kagglecxr.core.verb import exit_status, verb_app
 
-VERBS = ("demo", "doctor", "prepare", "explore", "train", "ensemble", "submit", "compare")
+VERBS = ("demo", "doctor", "prepare", "explore", "train", "ensemble", "export", "submit", "compare")
 
 
 def main() -> None:

@@ -36,6 +36,10 @@ class WeightsError(CxrError, ValueError):
     """A weights file that does not fit the model, or cannot be read."""
 
 
+class CxrWarning(UserWarning):
+    """What a user should know of a result that came about all the same; verbs print it."""
+
+
 def shorten(names: list[str], most: int = 3) -> str:
     """The first few names of a list as text, and how many more there are.
 

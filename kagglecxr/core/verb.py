@@ -8,14 +8,15 @@ import functools
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from cyclopts import App, CycloptsError, Parameter
 
-from kagglecxr.core.errors import CxrError
+from kagglecxr.core.errors import CxrError, CxrWarning
 from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.version import __version__
@@ -85,7 +86,9 @@ def exit_status(app: App, words: list[str]) -> int:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell
+            app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Run the same command again to go on.\n")
         return INTERRUPTED
@@ -100,6 +103,24 @@ def exit_status(app: App, words: list[str]) -> int:
         sys.stderr.write(f"{sentence}\n")
         return USER_MUST_ACT
     return DONE
+
+
+_SHOW_WARNING = warnings.showwarning
+
+
+def _tell(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Shows a warning for the user as one sentence, any other as Python does."""
+    if issubclass(category, CxrWarning):
+        sys.stderr.write(f"{message}\n")
+    else:
+        _SHOW_WARNING(message, category, filename, lineno, file, line)
 
 
 def _sentence(error: Exception, program: str) -> str | None:

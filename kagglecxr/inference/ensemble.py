@@ -18,7 +18,7 @@ from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions, average
 from kagglecxr.models.factory import create_model
-from kagglecxr.models.weights import load_weights
+from kagglecxr.models.weights.loading import load_weights
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def blend_runs(
             f"{workspace.index}. Run: python -m kagglecxr.prepare {workspace.competition} "
             "--test 0.2"
         )
-    records = [_checked(run, prepared) for run in runs]
+    records = [checked_record(run, prepared) for run in runs]
     test = [
         _predict_test(run, record, prepared, reporter)
         for run, record in zip(runs, records, strict=True)
@@ -138,7 +138,12 @@ def _unknown(images: int) -> npt.NDArray[np.intp]:
     return np.full(images, -1, np.intp)
 
 
-def _checked(run: Path, prepared: Prepared) -> RunRecord:
+def checked_record(run: Path, prepared: Prepared) -> RunRecord:
+    """A run's record, if it was trained on these targets and images.
+
+    Raises:
+        DataError: it was trained for others.
+    """
     record = read_run(run)
     if record.targets != prepared.competition.targets():
         raise DataError(

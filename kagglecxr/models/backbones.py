@@ -1,71 +1,116 @@
-"""Backbones of keras.applications, built flat on the raw input."""
+"""Every image backbone of keras.applications, built flat on the raw input; see backbones.csv.
 
+ConvNeXt alone keeps a few blocks nested, its stem and downsamplings; its last layers are flat.
+"""
+
+import csv
+import dataclasses
 import functools
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import keras
 from keras import layers
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.models.card import MODELS, ModelCard, Tensor
+from kagglecxr.models.scaling import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    SCALINGS,
+    three_channels,
+)
+
+_TABLE = Path(__file__).parent / "backbones.csv"
+_FEATURES = "features"
+"""The explainable layer where Keras' own name of the last one changes from build to build."""
 
 
-def _three_channels(x: Tensor) -> Tensor:
-    """ImageNet's nets want colour; X-ray files stay grey, so the repeat happens in the model."""
-    return x if x.shape[-1] == 3 else layers.Concatenate(name="repeat")([x, x, x])
+def build_backbone(row: dict[str, str], inputs: Tensor, *, scaling: str = "") -> Tensor:
+    """The last feature map of a backbone.
 
+    Args:
+        row: its line of backbones.csv.
+        inputs: raw pixels (batch, H, W, 1 or 3).
+        scaling: another than that of its ImageNet weights, see `kagglecxr.models.scaling`.
 
-def _build(application: Callable[..., keras.Model], alpha: float, inputs: Tensor) -> Tensor:
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    Raises:
+        SettingError: another scaling for a net that scales inside.
+        UnknownNameError: no such scaling.
+    """
+    own = row["scaling"]
+    if own == "raw" and scaling not in {"", "raw"}:
+        raise SettingError(
+            f"This backbone scales pixels inside. Received: scaling={scaling!r} for {row['name']}. "
+            "Leave scaling out."
+        )
+    x = three_channels(SCALINGS[scaling or own](inputs))
     # ImageNet weights are loaded later, from a file: here Keras would want a square RGB input.
-    return application(
-        input_tensor=_three_channels(x), include_top=False, weights=None, alpha=alpha
-    ).output
-
-
-def _register(
-    name: str, application: Callable[..., keras.Model], alpha: float, layer: str, weights_file: str
-) -> None:
-    card = ModelCard(
-        name=name,
-        build=functools.partial(_build, application, alpha),
-        source=f"keras.applications.{application.__name__}, alpha {alpha}",
-        input_size=224,
-        explainable_layer=layer,
-        weights_file=weights_file,
-        download=functools.partial(
-            application, include_top=False, alpha=alpha, input_shape=(224, 224, 3)
-        ),
-        is_backbone=True,
+    backbone = getattr(keras.applications, row["application"])(
+        input_tensor=x, include_top=False, weights=None, **_variant(row)
     )
-    MODELS.add_as(name)(card)
+    for layer in backbone.layers:
+        if isinstance(layer, layers.Normalization) and layer.input_mean is None:
+            set_imagenet_statistics(layer)
+    features = backbone.output
+    if row["explainable_layer"] == _FEATURES:
+        features = layers.Identity(name=_FEATURES)(features)
+    return features
 
 
-for _alpha, _suffix, _file in (
-    (1.0, "", "1_0"),
-    (0.75, "_075", "7_5"),
-    (0.5, "_050", "5_0"),
-    (0.25, "_025", "2_5"),
-):
-    _register(
-        f"mobilenet{_suffix}",
-        keras.applications.MobileNet,
-        _alpha,
-        "conv_pw_13_relu",
-        f"mobilenet_{_file}_224_tf_no_top.h5",
+def set_imagenet_statistics(layer: layers.Normalization) -> None:
+    """Gives EfficientNet's first layer the colours of ImageNet, whatever weights it is built with.
+
+    Keras leaves it without effect until a file is loaded, whose variances are in truth deviations,
+    and then adds a layer that makes up for it.
+    """
+    layer.adapt_mean.assign(list(IMAGENET_MEAN))
+    layer.adapt_variance.assign([deviation**2 for deviation in IMAGENET_DEVIATION])
+    layer.finalize_state()
+
+
+def _variant(row: dict[str, str]) -> dict[str, Any]:
+    variant: dict[str, Any] = {"alpha": float(row["alpha"])} if row["alpha"] else {}
+    return variant | ({"minimalistic": True} if row["minimalistic"] else {})
+
+
+def _download(row: dict[str, str]) -> object:
+    # Keras names the weights of the MobileNets' variants after the input's size.
+    application = getattr(keras.applications, row["application"])
+    return application(include_top=False, input_shape=(224, 224, 3), **_variant(row))
+
+
+def _card(row: dict[str, str]) -> ModelCard:
+    variant = ", ".join(f"{key} {value}" for key, value in _variant(row).items())
+    return ModelCard(
+        name=row["name"],
+        build=functools.partial(build_backbone, row),
+        source=f"keras.applications.{row['application']}" + (f", {variant}" if variant else ""),
+        input_size=int(row["input_size"]),
+        smallest=int(row["smallest"]),
+        explainable_layer=row["explainable_layer"],
+        parameters=int(row["parameters"]),
+        trainable_parameters=int(row["trainable_parameters"]),
+        scaling=row["scaling"],
+        kind="backbone",
+        mixed_precision=row["mixed_precision"] == "yes",
+        weights_file=row["weights_file"],
+        download=functools.partial(_download, row),
     )
 
-for _alpha, _suffix in (
-    (1.4, "_140"),
-    (1.3, "_130"),
-    (1.0, ""),
-    (0.75, "_075"),
-    (0.5, "_050"),
-    (0.35, "_035"),
-):
-    _register(
-        f"mobilenet_v2{_suffix}",
-        keras.applications.MobileNetV2,
-        _alpha,
-        "out_relu",
-        f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{_alpha}_224_no_top.h5",
+
+with _TABLE.open(encoding="utf-8", newline="") as _lines:
+    for _row in csv.DictReader(_lines):
+        MODELS.add_as(_row["name"])(_card(_row))
+
+# Report 2's: the head of its MobileNetV2, and all else as the backbone of that width.
+MODELS.add_as("mobilenet_v2_fc3")(
+    dataclasses.replace(
+        MODELS["mobilenet_v2_050"],
+        name="mobilenet_v2_fc3",
+        source="Rapport TP4, report 2: MobileNetV2 of width 0.5 and three dense layers",
+        parameters=2_544_820,
+        trainable_parameters=2_526_276,
+        head={"dense": (1024, 512), "dropout": 0.0},
     )
+)

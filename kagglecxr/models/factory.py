@@ -1,18 +1,22 @@
 """Builds any model of the zoo by its name."""
 
-from pathlib import Path
+import warnings
 from typing import Any
 
 import keras
 
 from kagglecxr.core.augmentation_settings import AugmentationSettings
-from kagglecxr.core.errors import SettingError
-from kagglecxr.models import backbones, scratch  # noqa: F401 importing them fills the registry
-from kagglecxr.models.augmentation_layers import augmentation_layers
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.freezing import set_batch_norm, set_trainable
-from kagglecxr.models.heads import answer, logits, pooled_head
-from kagglecxr.models.weights import Weights, find_weights, load_weights
+from kagglecxr.core.errors import CxrError, CxrWarning, SettingError
+
+# Importing them fills the registry.
+from kagglecxr.models import backbones, nets  # noqa: F401
+from kagglecxr.models.batch_norm import set_batch_norm
+from kagglecxr.models.card import MODELS, ModelCard, Tensor
+from kagglecxr.models.freezing import set_trainable
+from kagglecxr.models.heads import answer, logits, mask_logits, pooled_head
+from kagglecxr.models.layers import augmentation_layers
+from kagglecxr.models.weights.finding import Weights, each_source, find_weights
+from kagglecxr.models.weights.loading import Parts, load_pretrained
 
 
 def list_models(pattern: str = "*") -> list[str]:
@@ -28,7 +32,7 @@ def create_model(
     name: str,
     *,
     num_classes: int,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int | None, int | None, int],
     weights: Weights = None,
     trainable: str = "all",
     batch_norm: str | float | None = None,
@@ -42,15 +46,20 @@ def create_model(
 
     Args:
         name: the zoo's name, see `list_models`.
-        num_classes: output classes; 1 means one sigmoid unit, else a softmax.
-        input_shape: (H, W, 1 or 3), pixels 0..255.
-        weights: None for chance, "imagenet", the file of a backbone's weights, a folder that
-            holds it, or a `.weights.h5` of this very model.
+        num_classes: output classes; 1 means one sigmoid unit, else a softmax. Of a U-Net, the
+            classes of each pixel.
+        input_shape: (H, W, 1 or 3), pixels 0..255; H and W None for images of any size, in models
+            that can.
+        weights: None for chance, "imagenet", a file, a folder that holds it, a run's folder, a
+            Kaggle Models handle that is attached, or several of these, which are loaded in turn.
+            A head for other classes is left to chance, with a warning.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
-        batch_norm: "frozen" or a momentum, see `set_batch_norm`; as the model has it where None.
+        batch_norm: "frozen", "re-estimated" or a momentum, see `set_batch_norm`; as the model has
+            it where None.
         augmentation: changes training images in layers between input and scaling, whatever its
             `where`; weights load with and without them. No such layers where None.
-        **kwargs: what the model or its head takes, as `dropout` or `pooling`.
+        **kwargs: what the model takes, as `dropout`; a backbone takes `scaling` and what
+            `pooled_head` does.
 
     Raises:
         UnknownNameError: no such model; the nearest three are named.
@@ -58,18 +67,15 @@ def create_model(
         WeightsError, MissingError: weights that do not fit or are not there.
     """
     card = MODELS[name]
-    _check(num_classes, input_shape)
+    _check(card, num_classes, input_shape)
     inputs = keras.Input(input_shape, name="image")
     image = inputs
     for layer in augmentation_layers(augmentation) if augmentation else ():
         image = layer(image)
     try:
-        if card.is_backbone:
-            features = card.build(image)
-            scores = pooled_head(features, num_classes, **kwargs)
-        else:
-            features = card.build(image, **kwargs)
-            scores = logits(features, num_classes)
+        features, scores = _features_and_scores(card, image, num_classes, kwargs)
+    except CxrError:
+        raise
     except TypeError as error:
         raise SettingError(
             f"A model does not take these arguments. Received: {sorted(kwargs)} for {name} "
@@ -79,32 +85,64 @@ def create_model(
         raise SettingError(
             f"A model cannot be built on this input. Received: input_shape={input_shape} for "
             f"{name} ({' '.join(str(error).split())[:160]}). It was made for {card.input_size} "
-            "pixels; use a larger input."
+            "pixels; use that, or another size it can halve."
         ) from error
     model = keras.Model(inputs, answer(scores), name=name)
-    backbone = keras.Model(inputs, features, name=f"{name}_backbone")
-    if weights is not None:
-        path = find_weights(card, weights)
-        load_weights(_owner(path, model, backbone), path)
-    set_trainable(model, backbone, trainable)
+    parts = _parts(card, model, features)
+    for source in each_source(weights):
+        path = find_weights(card, source)
+        complaint = load_pretrained(parts, path).complaint()
+        if complaint:
+            warnings.warn(
+                f"Weights do not fit a model wholly. Received: {path} for {name} ({complaint}).",
+                CxrWarning,
+                stacklevel=2,
+            )
+    set_trainable(model, parts.backbone, trainable)
     if batch_norm is not None:
-        set_batch_norm(backbone, batch_norm)
+        set_batch_norm(parts.backbone, batch_norm)
     return model
 
 
-def _owner(path: Path, model: keras.Model, backbone: keras.Model) -> keras.Model:
-    """A `.weights.h5` is of a whole model; Keras' own downloads are of a backbone."""
-    return model if path.name.endswith(".weights.h5") else backbone
+def _features_and_scores(
+    card: ModelCard, image: Tensor, num_classes: int, options: dict[str, Any]
+) -> tuple[Tensor, Tensor]:
+    if card.kind == "backbone":
+        own = {key: value for key, value in options.items() if key == "scaling"}
+        features = card.build(image, **own)
+        rest = {key: value for key, value in options.items() if key not in own}
+        return features, pooled_head(features, num_classes, **{**card.head, **rest})
+    features = card.build(image, **options)
+    last = mask_logits if card.kind == "segmenter" else logits
+    return features, last(features, num_classes)
 
 
-def _check(num_classes: int, input_shape: tuple[int, int, int]) -> None:
+def _parts(card: ModelCard, model: keras.Model, features: Tensor) -> Parts:
+    backbone = keras.Model(model.inputs, features, name=f"{card.name}_backbone")
+    imagenet, lungs = backbone, None
+    if card.imagenet_layers:
+        first, last = (model.get_layer(name) for name in card.imagenet_layers)
+        imagenet = keras.Model(first.input, last.output, name=f"{card.name}_imagenet")
+    if card.lungs_layer:
+        mask = model.get_layer(card.lungs_layer).output
+        lungs = keras.Model(model.inputs, mask, name=f"{card.name}_lungs")
+    return Parts(model, backbone, imagenet, lungs)
+
+
+def _check(card: ModelCard, num_classes: int, input_shape: tuple[int | None, ...]) -> None:
     if num_classes < 1:
         raise SettingError(
             f"A model has at least one output class. Received: num_classes={num_classes}. "
             "Use 1 for one sigmoid unit, 2 or more for a softmax."
         )
-    if len(input_shape) != 3 or input_shape[2] not in (1, 3) or min(input_shape) < 1:
+    if len(input_shape) != 3 or input_shape[2] not in (1, 3):
         raise SettingError(
             f"An input is (height, width, 1 or 3 channels). Received: {input_shape}. "
             "Use (224, 224, 1) for grey X-rays."
+        )
+    if any(side is not None and side < card.smallest for side in input_shape[:2]):
+        raise SettingError(
+            f"A model cannot be built on so small an input. Received: input_shape={input_shape} "
+            f"for {card.name}. Use {card.smallest} pixels or more; it was made for "
+            f"{card.input_size}."
         )

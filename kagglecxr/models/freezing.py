@@ -1,9 +1,8 @@
-"""Which layers learn, and what batch normalisation does while they do."""
+"""Which layers learn."""
 
 import keras
 from keras import layers
 
-from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import unknown
 
 HEAD = "head"
@@ -47,36 +46,3 @@ def _first_trainable(
     if trainable not in names:
         raise unknown(f"layer of {model.name}", trainable, names)
     return trainable
-
-
-def set_batch_norm(backbone: keras.Model, batch_norm: str | float) -> None:
-    """Chooses what a backbone's batch normalisation does in training.
-
-    keras.applications' MobileNets forget only a thousandth of their statistics a step, while a
-    short fine-tuning has a few hundred steps: left alone, they predict with statistics of neither
-    ImageNet nor X-rays.
-
-    Args:
-        backbone: the part below the head.
-        batch_norm: "frozen" keeps the pre-trained statistics, scale and offset; a number is the
-            momentum with which new statistics are gathered.
-
-    Raises:
-        SettingError: neither of these.
-    """
-    norms = [x for x in backbone.layers if isinstance(x, layers.BatchNormalization)]
-    if batch_norm == "frozen":
-        for layer in norms:
-            layer.trainable = False
-        return
-    try:
-        momentum = float(batch_norm)
-    except ValueError:
-        momentum = -1.0
-    if not 0.0 < momentum < 1.0:
-        raise SettingError(
-            f"Batch normalisation is 'frozen' or a momentum between 0 and 1. Received: "
-            f"{batch_norm!r}. Use 'frozen' or 0.9."
-        )
-    for layer in norms:
-        layer.momentum = momentum

@@ -10,7 +10,7 @@ import keras
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Bar
-from kagglecxr.models.weights import save_weights
+from kagglecxr.models.weights.saving import save_weights
 
 Epoch = dict[str, float]
 """One line of a training's history."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from kagglecxr.core.errors import MissingError
+from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.factory import list_models
-from kagglecxr.models.weights import find_weights
+from kagglecxr.models.weights.finding import IMAGENET, each_source, find_weights
 from kagglecxr.training.recipe import Recipe, load_recipe
 
 FINE_TUNED, FROM_SCRATCH = "cpu", "cpu_scratch"
@@ -33,12 +33,13 @@ def choose_recipe(
         return _known(load_recipe(name, asked))
     wanted = load_recipe(FINE_TUNED, asked)
     card = MODELS[_known(wanted).model]
-    if not card.is_backbone:
+    if not card.download:
         return load_recipe(FROM_SCRATCH, asked)
     if any(change.partition("=")[0].strip() == "weights" for change in changes):
         return wanted
     try:
-        find_weights(card, wanted.weights)
+        for source in each_source(wanted.weights):
+            find_weights(card, source)
     except MissingError as error:
         if model:
             raise
@@ -49,5 +50,15 @@ def choose_recipe(
 
 def _known(recipe: Recipe) -> Recipe:
     list_models()  # fills the registry
-    _ = MODELS[recipe.model]
+    card = MODELS[recipe.model]
+    if card.kind == "segmenter":
+        raise SettingError(
+            f"A U-Net draws masks and tells no classes. Received: --model {card.name}. Use another "
+            "model of the zoo."
+        )
+    if card.lungs_layer and not set(each_source(recipe.weights)) - {IMAGENET}:
+        raise SettingError(
+            f"This model looks through a U-Net that does not learn here. Received: {card.name} "
+            "without weights. Name those of a trained unet_bn: --set weights=FILE."
+        )
     return recipe

@@ -11,7 +11,7 @@ import cv2
 
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.runtime import list_devices, start_keras
-from kagglecxr.models.weights import has_imagenet_weights, keras_models_folder
+from kagglecxr.models.weights.finding import has_imagenet_weights, keras_models_folder
 
 GIGABYTE = 1e9
 

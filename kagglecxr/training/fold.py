@@ -1,5 +1,6 @@
 """Trains one fold: on all others, and predicts the images of its own."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,18 @@ import pandas as pd
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
+from kagglecxr.data.batches.augmentation import Augmentation
 from kagglecxr.data.batches.sampling import make_plan
 from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
 from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.models.batch_norm import RE_ESTIMATED, reestimate_batch_norm
 from kagglecxr.models.factory import create_model
+from kagglecxr.models.losses import make_loss
 from kagglecxr.models.runtime import make_repeatable
-from kagglecxr.models.weights import save_weights
+from kagglecxr.models.weights.saving import save_weights
 from kagglecxr.training.callbacks import EpochBar, Resume
 from kagglecxr.training.recipe import Recipe
 
@@ -55,6 +59,7 @@ def train_fold(
     folder: Path,
     seed: int,
     reporter: Reporter,
+    weights: Callable[[int], Sequence[Path]] = lambda fold: (),
 ) -> FoldSummary:
     """Trains, saves weights and history, and predicts the held-out images.
 
@@ -69,6 +74,7 @@ def train_fold(
         folder: where its files go: weights, history.csv, validation.npz, and fold.json last.
         seed: of the whole run.
         reporter: told of every batch.
+        weights: the files that a fold starts from; asked only where it is not finished yet.
     """
     finished = folder / "fold.json"
     if finished.is_file():
@@ -78,7 +84,7 @@ def train_fold(
     make_repeatable(fold_seed)
     data = FoldData(prepared, fold_of, fold)
     batches = data.training_batches(recipe, fold_seed)
-    model = build_model(prepared, recipe)
+    model = build_model(prepared, recipe, weights(fold))
     compile_model(model, recipe, steps=len(batches) * recipe.epochs)
     resume = Resume(folder)
     done = resume.restore(model)
@@ -93,6 +99,8 @@ def train_fold(
             verbose=0,
             callbacks=[resume, EpochBar(bar, f"Fold {fold}")],
         )
+    if recipe.batch_norm == RE_ESTIMATED:
+        reestimate_batch_norm(model, data.plain_images(recipe, fold_seed))
     return _finish(model, data, recipe, resume, folder)
 
 
@@ -130,6 +138,13 @@ class FoldData:
             rows=self._rows[side],
         )
 
+    def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
+        """The images of one epoch of training batches, not augmented."""
+        plain = recipe.model_copy(update={"augmentation": Augmentation()})
+        batches = self.training_batches(plain, seed)
+        for number in range(len(batches)):
+            yield batches[number][0].astype(np.float32)
+
     def validation_batches(self) -> OrderedSequence:
         """The held-out images with their targets."""
         targets = np.eye(len(self._prepared.competition.targets()), dtype=np.float32)
@@ -155,14 +170,17 @@ class FoldData:
         )
 
 
-def build_model(prepared: Prepared, recipe: Recipe, *, with_weights: bool = True) -> keras.Model:
-    """The recipe's model for these images and targets, with its augmentation if it is inside."""
+def build_model(prepared: Prepared, recipe: Recipe, weights: Sequence[Path] = ()) -> keras.Model:
+    """The recipe's model for these images and targets, with its augmentation if it is inside.
+
+    Weights are those of these files; chance where there are none.
+    """
     inside = recipe.augmentation.where == "model"
     return create_model(
         recipe.model,
         num_classes=len(prepared.competition.targets()),
         input_shape=input_shape(prepared),
-        weights=(recipe.weights or None) if with_weights else None,
+        weights=weights,
         trainable=recipe.trainable,
         batch_norm=recipe.batch_norm,
         augmentation=recipe.augmentation if inside else None,
@@ -186,7 +204,12 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
     )
     model.compile(
         optimizer,
-        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        make_loss(
+            recipe.loss,
+            model.output_shape[-1],
+            label_smoothing=recipe.label_smoothing,
+            gamma=recipe.focal_gamma,
+        ),
         metrics=["accuracy"],
     )
 

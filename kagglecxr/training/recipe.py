@@ -21,9 +21,10 @@ class Recipe(BaseModel):
     Attributes:
         model: the zoo's name.
         model_options: what the model or its head takes besides, as dropout.
-        weights: "imagenet", a file or a folder; none where empty.
+        weights: "imagenet", a file, a folder, a run's folder or a Kaggle Models handle, or a list
+            of these to be loaded in turn; none where empty.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
-        batch_norm: "frozen", a momentum, or as the model has it where None.
+        batch_norm: "frozen", "re-estimated", a momentum, or as the model has it where None.
         epochs: passes over the training folds, as long as the sampling makes them.
         batch_size: images a step.
         sampling: how unequal class counts are met; see `kagglecxr.data.batches.sampling.make_plan`.
@@ -31,6 +32,8 @@ class Recipe(BaseModel):
         learning_rate: the highest rate; reached after the warm-up, then falling as a cosine.
         warmup: share of all steps during which the rate rises.
         weight_decay: decoupled, for AdamW.
+        loss: "cross_entropy", "binary_cross_entropy" or "focal".
+        focal_gamma: how little the focal loss counts images that are right already.
         label_smoothing: share of each label spread over all classes.
         augmentation: how training images are changed.
         views: what test-time augmentation looks at.
@@ -40,9 +43,9 @@ class Recipe(BaseModel):
 
     model: str = "cnn_small"
     model_options: dict[str, Any] = {}
-    weights: str = ""
+    weights: str | list[str] = ""
     trainable: str = "all"
-    batch_norm: Literal["frozen"] | float | None = None
+    batch_norm: Literal["frozen", "re-estimated"] | float | None = None
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=1)
     sampling: Sampling = "balanced"
@@ -50,6 +53,8 @@ class Recipe(BaseModel):
     learning_rate: float = Field(1e-3, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(1e-2, ge=0)
+    loss: Literal["cross_entropy", "binary_cross_entropy", "focal"] = "cross_entropy"
+    focal_gamma: float = Field(2.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()
     views: list[str] = ["as_is", "mirrored"]

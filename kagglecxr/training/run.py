@@ -23,6 +23,7 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.training.fold import WEIGHTS, FoldSummary, input_shape, train_fold
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.starting_weights import Split, reachable, starting_weights
 
 _LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 
@@ -75,10 +76,16 @@ def train_run(
     if (folder / "run.json").is_file():
         reporter.note(f"This run is finished already: {folder}")
         return folder
+    sources = reachable(recipe, reporter)
+    split = Split.of(workspace, folder / "folds.csv")
+
+    def weights(fold: int) -> list[Path]:
+        return starting_weights(sources, recipe.model, fold, split, prepared, fold_of)
+
     wanted = range(count) if only_fold is None else [only_fold]
     for fold in wanted:
         place = fold_folder(folder, fold)
-        train_fold(prepared, recipe, fold_of, fold, place, seed, reporter)
+        train_fold(prepared, recipe, fold_of, fold, place, seed, reporter, weights)
     if all((fold_folder(folder, fold) / "fold.json").is_file() for fold in range(count)):
         summaries = [
             train_fold(prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter)

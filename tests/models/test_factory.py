@@ -1,46 +1,16 @@
-"""Every model of the zoo builds, trains a step, is saved, rebuilt, and predicts the same."""
+"""The factory builds what it is asked for, and refuses what a model cannot have."""
 
-from pathlib import Path
-
-import keras
 import numpy as np
 import pytest
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
 from kagglecxr.models import create_model, list_models
-from kagglecxr.models.card import MODELS
 
 SHAPE = (64, 64, 1)
 
 
 def _images(shape: tuple[int, int, int] = SHAPE, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
-
-
-def _flat(model: keras.Model) -> bool:
-    return not any(isinstance(layer, keras.Model) for layer in model.layers)
-
-
-# Other widths of one family differ only in their number of channels.
-ONE_OF_EACH = ["cnn_small", "cnn_3conv_dropout", "mobilenet_025", "mobilenet_v2_035"]
-
-
-@pytest.mark.parametrize("name", ONE_OF_EACH)
-def test_a_model_trains_is_saved_and_rebuilt(name: str, tmp_path: Path) -> None:
-    model = create_model(name, num_classes=3, input_shape=SHAPE)
-    assert _flat(model)
-    assert len(model.get_layer(MODELS[name].explainable_layer).output.shape) == 4
-    model.compile("sgd", "categorical_crossentropy")
-    before = model.get_weights()
-    model.fit(_images(), np.eye(3, dtype=np.float32)[:2], verbose=0)
-    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
-    assert any(changed)
-    path = tmp_path / "model.weights.h5"
-    model.save_weights(path)
-    rebuilt = create_model(name, num_classes=3, input_shape=SHAPE, weights=path)
-    expected = model.predict(_images(), verbose=0)
-    np.testing.assert_array_equal(rebuilt.predict(_images(), verbose=0), expected)
-    np.testing.assert_allclose(expected.sum(axis=1), 1.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cnn_small", "mobilenet_025"])
@@ -63,11 +33,6 @@ def test_grey_and_its_threefold_repeat_are_answered_alike() -> None:
     )
 
 
-def test_the_report_s_net_has_its_exact_parameters() -> None:
-    model = create_model("cnn_3conv_dropout", num_classes=2, input_shape=(224, 224, 1))
-    assert model.count_params() == 3_267_202
-
-
 def test_exposure_does_not_change_the_small_net_s_answer() -> None:
     model = create_model("cnn_small", num_classes=3, input_shape=SHAPE)
     images = _images() // 2
@@ -79,7 +44,7 @@ def test_exposure_does_not_change_the_small_net_s_answer() -> None:
 
 def test_names_are_listed_by_pattern() -> None:
     assert list_models("mobilenet_v2*")[0] == "mobilenet_v2"
-    assert set(ONE_OF_EACH) <= set(list_models())
+    assert set(list_models("mobilenet*")) < set(list_models())
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_three() -> None:
@@ -95,7 +60,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_three() -> None:
         ({"input_shape": (64, 64)}, "channels"),
         ({"num_classes": 0}, "num_classes=0"),
         ({"dropuot": 0.5}, "dropuot"),
-        ({"pooling": "median"}, "median"),
+        ({"dropout_samples": 0}, "dropout_samples=0"),
+        ({"input_shape": (31, 64, 1)}, "32 pixels"),
         ({"batch_norm": "cold"}, "cold"),
         ({"batch_norm": 1.5}, "1.5"),
     ],
@@ -104,6 +70,33 @@ def test_what_a_model_cannot_have_is_refused(arguments: dict[str, object], word:
     asked = {"num_classes": 2, "input_shape": SHAPE} | arguments
     with pytest.raises(SettingError, match=word):
         create_model("mobilenet_025", **asked)
+
+
+def test_an_unknown_pooling_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"'average_min'.*average_max"):
+        create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, pooling="average_min")
+
+
+def test_a_backbone_that_scales_inside_takes_no_other_scaling() -> None:
+    with pytest.raises(SettingError, match="zero_to_one"):
+        create_model(
+            "mobilenet_v3_small_minimalistic",
+            num_classes=2,
+            input_shape=SHAPE,
+            scaling="zero_to_one",
+        )
+
+
+def test_a_u_net_takes_sizes_it_can_halve() -> None:
+    with pytest.raises(SettingError, match=r"\(70, 70, 1\).*halve"):
+        create_model("unet_bn", num_classes=1, input_shape=(70, 70, 1))
+
+
+def test_any_size_is_answered_where_the_input_says_none() -> None:
+    model = create_model("mobilenet_025", num_classes=2, input_shape=(None, None, 1))
+    for size in (32, 50):
+        images = _images((size, size + 3, 1))
+        assert model(images).shape == (2, 2)
 
 
 def test_too_small_an_input_is_refused() -> None:

@@ -1,7 +1,6 @@
 """What is frozen stays as it was; what is not, learns."""
 
 import keras
-import numpy as np
 import pytest
 
 from kagglecxr.core.errors import UnknownNameError
@@ -48,22 +47,3 @@ def test_a_layer_s_name_is_where_learning_begins() -> None:
 def test_an_unknown_layer_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"block_61_project.*block_16_project"):
         _model("block_61_project")
-
-
-def test_frozen_batch_norm_keeps_statistics_and_scale_in_training() -> None:
-    model = _model("all", batch_norm="frozen")
-    model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
-    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
-    before = [weight for layer in norms for weight in layer.get_weights()]
-    images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), dtype=np.uint8)
-    model.fit(images, np.eye(2, dtype=np.float32)[[0, 1, 0, 1]], verbose=0)
-    after = [weight for layer in norms for weight in layer.get_weights()]
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert "Conv_1" in _learning(model)
-
-
-def test_a_number_is_the_momentum_of_every_norm_in_the_backbone() -> None:
-    model = _model("all", batch_norm=0.9)
-    momenta = {x.momentum for x in model.layers if isinstance(x, keras.layers.BatchNormalization)}
-    assert momenta == {0.9}

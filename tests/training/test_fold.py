@@ -12,7 +12,7 @@ from kagglecxr.core.errors import DataError, LeakError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.weights import load_weights
+from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.callbacks import Resume
 from kagglecxr.training.fold import FoldData, build_model, compile_model, train_fold
 from kagglecxr.training.recipe import Recipe, make_recipe

@@ -46,6 +46,18 @@ class Pipeline:
             scan = step(scan, *arguments)
         return scan.image
 
+    @property
+    def steps(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Each step's name and all its arguments, in order.
+
+        >>> Pipeline.parse("gray | resize", 224).steps
+        (('gray', ()), ('resize', (224,)))
+        """
+        return tuple(
+            (str(step.__name__), arguments)  # type: ignore[attr-defined]
+            for step, arguments in self._steps
+        )
+
     @classmethod
     def parse(cls, text: str, size: int) -> "Pipeline":
         """Reads a pipe string; `resize` without an argument takes `size`.

@@ -9,9 +9,9 @@ import pytest
 
 from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.models import create_model
-from kagglecxr.models.augmentation_layers import augmentation_layers
 from kagglecxr.models.card import MODELS
-from kagglecxr.models.weights import load_weights
+from kagglecxr.models.layers.augmentation import augmentation_layers
+from kagglecxr.models.weights.loading import load_weights
 
 Greys = npt.NDArray[np.float32]
 SHAPE = (32, 32, 1)

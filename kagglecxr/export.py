@@ -1,0 +1,57 @@
+"""The verb `export`: one file that takes raw images and answers with class probabilities."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from kagglecxr.core.verb import Common, play
+
+
+def export(
+    competition: str,
+    *runs: str,
+    fold: int | None = None,
+    views: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
+    out: Path | None = None,
+    form: Annotated[str | None, Parameter(name="--format")] = None,
+    common: Common = Common(),  # noqa: B008 frozen
+) -> None:
+    """Writes one file that takes raw images of any size and answers with class probabilities.
+
+    Example: python -m kagglecxr.export demo --format onnx
+
+    Args:
+        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        runs: Names of finished runs or of ensembles; the run with the best out-of-fold score
+            unless told.
+        fold: Take this fold alone; the mean of all unless told.
+        views: What the models look at, as_is or mirrored or both; what the recipe says unless told.
+        out: The file; its suffix says the format. exports/COMPETITION-RUN.keras unless told.
+        form: keras, h5, tflite or onnx.
+        common: Options of every verb.
+    """
+    from kagglecxr.models.runtime import start_keras
+
+    start_keras()
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.preparation import load_prepared
+    from kagglecxr.inference.export import EXPORTS, choose_parts, export_parts
+    from kagglecxr.inference.file_formats import format_of
+
+    described = load_competition(competition)
+    workspace = common.workspace(described.name)
+    kind = format_of(form, out)
+    prepared = load_prepared(described, workspace)
+    parts = choose_parts(prepared, workspace, runs, fold=fold, views=views)
+    path = out or EXPORTS / f"{parts.name}{kind.suffix}"
+    made = export_parts(prepared, workspace, parts, kind, path, common.terminal)
+    common.end(
+        f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, answers with the "
+        f"probabilities of {', '.join(made.classes)}.",
+        kind.use.format(path=made.path),
+    )
+
+
+if __name__ == "__main__":
+    play(export)

@@ -1,0 +1,131 @@
+"""Contrast-limited equalisation inside a model, in the very numbers of cv2.createCLAHE."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers, ops
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.models.card import Tensor
+from kagglecxr.models.layers.equalisation import LEVELS, WHITE, whole_pixels
+
+
+@keras.saving.register_keras_serializable(package="kagglecxr")
+class ContrastLimitedEqualization(layers.Layer):  # type: ignore[misc]
+    """Equalises each tile of a grey image as far as `clip` lets it (Zuiderveld 1994).
+
+    The layer of the preprocessing step `clahe`, and the same numbers to the bit. Takes images
+    (batch, H, W, 1) of one known size of raw pixels 0..255, as uint8 or as floats, which are
+    rounded; answers in float32, under mixed precision too. No gradient passes to the pixels.
+
+    Args:
+        clip: how often a grey may occur in a tile, in multiples of its even share.
+        tiles: how many there are along each side.
+        **kwargs: name and dtype.
+
+    Raises:
+        SettingError: images of unknown size or of several channels.
+    """
+
+    def __init__(self, clip: float = 2.0, tiles: int = 8, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.clip, self.tiles = clip, tiles
+        # XLA would join products and sums to one rounding.
+        self.supports_jit = False
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Checks that the images are grey and of a known size."""
+        if None in input_shape[1:] or input_shape[-1] != 1:
+            raise SettingError(
+                "Tiles are laid over grey images of one size. Received: images of shape "
+                f"{tuple(input_shape[1:])}. Resize them and make them grey before."
+            )
+
+    def call(self, images: Tensor) -> Tensor:
+        """The images, equalised tile by tile."""
+        height, width = images.shape[1:3]
+        pixels = whole_pixels(images)[..., 0]
+        across, down = _Axis(width, self.tiles), _Axis(height, self.tiles)
+        if width % self.tiles == 0 and height % self.tiles == 0:
+            across.extra = down.extra = 0
+        tiled = ops.take(ops.take(pixels, down.mirrored(), axis=1), across.mirrored(), axis=2)
+        tables = self._tables(tiled, down.tile, across.tile)
+        (above, below, y), (left, right, x) = down.neighbours(), across.neighbours()
+
+        def seen_by(row: npt.NDArray[np.int32], column: npt.NDArray[np.int32]) -> Tensor:
+            """What the pixels become by one of the tiles around them."""
+            tile = row[:, None] * self.tiles + column
+            image = ops.reshape(ops.arange(ops.shape(pixels)[0], dtype="int32"), (-1, 1, 1))
+            return ops.take(tables, (image * self.tiles**2 + tile) * LEVELS + pixels)
+
+        upper = seen_by(above, left) * (1 - x) + seen_by(above, right) * x
+        lower = seen_by(below, left) * (1 - x) + seen_by(below, right) * x
+        blended = upper * (1 - y)[:, None] + lower * y[:, None]
+        return ops.clip(ops.round(blended), 0, WHITE)[..., None]
+
+    def _tables(self, tiled: Tensor, height: int, width: int) -> Tensor:
+        """What each grey becomes in each tile, (batch * tiles * tiles * 256,) float32."""
+        tiles, pixels = self.tiles, height * width
+        apart = ops.reshape(tiled, (-1, tiles, height, tiles, width))
+        apart = ops.reshape(ops.transpose(apart, (0, 1, 3, 2, 4)), (-1, pixels))
+        number = ops.arange(ops.shape(apart)[0], dtype="int32")
+        bins = ops.reshape(number[:, None] * LEVELS + apart, (-1,))
+        counts = ops.segment_sum(
+            ops.ones_like(bins), bins, num_segments=ops.shape(apart)[0] * LEVELS
+        )
+        counts = ops.reshape(counts, (-1, LEVELS))
+        limit = max(int(self.clip * pixels / LEVELS), 1)
+        beyond = ops.sum(ops.maximum(counts - limit, 0), axis=1, keepdims=True)
+        # What is cut off goes to all greys alike, and what is left of it to every so-manieth.
+        rest = beyond % LEVELS
+        step = LEVELS // ops.maximum(rest, 1)
+        grey = np.arange(LEVELS, dtype=np.int32)
+        one_more = ops.logical_and(grey % step == 0, grey // step < rest)
+        counts = ops.minimum(counts, limit) + beyond // LEVELS + ops.cast(one_more, "int32")
+        to_here = ops.cast(ops.cumsum(counts, axis=1), "float32")
+        table = ops.clip(
+            ops.round(to_here * float(np.float32(WHITE) / np.float32(pixels))), 0, WHITE
+        )
+        return ops.reshape(table, (-1,))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """What builds the layer again."""
+        return {**super().get_config(), "clip": self.clip, "tiles": self.tiles}
+
+
+class _Axis:
+    """One side of an image and its tiles.
+
+    Attributes:
+        extra: pixels put on at the end, mirrored.
+    """
+
+    def __init__(self, length: int, tiles: int) -> None:
+        self.length, self.tiles = length, tiles
+        # A whole row of tiles more where the other side needs some: so OpenCV has it.
+        self.extra = tiles - length % tiles
+
+    @property
+    def tile(self) -> int:
+        """Pixels of a tile."""
+        return (self.length + self.extra) // self.tiles
+
+    def mirrored(self) -> npt.NDArray[np.intp]:
+        """The pixels the tiles are made of."""
+        return np.pad(np.arange(self.length), (0, self.extra), mode="reflect")
+
+    def neighbours(
+        self,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """The tiles before and after each pixel, and how near it is to the second, 0..1."""
+        place = np.arange(self.length, dtype=np.float32) * (np.float32(1) / np.float32(self.tile))
+        place = place - np.float32(0.5)
+        before = np.floor(place).astype(np.int32)
+        near = place - before.astype(np.float32)
+        return np.maximum(before, 0), np.minimum(before + 1, self.tiles - 1), near

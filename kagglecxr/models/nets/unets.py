@@ -1,0 +1,93 @@
+"""The reports' U-Nets (Ronneberger et al. 2015): raw pixels in, a mask of their size out."""
+
+import keras
+from keras import layers
+
+from kagglecxr.models.card import Tensor, model_card
+from kagglecxr.models.scaling import three_channels, zero_to_one
+
+
+@model_card(
+    source="Rapport TP4, report 2",
+    input_size=128,
+    smallest=4,
+    explainable_layer="up1_relu2",
+    parameters=466_529,
+    trainable_parameters=466_529,
+    channels=3,
+    classes=1,
+    kind="segmenter",
+)
+def unet_small(inputs: Tensor) -> Tensor:
+    """Three levels of 32, 64 and 128 channels, upwards by transposed convolutions."""
+    x = three_channels(zero_to_one(inputs))
+    skips = []
+    for level, filters in enumerate((32, 64, 128), start=1):
+        x = _two_convs(x, filters, f"down{level}", normalised=False)
+        if level < 3:
+            skips.append(x)
+            x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
+    for level, filters in ((2, 64), (1, 32)):
+        x = layers.Conv2DTranspose(filters, 2, strides=2, name=f"up{level}")(x)
+        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level - 1]])
+        x = _two_convs(x, filters, f"up{level}", normalised=False)
+    return x
+
+
+@model_card(
+    source="Analyse de radiographies pulmonaires Covid-19, report 3",
+    input_size=256,
+    smallest=16,
+    explainable_layer="up1_relu2",
+    parameters=599_073,
+    trainable_parameters=597_281,
+    classes=1,
+    kind="segmenter",
+)
+def unet_bn(inputs: Tensor) -> Tensor:
+    """Five levels of 16 to 128 channels with batch normalisation, upwards by repetition."""
+    return unet_bn_features(zero_to_one(inputs))
+
+
+def frozen_lungs(image: Tensor, layer: str) -> Tensor:
+    """The lung mask, as probabilities (batch, H, W, 1), of a `unet_bn` that does not learn.
+
+    Args:
+        image: raw grey pixels (batch, H, W, 1); H and W multiples of 16.
+        layer: the name of the layer that gives the mask.
+    """
+    scaled = layers.Rescaling(1 / 255, name="lungs_scale")(image)
+    scores = layers.Conv2D(1, 1, dtype="float32", name="lungs_logits")(unet_bn_features(scaled))
+    mask = layers.Activation("sigmoid", dtype="float32", name=layer)(scores)
+    for inner in keras.Model(image, mask).layers:
+        inner.trainable = False
+    return mask
+
+
+def unet_bn_features(scaled: Tensor) -> Tensor:
+    """The features (batch, H, W, 16) of which `unet_bn` makes its mask.
+
+    Args:
+        scaled: shares of white (batch, H, W, channels); H and W multiples of 16.
+    """
+    x = scaled
+    skips = []
+    for level, filters in enumerate((16, 32, 48, 64, 128), start=1):
+        x = _two_convs(x, filters, f"down{level}", normalised=True)
+        if level < 5:
+            skips.append(x)
+            x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
+    for level, filters in ((4, 64), (3, 48), (2, 32), (1, 16)):
+        x = layers.UpSampling2D(2, name=f"up{level}")(x)
+        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level - 1]])
+        x = _two_convs(x, filters, f"up{level}", normalised=True)
+    return x
+
+
+def _two_convs(x: Tensor, filters: int, name: str, *, normalised: bool) -> Tensor:
+    for number in (1, 2):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{number}")(x)
+        if normalised:
+            x = layers.BatchNormalization(name=f"{name}_norm{number}")(x)
+        x = layers.ReLU(name=f"{name}_relu{number}")(x)
+    return x

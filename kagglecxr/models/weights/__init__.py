@@ -1,0 +1,1 @@
+"""Weights: where they are found, how they are checked, loaded and saved."""

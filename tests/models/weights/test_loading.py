@@ -1,0 +1,194 @@
+"""Weights go where they fit, whole, and what was not used is told."""
+
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import CxrWarning, WeightsError
+from kagglecxr.models import create_model
+from kagglecxr.models.card import MODELS
+from kagglecxr.models.scaling import IMAGENET_DEVIATION
+from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.models.weights.saving import save_weights
+
+SHAPE = (32, 32, 1)
+SHARED = Path(__file__).parents[3].parent / "shared" / "weights"
+
+
+def _downloaded(application: type[keras.Model], path: Path, **options: object) -> keras.Model:
+    """A model of keras.applications, by chance, and its file in the form of Keras' downloads."""
+    model = application(weights=None, **options)
+    with warnings.catch_warnings():
+        # Keras advises against the form, which its own downloads have.
+        warnings.simplefilter("ignore")
+        model.save(path)
+    return model
+
+
+def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_head_for_other_classes_is_left_to_chance_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "three.weights.h5"
+    three = create_model("mobilenet_025", num_classes=3, input_shape=SHAPE)
+    save_weights(three, path)
+    with pytest.warns(CxrWarning, match=r"three\.weights\.h5.*nothing for logits"):
+        two = create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, weights=path)
+    kernel_and_bias = 2
+    assert _equal(three.get_weights()[:-kernel_and_bias], two.get_weights()[:-kernel_and_bias])
+
+
+def test_dense_layers_that_fit_are_used_though_the_last_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "three.weights.h5"
+    options = {"input_shape": SHAPE, "dense": (8,)}
+    three = create_model("mobilenet_025", num_classes=3, **options)
+    save_weights(three, path)
+    with pytest.warns(CxrWarning, match="nothing for logits"):
+        two = create_model("mobilenet_025", num_classes=2, weights=path, **options)
+    np.testing.assert_array_equal(three.get_layer("dense1").kernel, two.get_layer("dense1").kernel)
+
+
+def test_of_a_download_with_its_top_the_top_is_not_used_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "top.h5"
+    plain = _downloaded(keras.applications.MobileNet, path, alpha=0.25, classes=7)
+    with pytest.warns(CxrWarning, match=r"1 layers were not used: conv_preds"):
+        model = create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, weights=path)
+    np.testing.assert_array_equal(
+        model.get_layer("conv_pw_13").kernel, plain.get_layer("conv_pw_13").kernel
+    )
+
+
+def test_the_first_layers_of_xception_take_a_download_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "xception.h5"
+    plain = _downloaded(
+        keras.applications.Xception, path, include_top=False, input_shape=(71, 71, 3)
+    )
+    with pytest.warns(CxrWarning, match=r"\d\d layers were not used: block6_sepconv1"):
+        model = create_model("xception45", num_classes=2, input_shape=SHAPE, weights=path)
+    for name in ("block1_conv1", "block4_sepconv2", "block5_sepconv3"):
+        np.testing.assert_array_equal(
+            model.get_layer(name).get_weights()[0], plain.get_layer(name).get_weights()[0]
+        )
+
+
+def test_a_u_net_goes_in_front_of_the_net_behind_it(tmp_path: Path) -> None:
+    path = tmp_path / "lungs.weights.h5"
+    unet = create_model("unet_bn", num_classes=1, input_shape=(256, 256, 1))
+    # At birth every U-Net has the same statistics: others show that they are carried over.
+    unet.get_layer("down1_norm1").moving_mean.assign(np.arange(16))
+    save_weights(unet, path)
+    chain = create_model(
+        "masked_separable_cnn", num_classes=2, input_shape=(None, None, 1), weights=path
+    )
+    images = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 1)).astype(np.float32)
+    lungs = keras.Model(chain.inputs, chain.get_layer("lungs").output)
+    answers = [model.predict(images, verbose=0) for model in (lungs, unet)]
+    np.testing.assert_allclose(*answers, atol=1e-6)
+
+
+def test_efficientnet_keeps_the_colours_of_imagenet(tmp_path: Path) -> None:
+    path = tmp_path / "efficientnet.h5"
+    plain = _downloaded(
+        keras.applications.EfficientNetB0, path, include_top=False, input_shape=(32, 32, 3)
+    )
+    model = create_model("efficientnet_b0", num_classes=2, input_shape=SHAPE, weights=path)
+    np.testing.assert_array_equal(
+        model.get_layer("stem_conv").kernel, plain.get_layer("stem_conv").kernel
+    )
+    first = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
+    variance = [deviation**2 for deviation in IMAGENET_DEVIATION]
+    np.testing.assert_allclose(first.adapt_variance, variance, rtol=1e-6)
+
+
+def test_several_sources_are_loaded_in_turn(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.weights.h5", tmp_path / "other.weights.h5"
+    for path in (one, other):
+        save_weights(create_model("cnn_small", num_classes=2, input_shape=SHAPE), path)
+    both = create_model("cnn_small", num_classes=2, input_shape=SHAPE, weights=[one, other])
+    last = create_model("cnn_small", num_classes=2, input_shape=SHAPE, weights=other)
+    assert _equal(both.get_weights(), last.get_weights())
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.weights.h5"
+    save_weights(create_model("cnn_small", num_classes=2, input_shape=SHAPE), path)
+    with pytest.raises(WeightsError, match=r"mobilenet_025.*other\.weights\.h5.*conv1"):
+        create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, weights=path)
+
+
+def test_a_download_of_another_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.h5"
+    _downloaded(
+        keras.applications.MobileNet, path, alpha=0.5, include_top=False, input_shape=(32, 32, 3)
+    )
+    with pytest.raises(WeightsError, match=r"mobilenet_025.*other\.h5"):
+        create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, weights=path)
+
+
+def test_a_run_of_this_model_has_no_other_head(tmp_path: Path) -> None:
+    path = tmp_path / "three.weights.h5"
+    save_weights(create_model("cnn_small", num_classes=3, input_shape=SHAPE), path)
+    with pytest.raises(WeightsError, match="logits"):
+        load_weights(create_model("cnn_small", num_classes=2, input_shape=SHAPE), path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, -2000])
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+def test_a_cut_file_is_refused_and_changes_nothing(tmp_path: Path, suffix: str, kept: int) -> None:
+    path = tmp_path / f"cut{suffix}"
+    if suffix == ".h5":
+        _downloaded(
+            keras.applications.MobileNet,
+            path,
+            alpha=0.25,
+            include_top=False,
+            input_shape=(32, 32, 3),
+        )
+    else:
+        save_weights(create_model("mobilenet_025", num_classes=2, input_shape=SHAPE), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    model = create_model("mobilenet_025", num_classes=2, input_shape=SHAPE)
+    before = model.get_weights()
+    with pytest.raises(WeightsError, match=re.escape(path.name)):
+        load_weights(model, path)
+    assert _equal(before, model.get_weights())
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real ImageNet weights are not here")
+@pytest.mark.parametrize(
+    ("name", "application", "options", "preprocess"),
+    [
+        (
+            "mobilenet_025",
+            keras.applications.MobileNet,
+            {"alpha": 0.25},
+            keras.applications.mobilenet.preprocess_input,
+        ),
+        (
+            "mobilenet_v2_035",
+            keras.applications.MobileNetV2,
+            {"alpha": 0.35},
+            keras.applications.mobilenet_v2.preprocess_input,
+        ),
+        ("vgg16", keras.applications.VGG16, {}, keras.applications.vgg16.preprocess_input),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_real_weights_give_the_application_s_own_features(
+    name: str, application: type[keras.Model], options: dict, preprocess: object, channels: int
+) -> None:
+    shape = (96, 96, channels)
+    model = create_model(name, num_classes=2, input_shape=shape, weights=SHARED)
+    file = SHARED / MODELS[name].weights_file
+    plain = application(include_top=False, input_shape=(96, 96, 3), weights=str(file), **options)
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype(np.float32)
+    features = keras.Model(model.inputs, model.get_layer("pool").input)
+    colours = np.repeat(images, 3, axis=-1) if channels == 1 else images.copy()
+    expected = plain.predict(preprocess(colours), verbose=0)
+    got = features.predict(images, verbose=0)
+    np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())

@@ -1,0 +1,133 @@
+"""An archive is unpacked whole and inside its folder, or refused."""
+
+import io
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kagglecxr.core.errors import DataError
+from kagglecxr.remote.archives import unpack
+from tests.remote.stand_in import tar_gz
+
+FILES = {"config.json": b"{}" * 200, "deep/er/weights": bytes(range(256)) * 40}
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tar_of(*members: tarfile.TarInfo) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
+    return stream.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    info.size = 3 if kind == tarfile.REGTYPE else 0
+    return info
+
+
+def unpacked(content: bytes, root: Path) -> dict[str, bytes]:
+    """Unpacks into root/in, and says what is under root afterwards but for the archive."""
+    archive = root / "archive"
+    archive.write_bytes(content)
+    (root / "in").mkdir()
+    unpack(archive, root / "in", "the model")
+    archive.unlink()
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("packed", [tar_gz, zipped])
+def test_every_file_arrives(packed: Callable[[Mapping[str, bytes]], bytes], tmp_path: Path) -> None:
+    files = {f"in/{name}": content for name, content in FILES.items()}
+    assert unpacked(packed(FILES), tmp_path) == files
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tar_of(member("../out")),
+        tar_of(member("in/../../out")),
+        tar_of(member("link", tarfile.SYMTYPE, "..")),
+        tar_of(member("link", tarfile.SYMTYPE, "/etc"), member("link/out")),
+        tar_of(member("fine"), member("link", tarfile.SYMTYPE, "fine")),
+        tar_of(member("fine"), member("link", tarfile.LNKTYPE, "fine")),
+        tar_of(member("pipe", tarfile.FIFOTYPE)),
+        tar_of(member("device", tarfile.CHRTYPE)),
+        zipped({"../out": b"1"}),
+        zipped({"a/../../out": b"1"}),
+        zipped({"/out": b"1"}),
+        tar_of(member("both"), member("both/file")),
+        zipped({"both": b"1", "both/file": b"1"}),
+        tar_gz({}),
+        zipped({}),
+        tar_of(member("folder", tarfile.DIRTYPE)),
+        b"",
+        b"P",
+        b"PK",
+        b"\x1f\x8b",
+        b"<!doctype html>",
+    ],
+)
+def test_what_leads_outside_or_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"{len(content)} bytes for the model") as caught:
+        unpacked(content, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} == {"archive", "in"}
+
+
+def test_an_absolute_name_stays_inside(tmp_path: Path) -> None:
+    outside = tmp_path / "out"
+    root = tmp_path / "root"
+    root.mkdir()
+    assert list(unpacked(tar_of(member(str(outside))), root)) == [f"in{outside}"]
+    assert not outside.exists()
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    content = bytearray(zipped({"file": b"1"}))
+    for start, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(start) + offset] |= 1
+    with pytest.raises(DataError, match="encrypted"):
+        unpacked(bytes(content), tmp_path)
+
+
+@settings(deadline=None, max_examples=150)
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_a_changed_bit_is_refused_or_changes_nothing(place: float, bit: int) -> None:
+    content = bytearray(tar_gz(FILES))
+    content[int(place * len(content))] ^= 1 << bit
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = unpacked(bytes(content), Path(folder))
+        except DataError:
+            return
+        assert found == {f"in/{name}": data for name, data in FILES.items()}
+
+
+@settings(deadline=None, max_examples=60)
+@given(share=st.floats(0, 1, exclude_max=True), packed=st.sampled_from([tar_gz, zipped]))
+def test_a_cut_archive_is_refused(
+    share: float, packed: Callable[[Mapping[str, bytes]], bytes]
+) -> None:
+    content = packed(FILES)
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(DataError):
+        unpacked(content[: int(share * len(content))], Path(folder))
