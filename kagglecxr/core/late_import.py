@@ -26,7 +26,7 @@ def when_imported(package: str, then: Callable[[], None]) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Lets the other finders find a package, and follows it until it is imported."""
+    """Lets the finders after it find a package, and follows it until it is imported."""
 
     def __init__(self, package: str, then: Callable[[], None]) -> None:
         self._package, self._then = package, then
@@ -34,11 +34,13 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name != self._package:
+        finders = list(sys.meta_path)
+        if name != self._package or self not in finders:
             return None
-        for finder in list(sys.meta_path):
+        # Those before were asked already, and one of them may wait for the same package.
+        for finder in finders[finders.index(self) + 1 :]:
             # Finders of old have no such method.
-            find = None if finder is self else getattr(finder, "find_spec", None)
+            find = getattr(finder, "find_spec", None)
             spec: importlib.machinery.ModuleSpec | None = find and find(name, path, target)
             if spec is not None:
                 if spec.loader is not None:

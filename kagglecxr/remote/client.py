@@ -72,7 +72,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
     def send_in_time(adapter: HTTPAdapter, request: Any, **options: Any) -> requests.Response:
         return send(adapter, request, **{**options, "timeout": seconds})
 
-    HTTPAdapter.send = send_in_time  # type: ignore[method-assign]
+    HTTPAdapter.send = send_in_time  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
@@ -99,13 +99,14 @@ def _signed_in(errand: Errand) -> Any:
             "write to with KAGGLE_CONFIG_DIR, and check KAGGLE_API_TOKEN."
         ) from None
     except ValueError as error:
+        # What kaggle 2.0 says of a kaggle.json without a name or a key; later ones exit.
         raise _no_credentials(harmless(error), errand) from None
     return kaggle.api
 
 
 def _no_credentials(found: str, errand: Errand) -> MissingError:
     return MissingError(
-        f"There are no Kaggle credentials to fetch {errand.what} with. Received: {found}. Make a "
-        f"token at {SETTINGS_PAGE} and set KAGGLE_API_TOKEN, or put its kaggle.json into "
-        f"~/.kaggle. {errand.instead}"
+        f"There are no Kaggle credentials. Received: {found} for {errand.what}. Make a token at "
+        f"{SETTINGS_PAGE} and set KAGGLE_API_TOKEN, or put its kaggle.json into ~/.kaggle. "
+        f"{errand.instead}"
     )

@@ -44,7 +44,8 @@ def explain(error: Exception, errand: Errand) -> KaggleError:
     else:
         wrong, advice = _of_status(response.status_code, errand)
         received = f"{response.status_code} for {errand.what}"
-    return KaggleError(f"{wrong}. Received: {received} ({harmless(error)}). {advice}")
+    text = harmless(error)
+    return KaggleError(f"{wrong}. Received: {received}{text and f' ({text})'}. {advice}")
 
 
 def _of_status(status: int, errand: Errand) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def _without_answer(error: Exception, errand: Errand) -> tuple[str, str]:
         return "Kaggle fell silent", f"{AGAIN}, or later. {errand.instead}"
     cut = isinstance(error, requests.exceptions.ChunkedEncodingError)
     if cut or "does not match expected size" in str(error):
-        return "A download from Kaggle was cut off", f"{AGAIN}."
+        return "A download from Kaggle did not arrive whole", f"{AGAIN}."
     if isinstance(error, requests.ConnectionError | ConnectionError):
         return "Kaggle cannot be reached", f"Check the network. {errand.instead}"
     advice = f"{errand.if_unknown} If it is right, run: pip install --upgrade kaggle"
@@ -81,7 +82,7 @@ def harmless(error: Exception) -> str:
     text = " ".join(str(error).split())
     for secret in _secrets(error):
         text = text.replace(secret, "...")
-    # The question part of a signed address is the permission itself; a proxy's may hold a password.
+    # A signed address is a permission by what follows its "?"; a proxy's may hold a password.
     return re.sub(r"\?\S+|(?<=//)[^/\s]+@", "", text)[:200]
 
 

@@ -63,7 +63,7 @@ def _newest(handle: KaggleModel, timeout: float) -> KaggleModel:
 def _download(handle: KaggleModel, folder: Path, timeout: float) -> Path:
     with kaggle_client(_errand(handle), timeout) as api:
         # It untars on request, but trusts the archive.
-        return Path(api.model_instance_version_download(handle.source, str(folder), force=True))
+        return Path(api.model_instance_version_download(handle.source, str(folder)))
 
 
 def _errand(handle: KaggleModel) -> Errand:

@@ -47,6 +47,12 @@ def without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KAGGLE_KEY")
 
 
+def keep(kaggle_json: str) -> None:
+    folder = Path(os.environ["KAGGLE_CONFIG_DIR"])
+    folder.mkdir()
+    (folder / "kaggle.json").write_text(kaggle_json)
+
+
 def test_a_call_is_answered_and_nothing_is_printed(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,7 +71,7 @@ def test_without_credentials_a_sentence_says_what_to_do(
     stdin = sys.stdin
     for _ in range(2):
         message = failure(MissingError)
-        assert "no Kaggle credentials to fetch the thing" in message
+        assert "no Kaggle credentials. Received: none for the thing" in message
         assert "KAGGLE_API_TOKEN" in message
         assert message.endswith("Attach it.")
     assert stand_in.seen == []
@@ -89,17 +95,13 @@ def test_a_kaggle_json_without_credentials_is_none(
     content: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_credentials(monkeypatch)
-    folder = Path(os.environ["KAGGLE_CONFIG_DIR"])
-    folder.mkdir()
-    (folder / "kaggle.json").write_text(content)
+    keep(content)
     assert "no Kaggle credentials" in failure(MissingError)
 
 
 def test_a_kaggle_json_is_enough(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     without_credentials(monkeypatch)
-    folder = Path(os.environ["KAGGLE_CONFIG_DIR"])
-    folder.mkdir()
-    (folder / "kaggle.json").write_text(f'{{"username": "{USER}", "key": "{KEY}"}}')
+    keep(f'{{"username": "{USER}", "key": "{KEY}"}}')
     stand_in.on(LOOK_UP, told({"versionNumber": 7}))
     assert look_up() == 7
 
@@ -177,11 +179,15 @@ def test_without_a_network_a_sentence_says_how_to_go_on(
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("http_proxy", f"http://mary:s3cret@127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused.getsockname()[1]}")
         message = failure()
     assert "cannot be reached" in message
     assert message.endswith("Check the network. Attach it.")
-    assert "s3cret" not in message
+
+
+def test_a_proxy_s_password_is_not_told(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://mary:s3cret@127.0.0.1:99999")
+    assert "Failed to parse: http://127.0.0.1:99999" in failure()
 
 
 def test_certificates_that_are_not_there_are_no_fault_of_the_disk(
@@ -192,20 +198,21 @@ def test_certificates_that_are_not_there_are_no_fault_of_the_disk(
     assert "/none/certificates.pem" in failure()
 
 
-def test_a_connection_lost_beneath_the_client_is_told(stand_in: StandIn) -> None:
-    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(ERRAND):
-        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-
-
 def test_what_is_no_json_is_a_failure_of_the_client(stand_in: StandIn) -> None:
     stand_in.on(LOOK_UP, Answer(200, b"<!doctype html>", {"Content-Type": "application/json"}))
     assert "The Kaggle client failed. Received: JSONDecodeError for the thing" in failure()
 
 
-def test_no_secret_is_told_even_where_kaggle_repeats_it(stand_in: StandIn) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_no_secret_is_told_even_where_kaggle_repeats_it(
+    is_kept: bool, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def repeat(seen: Seen) -> Answer:
         return refused(403, f"{KEY} sent as {seen.headers['authorization']}")
 
+    if is_kept:
+        without_credentials(monkeypatch)
+        keep(f'{{"username": "{USER}", "key": "{KEY}"}}')
     stand_in.on(LOOK_UP, repeat)
     assert failure().startswith(
         "Kaggle refuses access. Received: 403 for the thing (... sent as Basic ...)."
@@ -230,6 +237,11 @@ def test_an_error_of_the_disk_comes_as_it_is(stand_in: StandIn) -> None:
     with pytest.raises(OSError, match="No space") as caught, kaggle_client(ERRAND):
         raise full
     assert caught.value is full
+
+
+def test_a_connection_lost_beneath_the_client_is_no_error_of_the_disk(stand_in: StandIn) -> None:
+    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(ERRAND):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
 def test_nothing_stays_changed_behind_it(stand_in: StandIn) -> None:

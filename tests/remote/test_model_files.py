@@ -1,6 +1,8 @@
 """A model's files arrive whole, once, and from nowhere but Kaggle; else a sentence says why."""
 
 import base64
+import errno
+import gzip
 from pathlib import Path
 
 import pytest
@@ -186,19 +188,33 @@ def test_a_download_that_is_always_cut_off_leaves_nothing(
     kaggle: StandIn, models: Path, waits: list[float]
 ) -> None:
     kaggle.on(STORAGE, Answer(200, tar_gz(FILES), sent=100))
-    with pytest.raises(KaggleError, match=rf"cut off\. Received: .*{HANDLE}.*same command again"):
+    with pytest.raises(
+        KaggleError, match=rf"not arrive whole\. Received: .*{HANDLE}.*same command again"
+    ):
         fetch_model(HANDLE, models, Silent())
     assert [*models.rglob("*")] == folders_above_it(models)
     kaggle.on(STORAGE, stored(tar_gz(FILES)))
     assert files_under(fetch_model(HANDLE, models, Silent())) == FILES
 
 
-def test_a_storage_that_falls_silent_is_given_up(
-    kaggle: StandIn, models: Path, waits: list[float]
+def test_a_download_that_was_packed_on_its_way_is_refused(kaggle: StandIn, models: Path) -> None:
+    packed = gzip.compress(tar_gz(FILES))
+    kaggle.on(STORAGE, Answer(200, packed, {"Content-Encoding": "gzip"}))
+    with pytest.raises(KaggleError, match=r"not arrive whole.*expected size"):
+        fetch_model(HANDLE, models, Silent())
+
+
+@pytest.mark.parametrize("handle", [HANDLE, NEWEST])
+@pytest.mark.parametrize(
+    "silent", [Answer(mute=True), Answer(200, tar_gz(FILES), sent=100, hangs=True)]
+)
+def test_silence_is_given_up_and_attaching_is_advised(
+    silent: Answer, handle: KaggleModel, kaggle: StandIn, models: Path, waits: list[float]
 ) -> None:
-    kaggle.on(STORAGE, Answer(200, tar_gz(FILES), sent=100, hangs=True))
-    with pytest.raises(KaggleError, match=r"fell silent.*model_sources"):
-        fetch_model(HANDLE, models, Silent(), timeout=0.1)
+    kaggle.on(LOOK_UP if handle.version is None else STORAGE, silent)
+    source = "keras/densenet/keras/densenet_121/" + ("VERSION" if handle is NEWEST else "3")
+    with pytest.raises(KaggleError, match=rf"fell silent.* add {source} to model_sources\.$"):
+        fetch_model(handle, models, Silent(), timeout=0.1)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +243,18 @@ def test_a_process_that_was_faster_is_not_disturbed(kaggle: StandIn, models: Pat
     kaggle.on(STORAGE, meanwhile)
     assert fetch_model(HANDLE, models, Silent()) == place
     assert [*place.parent.rglob("*")] == [place, place / "theirs"]
+
+
+def test_files_that_cannot_be_put_in_their_place_are_told(
+    kaggle: StandIn, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, place: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        fetch_model(HANDLE, models, Silent())
+    assert [*models.rglob("*")] == folders_above_it(models)
 
 
 def test_an_interruption_leaves_nothing_that_looks_finished(
