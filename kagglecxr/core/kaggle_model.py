@@ -9,7 +9,7 @@ from kagglecxr.core.errors import SettingError
 SCHEME = "kaggle://"
 MOUNTS = Path("/kaggle/input")
 _WORD = r"\w[\w.-]*"
-_HANDLE = re.compile(rf"{SCHEME}({_WORD})/({_WORD})/({_WORD})/({_WORD})(?:/(\d{1,9}))?")
+_HANDLE = re.compile(rf"{SCHEME}({_WORD})/({_WORD})/({_WORD})/({_WORD})(?:/(\d{{1,9}}))?")
 
 
 @dataclass(frozen=True)
