@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check bench constraints clean
+.PHONY: demo test test-all test-backends check bench constraints clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,11 @@ test: check
 test-all: check
 	$(BIN)/python -m pytest -m ''
 
+# The zoo on Keras' other backends, which are some gigabytes.
+test-backends: $(VENV)/installed-test
+	$(PIP) --editable '.[test,jax,torch]'
+	$(BIN)/python -m pytest -m '' tests/models/test_backends.py
+
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,7 +40,7 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/installed-test
-	for name in decoding epochs feeding memory duplicates; do $(BIN)/python -m benchmarks.$$name; done
+	for name in decoding epochs feeding memory duplicates equalisation; do $(BIN)/python -m benchmarks.$$name; done
 
 # The newest versions that go together, tested by `make test` before they are committed.
 constraints:

@@ -7,6 +7,7 @@ from keras import layers
 
 from kagglecxr.core.registry import Registry
 from kagglecxr.models.card import Tensor
+from kagglecxr.models.layers.normalisation import ImageNormalization
 
 SCALINGS = Registry[Callable[[Tensor], Tensor]]("scaling")
 
@@ -59,6 +60,4 @@ def caffe(x: Tensor) -> Tensor:
 @SCALINGS.add
 def standardised(x: Tensor) -> Tensor:
     """Each image in deviations from its own mean: exposure says nothing of the disease."""
-    return layers.LayerNormalization(axis=(1, 2, 3), center=False, scale=False, name="standardise")(
-        x
-    )
+    return ImageNormalization(center=False, scale=False, name="standardise")(x)

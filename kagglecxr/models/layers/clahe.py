@@ -47,48 +47,24 @@ class ContrastLimitedEqualization(layers.Layer):  # type: ignore[misc]
         """The images, equalised tile by tile."""
         height, width = images.shape[1:3]
         pixels = whole_pixels(images)[..., 0]
-        across, down = _Axis(width, self.tiles), _Axis(height, self.tiles)
-        if width % self.tiles == 0 and height % self.tiles == 0:
-            across.extra = down.extra = 0
-        tiled = ops.take(ops.take(pixels, down.mirrored(), axis=1), across.mirrored(), axis=2)
-        tables = self._tables(tiled, down.tile, across.tile)
-        (above, below, y), (left, right, x) = down.neighbours(), across.neighbours()
+        filled = width % self.tiles != 0 or height % self.tiles != 0
+        across, down = (_Axis(length, self.tiles, filled) for length in (width, height))
+        covered = ops.take(ops.take(pixels, down.mirrored(), axis=1), across.mirrored(), axis=2)
+        tables = _tables(_apart(covered, self.tiles, down.tile, across.tile), self.clip)
+        above, below, y = map(ops.convert_to_tensor, down.neighbours())
+        left, right, x = map(ops.convert_to_tensor, across.neighbours())
+        y = ops.expand_dims(y, 1)
 
-        def seen_by(row: npt.NDArray[np.int32], column: npt.NDArray[np.int32]) -> Tensor:
+        def seen_by(row: Tensor, column: Tensor) -> Tensor:
             """What the pixels become by one of the tiles around them."""
-            tile = row[:, None] * self.tiles + column
+            tile = ops.expand_dims(row, 1) * self.tiles + column
             image = ops.reshape(ops.arange(ops.shape(pixels)[0], dtype="int32"), (-1, 1, 1))
             return ops.take(tables, (image * self.tiles**2 + tile) * LEVELS + pixels)
 
         upper = seen_by(above, left) * (1 - x) + seen_by(above, right) * x
         lower = seen_by(below, left) * (1 - x) + seen_by(below, right) * x
-        blended = upper * (1 - y)[:, None] + lower * y[:, None]
+        blended = upper * (1 - y) + lower * y
         return ops.clip(ops.round(blended), 0, WHITE)[..., None]
-
-    def _tables(self, tiled: Tensor, height: int, width: int) -> Tensor:
-        """What each grey becomes in each tile, (batch * tiles * tiles * 256,) float32."""
-        tiles, pixels = self.tiles, height * width
-        apart = ops.reshape(tiled, (-1, tiles, height, tiles, width))
-        apart = ops.reshape(ops.transpose(apart, (0, 1, 3, 2, 4)), (-1, pixels))
-        number = ops.arange(ops.shape(apart)[0], dtype="int32")
-        bins = ops.reshape(number[:, None] * LEVELS + apart, (-1,))
-        counts = ops.segment_sum(
-            ops.ones_like(bins), bins, num_segments=ops.shape(apart)[0] * LEVELS
-        )
-        counts = ops.reshape(counts, (-1, LEVELS))
-        limit = max(int(self.clip * pixels / LEVELS), 1)
-        beyond = ops.sum(ops.maximum(counts - limit, 0), axis=1, keepdims=True)
-        # What is cut off goes to all greys alike, and what is left of it to every so-manieth.
-        rest = beyond % LEVELS
-        step = LEVELS // ops.maximum(rest, 1)
-        grey = np.arange(LEVELS, dtype=np.int32)
-        one_more = ops.logical_and(grey % step == 0, grey // step < rest)
-        counts = ops.minimum(counts, limit) + beyond // LEVELS + ops.cast(one_more, "int32")
-        to_here = ops.cast(ops.cumsum(counts, axis=1), "float32")
-        table = ops.clip(
-            ops.round(to_here * float(np.float32(WHITE) / np.float32(pixels))), 0, WHITE
-        )
-        return ops.reshape(table, (-1,))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's."""
@@ -99,22 +75,53 @@ class ContrastLimitedEqualization(layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "clip": self.clip, "tiles": self.tiles}
 
 
+def _apart(covered: Tensor, tiles: int, height: int, width: int) -> Tensor:
+    """The pixels of each tile of (batch, H, W) images, (batch * tiles * tiles, pixels)."""
+    rows = ops.reshape(covered, (-1, tiles, height, tiles, width))
+    return ops.reshape(ops.transpose(rows, (0, 1, 3, 2, 4)), (-1, height * width))
+
+
+def _tables(apart: Tensor, clip: float) -> Tensor:
+    """What each grey becomes in each tile, (tiles * 256,) float32."""
+    tiles, pixels = ops.shape(apart)
+    bins = ops.expand_dims(ops.arange(tiles, dtype="int32"), 1) * LEVELS + apart
+    bins = ops.reshape(bins, (-1,))
+    counts = ops.segment_sum(ops.ones_like(bins), bins, num_segments=tiles * LEVELS)
+    limit = max(int(clip * pixels / LEVELS), 1)
+    to_here = ops.cumsum(_clipped(ops.reshape(counts, (-1, LEVELS)), limit), axis=1)
+    scale = float(np.float32(WHITE) / np.float32(pixels))
+    table = ops.round(ops.cast(to_here, "float32") * scale)
+    return ops.reshape(ops.clip(table, 0, WHITE), (-1,))
+
+
+def _clipped(counts: Tensor, limit: int) -> Tensor:
+    """Counts (tiles, 256) up to a limit; what is beyond goes to all greys alike."""
+    beyond = ops.sum(ops.maximum(counts - limit, 0), axis=1, keepdims=True)
+    # What does not go round goes to a few greys, far apart.
+    rest = beyond % LEVELS
+    step = LEVELS // ops.maximum(rest, 1)
+    grey = ops.arange(LEVELS, dtype="int32")
+    one_more = ops.logical_and(ops.equal(grey % step, 0), grey // step < rest)
+    return ops.minimum(counts, limit) + beyond // LEVELS + ops.cast(one_more, "int32")
+
+
 class _Axis:
     """One side of an image and its tiles.
 
+    Args:
+        length: its pixels.
+        tiles: how many tiles there are.
+        filled: whether one of the two sides is no multiple of them.
+
     Attributes:
-        extra: pixels put on at the end, mirrored.
+        tile: pixels of a tile.
     """
 
-    def __init__(self, length: int, tiles: int) -> None:
+    def __init__(self, length: int, tiles: int, filled: bool) -> None:
         self.length, self.tiles = length, tiles
-        # A whole row of tiles more where the other side needs some: so OpenCV has it.
-        self.extra = tiles - length % tiles
-
-    @property
-    def tile(self) -> int:
-        """Pixels of a tile."""
-        return (self.length + self.extra) // self.tiles
+        # A pixel more in each tile also where this side is a multiple: so OpenCV has it.
+        self.extra = tiles - length % tiles if filled else 0
+        self.tile = (length + self.extra) // tiles
 
     def mirrored(self) -> npt.NDArray[np.intp]:
         """The pixels the tiles are made of."""

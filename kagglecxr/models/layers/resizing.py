@@ -21,11 +21,12 @@ class SquareResizing(layers.Layer):  # type: ignore[misc]
     """A square of `size` pixels: areas averaged where an image shrinks, cubic where it grows.
 
     Takes (batch, H, W, C) whole raw pixels 0..255, any of the sizes unknown, and answers with
-    (batch, size, size, C) float32, whole too. Averaging (no side below `size`) is
-    cv2.INTER_AREA on uint8 to the bit: its float32 products are added in its order, which decides
-    the many sums that end in a half. The rest is cv2.INTER_CUBIC: to the bit of OpenCV's own code
-    with `fixed_point`; of Intel's, which OpenCV takes where it has it, without, but for one pixel
-    in a hundred thousand that is one grey level off, and others on another processor.
+    (batch, size, size, C) float32, whole too. Averaging (no side below `size`) is cv2.INTER_AREA
+    on uint8 to the bit: its float32 products are added in its order, which decides the many sums
+    that end in a half. The rest is cv2.INTER_CUBIC on uint8: with `fixed_point` as OpenCV's own
+    code does it, to the bit but for the last columns of a size that is no multiple of 8; without,
+    as Intel's code, which OpenCV takes where it can. There one pixel in a hundred thousand is one
+    grey level off, and on another processor another one.
 
     Args:
         size: pixels of a side.
@@ -95,9 +96,10 @@ def _mean_taps(length: Length, size: int, tap: Tensor, whole: Tensor) -> tuple[T
 
 def _cubic_taps(length: Length, size: int, tap: Tensor, fixed_point: bool) -> tuple[Tensor, Tensor]:
     """The four pixels around a new one's centre, last to first, and Keys' weights."""
-    place = (2 * ops.arange(size, dtype="int32") + 1) * length - size
-    before = place // (2 * size)
-    beyond = ops.cast(place - before * (2 * size), "float32")
+    # A pixel more than it is: of what is below zero, ONNX rounds a quotient up.
+    place = (2 * ops.arange(size, dtype="int32") + 1) * length + size
+    before = place // (2 * size) - 1
+    beyond = ops.cast(place % (2 * size), "float32")
     x = beyond / ops.full_like(beyond, 2 * size)
     if fixed_point:
         # It has lost the bits that the whole part takes.

@@ -3,13 +3,10 @@
 from keras import layers
 
 from kagglecxr.models.card import Tensor, model_card
-from kagglecxr.models.layers import ApplyMask, HistogramEqualization
+from kagglecxr.models.layers import HistogramEqualization
 from kagglecxr.models.nets.large_kernels import REPORT_3
-from kagglecxr.models.nets.unets import frozen_lungs
+from kagglecxr.models.nets.unets import LUNGS, lungs_alone
 from kagglecxr.models.scaling import zero_to_one
-
-LUNGS = "lungs"
-_CHAIN_SIZE = 256
 
 
 @model_card(
@@ -48,10 +45,7 @@ def masked_separable_cnn(inputs: Tensor) -> Tensor:
 
     Takes grey images of any size. The U-Net does not learn; its weights are those of a `unet_bn`.
     """
-    image = layers.Resizing(_CHAIN_SIZE, _CHAIN_SIZE, name="resize")(inputs)
-    mask = frozen_lungs(image, LUNGS)
-    x = ApplyMask(name="masked")([image, mask])
-    return separable_cnn(HistogramEqualization(name="equalise")(x))
+    return separable_cnn(HistogramEqualization(name="equalise")(lungs_alone(inputs, 256)))
 
 
 def _separable(x: Tensor, filters: int, name: str, padding: str) -> Tensor:

@@ -4,7 +4,12 @@ import keras
 from keras import layers
 
 from kagglecxr.models.card import Tensor, model_card
+from kagglecxr.models.layers import ApplyMask
+from kagglecxr.models.layers.resizing import SquareResizing
 from kagglecxr.models.scaling import three_channels, zero_to_one
+
+LUNGS = "lungs"
+"""The layer that gives the mask of `lungs_alone`."""
 
 
 @model_card(
@@ -49,19 +54,20 @@ def unet_bn(inputs: Tensor) -> Tensor:
     return unet_bn_features(zero_to_one(inputs))
 
 
-def frozen_lungs(image: Tensor, layer: str) -> Tensor:
-    """The lung mask, as probabilities (batch, H, W, 1), of a `unet_bn` that does not learn.
+def lungs_alone(inputs: Tensor, size: int) -> Tensor:
+    """Raw pixels, black outside the lungs that a `unet_bn` sees; it does not learn.
 
     Args:
-        image: raw grey pixels (batch, H, W, 1); H and W multiples of 16.
-        layer: the name of the layer that gives the mask.
+        inputs: raw grey pixels of any size, (batch, H, W, 1).
+        size: pixels of the square that comes out; a multiple of 16.
     """
+    image = SquareResizing(size, name="resize")(inputs)
     scaled = layers.Rescaling(1 / 255, name="lungs_scale")(image)
     scores = layers.Conv2D(1, 1, dtype="float32", name="lungs_logits")(unet_bn_features(scaled))
-    mask = layers.Activation("sigmoid", dtype="float32", name=layer)(scores)
-    for inner in keras.Model(image, mask).layers:
+    mask = layers.Activation("sigmoid", dtype="float32", name=LUNGS)(scores)
+    for inner in keras.Model(inputs, mask).layers:
         inner.trainable = False
-    return mask
+    return ApplyMask(name="masked")([image, mask])
 
 
 def unet_bn_features(scaled: Tensor) -> Tensor:

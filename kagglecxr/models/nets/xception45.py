@@ -6,13 +6,11 @@ import keras
 from keras import layers
 
 from kagglecxr.models.card import Tensor, model_card
-from kagglecxr.models.layers import ApplyMask, EqualisedBrightenedEdges
+from kagglecxr.models.layers import EqualisedBrightenedEdges
 from kagglecxr.models.nets.large_kernels import REPORT_3
-from kagglecxr.models.nets.unets import frozen_lungs
+from kagglecxr.models.nets.unets import LUNGS, lungs_alone
 from kagglecxr.models.scaling import minus_one_to_one
 
-LUNGS = "lungs"
-_SIZE = 224
 _LAST = "block5_sepconv3_bn"
 """The last of the 45."""
 
@@ -42,9 +40,8 @@ def xception45(inputs: Tensor, *, filters: int = 256, dropout: float = 0.3) -> T
         filters: channels of each of the two convolutions.
         dropout: share dropped after each.
     """
-    image = layers.Resizing(_SIZE, _SIZE, name="resize")(inputs)
-    masked = ApplyMask(name="masked")([image, frozen_lungs(image, LUNGS)])
-    x = minus_one_to_one(EqualisedBrightenedEdges(name="channels")(masked))
+    channels = EqualisedBrightenedEdges(name="channels")(lungs_alone(inputs, 224))
+    x = minus_one_to_one(channels)
     whole = keras.applications.Xception(input_tensor=x, include_top=False, weights=None)
     x = whole.get_layer(_LAST).output
     for block in ("block_a", "block_b"):

@@ -69,6 +69,7 @@ def test_the_layer_is_built_again_from_its_config(tmp_path: Any) -> None:
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert (again.get_layer("clahe").clip, again.get_layer("clahe").tiles) == (3.0, 4)
+    assert not again.get_layer("clahe").supports_jit
     image = film(48, 40)
     got = again.predict(image[None, ..., None], verbose=0)[0, ..., 0]
     np.testing.assert_array_equal(got, by_layer(image, 3.0, 4))
