@@ -12,7 +12,9 @@ def export(
     competition: str,
     *runs: str,
     fold: int | None = None,
-    views: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
+    views: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
+    ] = (),
     out: Path | None = None,
     form: Annotated[str | None, Parameter(name="--format")] = None,
     common: Common = Common(),  # noqa: B008 frozen
@@ -36,8 +38,9 @@ def export(
     start_keras()
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.preparation import load_prepared
-    from kagglecxr.inference.export import EXPORTS, choose_parts, export_parts
+    from kagglecxr.inference.export import EXPORTS, export_parts
     from kagglecxr.inference.file_formats import format_of
+    from kagglecxr.inference.parts import choose_parts
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)

@@ -87,6 +87,7 @@ def test_the_public_names_are_where_the_contract_says() -> None:
         (["prepare", "demo", "--colour", "red"], "colour"),
         (["train", "demo"], r"kagglecxr\.prepare demo"),
         (["explore", "demo"], r"kagglecxr\.prepare demo"),
+        (["export", "demo", "--format", "onx"], "onnx"),
         (["submit", "umons-covid19"], "--local"),
         (["submit", "demo", "--local"], r"kagglecxr\.prepare demo"),
         (["compare", "demo"], r"kagglecxr\.train demo"),
@@ -114,6 +115,7 @@ def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
         verb("explore", "xrays", cwd=place),
         verb("train", "xrays", *TINY, cwd=place),
         verb("ensemble", "xrays", cwd=place),
+        verb("export", "xrays", "--fold", "0", "--views", "as_is", "mirrored", cwd=place),
         verb("submit", "xrays", "--local", "--message", "first", cwd=place),
         verb("submit", "xrays", "--local", cwd=place),
         verb("compare", "xrays", cwd=place),
@@ -147,6 +149,7 @@ def test_the_files_of_the_contract_are_there(
         "run.json", "oof.npz", "test.npz", "folds.csv", "learning_curves.png", "confusion.png",
         "error_by_class.png", "errors.csv", "fold-0/model.weights.h5", "fold-0/history.csv",
     } <= there  # fmt: skip
+    assert (place / "exports" / f"xrays-{run.name}-fold-0.keras").is_file()
     assert {f"compare.{suffix}" for suffix in ("csv", "md", "html")} <= {
         path.name for path in work.iterdir()
     }
@@ -159,9 +162,9 @@ def test_the_ledger_has_one_line_a_submission(
     assert len(ledger) == 1
     assert ledger.loc[0, "message"] == "first"
     score = float(str(ledger.loc[0, "local_score"]))
-    assert f"{score:.4f}" in played[4].stdout
-    assert "scored before" in played[5].stdout
-    assert f"{score:.4f}, rank" in played[6].stdout
+    assert f"{score:.4f}" in played[5].stdout
+    assert "scored before" in played[6].stdout
+    assert f"{score:.4f}, rank" in played[7].stdout
 
 
 def test_a_submission_that_lost_a_line_is_refused(

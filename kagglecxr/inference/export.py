@@ -1,42 +1,31 @@
 """Writes one file that takes raw images and answers with class probabilities."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError
-from kagglecxr.core.files import assert_room, digest, read_json, written_whole
+from kagglecxr.core.errors import CxrError, SettingError
+from kagglecxr.core.files import assert_room, read_json, written_whole
 from kagglecxr.core.progress import Bar, Reporter
 from kagglecxr.core.run import RunRecord, fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.pixels.preprocessing import Pipeline
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.ensemble import checked_record, choose_runs, rebuild_model
+from kagglecxr.inference.ensemble import checked_record, rebuild_model
 from kagglecxr.inference.file_formats import FileFormat
-from kagglecxr.inference.whole_model import Member, pipeline_layers, whole_model
+from kagglecxr.inference.parts import Parts
+from kagglecxr.inference.pipeline_layers import pipeline_layers
+from kagglecxr.inference.whole_model import Member, whole_model
 from kagglecxr.models.weights.loading import load_weights
 
 EXPORTS = Path("exports")
-_OF_A_PLAIN_MEAN = {"runs", "metric", "out_of_fold", "submission"}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a file is to be made of.
-
-    Attributes:
-        name: of the file, without suffix.
-        runs: folders of finished runs.
-        fold: the one fold to take of each run; all where None.
-        views: what the models look at; what each run's recipe says where empty.
-    """
-
-    name: str
-    runs: Sequence[Path]
-    fold: int | None
-    views: Sequence[str]
+FAITHFUL = 1e-3
+"""How far a probability may be from the model's: runtimes add in another order, and TensorFlow Lite
+is up to 1e-4 away where a normalisation adds up a whole image."""
 
 
 @dataclass(frozen=True)
@@ -54,59 +43,6 @@ class Exported:
     megabytes: float
     takes: str
     classes: list[str]
-
-
-def choose_parts(
-    prepared: Prepared,
-    workspace: Workspace,
-    names: Sequence[str],
-    *,
-    fold: int | None = None,
-    views: Sequence[str] = (),
-) -> Parts:
-    """The parts that names of runs and ensembles stand for; the best run where there are none.
-
-    Raises:
-        UnknownNameError, MissingError: no such run, one that is not finished, or none at all.
-        SettingError: an ensemble that is more than a mean of runs.
-    """
-    runs = choose_runs(
-        prepared, workspace, [run for name in names for run in _runs_of(workspace, name)]
-    )
-    own = [run.name for run in runs]
-    if len(names) == 1:
-        name = names[0]
-    else:
-        name = own[0] if len(own) == 1 else f"mean-{digest(own)[:8]}"
-    ending = "" if fold is None else f"-fold-{fold}"
-    return Parts(f"{prepared.competition.name}-{name}{ending}", runs, fold, tuple(views))
-
-
-def _runs_of(workspace: Workspace, name: str) -> list[str]:
-    """The runs of an ensemble, or the run itself."""
-    blend = workspace.ensembles / name / "blend.json"
-    if (workspace.runs / name / "run.json").is_file() or not blend.is_file():
-        if (workspace.runs / name).is_dir() and not (workspace.runs / name / "run.json").is_file():
-            raise MissingError(
-                f"A run is not finished. Received: {workspace.runs / name}. Run the command that "
-                "trained it again: it goes on where it was."
-            )
-        return [name]
-    try:
-        values = read_json(blend)
-        runs = [str(run) for run in values["runs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"An ensemble's record cannot be read. Received: {blend} ({error}). Make that "
-            "ensemble again."
-        ) from error
-    more = sorted(values.keys() - _OF_A_PLAIN_MEAN)
-    if more:
-        raise SettingError(
-            f"An ensemble is more than the mean of its runs. Received: {', '.join(more)} in "
-            f"{blend}. Name the runs to export."
-        )
-    return runs
 
 
 def export_parts(
@@ -131,9 +67,11 @@ def export_parts(
 
     Raises:
         DataError: a run was trained for other targets or images.
-        SettingError: a fold, a step or a view that cannot be had.
+        SettingError: a fold, a step or a view that cannot be had, or a format that does not keep
+            the model.
         MissingError: a converter is not installed.
     """
+    file_format.check()
     records = [checked_record(run, prepared) for run in parts.runs]
     folds = [_folds(record, parts.fold) for record in records]
     pipeline = Pipeline.parse(read_json(workspace.prepared)["pipeline"], records[0].input_shape[0])
@@ -154,8 +92,47 @@ def export_parts(
     overhead = 2**22
     assert_room(path.parent, 4 * model.count_params() + overhead)
     with written_whole(path) as beside:
-        file_format.write(model, beside)
+        with _refused_for(file_format):
+            file_format.write(model, beside)
+        if file_format.can_be_read:
+            with _refused_for(file_format):
+                _ask(model, file_format, beside)
+        else:
+            reporter.note(
+                f"The file was not tried, since {file_format.reads} is not installed. "
+                "pip install 'kagglecxr[export]' brings it."
+            )
     return Exported(path, path.stat().st_size / 1e6, _takes(model), classes)
+
+
+def _ask(model: keras.Model, file_format: FileFormat, path: Path) -> None:
+    """Refuses a file that does not answer as its model does: writers lose what they do not know."""
+    answers = file_format.opened(path)
+    for height, width in ((500, 400), (40, 60)):
+        _, known_height, known_width, _ = model.input_shape
+        shape = (1, known_height or height, known_width or width, 1)
+        image = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+        expected = keras.ops.convert_to_numpy(model(image))
+        if not np.allclose(answers(image), expected, rtol=0, atol=FAITHFUL):
+            raise _does_not_keep(file_format, f"{answers(image)[0]} instead of {expected[0]}")
+
+
+@contextlib.contextmanager
+def _refused_for(file_format: FileFormat) -> Iterator[None]:
+    try:
+        yield
+    except (CxrError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        # Of a layer they do not know, writers and readers may raise anything.
+        raise _does_not_keep(file_format, " ".join(str(error).split())[:200]) from error
+
+
+def _does_not_keep(file_format: FileFormat, reason: str) -> SettingError:
+    return SettingError(
+        f"This format does not keep the model as it is. Received: {file_format.suffix} "
+        f"({reason}). Use --format keras."
+    )
 
 
 def _folds(record: RunRecord, fold: int | None) -> list[int]:

@@ -1,12 +1,7 @@
 """The kinds of file a whole model is exported to."""
 
-import contextlib
 import importlib.util
-import json
-import logging
-import warnings
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +9,8 @@ import keras
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.registry import Registry
-
-CLASSES = "classes.txt"
-"""Where a .tflite file, which has no layers to ask, holds the names of its outputs."""
+from kagglecxr.inference import converted_files, keras_files
+from kagglecxr.inference.keras_files import Answers
 
 
 @dataclass(frozen=True)
@@ -25,13 +19,43 @@ class FileFormat:
 
     Attributes:
         suffix: of its files, with the dot.
+        writes: the package that writes them.
+        reads: the package that reads them.
         write: writes a model whose last layer is `ClassProbabilities`.
-        use: how the file is used; `{path}` stands for it.
+        opened: what a file answers.
+        use: how a file is opened; `{path}` stands for it.
     """
 
     suffix: str
+    writes: str
+    reads: str
     write: Callable[[keras.Model, Path], None]
+    opened: Callable[[Path], Answers]
     use: str
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether the package that reads the files is installed."""
+        return importlib.util.find_spec(self.reads) is not None
+
+    def check(self) -> None:
+        """Refuses a format that cannot be written here.
+
+        Raises:
+            MissingError: a package is not installed.
+            SettingError: Keras writes it on another backend only.
+        """
+        backend = keras.backend.backend()
+        if self.writes != "keras" and backend != "tensorflow":
+            raise SettingError(
+                f"Such a file is written on TensorFlow alone. Received: {self.suffix} on "
+                f"{backend}. Run with KERAS_BACKEND=tensorflow."
+            )
+        if importlib.util.find_spec(self.writes) is None:
+            raise MissingError(
+                f"A package that writes such files is not installed. Received: {self.suffix}, "
+                f"which needs {self.writes}. Run: pip install 'kagglecxr[export]'"
+            )
 
 
 FORMATS = Registry[FileFormat]("format of an exported file")
@@ -53,77 +77,30 @@ def format_of(name: str | None, path: Path | None) -> FileFormat:
     return found
 
 
-def _save(model: keras.Model, path: Path) -> None:
-    with _without_notes():
-        model.save(path)
-
-
-def _to_tflite(model: keras.Model, path: Path) -> None:
-    if keras.backend.backend() != "tensorflow":
-        raise SettingError(
-            "Keras converts to tflite on TensorFlow alone. Received: the backend "
-            f"{keras.backend.backend()}. Run with KERAS_BACKEND=tensorflow."
-        )
-    with _without_notes():
-        model.export(path, format="litert", verbose=False)
-    # After the model, where TensorFlow Lite's own tools put files that belong to it.
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(CLASSES, "\n".join(model.layers[-1].classes) + "\n")
-
-
-def _to_onnx(model: keras.Model, path: Path) -> None:
-    needed = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
-    package = needed[keras.backend.backend()]
-    if importlib.util.find_spec(package) is None or importlib.util.find_spec("onnx") is None:
-        raise MissingError(
-            f"Keras converts to ONNX by a package that is not installed. Received: format onnx, "
-            f"which needs {package}. Run: pip install 'kagglecxr[export]'"
-        )
-    import onnx
-
-    with _without_notes():
-        model.export(path, format="onnx", verbose=False)
-    proto = onnx.load(path)
-    last = model.layers[-1]
-    onnx.helper.set_model_props(proto, {"classes": json.dumps(last.classes), "origin": last.origin})
-    onnx.save(proto, path)
-
-
+_BY_KERAS = 'import kagglecxr, keras; keras.saving.load_model("{path}")'
 FORMATS.add_as("keras")(
-    FileFormat(
-        ".keras",
-        _save,
-        'import kagglecxr, keras; keras.saving.load_model("{path}").predict(images)',
-    )
+    FileFormat(".keras", "keras", "keras", keras_files.save, keras_files.opened, _BY_KERAS)
 )
 FORMATS.add_as("h5")(
-    FileFormat(
-        ".h5",
-        _save,
-        'import kagglecxr, keras; keras.saving.load_model("{path}").predict(images)',
-    )
+    FileFormat(".h5", "keras", "keras", keras_files.save_h5, keras_files.opened, _BY_KERAS)
 )
 FORMATS.add_as("tflite")(
     FileFormat(
         ".tflite",
-        _to_tflite,
+        "tensorflow",
+        "ai_edge_litert",
+        converted_files.to_tflite,
+        converted_files.opened_tflite,
         'from ai_edge_litert.interpreter import Interpreter; Interpreter("{path}")',
     )
 )
 FORMATS.add_as("onnx")(
-    FileFormat(".onnx", _to_onnx, 'import onnxruntime; onnxruntime.InferenceSession("{path}")')
+    FileFormat(
+        ".onnx",
+        "tf2onnx",
+        "onnxruntime",
+        converted_files.to_onnx,
+        converted_files.opened_onnx,
+        'import onnxruntime; onnxruntime.InferenceSession("{path}")',
+    )
 )
-
-
-@contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
-    """Silences what Keras and converters say of their own ways: no user can mend it."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -27,7 +27,7 @@ from kagglecxr.data.pixels.images import BrokenImageError, Image, decode_image
 from kagglecxr.data.pixels.masks import read_mask
 from kagglecxr.data.pixels.preprocessing import Pipeline
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what a cache folder holds changes its meaning: older ones are then left alone."""
 
 

@@ -53,10 +53,7 @@ class Pipeline:
         >>> Pipeline.parse("gray | resize", 224).steps
         (('gray', ()), ('resize', (224,)))
         """
-        return tuple(
-            (str(step.__name__), arguments)  # type: ignore[attr-defined]
-            for step, arguments in self._steps
-        )
+        return tuple((step.__name__, arguments) for step, arguments in self._steps)
 
     @classmethod
     def parse(cls, text: str, size: int) -> "Pipeline":

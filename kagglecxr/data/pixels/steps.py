@@ -3,8 +3,9 @@
 A step of pixels leaves everything where it is; a step of geometry moves image and mask alike.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -67,7 +68,8 @@ def resize(scan: Scan, size: Pixels) -> Scan:
     if height == width == size:
         return scan
     method = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
-    image = _uint8(cv2.resize(scan.image, (size, size), interpolation=method))
+    with _opencv_s_own_code():
+        image = _uint8(cv2.resize(scan.image, (size, size), interpolation=method))
     if scan.mask is None:
         return Scan(image)
     return Scan(
@@ -137,6 +139,18 @@ def stack(image: Image, brightening: Grey = 40) -> Image:
     edges = cv2.convertScaleAbs(cv2.magnitude(across, down))
     brightened = cv2.convertScaleAbs(grey, alpha=1.0, beta=float(brightening))
     return _uint8(cv2.merge([cv2.equalizeHist(grey), brightened, edges]))
+
+
+@contextlib.contextmanager
+def _opencv_s_own_code() -> Iterator[None]:
+    """Leaves out Intel's library, whose cubic differs from processor to processor."""
+    used = cv2.ipp.useIPP()
+    # The switch is this thread's own.
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(used)
 
 
 def _grey(image: Image) -> Image:

@@ -23,21 +23,18 @@ class SquareResizing(layers.Layer):  # type: ignore[misc]
     Takes (batch, H, W, C) whole raw pixels 0..255, any of the sizes unknown, and answers with
     (batch, size, size, C) float32, whole too. Averaging (no side below `size`) is cv2.INTER_AREA
     on uint8 to the bit: its float32 products are added in its order, which decides the many sums
-    that end in a half. The rest is cv2.INTER_CUBIC on uint8: with `fixed_point` as OpenCV's own
-    code does it, to the bit but for the last columns of a size that is no multiple of 8; without,
-    as Intel's code, which OpenCV takes where it can. There one pixel in a hundred thousand is one
-    grey level off, and on another processor another one.
+    that end in a half. The rest is cv2.INTER_CUBIC on uint8, as OpenCV's own code does it (Intel's
+    differs from processor to processor): to the bit but for the last columns of a size that is no
+    multiple of 8, where one pixel in a hundred thousand is one grey level off.
 
     Args:
         size: pixels of a side.
-        fixed_point: cubic weights in steps of 1/2048, as OpenCV has them where `cv2.ipp.useIPP()`
-            says no.
         **kwargs: name and dtype.
     """
 
-    def __init__(self, size: int, *, fixed_point: bool = False, **kwargs: Any) -> None:
+    def __init__(self, size: int, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.size, self.fixed_point = size, fixed_point
+        self.size = size
         # XLA would join products and sums to one rounding, and compile anew for every size.
         self.supports_jit = False
 
@@ -64,7 +61,7 @@ class SquareResizing(layers.Layer):  # type: ignore[misc]
         # As many for a mean as for a cubic, so that both fit one loop; what is too many weighs 0.
         tap = ops.expand_dims(ops.arange(length // self.size + CUBIC_TAPS, dtype="int32"), 1)
         mean_index, mean = _mean_taps(length, self.size, tap, whole)
-        cubic_index, cubic = _cubic_taps(length, self.size, tap, self.fixed_point)
+        cubic_index, cubic = _cubic_taps(length, self.size, tap)
         index = ops.clip(ops.where(shrinks, mean_index, cubic_index), 0, length - 1)
         return index, ops.where(shrinks, mean, cubic)
 
@@ -74,7 +71,7 @@ class SquareResizing(layers.Layer):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """What builds the layer again."""
-        return {**super().get_config(), "size": self.size, "fixed_point": self.fixed_point}
+        return {**super().get_config(), "size": self.size}
 
 
 def _mean_taps(length: Length, size: int, tap: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,20 +91,18 @@ def _mean_taps(length: Length, size: int, tap: Tensor, whole: Tensor) -> tuple[T
     return pixel, ops.cast(counted, "float32") / ops.cast(unit, "float32")
 
 
-def _cubic_taps(length: Length, size: int, tap: Tensor, fixed_point: bool) -> tuple[Tensor, Tensor]:
+def _cubic_taps(length: Length, size: int, tap: Tensor) -> tuple[Tensor, Tensor]:
     """The four pixels around a new one's centre, last to first, and Keys' weights."""
     # A pixel more than it is: of what is below zero, ONNX rounds a quotient up.
     place = (2 * ops.arange(size, dtype="int32") + 1) * length + size
     before = place // (2 * size) - 1
     beyond = ops.cast(place % (2 * size), "float32")
     x = beyond / ops.full_like(beyond, 2 * size)
-    if fixed_point:
-        # It has lost the bits that the whole part takes.
-        x = (ops.cast(before, "float32") + x) - ops.cast(before, "float32")
+    # It has lost the bits that the whole part takes.
+    x = (ops.cast(before, "float32") + x) - ops.cast(before, "float32")
     y = 1.0 - x
     weights = ops.stack([_outer(y), _inner(y), _inner(x), _outer(x)])
-    if fixed_point:
-        weights = ops.round(weights * FIXED_POINT) / FIXED_POINT
+    weights = ops.round(weights * FIXED_POINT) / FIXED_POINT
     last = CUBIC_TAPS - 1
     of_tap = ops.take(weights, ops.minimum(tap[:, 0], last), axis=0)
     return before + 2 - tap, ops.where(tap <= last, of_tap, 0.0)

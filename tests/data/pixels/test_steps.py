@@ -125,3 +125,18 @@ def test_the_pipeline_of_report_three_equalises_the_lungs_alone() -> None:
     assert image[~lungs].max() == 0
     assert image[lungs].max() == 255
     assert not Pipeline.parse("gray | resize", 64).needs_mask
+
+
+@pytest.mark.parametrize("intel", [True, False])
+def test_resizing_is_opencv_s_own_on_every_processor(intel: bool) -> None:
+    image = noise(50, 60)
+    used = cv2.ipp.useIPP()
+    try:
+        cv2.ipp.setUseIPP(False)
+        expected = cv2.resize(image, (80, 80), interpolation=cv2.INTER_CUBIC)
+        cv2.ipp.setUseIPP(intel)
+        chosen = cv2.ipp.useIPP()
+        np.testing.assert_array_equal(STEPS["resize"](Scan(image), 80).image, expected)
+        assert cv2.ipp.useIPP() == chosen
+    finally:
+        cv2.ipp.setUseIPP(used)

@@ -1,9 +1,7 @@
 """Resizing inside a model gives the numbers of cv2.resize."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +17,6 @@ SIZES = st.sampled_from([8, 24, 32, 48])
 CHANNELS = st.sampled_from([1, 3])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def opencv_s_own_code() -> Iterator[None]:
-    """Intel's cubic differs from processor to processor."""
-    used = cv2.ipp.useIPP()
-    cv2.ipp.setUseIPP(False)
-    yield
-    cv2.ipp.setUseIPP(used)
-
-
 def noise(height: int, width: int, channels: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """All grey levels alike: sums that end in a half are as frequent as they can be."""
     shape = (height, width, channels)
@@ -39,11 +28,8 @@ def by_opencv(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     return Pipeline.parse("resize", size)(pixels).reshape(size, size, -1)
 
 
-def by_layer(
-    image: npt.NDArray[np.uint8], size: int, *, fixed_point: bool = True
-) -> npt.NDArray[np.float32]:
-    layer = SquareResizing(size, fixed_point=fixed_point)
-    return np.asarray(keras.ops.convert_to_numpy(layer(image[None]))[0])
+def by_layer(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.float32]:
+    return np.asarray(keras.ops.convert_to_numpy(SquareResizing(size)(image[None]))[0])
 
 
 @settings(deadline=None, max_examples=60)
@@ -84,29 +70,12 @@ def test_halves_are_rounded_as_opencv_rounds_them(height: int, width: int, size:
 
 def test_a_model_for_any_size_gives_the_same_whether_it_knows_the_size_or_not() -> None:
     inputs = keras.Input((None, None, None))
-    model = keras.Model(inputs, SquareResizing(24, fixed_point=True)(inputs))
+    model = keras.Model(inputs, SquareResizing(24)(inputs))
     # From its second size on Keras traces the model without one, on TensorFlow.
     for height, width, channels in ((30, 36, 1), (48, 72, 3), (77, 24, 1), (9, 90, 3), (24, 24, 1)):
         image = noise(height, width, channels)
         got = model.predict(image[None], verbose=0)[0]
         np.testing.assert_array_equal(got, by_opencv(image, 24))
-
-
-def test_cubic_without_fixed_point_is_intel_s_but_for_a_grey_level_here_and_there() -> None:
-    cv2.ipp.setUseIPP(True)
-    try:
-        if not cv2.ipp.useIPP():
-            pytest.skip("this build of OpenCV is without Intel's library")
-        differing = pixels = 0
-        for side in range(20, 100):
-            image = noise(side, side + 3, 3)
-            difference = by_layer(image, 100, fixed_point=False) - by_opencv(image, 100)
-            assert np.abs(difference).max() <= 1
-            differing += np.count_nonzero(difference)
-            pixels += difference.size
-    finally:
-        cv2.ipp.setUseIPP(False)
-    assert differing / pixels < 1e-3
 
 
 def test_the_last_columns_of_an_odd_size_may_be_a_grey_level_off() -> None:
@@ -125,10 +94,10 @@ def test_each_image_of_a_batch_is_resized_alone() -> None:
 
 def test_the_layer_is_built_again_from_its_config(tmp_path: Any) -> None:
     inputs = keras.Input((None, None, None))
-    model = keras.Model(inputs, SquareResizing(24, fixed_point=True, name="resize")(inputs))
+    model = keras.Model(inputs, SquareResizing(24, name="resize")(inputs))
     assert model.output_shape == (None, 24, 24, None)
     model.save(tmp_path / "model.keras")
     layer = keras.saving.load_model(tmp_path / "model.keras").get_layer("resize")
-    assert (layer.size, layer.fixed_point) == (24, True)
+    assert layer.size == 24
     # Compiled by XLA it would round otherwise.
     assert not layer.supports_jit
