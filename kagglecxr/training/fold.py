@@ -12,7 +12,6 @@ import pandas as pd
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
-from kagglecxr.data.batches.augmentation import Augmentation
 from kagglecxr.data.batches.sampling import make_plan
 from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
 from kagglecxr.data.folds import assert_disjoint
@@ -60,6 +59,7 @@ def train_fold(
     seed: int,
     reporter: Reporter,
     weights: Callable[[int], Sequence[Path]] = lambda fold: (),
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> FoldSummary:
     """Trains, saves weights and history, and predicts the held-out images.
 
@@ -75,6 +75,7 @@ def train_fold(
         seed: of the whole run.
         reporter: told of every batch.
         weights: the files that a fold starts from; asked only where it is not finished yet.
+        callbacks: called after the fold's own, so that an epoch is kept when they see its end.
     """
     finished = folder / "fold.json"
     if finished.is_file():
@@ -97,7 +98,7 @@ def train_fold(
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[resume, EpochBar(bar, f"Fold {fold}")],
+            callbacks=[resume, EpochBar(bar, f"Fold {fold}"), *callbacks],
         )
     if recipe.batch_norm == RE_ESTIMATED:
         reestimate_batch_norm(model, data.plain_images(recipe, fold_seed))
@@ -126,22 +127,23 @@ class FoldData:
         }
         assert_disjoint(groups)
 
-    def training_batches(self, recipe: Recipe, seed: int) -> PlannedSequence:
-        """Augmented batches of all other folds, by the recipe's sampling."""
+    def training_batches(
+        self, recipe: Recipe, seed: int, *, augmented: bool = True
+    ) -> PlannedSequence:
+        """Batches of all other folds, by the recipe's sampling."""
         side = ~self._held_out
         pools = self._prepared.competition.pools()
         labels = self._prepared.class_ids()[side]
         return PlannedSequence(
             self._prepared.cache.images,
             make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed),
-            transform=recipe.augmentation,
+            transform=recipe.augmentation if augmented else None,
             rows=self._rows[side],
         )
 
     def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
         """The images of one epoch of training batches, not augmented."""
-        plain = recipe.model_copy(update={"augmentation": Augmentation()})
-        batches = self.training_batches(plain, seed)
+        batches = self.training_batches(recipe, seed, augmented=False)
         for number in range(len(batches)):
             yield batches[number][0].astype(np.float32)
 

@@ -10,8 +10,10 @@ import pytest
 
 from kagglecxr.core.errors import DataError, LeakError
 from kagglecxr.core.progress import Silent
+from kagglecxr.core.randomness import derive_seed
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.callbacks import Resume
 from kagglecxr.training.fold import FoldData, build_model, compile_model, train_fold
@@ -45,6 +47,32 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
     expected = demo.prepared.index.column("id", train[demo.prepared.fold == 0])
     assert kept.ids.tolist() == expected
     np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_plain_images_are_those_of_the_other_folds_as_they_are(
+    demo: Played, recipe: Recipe
+) -> None:
+    seen = np.concatenate(
+        list(FoldData(demo.prepared, demo.prepared.fold, 0).plain_images(recipe, 5))
+    )
+    rows = demo.prepared.index.rows("train")[demo.prepared.fold != 0]
+    known = {demo.prepared.cache.images[row].tobytes() for row in rows}
+    assert {image.astype(np.uint8).tobytes() for image in seen} == known
+
+
+def test_statistics_measured_anew_are_those_of_the_kept_weights(
+    demo: Played, tmp_path: Path
+) -> None:
+    changes = ["epochs=1", "model_options.width=4", 'batch_norm="re-estimated"']
+    recipe = make_recipe({}, changes)
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    model = build_model(demo.prepared, recipe)
+    load_weights(model, tmp_path / "model.weights.h5")
+    before = model.get_weights()
+    data = FoldData(demo.prepared, demo.prepared.fold, 0)
+    reestimate_batch_norm(model, data.plain_images(recipe, derive_seed(5, "fold", 0)))
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_kept_weights_make_the_kept_predictions(
