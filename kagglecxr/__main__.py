@@ -5,7 +5,18 @@ import sys
 
 from kagglecxr.core.verb import exit_status, verb_app
 
-VERBS = ("demo", "doctor", "prepare", "explore", "train", "ensemble", "export", "submit", "compare")
+VERBS = (
+    "demo",
+    "doctor",
+    "prepare",
+    "explore",
+    "train",
+    "tune",
+    "ensemble",
+    "export",
+    "submit",
+    "compare",
+)
 
 
 def main() -> None:

@@ -86,6 +86,7 @@ def test_the_public_names_are_where_the_contract_says() -> None:
         (["prepare"], "--help"),
         (["prepare", "demo", "--colour", "red"], "colour"),
         (["train", "demo"], r"kagglecxr\.prepare demo"),
+        (["tune", "demo"], r"kagglecxr\.prepare demo"),
         (["explore", "demo"], r"kagglecxr\.prepare demo"),
         (["export", "demo", "--format", "onx"], "onnx"),
         (["submit", "umons-covid19"], "--local"),

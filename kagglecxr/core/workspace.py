@@ -84,6 +84,16 @@ class Workspace:
         """One folder a training run."""
         return self.root / "runs"
 
+    @property
+    def studies(self) -> Path:
+        """One folder a search for a recipe."""
+        return self.root / "studies"
+
+    @property
+    def recipes(self) -> Path:
+        """The recipes that were found by searches, one TOML file each."""
+        return self.root / "recipes"
+
     def run(self, name: str) -> Path:
         """The folder of a run that exists.
 

@@ -30,9 +30,9 @@ def choose_recipe(
     """
     asked = [f'model="{model}"', *changes] if model else list(changes)
     if name:
-        return _known(load_recipe(name, asked))
+        return with_known_model(load_recipe(name, asked))
     wanted = load_recipe(FINE_TUNED, asked)
-    card = MODELS[_known(wanted).model]
+    card = MODELS[with_known_model(wanted).model]
     if not card.download:
         return load_recipe(FROM_SCRATCH, asked)
     if any(change.partition("=")[0].strip() == "weights" for change in changes):
@@ -48,7 +48,13 @@ def choose_recipe(
     return wanted
 
 
-def _known(recipe: Recipe) -> Recipe:
+def with_known_model(recipe: Recipe) -> Recipe:
+    """The recipe itself, if its model is one that can be trained.
+
+    Raises:
+        UnknownNameError: no such model.
+        SettingError: a model that tells no classes, or lacks the weights it cannot do without.
+    """
     list_models()  # fills the registry
     card = MODELS[recipe.model]
     if card.kind == "segmenter":

@@ -75,7 +75,7 @@ def train_fold(
         seed: of the whole run.
         reporter: told of every batch.
         weights: the files that a fold starts from; asked only where it is not finished yet.
-        callbacks: called after the fold's own, so that an epoch is kept when they see its end.
+        callbacks: called before the fold's own, so that what they keep is never an epoch behind.
     """
     finished = folder / "fold.json"
     if finished.is_file():
@@ -98,7 +98,7 @@ def train_fold(
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[resume, EpochBar(bar, f"Fold {fold}"), *callbacks],
+            callbacks=[*callbacks, resume, EpochBar(bar, f"Fold {fold}")],
         )
     if recipe.batch_norm == RE_ESTIMATED:
         reestimate_batch_norm(model, data.plain_images(recipe, fold_seed))

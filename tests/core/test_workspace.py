@@ -36,6 +36,8 @@ def test_files_have_the_names_of_the_contract(workspace: Workspace) -> None:
     assert workspace.duplicates == root / "duplicates.csv"
     assert workspace.cache == root / "cache"
     assert workspace.runs == root / "runs"
+    assert workspace.studies == root / "studies"
+    assert workspace.recipes == root / "recipes"
     assert workspace.ensembles == root / "ensemble"
 
 

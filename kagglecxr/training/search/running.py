@@ -1,0 +1,162 @@
+"""Runs a search: asks for trials, has them trained, and writes down how they ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from optuna.distributions import BaseDistribution
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.progress import Reporter
+from kagglecxr.training.search.budget import Budget
+from kagglecxr.training.search.job import Outcome
+from kagglecxr.training.search.ledger import (
+    BEAT,
+    ERROR,
+    SECONDS,
+    Owner,
+    ask,
+    count,
+    put_back,
+    put_back_lost,
+    seconds_spent,
+)
+from kagglecxr.training.search.processes import Process
+
+BETWEEN_LOOKS, BETWEEN_BEATS = 0.2, 30.0
+FAILURES_IN_A_ROW = 3
+_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+
+Begin = Callable[[Trial], Process]
+"""Starts the training of a trial."""
+
+
+@dataclass
+class _Running:
+    trial: Trial
+    process: Process
+    began: float
+    beaten: float = field(default=float("-inf"))
+
+
+def run_search(
+    study: Study,
+    distributions: dict[str, BaseDistribution],
+    budget: Budget,
+    owner: Owner,
+    begin: Begin,
+    reporter: Reporter,
+) -> None:
+    """Goes on with a study until its budget is used up, those of earlier calls counted.
+
+    Trials that a killed search left behind are tried again; those that run when the time is up, or
+    when this is interrupted, are put back and taken up by the next call.
+
+    Args:
+        study: see `kagglecxr.training.search.study.open_study`.
+        distributions: what may vary.
+        budget: how much it may take.
+        owner: this call, as others see it.
+        begin: starts a trial.
+        reporter: told of every trial.
+
+    Raises:
+        SettingError: several trials in a row failed.
+    """
+    lock = owner.lock()
+    with lock:
+        for number in put_back_lost(study, lambda trial: owner.is_alive(trial, time.time())):
+            reporter.note(f"Trial {number} was left behind by a search that died; it is put back.")
+        with reporter.bar("Trials", budget.trials) as bar:
+            bar.advance(min(count(study), budget.trials))
+            _Search(study, distributions, budget, owner, begin, reporter, bar.advance).run()
+    (owner.folder / f"{owner.name}.lock").unlink(missing_ok=True)
+
+
+@dataclass
+class _Search:
+    study: Study
+    distributions: dict[str, BaseDistribution]
+    budget: Budget
+    owner: Owner
+    begin: Begin
+    reporter: Reporter
+    advance: Callable[[], None]
+    running: list[_Running] = field(default_factory=list)
+    failures: int = 0
+    exhausted: bool = False
+
+    def run(self) -> None:
+        try:
+            while not self._is_out_of_time():
+                self._fill()
+                if not self.running:
+                    return
+                time.sleep(BETWEEN_LOOKS)
+                self._look()
+        finally:
+            self._put_back()
+
+    def _is_out_of_time(self) -> bool:
+        if self.budget.timeout is None:
+            return False
+        now = time.monotonic()
+        ours = sum(now - running.began for running in self.running)
+        others = seconds_spent(self.study, [running.trial.number for running in self.running])
+        return ours + others >= self.budget.timeout
+
+    def _fill(self) -> None:
+        while len(self.running) < self.budget.workers and not self.exhausted:
+            if count(self.study) >= self.budget.trials:
+                return
+            trial = ask(self.study, self.distributions, self.owner)
+            if trial is None:
+                self.exhausted = True
+                self.reporter.note("The space holds no other parameters to try.")
+                return
+            self.running.append(_Running(trial, self.begin(trial), time.monotonic()))
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for running in list(self.running):
+            outcome = running.process.outcome()
+            if outcome is not None:
+                self.running.remove(running)
+                _note_seconds(running, now)
+                self._end(running.trial, outcome)
+            elif now - running.beaten > BETWEEN_BEATS:
+                running.beaten = now
+                _note_seconds(running, now)
+                running.trial.set_user_attr(BEAT, time.time())
+
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
+        # A score that is no number, as an area under a curve of one class, is a failure to Optuna.
+        valid = outcome.score is None or outcome.score == outcome.score
+        if outcome.state == "failed" or not valid:
+            error = outcome.error or "its score is not a number"
+            trial.set_user_attr(ERROR, error)
+            self.study.tell(trial, state=TrialState.FAIL)
+            self.reporter.note(f"Trial {trial.number} failed: {error}")
+            self.failures += 1
+            if self.failures == FAILURES_IN_A_ROW:
+                raise SettingError(
+                    f"{self.failures} trials in a row failed. Received from the last: {error} "
+                    "Change the recipe or the space so that each of its models can be trained."
+                )
+            return
+        self.failures = 0
+        self.study.tell(trial, outcome.score, state=_STATES[outcome.state])
+        self.advance()
+
+    def _put_back(self) -> None:
+        now = time.monotonic()
+        for running in self.running:
+            running.process.stop()
+            _note_seconds(running, now)
+            put_back(self.study, running.trial.number)
+
+
+def _note_seconds(running: _Running, now: float) -> None:
+    running.trial.set_user_attr(SECONDS, round(now - running.began, 1))

@@ -1,0 +1,96 @@
+"""The search for a recipe from end to end: its name, its study, its trials, what it found."""
+
+import platform
+import uuid
+from collections.abc import Callable
+
+from optuna.trial import Trial
+
+from kagglecxr.core.files import digest
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.preparation import Prepared
+from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run import run_name
+from kagglecxr.training.search.budget import Budget
+from kagglecxr.training.search.findings import Findings, find_out
+from kagglecxr.training.search.job import Job
+from kagglecxr.training.search.ledger import RECIPE, RUN, Owner
+from kagglecxr.training.search.processes import Process, TrialProcess
+from kagglecxr.training.search.running import run_search
+from kagglecxr.training.search.space import Space
+from kagglecxr.training.search.study import distributions, open_study, storage_place
+
+
+def study_name(
+    prepared: Prepared, recipe: Recipe, space: Space, trial_folds: int, seed: int
+) -> str:
+    """The name of a study: a digest of all that its scores depend on."""
+    folds = int(prepared.fold.max()) + 1
+    decided = digest(run_name(prepared, recipe, folds, seed), space.as_json(), trial_folds)
+    return f"{prepared.competition.name}-{decided[:8]}"
+
+
+def tune_recipe(
+    competition: str,
+    prepared: Prepared,
+    workspace: Workspace,
+    recipe: Recipe,
+    space: Space,
+    budget: Budget,
+    reporter: Reporter,
+    *,
+    seed: int = 0,
+    start: Callable[[Job], Process] = TrialProcess,
+) -> Findings:
+    """Searches for a better recipe; the same call goes on where an earlier one ended.
+
+    The recipe itself is tried first, with the values of the space where it lies outside.
+
+    Args:
+        competition: as on the command line: each trial's process loads it again.
+        prepared: the data.
+        workspace: where the study's folder goes.
+        recipe: what does not vary.
+        space: what does.
+        budget: how much it may take.
+        reporter: told of every trial.
+        seed: fixes all chance.
+        start: starts the process of a trial.
+
+    Raises:
+        SettingError: a space or budget that cannot be, or no finished trial.
+    """
+    folds = int(prepared.fold.max()) + 1
+    budget.check(folds)
+    space.check(recipe)
+    name = study_name(prepared, recipe, space, budget.trial_folds, seed)
+    folder = workspace.studies / name
+    place = storage_place(folder, budget.storage)
+    metric = prepared.competition.rules().metric
+    study = open_study(name, place, maximise=metric.greater_is_better, seed=seed)
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(space.start(recipe))
+
+    def begin(trial: Trial) -> Process:
+        chosen = space.recipe(recipe, trial.params)
+        run = run_name(prepared, chosen, folds, seed)
+        trial.set_user_attr(RECIPE, chosen.model_dump(mode="json"))
+        trial.set_user_attr(RUN, run)
+        return start(
+            Job(
+                competition=competition,
+                work=str(workspace.root),
+                study=name,
+                storage=place,
+                number=trial.number,
+                recipe=chosen.model_dump(mode="json"),
+                folder=str(folder / "trials" / run),
+                folds=budget.trial_folds,
+                seed=seed,
+            )
+        )
+
+    owner = Owner(f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "owners").absolute())
+    run_search(study, distributions(space), budget, owner, begin, reporter)
+    return find_out(study, metric.name, budget.trial_folds)

@@ -1,0 +1,63 @@
+"""A study in memory, and trials that train nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import Trial
+
+from kagglecxr.training.search.job import Outcome
+from kagglecxr.training.search.ledger import Owner
+from kagglecxr.training.search.space import make_space
+from kagglecxr.training.search.study import distributions
+
+SPACE = make_space({"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}})
+DISTRIBUTIONS = distributions(SPACE)
+
+
+@dataclass
+class Pretended:
+    """A trial that ends, after some looks at it, as it is told to."""
+
+    ending: Outcome
+    looks: int = 0
+    stopped: bool = False
+
+    def outcome(self) -> Outcome | None:
+        self.looks -= 1
+        return None if self.looks >= 0 else self.ending
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@dataclass
+class Machine:
+    """Starts pretended trials, and remembers them."""
+
+    ending: Callable[[Trial], Outcome] = lambda trial: Outcome("finished", trial.number / 10)
+    looks: int = 0
+    begun: list[Trial] = field(default_factory=list)
+    processes: list[Pretended] = field(default_factory=list)
+
+    def begin(self, trial: Trial) -> Pretended:
+        self.begun.append(trial)
+        self.processes.append(Pretended(self.ending(trial), self.looks))
+        return self.processes[-1]
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    return optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+
+
+@pytest.fixture
+def owner(tmp_path: Path) -> Owner:
+    return Owner("here-1", tmp_path / "owners")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kagglecxr.training.search.running.BETWEEN_LOOKS", 0.001)

@@ -1,0 +1,166 @@
+"""A search in processes of its own: it ends with a recipe, and outlives kill -9."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.training.recipe import load_recipe, make_recipe
+from kagglecxr.training.search.budget import Budget
+from kagglecxr.training.search.job import Job, Outcome
+from kagglecxr.training.search.processes import TrialProcess
+from kagglecxr.training.search.space import make_space
+from kagglecxr.training.search.study import open_storage
+from kagglecxr.training.search.tuning import study_name, tune_recipe
+from tests.conftest import Played, prepare_demo
+from tests.training.search.conftest import SPACE, Pretended
+
+SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16"])
+TUNE = [
+    sys.executable, "-m", "kagglecxr.tune", "demo", "--work", "work", "--recipe", "cpu_scratch",
+    "--set", "epochs=3", "--set", "model_options.width=4", "--space", "space.toml", "--trials", "2",
+]  # fmt: skip
+
+
+def test_a_recipe_is_tried_in_a_process_of_its_own_and_only_once(
+    demo: Played, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path, "demo")
+    # The trial's own process reads the workspace again.
+    for path in demo.workspace.root.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    begun: list[Job] = []
+
+    def start(job: Job) -> TrialProcess:
+        begun.append(job)
+        return TrialProcess(job)
+
+    for _ in range(2):
+        found = tune_recipe(
+            "demo", demo.prepared, workspace, SMALL, SPACE, Budget(trials=1), Silent(), start=start
+        )
+        assert found.recipe == SMALL
+        assert found.trials["state"].tolist() == ["finished"]
+        assert 0 <= found.score <= 1
+    (job,) = begun
+    assert not (Path(job.folder) / "log.txt").read_text().count("Traceback")
+
+
+def test_another_question_is_another_study(demo: Played) -> None:
+    other = make_space({"batch_size": [16, 32]})
+    names = {
+        study_name(demo.prepared, recipe, space, folds, seed)
+        for recipe in (SMALL, make_recipe({}))
+        for space in (SPACE, other)
+        for folds in (1, 2)
+        for seed in (0, 1)
+    }
+    assert len(names) == 16
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///{}/shared.db"])
+def test_a_search_is_the_same_whether_it_was_cut_in_two_or_not(
+    demo: Played, tmp_path: Path, url: str | None
+) -> None:
+    tried: list[list[dict[str, object]]] = []
+    for calls in ([6], [2, 6]):
+        root = tmp_path / str(len(calls))
+        root.mkdir()
+        recipes: list[dict[str, object]] = []
+
+        def start(job: Job, recipes: list[dict[str, object]] = recipes) -> Pretended:
+            recipes.append(job.recipe)
+            return Pretended(Outcome("finished", float(job.recipe["learning_rate"])))
+
+        for trials in calls:
+            budget = Budget(trials, storage=url and url.format(root))
+            found = tune_recipe(
+                "demo", demo.prepared, Workspace(root, "demo"), SMALL, SPACE, budget, Silent(),
+                start=start,
+            )  # fmt: skip
+        tried.append(recipes)
+        assert found.recipe.learning_rate == found.score
+    assert tried[0] == tried[1]
+    assert tried[0][0] == SMALL.model_dump(mode="json")
+
+
+def test_what_the_space_cannot_be_is_told_before_any_study_is_begun(
+    demo: Played, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match="epoch"):
+        tune_recipe(
+            "demo", demo.prepared, Workspace(tmp_path, "demo"), SMALL,
+            make_space({"epoch": [1, 2]}), Budget(), Silent(),
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_dies_is_told_with_its_last_words(
+    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "dies"
+    script.write_text("#!/bin/sh\nread line\necho out of memory >&2\nexit 3\n")
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    process = TrialProcess(Job("demo", "", "one", "", 0, {}, str(tmp_path / "trial"), 1, 0))
+    while (outcome := process.outcome()) is None:
+        time.sleep(0.01)
+    assert outcome.state == "failed"
+    assert "status 3 (out of memory)" in outcome.error
+
+
+def _kill_when(folder: Path, what: str) -> None:
+    process = subprocess.Popen(TUNE, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 240
+    while not list(folder.glob(what)):
+        assert process.poll() is None, process.stderr and process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def _play(folder: Path) -> str:
+    done = subprocess.run(TUNE, cwd=folder, check=True, capture_output=True, text=True, timeout=300)
+    return done.stdout
+
+
+def _trials(folder: Path) -> pd.DataFrame:
+    (path,) = folder.glob("work/studies/*/trials.csv")
+    return pd.read_csv(path)
+
+
+@pytest.mark.slow
+def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(
+    demo_images: Path, tmp_path: Path
+) -> None:
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    for folder in (killed, straight):
+        prepare_demo(demo_images, folder / "work")
+        (folder / "space.toml").write_text("learning_rate = {low = 1e-3, high = 1e-2, log = true}")
+    _play(straight)
+    _kill_when(killed, "work/studies/*/trials/*/fold-0/resume.json")
+    _kill_when(killed, "work/studies/*/trials/*/fold-0/fold.json")
+    told = _play(killed)
+    one, other = _trials(killed), _trials(straight)
+    for column in ("score", "epochs", "run", "learning_rate", "state"):
+        assert one[column].tolist() == other[column].tolist()
+    (path,) = killed.glob("work/recipes/*.toml")
+    assert f"Next: python -m kagglecxr.train demo --recipe {path.relative_to(killed)}" in told
+    assert load_recipe(str(path)).epochs == 3
+    (journal,) = killed.glob("work/studies/*/journal.log")
+    (summary,) = optuna.get_all_study_summaries(open_storage(str(journal)))
+    assert summary.n_trials > 2
+    before = journal.read_bytes()
+    _play(killed)
+    assert journal.read_bytes().startswith(before)
+    assert len(_trials(killed)) == 2
