@@ -1,6 +1,6 @@
 """Trains one fold: on all others, and predicts the images of its own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,7 @@ import pandas as pd
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
-from kagglecxr.data.batches.sampling import make_plan
-from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
-from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import RE_ESTIMATED, reestimate_batch_norm
 from kagglecxr.models.factory import create_model
@@ -24,6 +20,8 @@ from kagglecxr.models.losses import make_loss
 from kagglecxr.models.runtime import make_repeatable
 from kagglecxr.models.weights.saving import save_weights
 from kagglecxr.training.callbacks import EpochBar, Resume
+from kagglecxr.training.fold_data import Fitting, FoldData
+from kagglecxr.training.frozen_features import fitting_on_features, learns_on_features
 from kagglecxr.training.recipe import Recipe
 
 WEIGHTS = "model.weights.h5"
@@ -59,7 +57,7 @@ def train_fold(
     seed: int,
     reporter: Reporter,
     weights: Callable[[int], Sequence[Path]] = lambda fold: (),
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Callable[[Fitting], Sequence[keras.callbacks.Callback]] = lambda fitting: (),
 ) -> FoldSummary:
     """Trains, saves weights and history, and predicts the held-out images.
 
@@ -75,7 +73,8 @@ def train_fold(
         seed: of the whole run.
         reporter: told of every batch.
         weights: the files that a fold starts from; asked only where it is not finished yet.
-        callbacks: called before the fold's own, so that what they keep is never an epoch behind.
+        callbacks: makes more callbacks, which are called before the fold's own, so that what they
+            keep is never an epoch behind.
     """
     finished = folder / "fold.json"
     if finished.is_file():
@@ -84,92 +83,31 @@ def train_fold(
     fold_seed = derive_seed(seed, "fold", fold)
     make_repeatable(fold_seed)
     data = FoldData(prepared, fold_of, fold)
-    batches = data.training_batches(recipe, fold_seed)
     model = build_model(prepared, recipe, weights(fold))
-    compile_model(model, recipe, steps=len(batches) * recipe.epochs)
+    if learns_on_features(recipe):
+        fitting = fitting_on_features(data, model, recipe, fold_seed, reporter)
+    else:
+        fitting = data.fitting(model, recipe, fold_seed)
+    batches = fitting.batches
+    compile_model(fitting.model, recipe, steps=len(batches) * recipe.epochs)
     resume = Resume(folder)
-    done = resume.restore(model)
+    done = resume.restore(fitting.model)
     batches.epoch = done
     with reporter.bar(f"Fold {fold}", (recipe.epochs - done) * len(batches)) as bar:
-        model.fit(
+        fitting.model.fit(
             batches,
-            validation_data=data.validation_batches(),
+            validation_data=fitting.validation,
             initial_epoch=done,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[*callbacks, resume, EpochBar(bar, f"Fold {fold}")],
+            callbacks=[*callbacks(fitting), resume, EpochBar(bar, f"Fold {fold}")],
         )
     if recipe.batch_norm == RE_ESTIMATED:
         reestimate_batch_norm(model, data.plain_images(recipe, fold_seed))
-    return _finish(model, data, recipe, resume, folder)
-
-
-class FoldData:
-    """The two sides of one fold, as rows of the cache.
-
-    Args:
-        prepared: the data.
-        fold_of: the fold of each training image.
-        fold: which is held out.
-
-    Raises:
-        LeakError: the two sides share a patient or duplicate group.
-    """
-
-    def __init__(self, prepared: Prepared, fold_of: npt.NDArray[np.intp], fold: int) -> None:
-        self._prepared = prepared
-        self._held_out = fold_of == fold
-        self._rows = prepared.index.rows("train")
-        groups = {
-            name: prepared.index.column("group", self._rows[side])
-            for name, side in (("train", ~self._held_out), ("validation", self._held_out))
-        }
-        assert_disjoint(groups)
-
-    def training_batches(
-        self, recipe: Recipe, seed: int, *, augmented: bool = True
-    ) -> PlannedSequence:
-        """Batches of all other folds, by the recipe's sampling."""
-        side = ~self._held_out
-        pools = self._prepared.competition.pools()
-        labels = self._prepared.class_ids()[side]
-        return PlannedSequence(
-            self._prepared.cache.images,
-            make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed),
-            transform=recipe.augmentation if augmented else None,
-            rows=self._rows[side],
-        )
-
-    def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
-        """The images of one epoch of training batches, not augmented."""
-        batches = self.training_batches(recipe, seed, augmented=False)
-        for number in range(len(batches)):
-            yield batches[number][0].astype(np.float32)
-
-    def validation_batches(self) -> OrderedSequence:
-        """The held-out images with their targets."""
-        targets = np.eye(len(self._prepared.competition.targets()), dtype=np.float32)
-        return OrderedSequence(
-            self._prepared.cache.images,
-            self._rows[self._held_out],
-            batch_size=64,
-            targets=targets[self.validation_truth()],
-        )
-
-    def validation_truth(self) -> npt.NDArray[np.intp]:
-        """The target ids of the held-out images."""
-        truth: npt.NDArray[np.intp] = self._prepared.target_ids()[self._held_out]
-        return truth
-
-    def validation_predictions(self, model: keras.Model, views: list[str]) -> Predictions:
-        """The held-out images as the model sees them, mean of the views."""
-        rows = self._rows[self._held_out]
-        return Predictions(
-            np.array(self._prepared.index.column("id", rows)),
-            predict(model, self._prepared.cache.images, rows, views=views),
-            self.validation_truth(),
-        )
+    answers = Predictions(data.held_out_ids(), fitting.answers(recipe.views), data.held_out_truth())
+    answers.save(folder / "validation.npz")
+    return _finish(model, resume, folder)
 
 
 def build_model(prepared: Prepared, recipe: Recipe, weights: Sequence[Path] = ()) -> keras.Model:
@@ -216,10 +154,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
     )
 
 
-def _finish(
-    model: keras.Model, data: FoldData, recipe: Recipe, resume: Resume, folder: Path
-) -> FoldSummary:
-    data.validation_predictions(model, recipe.views).save(folder / "validation.npz")
+def _finish(model: keras.Model, resume: Resume, folder: Path) -> FoldSummary:
     write_table(folder / "history.csv", pd.DataFrame(resume.history))
     # A model that was never compiled saves its weights without the optimiser's state.
     bare = keras.Model(model.inputs, model.outputs, name=model.name)

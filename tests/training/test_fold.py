@@ -16,7 +16,8 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.callbacks import Resume
-from kagglecxr.training.fold import FoldData, build_model, compile_model, train_fold
+from kagglecxr.training.fold import build_model, compile_model, train_fold
+from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
 from tests.conftest import Played
 
@@ -80,11 +81,10 @@ def test_the_kept_weights_make_the_kept_predictions(
 ) -> None:
     model = build_model(demo.prepared, recipe)
     model.load_weights(trained / "model.weights.h5")
-    again = FoldData(demo.prepared, demo.prepared.fold, 0).validation_predictions(
-        model, recipe.views
-    )
+    data = FoldData(demo.prepared, demo.prepared.fold, 0)
+    again = data.fitting(model, recipe, 5).answers(recipe.views)
     kept = Predictions.load(trained / "validation.npz")
-    np.testing.assert_allclose(again.probabilities, kept.probabilities, atol=1e-6)
+    np.testing.assert_allclose(again, kept.probabilities, atol=1e-6)
 
 
 class _KilledError(Exception):
@@ -157,11 +157,10 @@ def test_weights_learnt_under_augmentation_layers_predict_without_them(
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
     model = build_model(demo.prepared, make_recipe({}, ["model_options.width=4"]))
     load_weights(model, tmp_path / "model.weights.h5")
-    predictions = FoldData(demo.prepared, demo.prepared.fold, 0).validation_predictions(
-        model, recipe.views
-    )
+    data = FoldData(demo.prepared, demo.prepared.fold, 0)
+    answers = data.fitting(model, recipe, 5).answers(recipe.views)
     kept = Predictions.load(tmp_path / "validation.npz")
-    np.testing.assert_allclose(predictions.probabilities, kept.probabilities, atol=1e-6)
+    np.testing.assert_allclose(answers, kept.probabilities, atol=1e-6)
 
 
 def test_a_damaged_resume_state_is_named(demo: Played, recipe: Recipe, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data import BalancedSequence
 from kagglecxr.data.batches.sampling import Sampling
-from kagglecxr.training.fold import FoldData, train_fold
+from kagglecxr.training.fold import train_fold
+from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
 from tests.conftest import Played
 

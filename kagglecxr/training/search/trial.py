@@ -4,6 +4,7 @@ Run as `python -m kagglecxr.training.search.trial` with a `Job` as one line on i
 It ends when that is closed, so no trial outlives the search that began it.
 """
 
+import functools
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import optuna
 
 from kagglecxr.core.errors import CxrError
@@ -26,7 +28,8 @@ from kagglecxr.data.competition import load_competition
 from kagglecxr.data.preparation import Prepared, load_prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import start_keras
-from kagglecxr.training.fold import WEIGHTS, FoldData, train_fold
+from kagglecxr.training.fold import WEIGHTS, train_fold
+from kagglecxr.training.fold_data import Fitting
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.job import Job, Outcome
 from kagglecxr.training.search.study import open_trial
@@ -40,20 +43,15 @@ class EpochScore(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports a score after each epoch, and gives up a training that is not promising.
 
     Args:
-        score: of a model.
+        score: of what has been learned so far, on the held-out images.
         report: see `Report`.
         kept: a file with the scores so far, from which a training that was killed reports again.
     """
 
-    def __init__(self, score: Callable[[keras.Model], float], report: Report, kept: Path) -> None:
+    def __init__(self, score: Callable[[], float], report: Report, kept: Path) -> None:
         super().__init__()
         self._score, self._report, self._kept = score, report, kept
         self._scores: dict[str, float] = read_json(kept) if kept.is_file() else {}
-
-    def report_kept(self) -> None:
-        """Reports what was reached before a kill, of a fold that is finished as well."""
-        for epoch, score in self._scores.items():
-            self._report(int(epoch), score)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Reports this epoch, unless `report_kept` did.
@@ -64,10 +62,16 @@ class EpochScore(keras.callbacks.Callback):  # type: ignore[misc]
         if str(epoch + 1) in self._scores:
             # A kill came between this file and the fold's own, and the epoch is trained again.
             return
-        self._scores[str(epoch + 1)] = self._score(self.model)
+        self._scores[str(epoch + 1)] = self._score()
         write_json(self._kept, self._scores)
         if self._report(epoch + 1, self._scores[str(epoch + 1)]):
             raise optuna.TrialPruned
+
+
+def report_kept(kept: Path, report: Report) -> None:
+    """Reports what a fold had reached before a kill, or before it was finished."""
+    for epoch, score in (read_json(kept) if kept.is_file() else {}).items():
+        report(int(epoch), score)
 
 
 def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optuna.Trial) -> Outcome:
@@ -89,22 +93,18 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
     for fold in range(job.folds):
         place = fold_folder(folder, fold)
         place.mkdir(parents=True, exist_ok=True)
-        data = FoldData(prepared, prepared.fold, fold)
-
-        def score(model: keras.Model, data: FoldData = data) -> float:
-            seen = data.validation_predictions(model, ["as_is"])
-            return metric(seen.truth, seen.probabilities)
+        truth = prepared.target_ids()[prepared.fold == fold]
+        kept, report = place / "scores.json", _reporter(trial, recipe.epochs * fold, list(scores))
+        report_kept(kept, report)
+        watch = functools.partial(_watch, functools.partial(metric, truth), report, kept)
 
         def weights(fold: int) -> Sequence[Path]:
             return starting_weights(sources, recipe.model, fold, split, prepared, prepared.fold)
 
-        report = _reporter(trial, recipe.epochs * fold, list(scores))
-        callback = EpochScore(score, report, place / "scores.json")
-        callback.report_kept()
         try:
             train_fold(
                 prepared, recipe, prepared.fold, fold, place, job.seed, Silent(), weights,
-                [callback],
+                watch,
             )  # fmt: skip
         except optuna.TrialPruned:
             shutil.rmtree(place)
@@ -113,6 +113,12 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
         held_out = Predictions.load(place / "validation.npz")
         scores.append(metric(held_out.truth, held_out.probabilities))
     return Outcome("finished", float(np.mean(scores)))
+
+
+def _watch(
+    score: Callable[[npt.NDArray[np.float32]], float], report: Report, kept: Path, fitting: Fitting
+) -> list[EpochScore]:
+    return [EpochScore(lambda: score(fitting.answers(["as_is"])), report, kept)]
 
 
 def _reporter(trial: optuna.Trial, epochs_before: int, scores_before: Sequence[float]) -> Report:

@@ -12,7 +12,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.search.job import Job, Outcome, read_outcome
-from kagglecxr.training.search.trial import EpochScore, train_trial
+from kagglecxr.training.search.trial import EpochScore, report_kept, train_trial
 from tests.conftest import Played
 from tests.training.search.conftest import DISTRIBUTIONS
 
@@ -130,7 +130,7 @@ def test_a_finished_fold_is_reported_again_though_nothing_is_trained(
 
 
 def test_an_epochs_score_is_kept_before_the_training_is_given_up(tmp_path: Path) -> None:
-    callback = EpochScore(lambda model: 0.5, lambda epoch, score: True, tmp_path / "scores.json")
+    callback = EpochScore(lambda: 0.5, lambda epoch, score: True, tmp_path / "scores.json")
     callback.set_model(keras.Sequential())
     with pytest.raises(optuna.TrialPruned):
         callback.on_epoch_end(0)
@@ -145,9 +145,9 @@ def test_an_epoch_that_was_reported_before_a_kill_is_not_reported_twice(tmp_path
         told.append((epoch, score))
         return False
 
-    callback = EpochScore(lambda model: 0.5, report, tmp_path / "scores.json")
+    callback = EpochScore(lambda: 0.5, report, tmp_path / "scores.json")
     callback.set_model(keras.Sequential())
-    callback.report_kept()
+    report_kept(tmp_path / "scores.json", report)
     for epoch in (0, 1):
         callback.on_epoch_end(epoch)
     assert told == [(1, 0.25), (2, 0.5)]
