@@ -22,8 +22,9 @@ $(VENV)/installed-test: setup.cfg constraints.txt | $(BIN)/python
 demo: $(VENV)/installed
 	$(BIN)/python -m kagglecxr.demo
 
+# One process a core; a file's tests share one, and what it has prepared.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: check
 	$(BIN)/python -m pytest -m ''

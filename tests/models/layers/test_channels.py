@@ -40,6 +40,7 @@ def test_any_image_comes_out_as_the_step_has_it(images: Pixels, brightening: int
     np.testing.assert_array_equal(result, by_the_step(images, brightening))
 
 
+@pytest.mark.usefixtures("free_to_compile")
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_radiograph_in_a_model_of_any_size(dtype: str, compiled: bool) -> None:

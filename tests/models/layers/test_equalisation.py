@@ -41,7 +41,7 @@ def around(layer: keras.layers.Layer, dtype: str, *shape: int | None) -> keras.M
 
 
 @pytest.fixture(params=["eager", "graph", "compiled"])
-def run(request: pytest.FixtureRequest) -> Run:
+def run(request: pytest.FixtureRequest, free_to_compile: None) -> Run:
     """Each way in which Keras may run the layer on one channel."""
     if request.param == "eager":
         return eagerly
