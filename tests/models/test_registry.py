@@ -50,8 +50,8 @@ def _build(card: ModelCard, size: int, **kwargs: object) -> keras.Model:
 
 
 def _small(card: ModelCard) -> int:
-    # A few entries of the last map are needed for gradients not to vanish by chance.
-    return max(card.smallest, 32)
+    # Of two images and one place, batch statistics are of two numbers: deep nets overflow by them.
+    return max(card.smallest, 64)
 
 
 def _targets(model: keras.Model) -> np.ndarray:
