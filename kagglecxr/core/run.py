@@ -8,6 +8,9 @@ from typing import Any
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
 
+WEIGHTS = "model.weights.h5"
+"""What a run keeps of each fold, in the fold's folder."""
+
 
 @dataclass(frozen=True)
 class RunRecord:

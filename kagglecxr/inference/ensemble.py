@@ -12,7 +12,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import digest, read_table, write_json, write_table
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run import RunRecord, finished_runs, fold_folder, read_run
+from kagglecxr.core.run import WEIGHTS, RunRecord, finished_runs, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predicting import predict
@@ -174,7 +174,7 @@ def _predict_test(
     folds = []
     with reporter.bar(f"Predicting with {record.name}", record.folds) as bar:
         for fold in range(record.folds):
-            load_weights(model, fold_folder(run, fold) / "model.weights.h5")
+            load_weights(model, fold_folder(run, fold) / WEIGHTS)
             views = record.recipe["views"]
             folds.append(predict(model, prepared.cache.images, rows, views=views))
             bar.advance()

@@ -11,7 +11,7 @@ import numpy as np
 from kagglecxr.core.errors import CxrError, SettingError
 from kagglecxr.core.files import assert_room, read_json, written_whole
 from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.core.run import RunRecord, fold_folder
+from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.pixels.preprocessing import Pipeline
 from kagglecxr.data.preparation import Prepared
@@ -148,7 +148,7 @@ def _folds(record: RunRecord, fold: int | None) -> list[int]:
 
 def _loaded(run: Path, record: RunRecord, fold: int, bar: Bar) -> keras.Model:
     model = rebuild_model(record)
-    load_weights(model, fold_folder(run, fold) / "model.weights.h5")
+    load_weights(model, fold_folder(run, fold) / WEIGHTS)
     bar.advance()
     # The same layers under a name of their own: no two models in one may share theirs.
     return keras.Model(model.input, model.output, name=f"{record.name}-fold-{fold}")

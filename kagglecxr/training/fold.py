@@ -12,6 +12,7 @@ import pandas as pd
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.run import WEIGHTS
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import RE_ESTIMATED, reestimate_batch_norm
@@ -23,8 +24,6 @@ from kagglecxr.training.callbacks import EpochBar, Resume
 from kagglecxr.training.fold_data import Fitting, FoldData
 from kagglecxr.training.frozen_features import fitting_on_features, learns_on_features
 from kagglecxr.training.recipe import Recipe
-
-WEIGHTS = "model.weights.h5"
 
 
 @dataclass(frozen=True)

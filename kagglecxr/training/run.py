@@ -14,14 +14,14 @@ from kagglecxr.core.files import digest, file_digest, write_json
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import RunRecord, fold_folder, read_run
+from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, start_keras
-from kagglecxr.training.fold import WEIGHTS, FoldSummary, input_shape, train_fold
+from kagglecxr.training.fold import FoldSummary, input_shape, train_fold
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.starting_weights import Split, reachable, starting_weights
 

@@ -7,9 +7,8 @@ import pytest
 
 from kagglecxr.core.errors import LeakError, MissingError
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import fold_folder
+from kagglecxr.core.run import WEIGHTS, fold_folder
 from kagglecxr.models.factory import create_model
-from kagglecxr.models.weights.finding import FOLD_WEIGHTS
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import train_run
 from kagglecxr.training.starting_weights import reachable
@@ -41,7 +40,7 @@ def _still(*changes: str) -> Recipe:
 
 def _kernels(run: Path, fold: int) -> np.ndarray:
     model = create_model("cnn_small", num_classes=4, input_shape=(48, 48, 1), width=4)
-    model.load_weights(fold_folder(run, fold) / FOLD_WEIGHTS)
+    model.load_weights(fold_folder(run, fold) / WEIGHTS)
     return np.asarray(model.get_layer("block4_2_conv").kernel)
 
 

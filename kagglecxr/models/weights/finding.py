@@ -6,12 +6,10 @@ from pathlib import Path
 
 from kagglecxr.core.errors import MissingError, WeightsError
 from kagglecxr.core.kaggle_model import MOUNTS, SCHEME, KaggleModel
-from kagglecxr.core.run import fold_folder, read_run
+from kagglecxr.core.run import WEIGHTS, fold_folder, read_run
 from kagglecxr.models.card import ModelCard
 
 IMAGENET = "imagenet"
-FOLD_WEIGHTS = "model.weights.h5"
-"""What a run keeps of each fold."""
 
 Weights = str | Path | Sequence[str | Path] | None
 
@@ -63,8 +61,8 @@ def find_weights(card: ModelCard, source: str, *, fold: int = 0, mounts: Path = 
 
 def _in_folder(card: ModelCard, folder: Path, fold: int) -> Path:
     if (folder / "run.json").is_file():
-        return fold_folder(folder, fold % read_run(folder).folds) / FOLD_WEIGHTS
-    expected = folder / (card.weights_file or FOLD_WEIGHTS)
+        return fold_folder(folder, fold % read_run(folder).folds) / WEIGHTS
+    expected = folder / (card.weights_file or WEIGHTS)
     files = list(folder.glob("*.h5"))
     return files[0] if len(files) == 1 and not expected.is_file() else expected
 

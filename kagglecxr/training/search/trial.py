@@ -22,13 +22,13 @@ import optuna
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import fold_folder
+from kagglecxr.core.run import WEIGHTS, fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.preparation import Prepared, load_prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import start_keras
-from kagglecxr.training.fold import WEIGHTS, train_fold
+from kagglecxr.training.fold import train_fold
 from kagglecxr.training.fold_data import Fitting
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.job import Job, Outcome
