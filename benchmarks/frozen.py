@@ -15,10 +15,11 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.preparation import Request, prepare_competition
 from kagglecxr.models.runtime import make_repeatable
-from kagglecxr.training.fold import build_model, compile_model
-from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold_data import Fitting, FoldData
 from kagglecxr.training.frozen_features import fitting_on_features
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.stages.compiling import compile_model
+from kagglecxr.training.stages.stage import build_model
 
 SIZE, EPOCHS = 128, 20
 STILL = [
@@ -41,21 +42,26 @@ def main() -> None:
         def on_features() -> None:
             model = _model()
             fitting = fitting_on_features(data, model, recipe, 0, Silent())
-            _fit(fitting.model, fitting.batches, fitting.validation)
+            _fit(fitting.model, fitting.batches, fitting)
 
         def plainly() -> None:
             model = _model()
             batches = data.training_batches(recipe, 0)
-            _fit(model, batches, data.fitting(model, recipe, 0).validation)
+            _fit(model, batches, data.fitting(model, recipe, 0))
 
         def _model() -> keras.Model:
             make_repeatable(0)
             return build_model(prepared, recipe, [Path(weights) / "mobilenet_1_0_224_tf_no_top.h5"])
 
-        def _fit(model: keras.Model, batches: keras.utils.PyDataset, validation: object) -> None:
+        def _fit(model: keras.Model, batches: keras.utils.PyDataset, fitting: Fitting) -> None:
             compile_model(model, recipe, steps=EPOCHS * len(batches))
             history = model.fit(
-                batches, validation_data=validation, epochs=EPOCHS, shuffle=False, verbose=0
+                batches,
+                validation_data=fitting.validation,
+                validation_steps=fitting.validation_steps,
+                epochs=EPOCHS,
+                shuffle=False,
+                verbose=0,
             )
             accuracies.append(history.history["val_accuracy"][-1])
 

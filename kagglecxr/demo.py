@@ -33,7 +33,7 @@ def demo(
     from kagglecxr.remote import rehearsal
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.recipe import load_recipe
-    from kagglecxr.training.run import describe_run, train_run
+    from kagglecxr.training.run import RunOptions, describe_run, train_run
 
     competition = load_competition("demo")
     workspace, terminal = common.workspace("demo"), common.terminal
@@ -43,7 +43,7 @@ def demo(
     request = Request(data, 128, "gray | resize", 0.2, 5, False, common.seed)
     prepared = prepare_competition(competition, workspace, request, terminal)
     clock.append(time.perf_counter())
-    run = train_run(prepared, workspace, load_recipe("demo"), terminal, seed=common.seed)
+    run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
     report_run(run)
     clock.append(time.perf_counter())
     blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal)

@@ -1,6 +1,9 @@
 """The verb `ensemble`: blends runs and writes a submission."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from kagglecxr.core.verb import Common, play
 
@@ -8,6 +11,7 @@ from kagglecxr.core.verb import Common, play
 def ensemble(
     competition: str,
     *runs: str,
+    soup: Annotated[bool, Parameter(negative="")] = False,
     common: Common = Common(),  # noqa: B008 frozen
 ) -> None:
     """Blends runs, predicts the test part from several views, writes a submission.
@@ -17,6 +21,8 @@ def ensemble(
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
         runs: Names of finished runs; the one with the best out-of-fold score unless told.
+        soup: Average weights instead, of the runs with which the out-of-fold score does not fall:
+            one network as fast as each of them, kept as a run. Of a single run, those of its folds.
         common: Options of every verb.
     """
     from kagglecxr.models.runtime import start_keras
@@ -25,16 +31,22 @@ def ensemble(
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.preparation import load_prepared
     from kagglecxr.inference.ensemble import blend_runs, choose_runs
+    from kagglecxr.training.soups.soup import make_soup
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)
+    if soup:
+        chosen = [make_soup(prepared, workspace, chosen, common.terminal)]
     blend = blend_runs(prepared, workspace, chosen, Path("submissions"), common.terminal)
-    metric = prepared.competition.metric.name
+    told = (
+        "no out-of-fold score: no training image is new to it"
+        if blend.score is None
+        else f"out-of-fold {prepared.competition.metric.name} {blend.score:.4f}"
+    )
     common.end(
-        f"Blended {', '.join(blend.runs)} (out-of-fold {metric} {blend.score:.4f}): "
-        f"{blend.submission}.",
+        f"Blended {', '.join(blend.runs)} ({told}): {blend.submission}.",
         f"python -m kagglecxr.submit {competition} {blend.submission}",
     )
 

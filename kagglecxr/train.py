@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from kagglecxr.core.verb import Common, play
+from kagglecxr.training.extent import Extent
 
 
 def train(
@@ -12,9 +13,8 @@ def train(
     *,
     model: str | None = None,
     recipe: str | None = None,
-    folds: int | None = None,
-    fold: int | None = None,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    extent: Extent = Extent(),  # noqa: B008 frozen
     common: Common = Common(),  # noqa: B008 frozen
 ) -> None:
     """K-fold training; with no options, the kit's best default for this machine.
@@ -25,9 +25,8 @@ def train(
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
         model: The zoo's name of a model, in place of the recipe's.
         recipe: A recipe's name or TOML file.
-        folds: Folds to split the training part into; those that prepare made unless told.
-        fold: Train this fold alone.
         changes: A recipe's entry as key=value; can be given several times.
+        extent: How much is trained, how long, and where.
         common: Options of every verb.
     """
     from kagglecxr.models.runtime import start_keras
@@ -37,26 +36,24 @@ def train(
     from kagglecxr.data.preparation import load_prepared
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.choice import choose_recipe
-    from kagglecxr.training.run import describe_run, train_run
+    from kagglecxr.training.seeds import describe_seeds, train_seeds
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
     prepared = load_prepared(described, workspace)
     chosen = choose_recipe(recipe, model, changes, common.terminal)
-    run = train_run(
-        prepared,
-        workspace,
-        chosen,
-        common.terminal,
-        folds=folds,
-        only_fold=fold,
-        seed=common.seed,
-    )
-    if not (run / "run.json").is_file():
-        common.end(f"Trained fold {fold}: {run}.", "the same command for the other folds")
+    runs = train_seeds(prepared, workspace, chosen, common.terminal, extent, common.seed)
+    if not all((run / "run.json").is_file() for run in runs):
+        told = ", ".join(map(str, runs))
+        common.end(f"Trained fold {extent.fold}: {told}.", "the same command for the other folds")
         return
-    report_run(run)
-    common.end(describe_run(run), f"python -m kagglecxr.ensemble {competition} {run.name}")
+    for run in runs:
+        report_run(run)
+    names = " ".join(run.name for run in runs)
+    common.end(
+        describe_seeds(runs, prepared.competition.metric.name),
+        f"python -m kagglecxr.ensemble {competition} {names}",
+    )
 
 
 if __name__ == "__main__":

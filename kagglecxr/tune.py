@@ -38,7 +38,13 @@ def tune(
     from kagglecxr.data.preparation import load_prepared
     from kagglecxr.reports.search_report import report_search
     from kagglecxr.training.choice import choose_recipe
-    from kagglecxr.training.search.findings import describe_findings, write_recipe
+    from kagglecxr.training.cluster.trials import trials_on
+    from kagglecxr.training.search.findings import (
+        describe_findings,
+        prepare_command,
+        write_recipe,
+    )
+    from kagglecxr.training.search.models_at_hand import with_weights_at_hand
     from kagglecxr.training.search.space import load_space
     from kagglecxr.training.search.tuning import tune_recipe
 
@@ -48,16 +54,18 @@ def tune(
     base = choose_recipe(recipe, model, changes, common.terminal)
     fixed = [change.partition("=")[0].strip() for change in changes]
     varied = load_space(space).without([*fixed, "model"] if model else fixed)
-    found = tune_recipe(
-        competition, prepared, workspace, base, varied, budget, common.terminal, seed=common.seed
-    )
+    varied = with_weights_at_hand(varied, base, common.terminal)
+    with trials_on(budget.cluster, workspace) as (start, places):
+        found = tune_recipe(
+            competition, prepared, workspace, base, varied, budget.on(places), common.terminal,
+            seed=common.seed, start=start,
+        )  # fmt: skip
     folder = workspace.studies / found.name
     report_search(folder, found.trials, found.importances, found.metric, found.maximise)
     path = write_recipe(found, workspace.recipes, competition)
-    common.end(
-        f"{describe_findings(found)}: {path}.",
-        f"python -m kagglecxr.train {competition} --recipe {path}",
-    )
+    train = f"python -m kagglecxr.train {competition} --recipe {path}"
+    prepare = f"{prepare_command(found, competition)}, then " if found.pipeline else ""
+    common.end(f"{describe_findings(found)}: {path}.", f"{prepare}{train}")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class RunRecord:
         folds: how many folds the training part was split into.
         targets: the targets' names, in the order of the outputs.
         input_shape: (H, W, C) of one image.
-        data: hashes of the index and the folds, and the cache's key.
+        data: hashes of the index and the folds, the cache's key, and under `made_of` the runs whose
+            weights are in it, or the one that labelled its test images.
         parameters: the model's, trainable ones and all.
         megabytes: of one fold's weights.
         versions: of Python and the libraries that matter.

@@ -29,14 +29,15 @@ class Blend:
         name: of the blend.
         folder: with its predictions and blend.json.
         submission: the CSV for the leaderboard.
-        score: of its out-of-fold predictions, by the competition's metric.
+        score: of its out-of-fold predictions, by the competition's metric; None where a run in it
+            has none.
         runs: the names of the runs in it.
     """
 
     name: str
     folder: Path
     submission: Path
-    score: float
+    score: float | None
     runs: list[str]
 
 
@@ -48,13 +49,18 @@ def choose_runs(prepared: Prepared, workspace: Workspace, names: Sequence[str]) 
     """
     if names:
         return [workspace.run(name) for name in dict.fromkeys(names)]
-    runs = finished_runs(workspace.runs)
+    metric = METRICS[prepared.competition.metric.name]
+    # The mean of a run's folds has no such score, since each of them has seen the others' images.
+    runs = [
+        run
+        for run in finished_runs(workspace.runs)
+        if f"oof_{metric.name}" in read_run(run).metrics
+    ]
     if not runs:
         raise MissingError(
             f"There is no finished run to predict with. Looked in: {workspace.runs}. "
             f"Run: python -m kagglecxr.train {workspace.competition}"
         )
-    metric = METRICS[prepared.competition.metric.name]
     best = runs[0]
     for run in runs[1:]:
         if metric.better(_oof_score(run, metric.name), _oof_score(best, metric.name)):
@@ -94,22 +100,18 @@ def blend_runs(
         _predict_test(run, record, prepared, reporter)
         for run, record in zip(runs, records, strict=True)
     ]
-    oof = [Predictions.load(run / "oof.npz") for run in runs]
     name = records[0].name if len(runs) == 1 else f"mean-{digest([r.name for r in records])[:8]}"
     folder = workspace.ensembles / name
-    train_ids = prepared.index.column("id", prepared.index.rows("train"))
-    blended_oof = Predictions(
-        np.array(train_ids),
-        average([part.of(train_ids) for part in oof]),
-        prepared.target_ids(),
-    )
     test_ids = prepared.index.column("id", rows)
     mean = average([part.of(test_ids) for part in test])
     blended = Predictions(np.array(test_ids), mean, _unknown(len(rows)))
     metric = METRICS[prepared.competition.metric.name]
-    score = metric(blended_oof.truth, blended_oof.probabilities)
     submission = submissions / f"{prepared.competition.name}-{name}.csv"
-    blended_oof.save(folder / "oof.npz")
+    score = None
+    if all((run / "oof.npz").is_file() for run in runs):
+        blended_oof = _out_of_fold(prepared, runs)
+        blended_oof.save(folder / "oof.npz")
+        score = metric(blended_oof.truth, blended_oof.probabilities)
     blended.save(folder / "test.npz")
     _write_submission(prepared, workspace, blended, submission)
     write_json(
@@ -122,6 +124,12 @@ def blend_runs(
         },
     )
     return Blend(name, folder, submission, score, [record.name for record in records])
+
+
+def _out_of_fold(prepared: Prepared, runs: Sequence[Path]) -> Predictions:
+    ids = prepared.index.column("id", prepared.index.rows("train"))
+    oof = [Predictions.load(run / "oof.npz").of(ids) for run in runs]
+    return Predictions(np.array(ids), average(oof), prepared.target_ids())
 
 
 def _oof_score(run: Path, metric: str) -> float:

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 
 @contextlib.contextmanager
@@ -50,16 +50,37 @@ def make_repeatable(seed: int) -> None:
 
 
 def list_devices() -> list[str]:
-    """The accelerators Keras sees, as "gpu:0"; empty where there is only a CPU."""
-    start_keras()
+    """The accelerators Keras sees, as "gpu:0"; empty where there is only a CPU, or no word for it.
+
+    On PyTorch Keras has none.
+    """
+    backend = start_keras()
     import keras
 
-    if keras.backend.backend() == "tensorflow":
+    if backend == "tensorflow":
         import tensorflow
 
-        found = [
-            d for kind in ("GPU", "TPU") for d in tensorflow.config.list_physical_devices(kind)
-        ]
-        return [device.name for device in found]
-    kinds = ("gpu", "tpu")
-    return [name for kind in kinds for name in keras.distribution.list_devices(kind)]
+        # Not Keras' own list: it takes hold of every GPU's memory.
+        kinds = ("GPU", "TPU")
+        found = [d for kind in kinds for d in tensorflow.config.list_physical_devices(kind)]
+        return [device.name.removeprefix("/physical_device:").lower() for device in found]
+    if backend != "jax":
+        return []
+    # Asked for a kind that is not there, JAX raises.
+    return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
+
+
+def mirrored(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
+    """A scope of TensorFlow in which a model is built on several devices at once.
+
+    Args:
+        devices: as `list_devices` names them.
+    """
+    from tensorflow import distribute
+
+    # By default sums are collective operations, which two models of one process mix up: "Shape
+    # mismatch in the collective instance".
+    sums = distribute.ReductionToOneDevice()
+    scope: contextlib.AbstractContextManager[object]
+    scope = distribute.MirroredStrategy(list(devices), cross_device_ops=sums).scope()
+    return scope

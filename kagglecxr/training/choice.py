@@ -6,10 +6,20 @@ from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.factory import list_models
+from kagglecxr.models.runtime import list_devices
 from kagglecxr.models.weights.finding import IMAGENET, each_source, find_weights
 from kagglecxr.training.recipe import Recipe, load_recipe
 
-FINE_TUNED, FROM_SCRATCH = "cpu", "cpu_scratch"
+DEFAULT, FROM_SCRATCH = "default", "cpu_scratch"
+
+
+def default_recipe(devices: Sequence[str]) -> str:
+    """The name of the kit's best recipe for a machine with these accelerators.
+
+    >>> default_recipe([]), default_recipe(["gpu:0"])
+    ('cpu', 'gpu')
+    """
+    return "gpu" if devices else "cpu"
 
 
 def choose_recipe(
@@ -18,7 +28,7 @@ def choose_recipe(
     """The recipe that the command line asks for.
 
     Args:
-        name: a recipe's name or file; the kit's default for this machine where None.
+        name: a recipe's name or file; the kit's default for this machine where None or "default".
         model: the zoo's name of another model than the recipe's, with Keras' own batch
             normalisation and pre-trained weights only where they can be had.
         changes: entries laid over it, as key=value.
@@ -29,9 +39,9 @@ def choose_recipe(
         SettingError: an entry that a recipe cannot have.
     """
     asked = [f'model="{model}"', *changes] if model else list(changes)
-    if name:
-        return with_known_model(load_recipe(name, asked))
-    wanted = load_recipe(FINE_TUNED, asked)
+    if name not in {None, DEFAULT}:
+        return with_known_model(load_recipe(str(name), asked))
+    wanted = load_recipe(default_recipe(list_devices()), asked)
     card = MODELS[with_known_model(wanted).model]
     if not card.download:
         return load_recipe(FROM_SCRATCH, asked)

@@ -12,6 +12,7 @@ import cv2
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.models.weights.finding import has_imagenet_weights, keras_models_folder
+from kagglecxr.training.choice import default_recipe
 
 GIGABYTE = 1e9
 
@@ -71,11 +72,12 @@ def _library(name: str) -> Finding:
 
 def _backend() -> Finding:
     backend, devices = start_keras(), list_devices()
+    recipe = f"train uses the recipe {default_recipe(devices)} unless told"
     if devices:
-        return Finding("accelerators", f"{', '.join(devices)} ({backend})")
+        return Finding("accelerators", f"{', '.join(devices)} ({backend}); {recipe}")
     return Finding(
         "accelerators",
-        f"none ({backend} on the CPU)",
+        f"none ({backend} on the CPU); {recipe}",
         "Small models and frozen backbones train well here; for more, use a Kaggle kernel.",
     )
 

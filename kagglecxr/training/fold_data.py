@@ -8,9 +8,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.data.batches.endless import EndlessSequence
 from kagglecxr.data.batches.plan import EpochPlan
+from kagglecxr.data.batches.rate import linear_rate
 from kagglecxr.data.batches.sampling import make_plan
 from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
+from kagglecxr.data.batches.soft_images import SharedSequence, SoftImages, soft_places
 from kagglecxr.data.folds import assert_disjoint
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.inference.predicting import predict
@@ -24,13 +27,15 @@ class Fitting:
     Attributes:
         model: what learns; the whole model, or its head.
         batches: to learn from.
-        validation: the held-out images with their targets.
+        validation: the held-out images with their targets, over and over.
+        validation_steps: batches after which each was seen once; None where they are an array.
         answers: takes names of views, gives the held-out images' probabilities (images, targets).
     """
 
     model: keras.Model
     batches: PlannedSequence
     validation: Any
+    validation_steps: int | None
     answers: Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 
@@ -41,6 +46,7 @@ class FoldData:
         prepared: the data.
         fold_of: the fold of each training image.
         fold: which is held out.
+        unlabelled: images of the test part to be learned from besides, with soft targets.
 
     Attributes:
         rows: the cache's rows of all training images.
@@ -50,42 +56,65 @@ class FoldData:
         LeakError: the two sides share a patient or duplicate group.
     """
 
-    def __init__(self, prepared: Prepared, fold_of: npt.NDArray[np.intp], fold: int) -> None:
-        self.prepared = prepared
+    def __init__(
+        self,
+        prepared: Prepared,
+        fold_of: npt.NDArray[np.intp],
+        fold: int,
+        unlabelled: SoftImages | None = None,
+    ) -> None:
+        self.prepared, self.unlabelled = prepared, unlabelled
         self.held_out = fold_of == fold
         self.rows = prepared.index.rows("train")
+        learned = self.rows[~self.held_out]
+        if unlabelled is not None:
+            learned = np.concatenate([learned, unlabelled.rows])
         groups = {
-            name: prepared.index.column("group", self.rows[side])
-            for name, side in (("train", ~self.held_out), ("validation", self.held_out))
+            name: prepared.index.column("group", side)
+            for name, side in (("train", learned), ("validation", self.rows[self.held_out]))
         }
         assert_disjoint(groups)
 
     def fitting(self, model: keras.Model, recipe: Recipe, seed: int) -> Fitting:
         """A whole model on the images themselves."""
         images, rows = self.prepared.cache.images, self.rows[self.held_out]
+        held_out = OrderedSequence(images, rows, batch_size=64, targets=self.held_out_targets())
         return Fitting(
             model,
             self.training_batches(recipe, seed),
-            OrderedSequence(images, rows, batch_size=64, targets=self.held_out_targets()),
+            EndlessSequence(lambda place: held_out[place % len(held_out)]),
+            len(held_out),
             lambda views: predict(model, images, rows, views=views),
         )
 
     def training_batches(
         self, recipe: Recipe, seed: int, *, augmented: bool = True
     ) -> PlannedSequence:
-        """Batches of all other folds, by the recipe's sampling."""
-        return PlannedSequence(
-            self.prepared.cache.images,
-            self.plan(recipe, seed),
-            transform=recipe.augmentation if augmented else None,
-            rows=self.rows[~self.held_out],
-        )
+        """Batches of all other folds, by the recipe's sampling.
+
+        Images without a label take their places from a batch's labelled ones. An epoch has as many
+        batches as without them, so that a student learns in as many steps as its teacher, and what
+        its score is compared for are the pseudo-labels.
+        """
+        images, rows = self.prepared.cache.images, self.rows[~self.held_out]
+        transform = recipe.augmentation if augmented else None
+        if self.unlabelled is None:
+            return PlannedSequence(
+                images, self.plan(recipe, seed), transform=transform, rows=rows, steps=recipe.steps
+            )
+        places = soft_places(recipe.batch_size)
+        labelled = recipe.model_copy(update={"batch_size": recipe.batch_size - places})
+        return SharedSequence(
+            images, self.plan(labelled, seed), self.unlabelled, places,
+            transform=transform, rows=rows, steps=recipe.steps or self.plan(recipe, seed).batches,
+        )  # fmt: skip
 
     def plan(self, recipe: Recipe, seed: int) -> EpochPlan:
         """Which image of the other folds stands where in an epoch."""
         labels = self.prepared.class_ids()[~self.held_out]
         pools = self.prepared.competition.pools()
-        return make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed)
+        rate = linear_rate(*recipe.balance, recipe.epochs)
+        return make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed, rate)
 
     def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
         """The images of one epoch of training batches, not augmented."""

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from kagglecxr.core.files import assert_room, digest, written_whole
 from kagglecxr.core.progress import Reporter
@@ -78,8 +79,10 @@ def fitting_on_features(
             data.plan(recipe, seed),
             transform=pick,
             rows=np.flatnonzero(~data.held_out),
+            steps=recipe.steps,
         ),
         (views[0][held_out], data.held_out_targets()),
+        None,
         answers,
     )
 
@@ -119,7 +122,11 @@ class _Kept:
         """One view's, (training images, ...) float32; read where they are, else worked out."""
         path = self._path(view)
         if not path.is_file():
-            self._write(path, view)
+            path.parent.mkdir(exist_ok=True)
+            # Trainings that run at once wait for the first of them, and for no dead one.
+            with FileLock(path.with_suffix(".lock")):
+                if not path.is_file():
+                    self._write(path, view)
         kept: Features = np.load(path, mmap_mode="r")
         return kept
 
@@ -140,7 +147,6 @@ class _Kept:
     def _write(self, path: Path, view: str) -> None:
         images, rows = self.data.prepared.cache.images, self.data.rows
         shape = (len(rows), *self.trunk.output_shape[1:])
-        path.parent.mkdir(exist_ok=True)
         assert_room(path.parent, 4 * int(np.prod(shape)))
         batches = OrderedSequence(images, rows, _BATCH, view=VIEWS[view])
         with (

@@ -3,16 +3,44 @@
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import nearest, unknown
 from kagglecxr.data.batches.augmentation import Augmentation
 from kagglecxr.data.batches.sampling import Sampling
 
 RECIPES = Path(__file__).parent / "recipes"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_NO_CHANGE = {
+    name: 0.0
+    for name, field in AugmentationSettings.model_fields.items()
+    if name != "mirror" and field.annotation is float
+}
+
+
+class Stage(BaseModel):
+    """A first part of a training, before all that is to learn does.
+
+    Attributes:
+        epochs: of this stage alone.
+        trainable: what learns, as the recipe's.
+        learning_rate: the highest rate; it has a warm-up and a fall of its own.
+        augmented: whether images are changed as the recipe says; else they are mirrored at most,
+            and the head of a frozen backbone learns from features that are worked out once.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(5, ge=1)
+    trainable: str = "head"
+    learning_rate: float = Field(1e-3, gt=0)
+    augmented: bool = True
 
 
 class Recipe(BaseModel):
@@ -25,13 +53,29 @@ class Recipe(BaseModel):
             of these to be loaded in turn; none where empty.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
         batch_norm: "frozen", "re-estimated", a momentum, or as the model has it where None.
-        epochs: passes over the training folds, as long as the sampling makes them.
+        stages: what is trained before, one after the other, as the head alone; the entries of the
+            recipe itself are the last stage's.
+        epochs: at most so many, of the last stage.
+        steps: batches in an epoch; as many as the sampling makes of the training folds where None.
         batch_size: images a step.
         sampling: how unequal class counts are met; see `kagglecxr.data.batches.sampling.make_plan`.
+        balance: with the sampling "rated", how balanced the first and the last epoch are.
         optimizer: by its Keras name.
-        learning_rate: the highest rate; reached after the warm-up, then falling as a cosine.
+        learning_rate: the highest rate; reached after the warm-up.
+        layer_decay: by what the rate is multiplied from one convolution or dense layer to the one
+            before it, from the last; 1 for the same rate everywhere.
+        schedule: what follows the warm-up: "cosine" falls to a hundredth, "constant" stays, and
+            "plateau" falls by `plateau_factor` when the validation loss has not for
+            `plateau_patience` epochs; it has no warm-up.
         warmup: share of all steps during which the rate rises.
         weight_decay: decoupled, for AdamW.
+        ema: momentum of the moving average of all weights that predicts in their place, as 0.99;
+            none where 0.
+        patience: epochs without a lower validation loss after which a stage ends, with the weights
+            of the best; it never ends early where None.
+        best_epochs: the weights are the mean of those of so many epochs of lowest validation loss;
+            where 0 they are the last epoch's.
+        precision: of what is computed; weights are always float32.
         loss: "cross_entropy", "binary_cross_entropy" or "focal".
         focal_gamma: how little the focal loss counts images that are right already.
         label_smoothing: share of each label spread over all classes.
@@ -46,18 +90,41 @@ class Recipe(BaseModel):
     weights: str | list[str] = ""
     trainable: str = "all"
     batch_norm: Literal["frozen", "re-estimated"] | float | None = None
+    stages: list[Stage] = []
     epochs: int = Field(10, ge=1)
+    steps: int | None = Field(None, ge=1)
     batch_size: int = Field(32, ge=1)
     sampling: Sampling = "balanced"
+    balance: tuple[Share, Share] = (0.0, 1.0)
     optimizer: Literal["adamw", "adam", "adamax", "adagrad", "sgd"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    schedule: Literal["cosine", "constant", "plateau"] = "cosine"
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
+    plateau_patience: int = Field(3, ge=1)
     warmup: float = Field(0.1, ge=0, lt=1)
     weight_decay: float = Field(1e-2, ge=0)
+    ema: float = Field(0.0, ge=0, lt=1)
+    patience: int | None = Field(None, ge=1)
+    best_epochs: int = Field(0, ge=0)
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     loss: Literal["cross_entropy", "binary_cross_entropy", "focal"] = "cross_entropy"
     focal_gamma: float = Field(2.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()
     views: list[str] = ["as_is", "mirrored"]
+
+    def in_stages(self) -> list["Recipe"]:
+        """One recipe for each stage, in their order, none of which has stages itself."""
+        last = self.model_copy(update={"stages": []})
+        still = Augmentation(mirror=self.augmentation.mirror, **_NO_CHANGE)
+        return [
+            last.model_copy(
+                update=stage.model_dump(exclude={"augmented"})
+                | ({} if stage.augmented else {"augmentation": still})
+            )
+            for stage in self.stages
+        ] + [last]
 
 
 def recipe_names() -> list[str]:
@@ -113,7 +180,11 @@ def make_recipe(values: dict[str, Any], changes: Sequence[str] = ()) -> Recipe:
 
 
 def _advice(key: str, kind: str) -> str:
-    fields = [*Recipe.model_fields, *(f"augmentation.{k}" for k in Augmentation.model_fields)]
+    fields = [
+        *Recipe.model_fields,
+        *(f"augmentation.{k}" for k in Augmentation.model_fields),
+        *(f"stages.{k}" for k in Stage.model_fields),
+    ]
     if kind == "extra_forbidden":
         return f"The nearest entries are {', '.join(nearest(key, fields))}."
     return "Use a value it can take."

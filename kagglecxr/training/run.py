@@ -1,39 +1,73 @@
 """Trains the folds of a run and writes down what came out."""
 
-import importlib.metadata
-import platform
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, SettingError
-from kagglecxr.core.files import digest, file_digest, write_json
-from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.files import digest, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder, read_run
+from kagglecxr.core.run import fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
 from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.runtime import list_devices, start_keras
-from kagglecxr.training.fold import FoldSummary, input_shape, train_fold
+from kagglecxr.training.cluster.folds import Elsewhere, WantedFolds
+from kagglecxr.training.fold import Conditions, train_fold
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.record import finish_run
+from kagglecxr.training.self_training.pseudo_labels import (
+    Teacher,
+    check_pseudo_labels,
+    pseudo_labels,
+)
+from kagglecxr.training.stages.stopping import Deadline
 from kagglecxr.training.starting_weights import Split, reachable, starting_weights
 
-_LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 
+def run_name(
+    prepared: Prepared, recipe: Recipe, folds: int, seed: int, besides: Sequence[str | int] = ()
+) -> str:
+    """The name of a run: its model, and a digest of all that decides its outcome.
 
-def run_name(prepared: Prepared, recipe: Recipe, folds: int, seed: int) -> str:
-    """The name of a run: its model, and a digest of all that decides its outcome."""
+    Args:
+        prepared: the data.
+        recipe: how to train.
+        folds: how many.
+        seed: of the run.
+        besides: what else decides it, as the seed of its folds or its teacher.
+    """
     decided = digest(
-        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, _split(prepared)
+        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, _split(prepared), *besides
     )
     return f"{recipe.model}-{decided[:8]}"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run is besides its data and recipe, and how much of it is trained now.
+
+    Attributes:
+        seed: fixes all chance.
+        folds: how many; those that `prepare` made where None.
+        fold_seed: fixes the folds instead, where `folds` draws them anew; `seed` where None. Runs
+            of several seeds can be blended out of fold only if their folds are the same.
+        only_fold: train this one alone; others may follow in later calls, or on other machines.
+        deadline: when all that is wanted has to be done; its time is shared by the folds.
+        elsewhere: trains folds on other machines.
+    """
+
+    seed: int = 0
+    folds: int | None = None
+    fold_seed: int | None = None
+    only_fold: int | None = None
+    deadline: Deadline | None = None
+    elsewhere: Elsewhere | None = None
 
 
 def train_run(
@@ -41,10 +75,8 @@ def train_run(
     workspace: Workspace,
     recipe: Recipe,
     reporter: Reporter,
-    *,
-    folds: int | None = None,
-    only_fold: int | None = None,
-    seed: int = 0,
+    options: RunOptions = RunOptions(),
+    teacher: Teacher | None = None,
 ) -> Path:
     """Trains the folds that are not yet trained; writes run.json once all are.
 
@@ -53,26 +85,34 @@ def train_run(
         workspace: where the run's folder goes.
         recipe: how to train.
         reporter: told of every batch.
-        folds: how many; those that `prepare` made where None.
-        only_fold: train this one alone; others may follow in later calls, or on other machines.
-        seed: fixes all chance.
+        options: what else the run is.
+        teacher: a run on the same folds whose answers on the test part are learned from too.
 
     Returns:
-        The run's folder, the same for the same data, recipe, folds and seed.
+        The run's folder, the same for the same data, recipe, folds, seeds and teacher.
 
     Raises:
         SettingError: no such fold.
         DataError: fewer than two folds' worth of groups in a class.
     """
-    fold_of = _fold_of(prepared, folds, seed)
+    seed, only_fold = options.seed, options.only_fold
+    fold_seed = seed if options.fold_seed is None else options.fold_seed
+    fold_of = _fold_of(prepared, options.folds, fold_seed)
+    besides: list[str | int] = []
+    drawn_anew = fold_of is not prepared.fold
+    if drawn_anew and fold_seed != seed:
+        besides += ["folds", fold_seed]
+    if teacher:
+        check_pseudo_labels(prepared, recipe)
+        besides += ["pseudo-labels", teacher.run.name, teacher.round]
     count = int(fold_of.max()) + 1
     if only_fold is not None and not 0 <= only_fold < count:
         raise SettingError(
             f"There is no such fold. Received: --fold {only_fold} of {count} folds. "
             f"Use 0 to {count - 1}."
         )
-    folder = workspace.runs / run_name(prepared, recipe, count, seed)
-    _begin(folder, prepared, recipe, fold_of, seed)
+    folder = workspace.runs / run_name(prepared, recipe, count, seed, besides)
+    _begin(folder, prepared, recipe, fold_of, seed, teacher)
     if (folder / "run.json").is_file():
         reporter.note(f"This run is finished already: {folder}")
         return folder
@@ -83,16 +123,36 @@ def train_run(
         return starting_weights(sources, recipe.model, fold, split, prepared, fold_of)
 
     wanted = range(count) if only_fold is None else [only_fold]
-    for fold in wanted:
-        place = fold_folder(folder, fold)
-        train_fold(prepared, recipe, fold_of, fold, place, seed, reporter, weights)
-    if all((fold_folder(folder, fold) / "fold.json").is_file() for fold in range(count)):
+    missing = [fold for fold in wanted if not _is_done(folder, fold)]
+    conditions = Conditions(weights=weights)
+    if teacher:
+        unlabelled = partial(pseudo_labels, prepared, teacher, fold_of, folder)
+        conditions = replace(conditions, unlabelled=unlabelled)
+    elif options.elsewhere is not None:
+        starts = {fold: weights(fold) for fold in missing}
+        options.elsewhere(WantedFolds(workspace, folder, recipe, fold_of, starts, seed), reporter)
+        missing = []
+    for number, fold in enumerate(missing):
+        deadline = options.deadline and options.deadline.share(len(missing) - number)
+        train_fold(
+            prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter,
+            replace(conditions, deadline=deadline),
+        )  # fmt: skip
+    if all(_is_done(folder, fold) for fold in range(count)):
         summaries = [
             train_fold(prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter)
             for fold in range(count)
         ]
-        _finish(folder, prepared, recipe, workspace, summaries, seed)
+        made_of = [teacher.run.name] if teacher else []
+        finish_run(folder, prepared, recipe, workspace, summaries, seed, made_of)
     return folder
+
+
+def in_time(options: RunOptions, parts: int) -> RunOptions:
+    """The options of one of several runs, which has its share of the time left."""
+    if options.deadline is None:
+        return options
+    return replace(options, deadline=options.deadline.share(parts))
 
 
 def describe_run(run: Path) -> str:
@@ -103,6 +163,10 @@ def describe_run(run: Path) -> str:
         f"out-of-fold accuracy {record.metrics['oof_accuracy']:.4f}, balanced "
         f"{record.metrics['oof_balanced_accuracy']:.4f}: {run}."
     )
+
+
+def _is_done(run: Path, fold: int) -> bool:
+    return (fold_folder(run, fold) / "fold.json").is_file()
 
 
 def _split(prepared: Prepared) -> str:
@@ -121,10 +185,16 @@ def _fold_of(prepared: Prepared, folds: int | None, seed: int) -> npt.NDArray[np
 
 
 def _begin(
-    folder: Path, prepared: Prepared, recipe: Recipe, fold_of: npt.NDArray[np.intp], seed: int
+    folder: Path,
+    prepared: Prepared,
+    recipe: Recipe,
+    fold_of: npt.NDArray[np.intp],
+    seed: int,
+    teacher: Teacher | None,
 ) -> None:
     """Writes what the run is to be, so that another machine can go on with it."""
-    write_json(folder / "recipe.json", {"seed": seed, **recipe.model_dump(mode="json")})
+    taught = {"teacher": teacher.run.name, "round": teacher.round} if teacher else {}
+    write_json(folder / "recipe.json", {"seed": seed, **taught, **recipe.model_dump(mode="json")})
     ids = prepared.index.column("id", prepared.index.rows("train"))
     path = folder / "folds.csv"
     if path.is_file() and not np.array_equal(read_folds(path, prepared.index), fold_of):
@@ -133,63 +203,3 @@ def _begin(
             "run's folder and train again."
         )
     write_folds(path, ids, fold_of)
-
-
-def _finish(
-    folder: Path,
-    prepared: Prepared,
-    recipe: Recipe,
-    workspace: Workspace,
-    summaries: Sequence[FoldSummary],
-    seed: int,
-) -> None:
-    parts = [
-        Predictions.load(fold_folder(folder, fold) / "validation.npz")
-        for fold in range(len(summaries))
-    ]
-    oof = Predictions(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-    )
-    oof.save(folder / "oof.npz")
-    last = [summary.last_epoch for summary in summaries]
-    means = {
-        key: float(np.mean([epoch[key] for epoch in last]))
-        for key in ("loss", "accuracy", "val_loss", "val_accuracy")
-    }
-    scores = {
-        f"oof_{name}": METRICS[name](oof.truth, oof.probabilities) for name in METRICS.names()
-    }
-    RunRecord(
-        name=folder.name,
-        competition=prepared.competition.name,
-        model=recipe.model,
-        recipe=recipe.model_dump(mode="json"),
-        seed=seed,
-        folds=len(summaries),
-        targets=prepared.competition.targets(),
-        input_shape=input_shape(prepared),
-        data={
-            "index": file_digest(workspace.index),
-            "folds": file_digest(folder / "folds.csv"),
-            "cache": prepared.cache.key,
-        },
-        parameters=summaries[0].parameters,
-        megabytes=round((fold_folder(folder, 0) / WEIGHTS).stat().st_size / 1e6, 2),
-        versions=_versions(),
-        machine={"backend": start_keras(), "devices": list_devices()},
-        seconds=[summary.seconds for summary in summaries],
-        metrics=means | scores,
-    ).write(folder)
-
-
-def _versions() -> dict[str, str]:
-    # OpenCV comes as one of several distributions, so the module is asked.
-    known = {"python": platform.python_version(), "opencv": cv2.__version__}
-    for name in _LIBRARIES:
-        try:
-            known[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            known[name] = "not installed"
-    return known

@@ -18,7 +18,7 @@ from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.references import reference_entries
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.run import train_run
+from kagglecxr.training.run import RunOptions, train_run
 from tests.conftest import Played, prepare_demo
 
 RECIPE = ["epochs=1", "model_options.width=4"]
@@ -32,7 +32,9 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
 @pytest.fixture(scope="module")
 def runs(own: Played) -> list[Path]:
     return [
-        train_run(own.prepared, own.workspace, make_recipe({}, RECIPE), Silent(), seed=seed)
+        train_run(
+            own.prepared, own.workspace, make_recipe({}, RECIPE), Silent(), RunOptions(seed=seed)
+        )
         for seed in (0, 1)
     ]
 

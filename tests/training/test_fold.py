@@ -15,10 +15,13 @@ from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.weights.loading import load_weights
-from kagglecxr.training.callbacks import Resume
-from kagglecxr.training.fold import build_model, compile_model, train_fold
+from kagglecxr.models.weights.saving import save_weights
+from kagglecxr.training.fold import Conditions, train_fold
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
+from kagglecxr.training.stages.resuming import Resume
+from kagglecxr.training.stages.stage import build_model
+from kagglecxr.training.stages.stopping import Deadline
 from tests.conftest import Played
 
 
@@ -38,7 +41,7 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
     trained: Path, demo: Played, recipe: Recipe
 ) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
-        "fold.json", "history.csv", "model.weights.h5", "validation.npz",
+        "fold.json", "history.csv", "model.weights.h5", "tensorboard", "validation.npz",
     ]  # fmt: skip
     history = pd.read_csv(trained / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -113,7 +116,7 @@ def test_an_interrupted_fold_ends_with_the_same_bytes(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", epochs_before)
-        patch.setattr("kagglecxr.training.fold.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
             train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
     assert not (tmp_path / "fold.json").exists()
@@ -140,7 +143,7 @@ def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
         folder.mkdir()
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
     with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.fold.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
             train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
@@ -164,10 +167,12 @@ def test_weights_learnt_under_augmentation_layers_predict_without_them(
 
 
 def test_a_damaged_resume_state_is_named(demo: Played, recipe: Recipe, tmp_path: Path) -> None:
-    (tmp_path / "resume.json").write_text(
+    state = tmp_path / "stage-1"
+    state.mkdir()
+    (state / "resume.json").write_text(
         '{"weights": "resume-1.weights.h5", "dropout": [], "history": [{}]}'
     )
-    (tmp_path / "resume-1.weights.h5").write_bytes(b"no hdf5")
+    (state / "resume-1.weights.h5").write_bytes(b"no hdf5")
     with pytest.raises(DataError, match=f"cannot be taken up.*{tmp_path.name}"):
         train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
 
@@ -185,20 +190,111 @@ def test_a_group_on_both_sides_is_refused_before_any_training(
         train_fold(leaking, recipe, prepared.fold, 0, tmp_path, 5, Silent())
 
 
-def test_the_rate_rises_then_falls() -> None:
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
-    compile_model(model, make_recipe({}, ["learning_rate=0.1", "warmup=0.2"]), steps=100)
-    rate = [float(model.optimizer.learning_rate)]
-    schedule = model.optimizer._learning_rate
-    rate = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
-    assert rate[0] == pytest.approx(0.001)
-    assert rate[2] == pytest.approx(0.1)
-    assert rate[0] < rate[1] < rate[2] > rate[3] > rate[4]
-    assert rate[4] == pytest.approx(0.001)
+STAGED = [
+    *("epochs=2", "model=mobilenet_025", "batch_norm=frozen", "batch_size=16", "ema=0.9"),
+    *("schedule=plateau", "plateau_patience=1", "best_epochs=2", "steps=5", "layer_decay=0.9"),
+    "stages=[{epochs = 2, trainable = 'head', learning_rate = 1e-2, augmented = false}]",
+]
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "adamax", "adagrad", "sgd"])
-def test_every_optimiser_of_the_reports_can_be_named(optimizer: str) -> None:
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
-    compile_model(model, make_recipe({}, [f"optimizer={optimizer}"]), steps=10)
-    assert model.optimizer.__class__.__name__.lower() == optimizer
+def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
+    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, fold_of = make_recipe({}, STAGED), demo.prepared.fold
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    train_fold(demo.prepared, recipe, fold_of, 0, whole, 5, Silent())
+    for last in (1, 3):
+        with monkeypatch.context() as patch:
+            patch.setattr(_KillAfter, "last", last)
+            patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
+            with pytest.raises(_KilledError):
+                train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
+    train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
+    one, other = (pd.read_csv(f / "history.csv") for f in (whole, halved))
+    assert one["epoch"].tolist() == [1, 2, 3, 4]
+    assert one["learning_rate"].iloc[0] == pytest.approx(1e-2)
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+    kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
+    np.testing.assert_array_equal(kept.probabilities, again.probabilities)
+    assert not list(whole.glob("stage-*"))
+
+
+def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
+    demo: Played, tmp_path: Path
+) -> None:
+    stage = "stages=[{epochs = 1, trainable = 'head', augmented = false}]"
+    recipe = make_recipe({}, ["model=mobilenet_025", "learning_rate=1e-12", "epochs=1", stage])
+    keras.utils.set_random_seed(0)
+    born = build_model(demo.prepared, recipe)
+    save_weights(born, tmp_path / "born.weights.h5")
+    train_fold(
+        demo.prepared, recipe, demo.prepared.fold, 0, tmp_path / "fold", 5, Silent(),
+        Conditions(weights=lambda fold: [tmp_path / "born.weights.h5"]),
+    )  # fmt: skip
+    learned = build_model(demo.prepared, recipe, [tmp_path / "fold" / "model.weights.h5"])
+    before, after = (
+        {v.path: v.numpy() for v in model.trainable_variables if "kernel" in v.path}
+        for model in (born, learned)
+    )
+    for path, value in before.items():
+        moved = float(np.abs(after[path] - value).max())
+        assert (moved > 1e-8) == path.startswith("logits"), path
+
+
+def test_a_fold_ends_in_time_with_its_best_epoch(demo: Played, tmp_path: Path) -> None:
+    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), _Notes()
+    now = iter(range(10**6))
+    # A second passes each time the clock is looked at, which is twice a batch.
+    deadline = Deadline.within(60.0, lambda: float(next(now)))
+    summary = train_fold(
+        demo.prepared,
+        recipe,
+        demo.prepared.fold,
+        0,
+        tmp_path,
+        5,
+        notes,
+        Conditions(deadline=deadline),
+    )
+    assert summary.ended == "out of time"
+    assert "out of time after" in notes.told[0]
+    history = pd.read_csv(tmp_path / "history.csv")
+    kept = Predictions.load(tmp_path / "validation.npz")
+    assert len(history) < 50
+    data = FoldData(demo.prepared, demo.prepared.fold, 0)
+    model = build_model(demo.prepared, recipe, [tmp_path / "model.weights.h5"])
+    answers = data.fitting(model, recipe, 5).answers(["as_is"])
+    loss = -np.log(answers[np.arange(len(answers)), kept.truth]).mean()
+    assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
+
+
+def test_a_fold_that_learns_no_more_ends_early(demo: Played, tmp_path: Path) -> None:
+    changes = ["epochs=30", "patience=1", "learning_rate=0.3", "model_options.width=4", "steps=2"]
+    fold_of = demo.prepared.fold
+    summary = train_fold(demo.prepared, make_recipe({}, changes), fold_of, 0, tmp_path, 5, Silent())
+    losses = pd.read_csv(tmp_path / "history.csv")["val_loss"]
+    assert summary.ended == "early"
+    assert losses.argmin() == len(losses) - 2
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_keeps_weights_and_answers_whole(
+    demo: Played, tmp_path: Path, precision: str
+) -> None:
+    changes = ["epochs=1", "model_options.width=4", f"precision={precision}", "steps=2"]
+    recipe = make_recipe({}, changes)
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    assert keras.config.dtype_policy().name == "float32"
+    kept = Predictions.load(tmp_path / "validation.npz")
+    np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    model = build_model(demo.prepared, recipe, [tmp_path / "model.weights.h5"])
+    answers = FoldData(demo.prepared, demo.prepared.fold, 0).fitting(model, recipe, 5).answers
+    np.testing.assert_allclose(answers(recipe.views), kept.probabilities, atol=0.02)
+
+
+class _Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)

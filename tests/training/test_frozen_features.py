@@ -11,12 +11,13 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.weights.saving import save_weights
-from kagglecxr.training import fold as fold_module
 from kagglecxr.training import frozen_features
-from kagglecxr.training.fold import build_model, train_fold
+from kagglecxr.training.fold import Conditions, train_fold
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.frozen_features import fitting_on_features, learns_on_features
 from kagglecxr.training.recipe import Recipe, make_recipe
+from kagglecxr.training.stages import stage as stage_module
+from kagglecxr.training.stages.stage import build_model
 from tests.conftest import Played, prepare_demo
 
 STILL = [
@@ -52,7 +53,14 @@ def _recipe(*changes: str) -> Recipe:
 def _trained(own: Played, folder: Path, recipe: Recipe, weights: list[Path], fold: int = 0) -> Path:
     folder.mkdir(exist_ok=True)
     train_fold(
-        own.prepared, recipe, own.prepared.fold, fold, folder, 5, Silent(), lambda fold: weights
+        own.prepared,
+        recipe,
+        own.prepared.fold,
+        fold,
+        folder,
+        5,
+        Silent(),
+        Conditions(weights=lambda fold: weights),
     )
     return folder
 
@@ -88,7 +96,7 @@ def test_the_head_learns_what_it_would_from_the_images(
     recipe = _recipe(f"model_options.pooling={pooling}")
     quick = _trained(own, tmp_path / "features", recipe, weights)
     with monkeypatch.context() as patch:
-        patch.setattr(fold_module, "learns_on_features", lambda recipe: False)
+        patch.setattr(stage_module, "learns_on_features", lambda recipe: False)
         plain = _trained(own, tmp_path / "images", recipe, weights)
     one, other = (Predictions.load(folder / "validation.npz") for folder in (quick, plain))
     assert one.ids.tolist() == other.ids.tolist()
@@ -152,8 +160,7 @@ def test_an_interrupted_head_ends_with_the_same_bytes(
             halved,
             5,
             Silent(),
-            lambda fold: weights,
-            lambda fitting: [Killed()],
+            Conditions(weights=lambda fold: weights, callbacks=lambda fitting: [Killed()]),
         )
     _trained(own, halved, recipe, weights)
     kept, again = (Predictions.load(folder / "validation.npz") for folder in (whole, halved))

@@ -5,12 +5,33 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
+from kagglecxr.inference.views import VIEWS
+from kagglecxr.models import list_models
 from kagglecxr.training.recipe import load_recipe, make_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_of_the_package_is_valid(name: str) -> None:
     assert load_recipe(name).epochs >= 1
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_of_the_package_names_models_and_views_that_exist(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.model in list_models()
+    assert set(recipe.views) <= set(VIEWS.names())
+
+
+def test_stages_come_before_the_recipe_and_change_only_what_they_say() -> None:
+    recipe = make_recipe(
+        {}, ["ema=0.9", "augmentation.mirror=0.3", "stages=[{augmented=false}, {epochs=2}]"]
+    )
+    still, changed, last = recipe.in_stages()
+    assert (still.trainable, still.epochs, still.ema, still.stages) == ("head", 5, 0.9, [])
+    assert still.augmentation.mirror == 0.3
+    assert not any(still.augmentation.model_dump(exclude={"mirror", "where"}).values())
+    assert (changed.epochs, changed.augmentation) == (2, recipe.augmentation)
+    assert last == recipe.model_copy(update={"stages": []})
 
 
 def test_changes_are_typed_and_may_go_into_sections() -> None:
@@ -38,6 +59,8 @@ def test_changes_leave_the_mapping_they_are_laid_over_alone() -> None:
         ("augmentation.rotate=3", r"augmentation\.rotation"),
         ("epochs=0", "epochs = 0"),
         ("epochs=many", "epochs = 'many'"),
+        ("stages=[{epoch=3}]", r"stages\.0\.epoch = 3.*epochs"),
+        ("balance=[0, 2]", r"balance\.1 = 2"),
         ("optimizer=adamv", "adamv"),
         ("epochs", "key=value"),
         ("=3", "key=value"),

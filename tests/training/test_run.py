@@ -11,7 +11,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run import read_run
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe, make_recipe
-from kagglecxr.training.run import describe_run, run_name, train_run
+from kagglecxr.training.run import RunOptions, describe_run, run_name, train_run
 from tests.conftest import FOLDS, Played, prepare_demo
 
 
@@ -28,7 +28,9 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
 @pytest.fixture(scope="module")
 def run(own: Played, recipe: Recipe) -> Path:
     for fold in (1, 0, 2):
-        folder = train_run(own.prepared, own.workspace, recipe, Silent(), only_fold=fold)
+        folder = train_run(
+            own.prepared, own.workspace, recipe, Silent(), RunOptions(only_fold=fold)
+        )
     return folder
 
 
@@ -76,9 +78,9 @@ def test_all_that_decides_a_run_is_in_its_name(own: Played, recipe: Recipe) -> N
 @pytest.mark.parametrize("fold", [-1, FOLDS])
 def test_a_fold_that_does_not_exist_is_refused(own: Played, recipe: Recipe, fold: int) -> None:
     with pytest.raises(SettingError, match=f"--fold {fold}"):
-        train_run(own.prepared, own.workspace, recipe, Silent(), only_fold=fold)
+        train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(only_fold=fold))
 
 
 def test_another_number_of_folds_splits_anew(own: Played, recipe: Recipe) -> None:
-    folder = train_run(own.prepared, own.workspace, recipe, Silent(), folds=2)
+    folder = train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(folds=2))
     assert read_run(folder).folds == 2

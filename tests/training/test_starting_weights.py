@@ -10,7 +10,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run import WEIGHTS, fold_folder
 from kagglecxr.models.factory import create_model
 from kagglecxr.training.recipe import Recipe, make_recipe
-from kagglecxr.training.run import train_run
+from kagglecxr.training.run import RunOptions, train_run
 from kagglecxr.training.starting_weights import reachable
 from tests.conftest import Played, prepare_demo
 
@@ -31,7 +31,7 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 @pytest.fixture(scope="module")
 def first(own: Played) -> Path:
-    return train_run(own.prepared, own.workspace, _still(), Silent(), folds=2)
+    return train_run(own.prepared, own.workspace, _still(), Silent(), RunOptions(folds=2))
 
 
 def _still(*changes: str) -> Recipe:
@@ -46,7 +46,9 @@ def _kernels(run: Path, fold: int) -> np.ndarray:
 
 def test_a_fold_starts_from_the_same_fold_of_the_other_run(own: Played, first: Path) -> None:
     recipe = _still(f'weights="{first}"', "loss=focal")
-    second = train_run(own.prepared, own.workspace, recipe, Silent(), folds=2, only_fold=1)
+    second = train_run(
+        own.prepared, own.workspace, recipe, Silent(), RunOptions(folds=2, only_fold=1)
+    )
     np.testing.assert_allclose(_kernels(second, 1), _kernels(first, 1), atol=1e-6)
     assert not np.allclose(_kernels(first, 0), _kernels(first, 1), atol=1e-3)
 

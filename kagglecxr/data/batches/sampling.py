@@ -10,8 +10,9 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import unknown
 from kagglecxr.data.batches.balance import BalancedPlan
 from kagglecxr.data.batches.plan import EpochPlan, Ids, Items, Targets, shuffled_rounds
+from kagglecxr.data.batches.rate import Rate, RatedPlan, linear_rate
 
-Sampling = Literal["balanced", "natural", "class_weights", "oversampled", "undersampled"]
+Sampling = Literal["balanced", "natural", "rated", "class_weights", "oversampled", "undersampled"]
 
 
 def make_plan(
@@ -20,6 +21,7 @@ def make_plan(
     pools: Sequence[Sequence[int]] | None,
     batch_size: int,
     seed: int,
+    rate: Rate | None = None,
 ) -> EpochPlan:
     """The plan of an epoch by a sampling's name.
 
@@ -27,6 +29,7 @@ def make_plan(
 
     - balanced: targets, and classes inside a pooled target, equally often in each batch.
     - natural: each image once an epoch, in random order.
+    - rated: from natural to balanced over the epochs, or as `rate` says.
     - class_weights: as natural; in the loss targets, and classes inside a target, weigh the same.
     - oversampled: images of rare classes are repeated at random, until targets, and classes inside
       a target, have the same number.
@@ -39,6 +42,7 @@ def make_plan(
         pools: the class ids of each target, or None for one target a class.
         batch_size: items in every batch.
         seed: fixes all chance.
+        rate: of the rated sampling; `linear_rate(0.0, 1.0)` where None.
 
     Raises:
         UnknownNameError: another name.
@@ -50,6 +54,8 @@ def make_plan(
         return BalancedPlan(targets, batch_size, seed)
     if sampling == "natural":
         return NaturalPlan(targets, batch_size, seed)
+    if sampling == "rated":
+        return RatedPlan(targets, batch_size, seed, rate or linear_rate(0.0, 1.0))
     if sampling == "class_weights":
         return NaturalPlan(targets, batch_size, seed, class_weights(targets))
     if sampling == "oversampled":

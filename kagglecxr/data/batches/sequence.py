@@ -32,6 +32,8 @@ class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         transform: applied to each batch; see `Transform`.
         rows: the rows of `images` that the plan numbers, where they are only some of them, so that
             a fold needs no copy of its images; all where None.
+        steps: batches in an epoch, which goes on in the plan where the one before ended; as many
+            as the plan has where None.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
@@ -45,6 +47,7 @@ class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
+        steps: int | None = None,
         **pydataset_kwargs: Any,
     ) -> None:
         super().__init__(**pydataset_kwargs)
@@ -56,6 +59,7 @@ class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
             )
         self._images, self._rows = images, rows
         self._plan, self._transform = plan, transform
+        self._steps = plan.batches if steps is None else steps
         self.epoch = 0
 
     @property
@@ -65,7 +69,7 @@ class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return self._plan.batches
+        return self._steps
 
     def __getitem__(self, batch: SupportsIndex) -> tuple[npt.NDArray[Any], ...]:
         """Batch `batch` of the current epoch: images (batch, H, W, C), one-hot targets."""
@@ -73,16 +77,30 @@ class PlannedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         number += len(self) if number < 0 else 0
         if not 0 <= number < len(self):
             raise IndexError(f"There is no batch {batch} in an epoch of {len(self)} batches.")
-        plan, epoch = self._plan, self.epoch
-        items = plan.order(epoch)[number * plan.batch_size :][: plan.batch_size]
-        images: npt.NDArray[Any] = _take(
-            self._images, items if self._rows is None else self._rows[items]
-        )
-        targets = np.eye(self.num_targets, dtype=np.float32)[plan.targets.of_item[items]]
+        return self.batch_at(self.epoch * len(self) + number)
+
+    def batch_at(self, place: int) -> tuple[npt.NDArray[Any], ...]:
+        """A batch of any epoch, by its place counted from the first of the first epoch on."""
+        images, targets, weights = self._chosen(place)
         if self._transform is not None:
-            random = np.random.default_rng((plan.seed, epoch, number))
+            random = np.random.default_rng((self._plan.seed, *divmod(place, self._plan.batches)))
             images, targets = self._transform(images, targets, random)
-        return (images, targets) if plan.weights is None else (images, targets, plan.weights[items])
+        return (images, targets) if weights is None else (images, targets, weights)
+
+    def _chosen(
+        self, place: int
+    ) -> tuple[npt.NDArray[Any], OneHot, npt.NDArray[np.float32] | None]:
+        """The images of a batch as they are, their targets, and what they weigh.
+
+        Args:
+            place: the batch's, counted from the first of the first epoch on.
+        """
+        plan = self._plan
+        epoch, number = divmod(place, plan.batches)
+        items = plan.order(epoch)[number * plan.batch_size :][: plan.batch_size]
+        images = take_images(self._images, items if self._rows is None else self._rows[items])
+        targets = np.eye(self.num_targets, dtype=np.float32)[plan.targets.of_item[items]]
+        return images, targets, None if plan.weights is None else plan.weights[items]
 
     def on_epoch_end(self) -> None:
         """Moves to the next epoch."""
@@ -192,12 +210,13 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         """One batch: images alone in a tuple, or with their targets."""
         start = batch.__index__() * self._batch_size
         part = slice(start, start + self._batch_size)
-        images = _take(self._images, self._rows[part])
+        images = take_images(self._images, self._rows[part])
         if self._view is not None:
             images = self._view(images)
         return (images,) if self._targets is None else (images, self._targets[part])
 
 
-def _take(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:
+def take_images(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:
+    """Some rows of (N, H, W) or (N, H, W, C) as (rows, H, W, C)."""
     taken = np.asarray(images[rows])
     return taken if taken.ndim == 4 else taken[..., None]

@@ -9,19 +9,31 @@ import numpy as np
 from kagglecxr.core.files import assert_room, written_whole
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Writes a `.weights.h5`, with the optimiser's state if the model is compiled; whole or not.
+def save_weights(model: keras.Model, path: Path, *, optimizer: bool = True) -> None:
+    """Writes a `.weights.h5`, whole or not at all.
+
+    Args:
+        model: whose weights.
+        path: the file.
+        optimizer: whether the optimiser's state is kept too, if the model is compiled.
 
     Raises:
         OSError: the disk is full.
     """
+    if not optimizer:
+        model = without_optimizer(model)
     # Only a compiled model has the attribute at all.
-    optimizer = getattr(model, "optimizer", None)
-    kept = [*model.variables, *(optimizer.variables if optimizer else [])]
+    state = getattr(model, "optimizer", None)
+    kept = [*model.variables, *(state.variables if state else [])]
     overhead = 2**20
     assert_room(path.parent, sum(_bytes(variable) for variable in kept) + overhead)
     with written_whole(path) as beside:
         model.save_weights(beside)
+
+
+def without_optimizer(model: keras.Model) -> keras.Model:
+    """The same layers as a model that was never compiled, and so has no optimiser to keep."""
+    return keras.Model(model.inputs, model.outputs, name=model.name)
 
 
 def _bytes(variable: keras.Variable) -> int:

@@ -1,6 +1,6 @@
 """How much a search may take; light, since the command line is read with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cyclopts import Parameter
 
@@ -19,6 +19,7 @@ class Budget:
         trial_folds: Folds that each trial trains; its score is their mean.
         storage: The URL of a database that several machines share; a file in the workspace unless
             told.
+        cluster: Train trials on the machines of a Ray cluster: auto, HOST:PORT, or local.
     """
 
     trials: int = 20
@@ -26,6 +27,11 @@ class Budget:
     workers: int = 1
     trial_folds: int = 1
     storage: str | None = None
+    cluster: str | None = None
+
+    def on(self, places: int) -> "Budget":
+        """The same, with so many trials at the same time at least."""
+        return replace(self, workers=max(self.workers, places))
 
     def check(self, folds: int) -> None:
         """Refuses what cannot be done with data of so many folds.

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import write_text
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.search.ledger import ERROR, RECIPE, RUN, SECONDS
+from kagglecxr.training.search.ledger import ERROR, PIPELINE, RECIPE, RUN, SECONDS
 
 _SHOWN = {
     TrialState.COMPLETE: "finished",
@@ -39,6 +39,7 @@ class Findings:
         score: its score.
         seconds: its training took.
         folds: it was trained on.
+        pipeline: how its images are prepared; empty where as they are.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Findings:
     score: float
     seconds: float
     folds: int
+    pipeline: str = ""
 
     def count(self, state: str) -> int:
         """Trials in one state."""
@@ -79,6 +81,7 @@ def find_out(study: Study, metric: str, folds: int) -> Findings:
         study.best_value,
         float(best.user_attrs.get(SECONDS, 0.0)),
         folds,
+        str(best.user_attrs.get(PIPELINE, "")),
     )
 
 
@@ -121,9 +124,19 @@ def write_recipe(findings: Findings, folder: Path, competition: str) -> Path:
         f"# {findings.seconds / findings.folds:.0f} s a fold on the machine that tried it.\n"
         f"# python -m kagglecxr.train {competition} --recipe {path}\n"
     )
+    if findings.pipeline:
+        comment += f"# Its images are prepared first: {prepare_command(findings, competition)}\n"
     values = findings.recipe.model_dump(mode="json", exclude_none=True)
     write_text(path, comment + tomli_w.dumps(values))
     return path
+
+
+def prepare_command(findings: Findings, competition: str) -> str:
+    """What prepares the images as the best trial had them."""
+    return (
+        f"python -m kagglecxr.prepare {competition} --pipeline '{findings.pipeline}' (and the "
+        "options it was given before)"
+    )
 
 
 def describe_findings(findings: Findings) -> str:

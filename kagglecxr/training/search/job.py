@@ -25,6 +25,7 @@ class Job:
         folder: the trial's; the same for the same recipe, so that a killed one is taken up.
         folds: how many to train.
         seed: of the whole search.
+        cache: the key of the images, where they are prepared otherwise than the workspace's.
     """
 
     competition: str
@@ -36,6 +37,7 @@ class Job:
     folder: str
     folds: int
     seed: int
+    cache: str = ""
 
     def as_line(self) -> str:
         """One line of JSON."""
@@ -52,12 +54,13 @@ class Outcome:
     """How a trial ended.
 
     Attributes:
-        state: finished, pruned, or failed.
+        state: finished, pruned, failed, or died where its process ended without a word, as one does
+            that the operating system kills for want of memory.
         score: the competition's metric, mean of the folds; None unless finished.
-        error: a sentence; empty unless failed.
+        error: a sentence; empty unless failed or died.
     """
 
-    state: Literal["finished", "pruned", "failed"]
+    state: Literal["finished", "pruned", "failed", "died"]
     score: float | None = None
     error: str = ""
 

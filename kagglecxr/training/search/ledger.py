@@ -1,22 +1,32 @@
 """What a study knows of its trials: done already, lost with a killed process, counted."""
 
+import itertools
+import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 # What is written to a trial besides its parameters and score.
 OWNER, BEAT, SECONDS, RECIPE, RUN = "owner", "beat", "seconds", "recipe", "run"
-ERROR, LOST, SAME_AS = "error", "lost", "same_as"
+PIPELINE = "pipeline"
+ERROR, LOST, SAME_AS, DEATHS = "error", "lost", "same_as", "deaths"
 
 SILENCE = 300.0
 """Seconds after which the owner of a trial, on another machine, is taken for dead."""
-_DRAWS = 100
+RETRIES = 2
+"""Times that a trial is tried again whose own process died, as by want of memory."""
+PARAMETERS_COME = 10.0
+"""Seconds within which a trial that was asked for elsewhere has its parameters."""
+_DRAWS, _COPIES = 100, 5
+"""Draws before a space is taken for used up, and those before a small one is looked through."""
+_SMALL = 5000
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -59,7 +69,12 @@ def _is_locked(path: Path) -> bool:
 
 def ask(study: Study, distributions: dict[str, BaseDistribution], owner: Owner) -> Trial | None:
     """A trial with parameters that no other has; None where the space seems to hold no more."""
-    for _ in range(_DRAWS):
+    for draw in range(_DRAWS):
+        left = untried(study, distributions) if draw >= _COPIES else None
+        if left == []:
+            return None
+        if left:
+            study.enqueue_trial(left[draw % len(left)])
         trial = study.ask(distributions)
         trial.set_user_attr(OWNER, owner.name)
         trial.set_user_attr(BEAT, time.time())
@@ -71,13 +86,53 @@ def ask(study: Study, distributions: dict[str, BaseDistribution], owner: Owner) 
     return None
 
 
+def untried(
+    study: Study, distributions: dict[str, BaseDistribution]
+) -> list[dict[str, Any]] | None:
+    """All parameters of a small space that no trial has; None where a space has no end."""
+    grids = [_grid(distribution) for distribution in distributions.values()]
+    finite = [grid for grid in grids if grid]
+    if len(finite) < len(grids) or math.prod(map(len, finite)) > _SMALL:
+        return None
+    taken = [
+        trial.params
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (*_DONE, TrialState.RUNNING) or has_died_out(trial)
+    ]
+    every = [dict(zip(distributions, some, strict=True)) for some in itertools.product(*finite)]
+    return [parameters for parameters in every if parameters not in taken]
+
+
+def _grid(distribution: BaseDistribution) -> Sequence[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices
+    if isinstance(distribution, IntDistribution):
+        return range(distribution.low, distribution.high + 1, distribution.step)
+    return []
+
+
 def same_before(study: Study, trial: Trial) -> int | None:
     """The number of a trial with the same parameters that is done, or runs and began before."""
-    for other in study.get_trials(deepcopy=False, states=(*_DONE, TrialState.RUNNING)):
-        waits = other.state == TrialState.RUNNING and other.number >= trial.number
-        if other.number != trial.number and not waits and other.params == trial.params:
-            return other.number
-    return None
+    deadline = time.monotonic() + PARAMETERS_COME
+    while True:
+        others = [t for t in study.get_trials(deepcopy=False) if _comes_before(t, trial)]
+        same = next((other.number for other in others if other.params == trial.params), None)
+        # Another machine has its trial numbered first, and names the parameters afterwards.
+        named = all(other.params.keys() == trial.params.keys() for other in others)
+        if same is not None or named or time.monotonic() > deadline:
+            return same
+        time.sleep(0.05)
+
+
+def _comes_before(other: FrozenTrial, trial: Trial) -> bool:
+    if other.state == TrialState.RUNNING:
+        return other.number < trial.number
+    return other.state in _DONE or has_died_out(other)
+
+
+def has_died_out(trial: FrozenTrial) -> bool:
+    """Whether a trial's own process died so often that it is tried no more."""
+    return trial.state == TrialState.FAIL and int(trial.user_attrs.get(DEATHS, 0)) > RETRIES
 
 
 def put_back(study: Study, number: int) -> None:
@@ -87,7 +142,8 @@ def put_back(study: Study, number: int) -> None:
     where the other order would lose the trial.
     """
     trial = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
-    study.enqueue_trial(trial.params, user_attrs={LOST: number})
+    kept = {DEATHS: trial.user_attrs[DEATHS]} if DEATHS in trial.user_attrs else {}
+    study.enqueue_trial(trial.params, user_attrs={LOST: number, **kept})
     study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
 

@@ -9,12 +9,14 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.progress import Reporter
+from kagglecxr.core.progress import Bar, Reporter
 from kagglecxr.training.search.budget import Budget
 from kagglecxr.training.search.job import Outcome
 from kagglecxr.training.search.ledger import (
     BEAT,
+    DEATHS,
     ERROR,
+    RETRIES,
     SECONDS,
     Owner,
     ask,
@@ -51,8 +53,9 @@ def run_search(
 ) -> None:
     """Goes on with a study until its budget is used up, those of earlier calls counted.
 
-    Trials that a killed search left behind are tried again; those that run when the time is up, or
-    when this is interrupted, are put back and taken up by the next call.
+    Trials that a killed search left behind are tried again, and so are, a few times, those whose
+    own process died; those that run when the time is up, or when this is interrupted, are put back
+    and taken up by the next call.
 
     Args:
         study: see `kagglecxr.training.search.study.open_study`.
@@ -69,9 +72,9 @@ def run_search(
     with lock:
         for number in put_back_lost(study, lambda trial: owner.is_alive(trial, time.time())):
             reporter.note(f"Trial {number} was left behind by a search that died; it is put back.")
-        with reporter.bar("Trials", budget.trials) as bar:
+        with reporter.bar(describe(study), budget.trials) as bar:
             bar.advance(min(count(study), budget.trials))
-            _Search(study, distributions, budget, owner, begin, reporter, bar.advance).run()
+            _Search(study, distributions, budget, owner, begin, reporter, bar).run()
     (owner.folder / f"{owner.name}.lock").unlink(missing_ok=True)
 
 
@@ -83,7 +86,7 @@ class _Search:
     owner: Owner
     begin: Begin
     reporter: Reporter
-    advance: Callable[[], None]
+    bar: Bar
     running: list[_Running] = field(default_factory=list)
     failures: int = 0
     exhausted: bool = False
@@ -134,28 +137,63 @@ class _Search:
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         # A score that is no number, as an area under a curve of one class, is a failure to Optuna.
         valid = outcome.score is None or outcome.score == outcome.score
-        if outcome.state == "failed" or not valid:
-            error = outcome.error or "its score is not a number"
-            trial.set_user_attr(ERROR, error)
-            self.study.tell(trial, state=TrialState.FAIL)
-            self.reporter.note(f"Trial {trial.number} failed: {error}")
-            self.failures += 1
-            if self.failures == FAILURES_IN_A_ROW:
-                raise SettingError(
-                    f"{self.failures} trials in a row failed. Received from the last: {error} "
-                    "Change the recipe or the space so that each of its models can be trained."
-                )
+        if outcome.state == "died" and self._tries_again(trial, outcome.error):
+            return
+        if outcome.state in ("failed", "died") or not valid:
+            self._fail(trial, outcome.error or "its score is not a number")
             return
         self.failures = 0
         self.study.tell(trial, outcome.score, state=_STATES[outcome.state])
-        self.advance()
+        self.bar.advance()
+        self.bar.describe(describe(self.study, trial.number))
+
+    def _tries_again(self, trial: Trial, error: str) -> bool:
+        deaths = int(trial.user_attrs.get(DEATHS, 0)) + 1
+        trial.set_user_attr(DEATHS, deaths)
+        if deaths > RETRIES:
+            return False
+        self.reporter.note(f"Trial {trial.number} is tried again: {error}")
+        put_back(self.study, trial.number)
+        return True
+
+    def _fail(self, trial: Trial, error: str) -> None:
+        trial.set_user_attr(ERROR, error)
+        self.study.tell(trial, state=TrialState.FAIL)
+        self.reporter.note(f"Trial {trial.number} failed: {error}")
+        self.failures += 1
+        if self.failures == FAILURES_IN_A_ROW:
+            raise SettingError(
+                f"{self.failures} trials in a row failed. Received from the last: {error} "
+                "Change the recipe or the space so that each of its models can be trained."
+            )
 
     def _put_back(self) -> None:
         now = time.monotonic()
+        # All are stopped before any is written down: the storage may be what was lost.
         for running in self.running:
             running.process.stop()
+        for running in self.running:
             _note_seconds(running, now)
             put_back(self.study, running.trial.number)
+
+
+def describe(study: Study, last: int | None = None) -> str:
+    """What a bar says before its count: the best score so far, and how a last trial ended.
+
+    Args:
+        study: as it is now.
+        last: the trial's number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    words = ["Trials"]
+    if any(trial.state == TrialState.COMPLETE for trial in trials):
+        words.append(f"best {study.best_value:.4f}")
+    for trial in trials:
+        if trial.number == last and trial.state == TrialState.COMPLETE:
+            words.append(f"last {trial.value:.4f}")
+        elif trial.number == last:
+            words.append("last given up")
+    return ", ".join(words)
 
 
 def _note_seconds(running: _Running, now: float) -> None:

@@ -14,6 +14,7 @@ from kagglecxr.models.weights.finding import IMAGENET, each_source
 from kagglecxr.training.choice import with_known_model
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.search.entries import Entry, Range, make_entry
+from kagglecxr.training.search.preprocessing import PREPROCESSING
 
 SPACES = Path(__file__).parent / "spaces"
 
@@ -42,17 +43,21 @@ class Space:
         return Space(left)
 
     def recipe(self, base: Recipe, parameters: Parameters) -> Recipe:
-        """A recipe with these values laid over it.
+        """A recipe with these values laid over it, but for those of the preprocessing.
 
         A model without ImageNet weights starts from chance where the recipe asks for them.
 
         Raises:
             SettingError: an entry that a recipe does not have, or a value it cannot take.
         """
-        changes = [f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in parameters.items()]
+        changes = [
+            f"{name}={json.dumps(value, ensure_ascii=False)}"
+            for name, value in parameters.items()
+            if name not in PREPROCESSING
+        ]
         recipe = with_known_model(make_recipe(base.model_dump(), changes))
         if not MODELS[recipe.model].download and IMAGENET in each_source(recipe.weights):
-            return recipe.model_copy(update={"weights": "", "trainable": "all"})
+            return recipe.model_copy(update={"weights": "", "trainable": "all", "stages": []})
         return recipe
 
     def check(self, base: Recipe) -> None:

@@ -22,16 +22,18 @@ import optuna
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import WEIGHTS, fold_folder
+from kagglecxr.core.run import fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.preparation import Prepared, load_prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import start_keras
-from kagglecxr.training.fold import train_fold
+from kagglecxr.training.fold import Conditions, train_fold
 from kagglecxr.training.fold_data import Fitting
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.job import Job, Outcome
+from kagglecxr.training.search.preprocessing import with_cache
+from kagglecxr.training.search.processes import LOG
 from kagglecxr.training.search.study import open_trial
 from kagglecxr.training.starting_weights import Split, reachable, starting_weights
 
@@ -80,21 +82,23 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
     The score of an epoch is that of the images as they are, the last that of the recipe's views.
 
     Args:
-        prepared: the data.
+        prepared: the data as the workspace holds them.
         workspace: the competition's.
         job: what to train, and where; weights are removed again.
         trial: told of every epoch.
     """
     recipe, folder = Recipe.model_validate(job.recipe), Path(job.folder)
+    prepared = with_cache(prepared, workspace, job.cache)
     sources = reachable(recipe, Silent())
     split = Split.of(workspace, workspace.folds)
     metric = prepared.competition.rules().metric
+    epochs = sum(stage.epochs for stage in recipe.in_stages())
     scores: list[float] = []
     for fold in range(job.folds):
         place = fold_folder(folder, fold)
         place.mkdir(parents=True, exist_ok=True)
         truth = prepared.target_ids()[prepared.fold == fold]
-        kept, report = place / "scores.json", _reporter(trial, recipe.epochs * fold, list(scores))
+        kept, report = place / "scores.json", _reporter(trial, epochs * fold, list(scores))
         report_kept(kept, report)
         watch = functools.partial(_watch, functools.partial(metric, truth), report, kept)
 
@@ -103,13 +107,14 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
 
         try:
             train_fold(
-                prepared, recipe, prepared.fold, fold, place, job.seed, Silent(), weights,
-                watch,
+                prepared, recipe, prepared.fold, fold, place, job.seed, Silent(),
+                Conditions(weights=weights, callbacks=watch),
             )  # fmt: skip
         except optuna.TrialPruned:
             shutil.rmtree(place)
             return Outcome("pruned")
-        (place / WEIGHTS).unlink(missing_ok=True)
+        for kept_weights in place.rglob("*.weights.h5"):
+            kept_weights.unlink()
         held_out = Predictions.load(place / "validation.npz")
         scores.append(metric(held_out.truth, held_out.probabilities))
     return Outcome("finished", float(np.mean(scores)))
@@ -135,6 +140,14 @@ def _end_with_the_search() -> None:
     os._exit(1)
 
 
+def _print_to(log: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with log.open("ab") as stream:
+        for descriptor in (1, 2):
+            os.dup2(stream.fileno(), descriptor)
+
+
 def _run(job: Job) -> Outcome:
     try:
         competition = load_competition(job.competition)
@@ -151,7 +164,12 @@ def _run(job: Job) -> Outcome:
 
 def main() -> None:
     """Trains the trial that standard input names, and leaves its outcome in its folder."""
-    job = Job.of_line(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        # The search has ended without a trial for this process.
+        return
+    job = Job.of_line(line)
+    _print_to(Path(job.folder) / LOG)
     threading.Thread(target=_end_with_the_search, daemon=True).start()
     start_keras()
     _run(job).write(Path(job.folder))

@@ -15,11 +15,13 @@ from kagglecxr.training.run import run_name
 from kagglecxr.training.search.budget import Budget
 from kagglecxr.training.search.findings import Findings, find_out
 from kagglecxr.training.search.job import Job
-from kagglecxr.training.search.ledger import RECIPE, RUN, Owner
+from kagglecxr.training.search.ledger import PIPELINE, RECIPE, RUN, Owner
+from kagglecxr.training.search.preprocessing import Preprocessing, pipeline_text
 from kagglecxr.training.search.processes import Process, TrialProcess
 from kagglecxr.training.search.running import run_search
 from kagglecxr.training.search.space import Space
-from kagglecxr.training.search.study import distributions, open_study, storage_place
+from kagglecxr.training.search.storage import storage_place, telling_of_storage
+from kagglecxr.training.search.study import distributions, open_study
 
 
 def study_name(
@@ -59,23 +61,25 @@ def tune_recipe(
         start: starts the process of a trial.
 
     Raises:
-        SettingError: a space or budget that cannot be, or no finished trial.
+        SettingError: a space or budget that cannot be, a storage that cannot be opened or was lost,
+            or no finished trial.
     """
     folds = int(prepared.fold.max()) + 1
     budget.check(folds)
     space.check(recipe)
+    preprocessing = Preprocessing(prepared, workspace, reporter)
+    preprocessing.check(space.entries)
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
     place = storage_place(folder, budget.storage)
     metric = prepared.competition.rules().metric
-    study = open_study(name, place, maximise=metric.greater_is_better, seed=seed)
-    if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(space.start(recipe))
 
     def begin(trial: Trial) -> Process:
-        chosen = space.recipe(recipe, trial.params)
-        run = run_name(prepared, chosen, folds, seed)
+        chosen, images = space.recipe(recipe, trial.params), preprocessing.of(trial.params)
+        run = run_name(images, chosen, folds, seed)
+        cache = "" if images is prepared else images.cache.key
         trial.set_user_attr(RECIPE, chosen.model_dump(mode="json"))
+        trial.set_user_attr(PIPELINE, cache and pipeline_text(images))
         trial.set_user_attr(RUN, run)
         return start(
             Job(
@@ -88,9 +92,14 @@ def tune_recipe(
                 folder=str(folder / "trials" / run),
                 folds=budget.trial_folds,
                 seed=seed,
+                cache=cache,
             )
         )
 
     owner = Owner(f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "owners").absolute())
-    run_search(study, distributions(space), budget, owner, begin, reporter)
-    return find_out(study, metric.name, budget.trial_folds)
+    with telling_of_storage(place):
+        study = open_study(name, place, maximise=metric.greater_is_better, seed=seed)
+        if not study.get_trials(deepcopy=False):
+            study.enqueue_trial(space.start(recipe) | preprocessing.start(space.entries))
+        run_search(study, distributions(space), budget, owner, begin, reporter)
+        return find_out(study, metric.name, budget.trial_folds)

@@ -13,6 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.data.batches.balance import BalancedPlan
 from kagglecxr.data.batches.plan import EpochPlan, Targets
+from kagglecxr.data.batches.rate import linear_rate
 from kagglecxr.data.batches.sampling import Sampling, class_weights, make_plan
 from tests.data.batches.test_balance import Pools, problems, shuffled_labels, spread
 
@@ -48,6 +49,16 @@ def test_balanced_is_the_balanced_plan() -> None:
     plan = make_plan("balanced", labels, [[0, 2], [1]], 4, 7)
     wanted = BalancedPlan(Targets(labels, [[0, 2], [1]]), 4, 7)
     np.testing.assert_array_equal(plan.order(3), wanted.order(3))
+
+
+def test_rated_goes_from_natural_to_balanced_unless_told_otherwise() -> None:
+    labels = shuffled_labels([40, 8], 0)
+    plan = make_plan("rated", labels, None, 8, 7)
+    first, last = (np.bincount(labels[plan.order(epoch)]) for epoch in (0, 9))
+    assert first[0] / first.sum() == pytest.approx(40 / 48, abs=1 / first.sum())
+    assert last[0] == last[1]
+    back = make_plan("rated", labels, None, 8, 7, linear_rate(1.0, 0.0, 10))
+    assert np.ptp(np.bincount(labels[back.order(0)])) == 0
 
 
 @given(problems(), st.integers(0, 2**31))

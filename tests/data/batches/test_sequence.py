@@ -12,6 +12,8 @@ from keras.src.trainers.data_adapters.py_dataset_adapter import OrderedEnqueuer
 
 from kagglecxr.core.errors import CxrError, DataError, SettingError
 from kagglecxr.data import BalancedSequence
+from kagglecxr.data.batches.balance import BalancedPlan
+from kagglecxr.data.batches.plan import Targets
 from kagglecxr.data.batches.rate import linear_rate
 from kagglecxr.data.batches.sampling import Sampling, make_plan
 from kagglecxr.data.batches.sequence import OneHot, OrderedSequence, Pixels, PlannedSequence
@@ -50,6 +52,22 @@ def expected_batches(first: int = 0) -> list[list[Batch]]:
 def assert_same(got: Batch, wanted: Batch) -> None:
     for one, other in zip(got, wanted, strict=True):
         np.testing.assert_array_equal(np.asarray(one), other)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_an_epoch_of_other_length_goes_on_where_the_one_before_ended(steps: int) -> None:
+    whole = [batch for epoch in expected_batches() for batch in epoch]
+    labels = Targets(LABELS, None)
+    cut = PlannedSequence(
+        numbered(len(LABELS)), BalancedPlan(labels, 4, SEED), transform=noisy, steps=steps
+    )
+    assert len(cut) == steps
+    got = []
+    while len(got) + steps <= len(whole):
+        got += [cut[i] for i in range(steps)]
+        cut.on_epoch_end()
+    for one, other in zip(got, whole, strict=False):
+        assert_same(one, other)
 
 
 @given(

@@ -3,6 +3,7 @@
 import time
 
 import optuna
+import pytest
 from filelock import FileLock
 from optuna.trial import FrozenTrial, TrialState
 
@@ -18,6 +19,7 @@ from kagglecxr.training.search.ledger import (
     put_back,
     put_back_lost,
     same_before,
+    untried,
 )
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import distributions
@@ -49,6 +51,24 @@ def test_parameters_that_were_tried_are_not_tried_again(study: optuna.Study, own
     assert count(study) == 2
 
 
+def test_a_small_space_is_tried_to_its_last_parameters(study: optuna.Study, owner: Owner) -> None:
+    values = {"batch_size": list(range(30)), "epochs": {"low": 2, "high": 8, "step": 3}}
+    space = distributions(make_space(values))
+    tried = []
+    while (trial := ask(study, space, owner)) is not None:
+        tried.append((trial.params["batch_size"], trial.params["epochs"]))
+        study.tell(trial, 0.5)
+    assert len(tried) == len(set(tried)) == 90
+    assert untried(study, space) == []
+    assert len(study.get_trials()) < 90 * 8
+
+
+def test_a_space_without_an_end_is_not_looked_through(study: optuna.Study) -> None:
+    many = distributions(make_space({"epochs": {"low": 1, "high": 10**6}}))
+    assert untried(study, many) is None
+    assert untried(study, DISTRIBUTIONS) is None
+
+
 def test_parameters_of_a_failed_trial_may_be_tried_again(study: optuna.Study, owner: Owner) -> None:
     for _ in range(2):
         for _ in range(2):
@@ -77,6 +97,29 @@ def test_of_two_that_run_with_the_same_parameters_the_first_goes_on(study: optun
     first, second = (study.ask(DISTRIBUTIONS) for _ in range(2))
     assert same_before(study, first) is None
     assert same_before(study, second) == first.number
+
+
+def test_parameters_that_are_still_to_come_are_waited_for(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.enqueue_trial({"learning_rate": 1e-3})
+    first = study.ask()
+    study.enqueue_trial({"learning_rate": 1e-3})
+    second = study.ask(DISTRIBUTIONS)
+
+    def named(seconds: float) -> None:
+        first.suggest_float("learning_rate", 1e-4, 1e-2, log=True)
+
+    monkeypatch.setattr("kagglecxr.training.search.ledger.time.sleep", named)
+    assert same_before(study, second) == first.number
+
+
+def test_parameters_that_never_come_are_waited_for_no_longer(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.ask()
+    monkeypatch.setattr("kagglecxr.training.search.ledger.PARAMETERS_COME", 0.0)
+    assert same_before(study, study.ask(DISTRIBUTIONS)) is None
 
 
 def test_a_lost_trial_is_failed_and_its_parameters_come_next(

@@ -1,6 +1,8 @@
 """A search keeps to its budget whoever used it up, and leaves nothing behind."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import optuna
 import pytest
@@ -10,7 +12,7 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.training.search.budget import Budget
 from kagglecxr.training.search.job import Outcome
-from kagglecxr.training.search.ledger import ERROR, SECONDS, Owner
+from kagglecxr.training.search.ledger import ERROR, RETRIES, SECONDS, Owner, put_back_lost
 from kagglecxr.training.search.running import run_search
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import distributions
@@ -85,6 +87,119 @@ def test_failures_with_a_success_between_them_do_not_end_the_search(
     machine = Machine(lambda trial: fine if trial.number % 3 == 2 else failed)
     run(machine, Budget(trials=2))
     assert states(study) == ["FAIL", "FAIL", "COMPLETE"] * 2
+
+
+def test_a_trial_whose_process_dies_is_tried_again_and_then_no_more(
+    run: Run, study: optuna.Study
+) -> None:
+    poison: list[float] = []
+
+    def ending(trial: Trial) -> Outcome:
+        poison.append(trial.params["learning_rate"])
+        died = trial.params["learning_rate"] == poison[0]
+        return Outcome("died", error="killed by 9") if died else Outcome("finished", 0.5)
+
+    machine = Machine(ending)
+    run(machine, Budget(trials=2))
+    assert [rate == poison[0] for rate in poison] == [True] * 3 + [False] * 2
+    assert states(study) == ["FAIL"] * 3 + ["COMPLETE"] * 2
+    errors = [trial.user_attrs.get(ERROR) for trial in study.get_trials()]
+    assert errors == [None, None, "killed by 9", None, None]
+
+
+def test_a_trial_that_died_once_may_still_finish(run: Run, study: optuna.Study) -> None:
+    machine = Machine(
+        lambda trial: Outcome("finished", 0.5) if trial.number else Outcome("died", error="killed")
+    )
+    run(machine, Budget(trials=1))
+    assert states(study) == ["FAIL", "COMPLETE"]
+    first, second = machine.begun
+    assert first.params == second.params
+
+
+def test_the_deaths_of_a_trial_are_remembered_by_the_next_call(
+    run: Run, study: optuna.Study
+) -> None:
+    for _ in range(RETRIES):
+        machine = Machine(lambda trial: Outcome("died", error="killed"))
+        begin = machine.begin
+
+        def once(
+            trial: Trial, machine: Machine = machine, begin: Callable[[Trial], Pretended] = begin
+        ) -> Pretended:
+            if machine.begun:
+                raise KeyboardInterrupt
+            return begin(trial)
+
+        machine.begin = once  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            run(machine, Budget(trials=1))
+        put_back_lost(study, lambda trial: False)
+    last = Machine(
+        lambda trial: Outcome("finished", 0.5) if len(last.begun) > 1 else Outcome("died")
+    )
+    run(last, Budget(trials=1))
+    assert len({trial.params["learning_rate"] for trial in last.begun}) == 2
+
+
+def test_parameters_whose_process_died_too_often_are_drawn_no_more(
+    study: optuna.Study, owner: Owner
+) -> None:
+    def ending(trial: Trial) -> Outcome:
+        dies = trial.params["batch_size"] == 16
+        return Outcome("died", error="killed") if dies else Outcome("finished", 0.5)
+
+    machine = Machine(ending)
+    few = distributions(make_space({"batch_size": [8, 16, 32]}))
+    run_search(study, few, Budget(trials=20), owner, machine.begin, Silent())
+    tried = sorted(trial.params["batch_size"] for trial in machine.begun)
+    assert tried == [8, 16, 16, 16, 32]
+
+
+def test_what_stops_a_search_stops_every_trial(study: optuna.Study, owner: Owner) -> None:
+    machine = Machine(looks=10**9)
+    run_out = Budget(trials=2, timeout=0.05, workers=2)
+
+    def lost(*arguments: object, **options: object) -> None:
+        raise optuna.exceptions.StorageInternalError
+
+    study.enqueue_trial = lost  # type: ignore[method-assign]
+    with pytest.raises(optuna.exceptions.StorageInternalError):
+        run_search(study, DISTRIBUTIONS, run_out, owner, machine.begin, Silent())
+    assert [process.stopped for process in machine.processes] == [True, True]
+
+
+@dataclass
+class Listening(Silent):
+    """Remembers what bars say."""
+
+    told: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def bar(self, what: str, total: int) -> Iterator["Listening"]:
+        self.told.append(what)
+        yield self
+
+    def advance(self, items: int = 1) -> None:
+        pass
+
+    def describe(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_the_bar_says_the_best_and_the_last_score(study: optuna.Study, owner: Owner) -> None:
+    scores = {0: Outcome("pruned"), 1: Outcome("finished", 0.5), 2: Outcome("finished", 0.25)}
+    machine = Machine(lambda trial: scores[trial.number])
+    listening = Listening()
+    for trials in (2, 3):
+        run_search(study, DISTRIBUTIONS, Budget(trials), owner, machine.begin, listening)
+    assert listening.told == [
+        "Trials",
+        "Trials, last given up",
+        "Trials, best 0.5000, last 0.5000",
+        "Trials, best 0.5000",
+        "Trials, best 0.5000, last 0.2500",
+    ]
 
 
 def test_at_the_end_of_the_time_running_trials_are_put_back(run: Run, study: optuna.Study) -> None:

@@ -4,19 +4,15 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.trial import TrialState
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.training.search.ledger import put_back
 from kagglecxr.training.search.space import make_space
+from kagglecxr.training.search.storage import storage_place
 from kagglecxr.training.search.study import (
-    STARTUP_EPOCHS,
-    STARTUP_TRIALS,
     distributions,
-    make_pruner,
     open_study,
     open_trial,
-    storage_place,
 )
 from tests.training.search.conftest import DISTRIBUTIONS
 
@@ -116,19 +112,3 @@ def test_ranges_and_choices_are_told_to_optuna_as_they_are() -> None:
         "warmup": optuna.distributions.FloatDistribution(0.0, 0.5, step=0.25),
         "optimizer": optuna.distributions.CategoricalDistribution(("adam", "sgd")),
     }
-
-
-def test_a_trial_below_the_median_is_given_up_but_not_in_its_first_epochs() -> None:
-    study = optuna.create_study(direction="maximize", pruner=make_pruner())
-    for _ in range(STARTUP_TRIALS):
-        good = study.ask(DISTRIBUTIONS)
-        for epoch in range(1, 6):
-            good.report(0.8, epoch)
-        study.tell(good, 0.8)
-    trial = study.ask(DISTRIBUTIONS)
-    given_up = []
-    for epoch in range(1, 6):
-        trial.report(0.3, epoch)
-        given_up.append(trial.should_prune())
-    assert given_up == [epoch > STARTUP_EPOCHS - 1 for epoch in range(1, 6)]
-    study.tell(trial, state=TrialState.PRUNED)

@@ -1,5 +1,6 @@
 """A trial trains as a fold does, reports each epoch, and can be given up or taken up."""
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: Played) -> No
     first, _ = scores(demo, trained.folder)
     kept = json.loads((trained.folder / "fold-1" / "scores.json").read_text())
     assert trained.steps[3] == pytest.approx((first + kept["1"]) / 2)
+
+
+def test_each_epoch_of_each_stage_is_a_step(demo: Played, tmp_path: Path) -> None:
+    recipe = make_recipe(
+        {"stages": [{"epochs": 1, "trainable": "all"}]}, ["epochs=1", "model_options.width=4"]
+    )
+    job = dataclasses.replace(
+        make_job(demo, tmp_path / "staged", folds=2), recipe=recipe.model_dump(mode="json")
+    )
+    trial = ask(_Never())
+    assert train_trial(demo.prepared, demo.workspace, job, trial).state == "finished"
+    assert list(steps(trial)) == [1, 2, 3, 4]
+    assert not list(Path(job.folder).rglob("*.h5"))
 
 
 def test_a_trial_that_is_given_up_leaves_no_weights(demo: Played, job: Job) -> None:

@@ -19,7 +19,7 @@ from kagglecxr.training.search.budget import Budget
 from kagglecxr.training.search.job import Job, Outcome
 from kagglecxr.training.search.processes import TrialProcess
 from kagglecxr.training.search.space import make_space
-from kagglecxr.training.search.study import open_storage
+from kagglecxr.training.search.storage import open_storage
 from kagglecxr.training.search.tuning import study_name, tune_recipe
 from tests.conftest import Played, prepare_demo
 from tests.training.search.conftest import SPACE, Pretended
@@ -114,8 +114,28 @@ def test_a_process_that_dies_is_told_with_its_last_words(
     process = TrialProcess(Job("demo", "", "one", "", 0, {}, str(tmp_path / "trial"), 1, 0))
     while (outcome := process.outcome()) is None:
         time.sleep(0.01)
-    assert outcome.state == "failed"
+    assert outcome.state == "died"
     assert "status 3 (out of memory)" in outcome.error
+
+
+def test_a_process_is_told_of_the_storage_where_nobody_else_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "tells"
+    script.write_text(
+        '#!/bin/sh\nread line\necho "$@"\nenv\n'
+        'case "$line" in *one-secret*) echo understood;; esac\nexit 3\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    folder, url = tmp_path / "trial", "postgresql+psycopg://me:one-secret@host/db"
+    process = TrialProcess(Job("demo", "", "one", url, 0, {}, str(folder), 1, 0))
+    while (outcome := process.outcome()) is None:
+        time.sleep(0.01)
+    assert "understood" in outcome.error
+    written = "".join(path.read_text() for path in folder.iterdir())
+    assert "kagglecxr.training.search.trial" in written
+    assert "one-secret" not in written + outcome.error
 
 
 def _kill_when(folder: Path, what: str) -> None:
@@ -148,7 +168,7 @@ def test_a_search_killed_in_a_trial_ends_as_if_it_had_not_been(
         prepare_demo(demo_images, folder / "work")
         (folder / "space.toml").write_text("learning_rate = {low = 1e-3, high = 1e-2, log = true}")
     _play(straight)
-    _kill_when(killed, "work/studies/*/trials/*/fold-0/resume.json")
+    _kill_when(killed, "work/studies/*/trials/*/fold-0/**/resume.json")
     _kill_when(killed, "work/studies/*/trials/*/fold-0/fold.json")
     told = _play(killed)
     one, other = _trials(killed), _trials(straight)

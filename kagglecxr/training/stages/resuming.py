@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: the bar moves, and the training can be taken up again."""
+"""Keeps a training so that it can be taken up after its last whole epoch."""
 
 import time
 from collections.abc import Callable
@@ -9,36 +9,10 @@ import keras
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
-from kagglecxr.core.progress import Bar
 from kagglecxr.models.weights.saving import save_weights
 
 Epoch = dict[str, float]
 """One line of a training's history."""
-
-
-class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves a bar batch by batch and says the training and validation accuracy.
-
-    Args:
-        bar: counts batches.
-        title: stands before them.
-    """
-
-    def __init__(self, bar: Bar, title: str) -> None:
-        super().__init__()
-        self._bar, self._title = bar, title
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts a batch."""
-        self._bar.advance()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Says how the epoch went, in few words: the terminal is narrow."""
-        logs = logs or {}
-        told = "/".join(
-            f"{logs[name]:.2f}" for name in ("accuracy", "val_accuracy") if name in logs
-        )
-        self._bar.describe(f"{self._title}, epoch {epoch + 1}: accuracy {told}")
 
 
 class Resume(keras.callbacks.Callback):  # type: ignore[misc]
@@ -54,6 +28,11 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder, self._clock = folder, clock
         self.history: list[Epoch] = []
         self._began = 0.0
+
+    @property
+    def losses(self) -> list[float]:
+        """The validation losses of the epochs so far."""
+        return [line["val_loss"] for line in self.history]
 
     @property
     def _state(self) -> Path:
@@ -89,7 +68,11 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         """Keeps the state of this epoch and lets go of the one before."""
         seconds = round(self._clock() - self._began, 3)
         line = {name: float(value) for name, value in (logs or {}).items()}
-        self.history = [*self.history, {"epoch": epoch + 1, **line, "seconds": seconds}]
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.history = [
+            *self.history,
+            {"epoch": epoch + 1, **line, "learning_rate": rate, "seconds": seconds},
+        ]
         weights = self._folder / f"resume-{epoch + 1}.weights.h5"
         save_weights(self.model, weights)
         dropout = [keras.ops.convert_to_numpy(v).tolist() for v in _dropout_states(self.model)]
@@ -98,12 +81,6 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]
         for old in self._folder.glob("resume-*.weights.h5"):
             if old != weights:
                 old.unlink()
-
-    def forget(self) -> None:
-        """Removes the kept state, once the training is finished and saved."""
-        self._state.unlink(missing_ok=True)
-        for old in self._folder.glob("resume-*.weights.h5"):
-            old.unlink()
 
 
 def _dropout_states(model: keras.Model) -> list[keras.Variable]:

@@ -1,0 +1,192 @@
+"""Recipes tried in an hour by `tune` and by keras-tuner's `RandomSearch`, and how good they are.
+
+Both search the same space on the same fold, with the same batches, loss and number of epochs; both
+scores are the competition's metric after the last epoch, on the held-out images as they are. Start
+of processes, features, and trials that are given up early are counted in. keras-tuner builds and
+fits a fresh model a trial in one process, as its documentation shows.
+
+Run: pip install keras-tuner, then
+     python -m benchmarks.searching head path/to/cxr4 path/to/weights
+     python -m benchmarks.searching scratch
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import load_competition
+from kagglecxr.data.phantoms import make_demo
+from kagglecxr.data.preparation import Prepared, Request, prepare_competition
+from kagglecxr.models.card import MODELS
+from kagglecxr.models.weights.finding import each_source, find_weights
+from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
+from kagglecxr.training.search.budget import Budget
+from kagglecxr.training.search.entries import Range
+from kagglecxr.training.search.processes import SpareProcess
+from kagglecxr.training.search.space import Space, load_space, make_space
+from kagglecxr.training.search.tuning import tune_recipe
+from kagglecxr.training.stages.compiling import compile_model
+from kagglecxr.training.stages.stage import build_model
+
+SEED = 0
+STILL = [
+    f"augmentation.{name}=0" for name in ("rotation", "zoom", "shift", "contrast", "brightness")
+]
+HEAD = ["model=mobilenet", "trainable=head", "epochs=20", "learning_rate=3e-3", *STILL]
+HEAD_SPACE = make_space(
+    {
+        "learning_rate": {"low": 1e-4, "high": 3e-2, "log": True},
+        "weight_decay": {"low": 1e-4, "high": 1e-1, "log": True},
+        "label_smoothing": {"low": 0.0, "high": 0.2},
+        "model_options.dropout": {"low": 0.0, "high": 0.6},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is searched.
+
+    Attributes:
+        competition: as on the command line.
+        size: pixels of a side.
+        recipe: to start from.
+        space: what varies.
+        trials: how many each tries.
+    """
+
+    competition: str
+    size: int
+    recipe: Recipe
+    space: Space
+    trials: int
+
+
+class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
+    """A case as keras-tuner is told it: how a model is built, and how it is fitted."""
+
+    def __init__(self, case: Case, prepared: Prepared) -> None:
+        super().__init__()
+        self._case, self._prepared = case, prepared
+        self._data = FoldData(prepared, prepared.fold, 0)
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """A fresh, compiled model."""
+        recipe = self._recipe(hp)
+        files = [find_weights(MODELS[recipe.model], s) for s in each_source(recipe.weights)]
+        model = build_model(self._prepared, recipe, files)
+        compile_model(model, recipe, recipe.epochs * len(self._data.training_batches(recipe, SEED)))
+        return model
+
+    def fit(
+        self, hp: keras_tuner.HyperParameters, model: keras.Model, **options: Any
+    ) -> dict[str, float]:
+        """Fits it; the score is the competition's metric after the last epoch."""
+        recipe = self._recipe(hp)
+        fitting = self._data.fitting(model, recipe, SEED)
+        model.fit(
+            fitting.batches,
+            validation_data=fitting.validation,
+            epochs=recipe.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=options["callbacks"],
+        )
+        metric = self._prepared.competition.rules().metric
+        return {"score": metric(self._data.held_out_truth(), fitting.answers(["as_is"]))}
+
+    def _recipe(self, hp: keras_tuner.HyperParameters) -> Recipe:
+        values = {name: _ask(hp, name, entry) for name, entry in self._case.space.entries.items()}
+        return self._case.space.recipe(self._case.recipe, values)
+
+
+def _ask(hp: keras_tuner.HyperParameters, name: str, entry: Range | Sequence[Any]) -> Any:
+    if not isinstance(entry, Range):
+        return hp.Choice(name, list(entry))
+    make = hp.Int if entry.whole() else hp.Float
+    return make(name, entry.low, entry.high, sampling="log" if entry.log else "linear")
+
+
+def search(case: Case, root: Path) -> None:
+    """Prints what both have tried in an hour, and their best scores."""
+    competition = load_competition(case.competition)
+    workspace = Workspace(root, competition.name)
+    if competition.source.kind == "demo":
+        make_demo(workspace.raw, SEED, Silent())
+    request = Request(None, case.size, "gray | resize", 0.2, 5, skip_broken=False, seed=SEED)
+    prepared = prepare_competition(competition, workspace, request, Silent())
+    best: list[float] = []
+
+    def ours() -> None:
+        budget = Budget(case.trials, workers=os.cpu_count() or 1)
+        with SpareProcess() as start:
+            found = tune_recipe(
+                case.competition, prepared, workspace, case.recipe, case.space, budget, Silent(),
+                seed=SEED, start=start,
+            )  # fmt: skip
+        best.append(found.score)
+        ended = {state: found.count(state) for state in ("finished", "pruned", "failed")}
+        print(f"tune: {ended}, {found.trials['epochs'].sum()} epochs")
+
+    def theirs() -> None:
+        metric = competition.rules().metric
+        tuner = keras_tuner.RandomSearch(
+            Recipes(case, prepared),
+            objective=keras_tuner.Objective("score", "max" if metric.greater_is_better else "min"),
+            max_trials=case.trials,
+            seed=SEED,
+            directory=root / "keras-tuner",
+        )
+        tuner.search(verbose=0)
+        best.append(tuner.oracle.get_best_trials(1)[0].score)
+
+    _print(ours, theirs, best, case.trials)
+
+
+def _print(
+    ours: Callable[[], None], theirs: Callable[[], None], best: list[float], trials: int
+) -> None:
+    hours, work = np.array([_hours(ours), _hours(theirs)]).T
+    tune, tuner = trials / hours
+    print(
+        f"{tune:.0f} trials an hour by tune (best {best[0]:.4f}), {tuner:.0f} by keras-tuner (best "
+        f"{best[1]:.4f}), ratio {tune / tuner:.1f}, by hours of the processor "
+        f"{work[1] / work[0]:.1f} (wanted: 5, best no worse)"
+    )
+
+
+def _hours(search: Callable[[], None]) -> tuple[float, float]:
+    """Of the clock, and of the processor: those depend less on what else the machine does."""
+    before = os.times()
+    search()
+    spent = np.subtract(os.times(), before) / 3600
+    return float(spent[4]), float(spent[:4].sum())
+
+
+def main() -> None:
+    """Prints one case's ratio."""
+    which, *paths = sys.argv[1:]
+    if which == "head":
+        images, weights = paths
+        recipe = make_recipe({}, [*HEAD, f"weights={Path(weights).absolute()}", 'views=["as_is"]'])
+        case = Case(images, 128, recipe, HEAD_SPACE, 8)
+    else:
+        recipe = load_recipe("demo", ['views=["as_is"]'])
+        case = Case("demo", 128, recipe, load_space("cpu"), 20)
+    with tempfile.TemporaryDirectory() as folder:
+        search(case, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

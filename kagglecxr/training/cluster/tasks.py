@@ -1,0 +1,179 @@
+"""What is done on a machine of the cluster.
+
+The top of this module is light, and what is heavy is imported once the environment is set: Keras
+and TensorFlow read it when they start.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import platform
+import shutil
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock
+
+from kagglecxr.core.errors import CxrError, CxrWarning, SettingError
+from kagglecxr.core.progress import Reporter, Silent
+from kagglecxr.training.cluster.messages import Done, FoldTask, Setting, TrialTask
+from kagglecxr.training.cluster.parcel import Parcel, gather, machine_folder, unpack
+from kagglecxr.version import __version__
+
+
+class _Notes(Silent):
+    """Keeps notes, until they are read elsewhere."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+_Told = TypeVar("_Told")
+_Work = Callable[[_Told, Reporter], Done]
+
+
+def _guarded(work: _Work[_Told]) -> Callable[[Setting, _Told], Done]:
+    """Work that answers a mistake with its sentence: an exception would lose its type on the way.
+
+    Warnings for the user come back as notes.
+    """
+
+    @functools.wraps(work)
+    def guarded(setting: Setting, task: _Told) -> Done:
+        notes = _Notes()
+        try:
+            _begin(setting)
+            with _warnings_as_notes(notes):
+                done = work(task, notes)
+        except CxrError as error:
+            done = Done(platform.node(), error=str(error))
+        except Exception as error:  # noqa: BLE001 what breaks one leaves the others to be trained
+            traceback.print_exc()
+            done = Done(platform.node(), error=f"{type(error).__name__}: {error}")
+        return dataclasses.replace(done, notes=tuple(notes.texts))
+
+    return guarded
+
+
+@contextlib.contextmanager
+def _warnings_as_notes(notes: _Notes) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", CxrWarning)
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, CxrWarning):
+                notes.note(str(message))
+            else:
+                show(message, category, *place, **more)
+
+        warnings.showwarning = tell
+        yield
+
+
+def _begin(setting: Setting) -> None:
+    """Makes this process like the one the task comes from.
+
+    Raises:
+        SettingError: the kit here has another version.
+    """
+    if setting.version != __version__:
+        raise SettingError(
+            f"The machines have different versions of kagglecxr. Received: {__version__} on "
+            f"{platform.node()}, {setting.version} where the command runs. Install the same "
+            "everywhere."
+        )
+    os.environ["KERAS_BACKEND"] = setting.backend
+    os.environ["OMP_NUM_THREADS"] = str(setting.cores)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(setting.cores)
+    from kagglecxr.models.runtime import start_keras
+
+    start_keras()
+
+
+@_guarded
+def train_fold_here(task: FoldTask, notes: Reporter) -> Done:
+    """Trains one fold and gives its folder's files.
+
+    A machine that has begun with it before, for a command that was killed, goes on with it.
+    """
+    import numpy as np
+
+    from kagglecxr.core.run import fold_folder
+    from kagglecxr.training.cluster.machines import fetch
+    from kagglecxr.training.fold import Conditions, train_fold
+    from kagglecxr.training.recipe import Recipe
+
+    workspace, prepared = _opened(task.workspace)
+    weights = unpack(task.weights, machine_folder(), fetch)
+    folder = fold_folder(workspace.runs / task.run, task.fold)
+    with _alone(folder):
+        train_fold(
+            prepared,
+            Recipe.model_validate(task.recipe),
+            np.array(task.fold_of, np.intp),
+            task.fold,
+            folder,
+            task.seed,
+            notes,
+            Conditions(weights=lambda fold: [weights / name for name in task.starts]),
+        )
+        return _taken_from(folder)
+
+
+@_guarded
+def train_trial_here(task: TrialTask, notes: Reporter) -> Done:
+    """Trains one trial, and gives its folder's files and how it ended."""
+    from kagglecxr.training.cluster.machines import fetch
+    from kagglecxr.training.cluster.trials import DistantTrial
+    from kagglecxr.training.search.job import Job
+    from kagglecxr.training.search.trial import train_trial
+
+    workspace, prepared = _opened(task.workspace)
+    weights = unpack(task.weights, machine_folder(), fetch)
+    asked = Job.of_line(task.job)
+    folder = workspace.studies / asked.study / "trials" / Path(asked.folder).name
+    starts = [str(weights / name) for name in task.starts]
+    job = dataclasses.replace(
+        asked,
+        work=str(workspace.root),
+        folder=str(folder),
+        recipe={**asked.recipe, "weights": starts or ""},
+    )
+    with _alone(folder):
+        trial: Any = DistantTrial(task.desk, job.number)
+        outcome = train_trial(prepared, workspace, job, trial)
+        return dataclasses.replace(_taken_from(folder), answer=dataclasses.asdict(outcome))
+
+
+def _opened(parcel: Parcel) -> tuple[Any, Any]:
+    """A workspace on this machine, and the data prepared in it."""
+    from kagglecxr.core.files import read_json
+    from kagglecxr.core.workspace import Workspace
+    from kagglecxr.data.competition import Competition
+    from kagglecxr.data.preparation import load_prepared
+    from kagglecxr.training.cluster.machines import fetch
+
+    root = unpack(parcel, machine_folder(), fetch)
+    competition = Competition.model_validate(read_json(root / "prepare.json")["competition"])
+    workspace = Workspace(root, competition.name)
+    return workspace, load_prepared(competition, workspace)
+
+
+def _alone(folder: Path) -> FileLock:
+    """Keeps a task that was begun again from the folder its lost process may still write to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder.with_name(f"{folder.name}.lock"))
+
+
+def _taken_from(folder: Path) -> Done:
+    files = gather(folder)
+    shutil.rmtree(folder)
+    return Done(platform.node(), files)

@@ -1,0 +1,1 @@
+"""Learning from images without a label, as an earlier model sees them."""

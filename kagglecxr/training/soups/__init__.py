@@ -1,0 +1,1 @@
+"""Means of the weights of several trainings."""

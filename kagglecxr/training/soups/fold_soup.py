@@ -1,0 +1,67 @@
+"""One network out of the folds of one run, which no training image can judge."""
+
+import dataclasses
+from pathlib import Path
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import digest, write_json
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.run import WEIGHTS, fold_folder
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.index import read_folds
+from kagglecxr.data.preparation import Prepared
+from kagglecxr.inference.ensemble import checked_record
+from kagglecxr.models.runtime import make_repeatable
+from kagglecxr.models.weights.saving import save_weights
+from kagglecxr.training.record import MADE_OF
+from kagglecxr.training.soups.mean_weights import MeanOfFolds
+
+
+def make_fold_soup(prepared: Prepared, workspace: Workspace, run: Path, reporter: Reporter) -> Path:
+    """The mean of all folds of a run, as a run of one network, which predicts as fast as a fold.
+
+    It has no out-of-fold score, and no fold can be chosen or left out by one: each training image
+    was seen by all of the folds but one, so any two of them have seen it. What it is worth only a
+    test part tells. It works where the folds start from the same trained weights.
+
+    Args:
+        prepared: the data.
+        workspace: where it goes.
+        run: a finished run's folder.
+        reporter: told that there is no score.
+
+    Raises:
+        SettingError: a run of a single network.
+        DataError: it was trained for other targets or images.
+    """
+    record = checked_record(run, prepared)
+    if record.folds < 2:
+        raise SettingError(
+            f"A soup is of several runs, or of the folds of one. Received: {record.name} alone, "
+            "which is one network already. Name several runs, or one with folds."
+        )
+    folder = workspace.runs / f"soup-{digest(record.name, 'folds')[:8]}"
+    reporter.note(
+        f"The mean of the folds of {record.name} has no out-of-fold score: every training image "
+        "was seen by all of its folds but one."
+    )
+    if (folder / "run.json").is_file():
+        return folder
+    make_repeatable(derive_seed(record.seed, "soup"))
+    mean = MeanOfFolds(prepared, [run], record, read_folds(run / "folds.csv", prepared.index))
+    mean.load_all_folds(run)
+    write_json(
+        folder / "recipe.json", {"seed": record.seed, MADE_OF: [record.name], **record.recipe}
+    )
+    save_weights(mean.model, fold_folder(folder, 0) / WEIGHTS)
+    dataclasses.replace(
+        record,
+        name=folder.name,
+        folds=1,
+        # No fold is held out, so that no training on the same images may start from it.
+        data=record.data | {"folds": "none is held out", MADE_OF: record.name},
+        seconds=[sum(record.seconds)],
+        metrics={},
+    ).write(folder)
+    return folder

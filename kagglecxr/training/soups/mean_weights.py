@@ -1,0 +1,123 @@
+"""One network whose weights are the mean of several of its kind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.data.preparation import Prepared
+from kagglecxr.inference.ensemble import rebuild_model
+from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.models.batch_norm import reestimate_batch_norm
+from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.recipe import Recipe
+
+_NONE = -1
+"""The number of no fold."""
+
+
+class MeanOfFolds:
+    """A model with the mean weights of the same fold of several runs.
+
+    Batch statistics that the runs have learned, which shows in their differing, are measured anew
+    on the other folds' images: the spread of a mean net's features is not the mean of the spreads.
+
+    Args:
+        prepared: the data.
+        runs: folders of all runs that may be asked for.
+        record: of the run whose model, recipe and seed are taken.
+        fold_of: the fold of each training image, in all of the runs.
+
+    Attributes:
+        model: with the weights of the fold that was asked for last.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        runs: Sequence[Path],
+        record: RunRecord,
+        fold_of: npt.NDArray[np.intp],
+    ) -> None:
+        self._prepared, self._runs = prepared, runs
+        self._record, self._fold_of = record, fold_of
+        self._recipe = Recipe.model_validate(record.recipe)
+        self.model = rebuild_model(record)
+        self._learned: dict[int, list[str]] = {}
+
+    def answers(self, runs: Sequence[Path], fold: int) -> Predictions:
+        """What the mean of one fold answers to the images that are held out there."""
+        if fold not in self._learned:
+            self._learned[fold] = learned_statistics(self.model, _files(self._runs, fold))
+        data = FoldData(self._prepared, self._fold_of, fold)
+        self._load(_files(runs, fold), self._learned[fold], data, fold)
+        images, rows = self._prepared.cache.images, data.rows[data.held_out]
+        seen = predict(self.model, images, rows, views=self._recipe.views)
+        return Predictions(data.held_out_ids(), seen, data.held_out_truth())
+
+    def load_all_folds(self, run: Path) -> None:
+        """Gives the model the mean weights of all folds of one run; no image is held out then."""
+        paths = [fold_folder(run, fold) / WEIGHTS for fold in range(self._record.folds)]
+        data = FoldData(self._prepared, self._fold_of, _NONE)
+        self._load(paths, learned_statistics(self.model, paths), data, _NONE)
+
+    def _load(
+        self, paths: Sequence[Path], learned: Sequence[str], data: FoldData, fold: int
+    ) -> None:
+        load_mean_weights(self.model, paths)
+        for layer in _norms(self.model):
+            layer.trainable = layer.name in learned
+        if learned:
+            seed = derive_seed(self._record.seed, "fold", fold)
+            reestimate_batch_norm(self.model, data.plain_images(self._recipe, seed))
+
+
+def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:
+    """Gives a model the mean of weights files of this very model, summed in double precision.
+
+    Raises:
+        WeightsError: a file belongs to another model, or is damaged.
+    """
+    read = []
+    for path in paths:
+        load_weights(model, path)
+        read.append(model.get_weights())
+    model.set_weights(
+        [np.mean(parts, axis=0, dtype=np.float64) for parts in zip(*read, strict=True)]
+    )
+
+
+def learned_statistics(model: keras.Model, paths: Sequence[Path]) -> list[str]:
+    """The names of the layers whose batch statistics differ between weights files of a model.
+
+    Raises:
+        WeightsError: a file belongs to another model, or is damaged.
+    """
+    read = []
+    for path in paths:
+        load_weights(model, path)
+        read.append([_statistics(layer) for layer in _norms(model)])
+    return [
+        layer.name
+        for layer, parts in zip(_norms(model), zip(*read, strict=True), strict=True)
+        if any(not np.array_equal(parts[0], part) for part in parts[1:])
+    ]
+
+
+def _files(runs: Sequence[Path], fold: int) -> list[Path]:
+    return [fold_folder(run, fold) / WEIGHTS for run in runs]
+
+
+def _norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    return [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def _statistics(layer: keras.layers.BatchNormalization) -> npt.NDArray[np.float32]:
+    both = (layer.moving_mean, layer.moving_variance)
+    return np.stack([keras.ops.convert_to_numpy(variable) for variable in both])

@@ -1,0 +1,89 @@
+"""The mean of a run's folds is one network, and nowhere has an out-of-fold score."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import LeakError, SettingError
+from kagglecxr.core.files import read_json
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run import WEIGHTS, fold_folder, read_run
+from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
+from kagglecxr.inference.parts import choose_parts
+from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.reports.comparison import compare_runs
+from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run import train_run
+from kagglecxr.training.soups.soup import make_soup
+from tests.conftest import FOLDS, Played, prepare_demo
+from tests.training.made_runs import TINY, make_run
+
+
+@pytest.fixture(scope="module")
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("folds"))
+
+
+@pytest.fixture(scope="module")
+def run(own: Played) -> Path:
+    return make_run(own, "made", 1, wrong=True)
+
+
+@pytest.fixture(scope="module")
+def soup(own: Played, run: Path) -> Path:
+    return make_soup(own.prepared, own.workspace, [run], Silent())
+
+
+def test_it_is_one_network_of_the_mean_weights(soup: Path, run: Path) -> None:
+    record = read_run(soup)
+    assert (record.folds, record.seconds) == (1, [33.0])
+    assert record.data["made_of"] == run.name
+    model = rebuild_model(record)
+    kernels = []
+    for folder, folds in ((run, FOLDS), (soup, 1)):
+        for fold in range(folds):
+            model.load_weights(fold_folder(folder, fold) / WEIGHTS)
+            kernels.append(np.array(model.get_layer("block4_2_conv").kernel))
+    np.testing.assert_allclose(kernels[-1], np.mean(kernels[:-1], axis=0), atol=1e-7)
+
+
+def test_it_has_no_score_and_is_never_chosen_by_one(soup: Path, run: Path, own: Played) -> None:
+    assert read_run(soup).metrics == {}
+    assert not (soup / "oof.npz").exists()
+    assert choose_runs(own.prepared, own.workspace, []) == [run]
+    with pytest.raises(SettingError, match=f"Received: {soup.name}"):
+        make_soup(own.prepared, own.workspace, [run, soup], Silent())
+
+
+def test_it_predicts_the_test_part(soup: Path, run: Path, own: Played, tmp_path: Path) -> None:
+    blend = blend_runs(own.prepared, own.workspace, [soup], tmp_path, Silent())
+    assert blend.score is None
+    assert read_json(blend.folder / "blend.json")["out_of_fold"] is None
+    model = rebuild_model(read_run(soup))
+    model.load_weights(fold_folder(soup, 0) / WEIGHTS)
+    rows = own.prepared.index.rows("test")
+    seen = predict(model, own.prepared.cache.images, rows)
+    kept = Predictions.load(blend.folder / "test.npz")
+    np.testing.assert_allclose(kept.probabilities, seen, atol=1e-6)
+    both = blend_runs(own.prepared, own.workspace, [run, soup], tmp_path, Silent())
+    assert both.score is None
+    assert not (both.folder / "oof.npz").exists()
+
+
+def test_export_and_compare_take_it(soup: Path, own: Played, tmp_path: Path) -> None:
+    assert choose_parts(own.prepared, own.workspace, [soup.name]).runs == [soup]
+    table = compare_runs(own.workspace, tmp_path / "ledger.csv").set_index("")
+    assert table.loc["Out-of-fold accuracy", soup.name] == ""
+
+
+def test_no_training_on_the_same_images_starts_from_it(soup: Path, own: Played) -> None:
+    recipe = make_recipe({}, [*TINY, f'weights="{soup}"'])
+    with pytest.raises(LeakError, match="has learned from images that are held out here"):
+        train_run(own.prepared, own.workspace, recipe, Silent())
+
+
+def test_one_network_is_no_soup(soup: Path, own: Played) -> None:
+    with pytest.raises(SettingError, match=f"{soup.name} alone"):
+        make_soup(own.prepared, own.workspace, [soup], Silent())
