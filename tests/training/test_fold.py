@@ -193,7 +193,7 @@ def test_a_group_on_both_sides_is_refused_before_any_training(
 STAGED = [
     *("epochs=2", "model=mobilenet_025", "batch_norm=frozen", "batch_size=16", "ema=0.9"),
     *("schedule=plateau", "plateau_patience=1", "best_epochs=2", "steps=5", "layer_decay=0.9"),
-    "stages=[{epochs = 2, trainable = 'head', learning_rate = 1e-2, augmented = false}]",
+    "stages=[{epochs = 1, trainable = 'head', learning_rate = 1e-2, augmented = false}]",
 ]
 
 
@@ -203,15 +203,14 @@ def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
     recipe, fold_of = make_recipe({}, STAGED), demo.prepared.fold
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     train_fold(demo.prepared, recipe, fold_of, 0, whole, 5, Silent())
-    for last in (1, 3):
-        with monkeypatch.context() as patch:
-            patch.setattr(_KillAfter, "last", last)
-            patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
-            with pytest.raises(_KilledError):
-                train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
+    with monkeypatch.context() as patch:
+        patch.setattr(_KillAfter, "last", 2)
+        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
+        with pytest.raises(_KilledError):
+            train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
     train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
     one, other = (pd.read_csv(f / "history.csv") for f in (whole, halved))
-    assert one["epoch"].tolist() == [1, 2, 3, 4]
+    assert one["epoch"].tolist() == [1, 2, 3]
     assert one["learning_rate"].iloc[0] == pytest.approx(1e-2)
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
     kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
@@ -219,6 +218,7 @@ def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
     assert not list(whole.glob("stage-*"))
 
 
+@pytest.mark.slow
 def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
     demo: Played, tmp_path: Path
 ) -> None:

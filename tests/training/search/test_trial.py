@@ -92,6 +92,7 @@ def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: Played) -> No
     assert trained.steps[3] == pytest.approx((first + kept["1"]) / 2)
 
 
+@pytest.mark.slow
 def test_each_epoch_of_each_stage_is_a_step(demo: Played, tmp_path: Path) -> None:
     recipe = make_recipe(
         {"stages": [{"epochs": 1, "trainable": "all"}]}, ["epochs=1", "model_options.width=4"]
