@@ -134,6 +134,7 @@ INSIDE = [
 ]
 
 
+@pytest.mark.slow
 def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
     demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def wanted(demo: Played, run: Path, *starts: Sequence[Path]) -> WantedFolds:
     )
 
 
+@pytest.mark.slow
 def test_a_fold_is_the_same_wherever_it_is_trained(
     demo: Played, tmp_path: Path, as_machine: Path
 ) -> None:

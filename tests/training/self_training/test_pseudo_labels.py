@@ -88,6 +88,7 @@ def test_relatives_of_held_out_images_are_not_learned_from(
     assert others.rows.tolist() == test.tolist()
 
 
+@pytest.mark.slow
 def test_the_labels_of_held_out_images_do_not_reach_their_student(
     own: Played, teacher: Teacher, recipe: Recipe, tmp_path: Path
 ) -> None:
