@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cyclopts import Parameter
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.training.time_limit import check_timeout
 
 
 @Parameter(name="*")
@@ -46,11 +47,7 @@ class Extent:
                 f"rounds{'' if self.fold is None else f' of fold {self.fold} alone'}. Use at least "
                 "0, and leave the fold out."
             )
-        if self.timeout is not None and not self.timeout > 0:
-            raise SettingError(
-                f"--timeout is a positive number of seconds. Received: {self.timeout}. Use a "
-                "greater number, or leave it out."
-            )
+        check_timeout(self.timeout)
         if self.timeout is not None and self.cluster is not None:
             raise SettingError(
                 f"A time limit holds for this machine alone. Received: --timeout {self.timeout} "

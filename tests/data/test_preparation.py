@@ -18,7 +18,7 @@ from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Bar, Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import BrokenImagesError
+from kagglecxr.data.cache.decoding import BrokenImagesError
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.preparation import (
     Prepared,

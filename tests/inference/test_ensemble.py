@@ -11,7 +11,7 @@ from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run import read_run
-from kagglecxr.data.cache.building import Cache
+from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.index import Index
 from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
 from kagglecxr.inference.predicting import predict

@@ -20,7 +20,7 @@ from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run import RunRecord, read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import Cache
+from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.pixels.preprocessing import Pipeline
 from kagglecxr.inference.ensemble import rebuild_model
 from kagglecxr.inference.export import Exported, export_parts

@@ -7,14 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
+from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.weights.saving import save_weights
-from kagglecxr.training import frozen_features
+from kagglecxr.training import kept_features
 from kagglecxr.training.fold import Conditions, train_fold
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.frozen_features import fitting_on_features, learns_on_features
+from kagglecxr.training.kept_features import KeptFeatures
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stages import stage as stage_module
 from kagglecxr.training.stages.stage import build_model
@@ -73,7 +76,8 @@ def _trained(own: Played, folder: Path, recipe: Recipe, weights: list[Path], fol
         (["augmentation.rotation=5"], False),
         (["augmentation.mixup=0.2"], False),
         (["augmentation.mirror=0.5", "augmentation.where=model"], False),
-        (["trainable=last_conv"], False),
+        (["trainable=last_conv"], True),
+        (["trainable=all"], False),
         (["model=cnn_small"], False),
     ],
 )
@@ -106,6 +110,35 @@ def test_the_head_learns_what_it_would_from_the_images(
     np.testing.assert_allclose(history["val_loss"], wanted["val_loss"], atol=2e-3)
 
 
+def test_the_last_convolutions_learn_what_they_would_from_the_images(
+    own: Played, weights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maps are kept in half precision; what that changes is far below what an epoch does."""
+    recipe = _recipe("trainable=last_2_conv", "batch_norm=frozen", "learning_rate=1e-3", "epochs=1")
+    quick = _trained(own, tmp_path / "features", recipe, weights)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_module, "learns_on_features", lambda recipe: False)
+        plain = _trained(own, tmp_path / "images", recipe, weights)
+    one, other = (Predictions.load(folder / "validation.npz") for folder in (quick, plain))
+    np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-2)
+    model = build_model(own.prepared, recipe, weights)
+    before = predict(
+        model,
+        own.prepared.cache.images,
+        FoldData(own.prepared, own.prepared.fold, 0).rows[own.prepared.fold == 0],
+    )
+    assert np.abs(before - one.probabilities).max() > 0.05
+
+
+def test_features_that_half_precision_cannot_hold_are_refused(own: Played, tmp_path: Path) -> None:
+    image = keras.Input((*own.prepared.cache.images.shape[1:3], 1))
+    trunk = keras.Model(image, keras.layers.Rescaling(1e4)(image))
+    rows = own.prepared.index.rows("train")
+    kept = KeptFeatures(own.prepared.cache, rows, trunk, "bright", Silent())
+    with pytest.raises(SettingError, match="half precision"):
+        kept.of("as_is")
+
+
 def test_one_pass_serves_all_folds_and_heads(
     own: Played, weights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +148,7 @@ def test_one_pass_serves_all_folds_and_heads(
     def never(*arguments: object) -> None:
         raise AssertionError("features were worked out again")
 
-    monkeypatch.setattr(frozen_features._Kept, "_write", never)
+    monkeypatch.setattr(kept_features.KeptFeatures, "_write", never)
     _trained(own, tmp_path / "second", recipe, weights, fold=1)
     other_head = _recipe("epochs=1", "model_options.dense=[8]", "loss=focal")
     with pytest.warns(UserWarning, match="nothing for"):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.files import digest, read_json
-from kagglecxr.data.cache.building import Cache, open_cache
+from kagglecxr.data.cache.cache import Cache, open_cache
 from kagglecxr.data.cache.maps import make_whole, open_maps
 
 COPIED = 256

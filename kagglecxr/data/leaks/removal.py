@@ -10,7 +10,8 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import Cache, fingerprints
+from kagglecxr.data.cache.cache import Cache
+from kagglecxr.data.cache.files import fingerprints
 from kagglecxr.data.cache.rows import cache_of_rows
 from kagglecxr.data.index import Index
 from kagglecxr.data.leaks.findings import Leaks

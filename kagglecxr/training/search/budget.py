@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from cyclopts import Parameter
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.training.time_limit import check_timeout
 
 
 @Parameter(name="*")
@@ -45,11 +46,7 @@ class Budget:
                     f"--{name.replace('_', '-')} is at least 1. Received: {getattr(self, name)}. "
                     "Use a greater number."
                 )
-        if self.timeout is not None and not self.timeout > 0:
-            raise SettingError(
-                f"--timeout is a positive number of seconds. Received: {self.timeout}. Use a "
-                "greater number, or leave it out."
-            )
+        check_timeout(self.timeout)
         if self.trial_folds > folds:
             raise SettingError(
                 f"There are not so many folds. Received: --trial-folds {self.trial_folds} of "

@@ -16,7 +16,8 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import build_cache, open_cache
+from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import open_cache
 from kagglecxr.data.pixels.preprocessing import Pipeline
 from kagglecxr.data.preparation import Prepared
 from kagglecxr.training.search.entries import Entry, Range

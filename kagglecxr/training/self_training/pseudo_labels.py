@@ -44,7 +44,7 @@ def check_pseudo_labels(prepared: Prepared, recipe: Recipe) -> None:
 
     Raises:
         MissingError: there is no test part.
-        SettingError: a recipe whose head learns from kept features, or whose batches hold one
+        SettingError: a recipe that learns from kept features, or whose batches hold one
             image.
     """
     if not len(prepared.index.rows("test")):
@@ -54,9 +54,9 @@ def check_pseudo_labels(prepared: Prepared, recipe: Recipe) -> None:
         )
     if learns_on_features(recipe):
         raise SettingError(
-            "A head on kept features learns from labelled images alone. Received: pseudo-labels "
-            "with trainable=head and no augmentation. Set trainable to last_conv or all, or leave "
-            "the rounds out."
+            "What learns from kept features learns from labelled images alone. Received: "
+            f"pseudo-labels with trainable={recipe.trainable} and no augmentation. Augment the "
+            "images, as by --set augmentation.rotation=10, or leave the rounds out."
         )
     soft_places(recipe.batch_size)
 

@@ -13,15 +13,10 @@ import pytest
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import (
-    FORMAT,
-    BrokenImagesError,
-    Cache,
-    build_cache,
-    cache_key,
-    fingerprints,
-    open_cache,
-)
+from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
+from kagglecxr.data.cache.decoding import BrokenImagesError
+from kagglecxr.data.cache.files import fingerprints
 from kagglecxr.data.leaks.duplicates import look_at
 from kagglecxr.data.pixels.images import read_image
 from kagglecxr.data.pixels.preprocessing import Pipeline

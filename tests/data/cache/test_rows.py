@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import Cache, build_cache
+from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.cache.rows import cache_of_rows
 from kagglecxr.data.pixels.preprocessing import Pipeline
 

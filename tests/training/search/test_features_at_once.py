@@ -4,41 +4,34 @@ import threading
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.training import frozen_features
-from kagglecxr.training.fold_data import FoldData
-from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.kept_features import KeptFeatures
 from tests.conftest import prepare_demo
-
-
-class _Trunk:
-    output_shape = (None, 3)
-
-    def get_weights(self) -> list[np.ndarray]:
-        return [np.ones(3)]
 
 
 def test_features_that_another_works_out_are_waited_for(
     demo_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared = prepare_demo(demo_images, tmp_path / "work").prepared
-    data = FoldData(prepared, prepared.fold, 0)
+    image = keras.Input((None, None, 1))
+    rows, trunk = prepared.index.rows("train"), keras.Model(image, image)
     written: list[Path] = []
 
     def write(kept: object, path: Path, view: str) -> None:
         written.append(path)
         time.sleep(0.2)
-        np.save(path, np.zeros((len(data.rows), 3), np.float32))
+        np.save(path, np.zeros((len(rows), 3), np.float32))
 
-    monkeypatch.setattr(frozen_features._Kept, "_write", write)
+    monkeypatch.setattr(KeptFeatures, "_write", write)
     found: list[np.ndarray] = []
 
     def look() -> None:
-        kept = frozen_features._Kept(data, _Trunk(), make_recipe({}), Silent())
-        found.append(kept.features("as_is"))
+        kept = KeptFeatures(prepared.cache, rows, trunk, "any", Silent())
+        found.append(kept.of("as_is"))
 
     threads = [threading.Thread(target=look) for _ in range(3)]
     for thread in threads:
@@ -46,4 +39,4 @@ def test_features_that_another_works_out_are_waited_for(
     for thread in threads:
         thread.join()
     assert len(written) == 1
-    assert [features.shape for features in found] == [(len(data.rows), 3)] * 3
+    assert [features.shape for features in found] == [(len(rows), 3)] * 3

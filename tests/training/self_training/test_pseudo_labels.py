@@ -88,6 +88,25 @@ def test_relatives_of_held_out_images_are_not_learned_from(
     assert others.rows.tolist() == test.tolist()
 
 
+def test_the_labels_of_held_out_images_do_not_reach_their_student_beside_the_teacher(
+    own: Played, teacher: Teacher, recipe: Recipe, tmp_path: Path
+) -> None:
+    """The quick half of the next, for a teacher that is what it is."""
+    prepared, fold_of = own.prepared, own.prepared.fold
+    lessons = {}
+    for changed in (None, 0, 1):
+        rows = prepared.index.rows("train")[fold_of == changed]
+        labels = prepared.index.column("label", rows)
+        data = with_cells(prepared, "label", rows, labels[1:] + labels[:1])
+        soft = pseudo_labels(data, teacher, fold_of, tmp_path / str(changed), 0)
+        batches = FoldData(data, fold_of, 0, soft).training_batches(recipe, 3)
+        lessons[changed] = [batches[number] for number in range(len(batches))]
+    for part, name in enumerate(("images", "targets")):
+        for one, other in zip(lessons[0], lessons[None], strict=True):
+            np.testing.assert_array_equal(one[part], other[part], err_msg=name)
+    assert not np.array_equal(lessons[1][0][0], lessons[None][0][0])
+
+
 @pytest.mark.slow
 def test_the_labels_of_held_out_images_do_not_reach_their_student(
     own: Played, teacher: Teacher, recipe: Recipe, tmp_path: Path

@@ -1,0 +1,117 @@
+"""Features of all training images, worked out once and kept in a folder beside the cache's images.
+
+One pass serves every epoch, every fold, and every recipe that differs only in what learns from
+them; each view, as the mirrored one, is another pass.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from keras import tree
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import assert_room, digest, written_whole
+from kagglecxr.core.progress import Reporter
+from kagglecxr.data.batches.sequence import OrderedSequence
+from kagglecxr.data.cache.cache import Cache
+from kagglecxr.inference.views import VIEWS
+
+Features = npt.NDArray[np.floating]
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class KeptFeatures:
+    """The features of some images, (images, values) in each view: all tensors, one after another.
+
+    Pooled features are kept in single precision, maps in half: they are a hundred times larger,
+    and what learns from them is not told from what learns from the images (see the tests).
+
+    Attributes:
+        cache: the images.
+        rows: which of them, in the features' order.
+        trunk: gives an image's features.
+        name: what it is, beside its weights.
+        reporter: told of every batch of images on its way to features.
+    """
+
+    cache: Cache
+    rows: npt.NDArray[np.intp]
+    trunk: keras.Model
+    name: str
+    reporter: Reporter
+
+    def of(self, view: str) -> Features:
+        """One view's, (images, values); read where they are, else worked out."""
+        path = self._path(view)
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            # Trainings that run at once wait for the first of them, and for no dead one.
+            with FileLock(path.with_suffix(".lock")):
+                if not path.is_file():
+                    self._write(path, view)
+        kept: Features = np.load(path, mmap_mode="r")
+        return kept
+
+    def tensors(self, values: Features) -> list[npt.NDArray[np.float32]]:
+        """The tensors again that stand one after another in (images, values)."""
+        shapes = self._shapes()
+        ends = np.cumsum([prod(shape) for shape in shapes])
+        parts = np.split(values, ends[:-1], axis=1)
+        return [
+            part.astype(np.float32).reshape(len(values), *shape)
+            for part, shape in zip(parts, shapes, strict=True)
+        ]
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [tensor.shape[1:] for tensor in tree.flatten(self.trunk.output)]
+
+    def _dtype(self) -> type[np.floating]:
+        return np.float32 if all(len(shape) == 1 for shape in self._shapes()) else np.float16
+
+    def _path(self, view: str) -> Path:
+        weights = sha256()
+        for array in self.trunk.get_weights():
+            weights.update(array.tobytes())
+        name = digest(
+            self.name,
+            self.trunk.output_names,
+            [list(shape) for shape in self._shapes()],
+            self.rows.tolist(),
+            weights.hexdigest(),
+            view,
+        )
+        return self.cache.folder / "features" / f"{name[:16]}.npy"
+
+    def _write(self, path: Path, view: str) -> None:
+        shape = (len(self.rows), sum(prod(shape) for shape in self._shapes()))
+        dtype = np.dtype(self._dtype())
+        assert_room(path.parent, dtype.itemsize * prod(shape))
+        batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view])
+        with (
+            written_whole(path) as beside,
+            self.reporter.bar(f"Features of {self.trunk.name}, {view}", len(batches)) as bar,
+        ):
+            kept = np.lib.format.open_memmap(beside, "w+", dtype, shape)
+            for number in range(len(batches)):
+                found = tree.flatten(self.trunk.predict_on_batch(batches[number][0]))
+                values = np.concatenate([part.reshape(len(part), -1) for part in found], axis=1)
+                _assert_held(values, dtype)
+                kept[number * _BATCH : number * _BATCH + len(values)] = values
+                bar.advance()
+            kept.flush()
+
+
+def _assert_held(values: Features, dtype: np.dtype[np.floating]) -> None:
+    largest = float(np.abs(values).max())
+    if not largest <= float(np.finfo(dtype).max):
+        raise SettingError(
+            f"Features cannot be kept. Received: values up to {largest:.3g}, where half precision "
+            "ends at 65504. Let another layer be the first that learns, or augment the images."
+        )
