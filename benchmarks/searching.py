@@ -98,6 +98,7 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
         model.fit(
             fitting.batches,
             validation_data=fitting.validation,
+            validation_steps=fitting.validation_steps,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
