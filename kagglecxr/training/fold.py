@@ -29,7 +29,7 @@ from kagglecxr.training.stages.stage import (
     finished_stage,
     keep_stage,
 )
-from kagglecxr.training.stages.stopping import Deadline
+from kagglecxr.training.stages.stopping import Share
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class Conditions:
         unlabelled: the images without a label that it learns from; asked likewise.
         callbacks: makes more callbacks, which are called before the fold's own, so that what they
             keep is never an epoch behind.
-        deadline: when the fold has to be done; where its epochs do not fit, it ends with the
-            weights of its best epoch so far. None for no hurry.
+        time: what the fold may take; where its epochs do not fit, it ends with the weights of its
+            best epoch so far. None for no hurry.
     """
 
     weights: Callable[[int], Sequence[Path]] = _no_weights
     unlabelled: Callable[[int], SoftImages | None] = _no_images
     callbacks: Callbacks = _no_callbacks
-    deadline: Deadline | None = None
+    time: Share | None = None
 
 
 def train_fold(
@@ -115,7 +115,7 @@ def train_fold(
     stages = recipe.in_stages()
     epochs = sum(stage.epochs for stage in stages)
     trainer = StageTrainer(
-        data, folder, f"Fold {fold}", epochs, reporter, conditions.callbacks, conditions.deadline
+        data, folder, f"Fold {fold}", epochs, reporter, conditions.callbacks, conditions.time
     )
     history: list[Epoch] = []
     start: Sequence[Path] | None = None

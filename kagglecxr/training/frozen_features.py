@@ -18,6 +18,7 @@ from kagglecxr.models.cutting import cut_where_learning_starts
 from kagglecxr.training.fold_data import Fitting, FoldData
 from kagglecxr.training.kept_features import Features, KeptFeatures
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.stages.stopping import Deadline
 
 AS_IS, MIRRORED = "as_is", "mirrored"
 _BATCH = 64
@@ -34,7 +35,12 @@ def learns_on_features(recipe: Recipe) -> bool:
 
 
 def fitting_on_features(
-    data: FoldData, model: keras.Model, recipe: Recipe, seed: int, reporter: Reporter
+    data: FoldData,
+    model: keras.Model,
+    recipe: Recipe,
+    seed: int,
+    reporter: Reporter,
+    until: Deadline | None = None,
 ) -> Fitting:
     """What learns of a model, on the features of what does not.
 
@@ -46,10 +52,14 @@ def fitting_on_features(
         recipe: how to train.
         seed: of the fold.
         reporter: told of every batch of images on its way to features.
+        until: when all that is trained has to be done; None for no hurry.
+
+    Raises:
+        SettingError: the images cannot be made into features by then.
     """
     trunk, learner = cut_where_learning_starts(model)
     name = f"{recipe.model} {recipe.model_options.get('scaling', '')}"
-    kept = KeptFeatures(data.prepared.cache, data.rows, trunk, name, reporter)
+    kept = KeptFeatures(data.prepared.cache, data.rows, trunk, name, reporter, until)
     mirror = recipe.augmentation.mirror
     views = [kept.of(name) for name in ([AS_IS, MIRRORED] if mirror else [AS_IS])]
     held_out, targets = np.flatnonzero(data.held_out), data.held_out_targets()

@@ -4,9 +4,9 @@ One pass serves every epoch, every fold, and every recipe that differs only in w
 them; each view, as the mirrored one, is another pass.
 """
 
+import math
 from dataclasses import dataclass
 from hashlib import sha256
-from math import prod
 from pathlib import Path
 
 import keras
@@ -21,6 +21,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.data.batches.sequence import OrderedSequence
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.inference.views import VIEWS
+from kagglecxr.training.stages.stopping import Deadline
 
 Features = npt.NDArray[np.floating]
 _BATCH = 64
@@ -39,6 +40,7 @@ class KeptFeatures:
         trunk: gives an image's features.
         name: what it is, beside its weights.
         reporter: told of every batch of images on its way to features.
+        until: when all that is trained has to be done; None for no hurry.
     """
 
     cache: Cache
@@ -46,6 +48,7 @@ class KeptFeatures:
     trunk: keras.Model
     name: str
     reporter: Reporter
+    until: Deadline | None = None
 
     def of(self, view: str) -> Features:
         """One view's, (images, values); read where they are, else worked out."""
@@ -62,7 +65,7 @@ class KeptFeatures:
     def tensors(self, values: Features) -> list[npt.NDArray[np.float32]]:
         """The tensors again that stand one after another in (images, values)."""
         shapes = self._shapes()
-        ends = np.cumsum([prod(shape) for shape in shapes])
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
         parts = np.split(values, ends[:-1], axis=1)
         return [
             part.astype(np.float32).reshape(len(values), *shape)
@@ -90,9 +93,9 @@ class KeptFeatures:
         return self.cache.folder / "features" / f"{name[:16]}.npy"
 
     def _write(self, path: Path, view: str) -> None:
-        shape = (len(self.rows), sum(prod(shape) for shape in self._shapes()))
+        shape = (len(self.rows), sum(math.prod(shape) for shape in self._shapes()))
         dtype = np.dtype(self._dtype())
-        assert_room(path.parent, dtype.itemsize * prod(shape))
+        assert_room(path.parent, dtype.itemsize * math.prod(shape))
         batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view])
         with (
             written_whole(path) as beside,
@@ -100,12 +103,25 @@ class KeptFeatures:
         ):
             kept = np.lib.format.open_memmap(beside, "w+", dtype, shape)
             for number in range(len(batches)):
+                before = self.until and self.until.left()
                 found = tree.flatten(self.trunk.predict_on_batch(batches[number][0]))
                 values = np.concatenate([part.reshape(len(part), -1) for part in found], axis=1)
                 _assert_held(values, dtype)
                 kept[number * _BATCH : number * _BATCH + len(values)] = values
                 bar.advance()
+                # The first batch takes long, since it is when the graph is made.
+                if self.until and before and number:
+                    self._assert_in_time(before - self.until.left(), len(batches) - number - 1)
             kept.flush()
+
+    def _assert_in_time(self, seconds_a_batch: float, batches: int) -> None:
+        left = self.until.left() if self.until else math.inf
+        if left < seconds_a_batch * batches:
+            raise SettingError(
+                f"Features cannot be worked out in time. Received: {seconds_a_batch * batches:.0f} "
+                f"s to come for {self.trunk.name}, of a time limit that leaves {left:.0f} s. Allow "
+                "more, or train a recipe that learns from the images, as --recipe cpu."
+            )
 
 
 def _assert_held(values: Features, dtype: np.dtype[np.floating]) -> None:

@@ -26,7 +26,7 @@ from kagglecxr.training.self_training.pseudo_labels import (
     check_pseudo_labels,
     pseudo_labels,
 )
-from kagglecxr.training.stages.stopping import Deadline
+from kagglecxr.training.stages.stopping import Deadline, Share
 from kagglecxr.training.starting_weights import Split, reachable, starting_weights
 
 
@@ -133,10 +133,10 @@ def train_run(
         options.elsewhere(WantedFolds(workspace, folder, recipe, fold_of, starts, seed), reporter)
         missing = []
     for number, fold in enumerate(missing):
-        deadline = options.deadline and options.deadline.share(len(missing) - number)
+        share = Share(options.deadline, len(missing) - number) if options.deadline else None
         train_fold(
             prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter,
-            replace(conditions, deadline=deadline),
+            replace(conditions, time=share),
         )  # fmt: skip
     if all(_is_done(folder, fold) for fold in range(count)):
         summaries = [

@@ -21,7 +21,7 @@ from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stages.resuming import Resume
 from kagglecxr.training.stages.stage import build_model
-from kagglecxr.training.stages.stopping import Deadline
+from kagglecxr.training.stages.stopping import Deadline, Share
 from tests.conftest import Played
 
 
@@ -255,7 +255,7 @@ def test_a_fold_ends_in_time_with_its_best_epoch(demo: Played, tmp_path: Path) -
         tmp_path,
         5,
         notes,
-        Conditions(deadline=deadline),
+        Conditions(time=Share(deadline)),
     )
     assert summary.ended == "out of time"
     assert "out of time after" in notes.told[0]

@@ -21,6 +21,7 @@ from kagglecxr.training.kept_features import KeptFeatures
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stages import stage as stage_module
 from kagglecxr.training.stages.stage import build_model
+from kagglecxr.training.stages.stopping import Deadline
 from tests.conftest import Played, prepare_demo
 
 STILL = [
@@ -137,6 +138,24 @@ def test_features_that_half_precision_cannot_hold_are_refused(own: Played, tmp_p
     kept = KeptFeatures(own.prepared.cache, rows, trunk, "bright", Silent())
     with pytest.raises(SettingError, match="half precision"):
         kept.of("as_is")
+
+
+def test_a_pass_that_does_not_end_in_time_is_refused_at_once(own: Played) -> None:
+    image = keras.Input((*own.prepared.cache.images.shape[1:3], 1))
+    trunk = keras.Model(image, keras.layers.GlobalMaxPooling2D()(image), name="maxima")
+    rows = own.prepared.index.rows("train")
+    now = iter(range(10**6))
+
+    def until(seconds: float) -> Deadline:
+        return Deadline.within(seconds, lambda: float(next(now)))
+
+    name = f"in time {len(rows)}"
+    early, late = (
+        KeptFeatures(own.prepared.cache, rows, trunk, name, Silent(), until(s)) for s in (4, 1000)
+    )
+    with pytest.raises(SettingError, match="s to come for maxima"):
+        early.of("as_is")
+    assert late.of("as_is").shape == (len(rows), 1)
 
 
 def test_one_pass_serves_all_folds_and_heads(

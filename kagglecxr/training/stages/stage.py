@@ -23,7 +23,7 @@ from kagglecxr.training.stages.averaging import BestEpochs, MovingAverage
 from kagglecxr.training.stages.compiling import compile_model
 from kagglecxr.training.stages.display import EpochBar, tensorboard
 from kagglecxr.training.stages.resuming import Epoch, Resume
-from kagglecxr.training.stages.stopping import Deadline, TimeLimit, WatchLosses, learns_no_more
+from kagglecxr.training.stages.stopping import Share, TimeLimit, WatchLosses, learns_no_more
 
 Callbacks = Callable[[Fitting], Sequence[keras.callbacks.Callback]]
 Ending = Literal["whole", "early", "out of time"]
@@ -59,7 +59,7 @@ class StageTrainer:
         epochs: of all stages.
         reporter: told of every batch.
         callbacks: makes more callbacks, which are called before the stage's own.
-        deadline: until when the fold is to be done; None for no hurry.
+        time: what the fold may take; None for no hurry.
     """
 
     data: FoldData
@@ -68,7 +68,7 @@ class StageTrainer:
     epochs: int
     reporter: Reporter
     callbacks: Callbacks
-    deadline: Deadline | None = None
+    time: Share | None = None
 
     def train(
         self, stage: Recipe, place: str, weights: Sequence[Path], seed: int, before: int
@@ -95,7 +95,10 @@ class StageTrainer:
             with _precision(stage.precision):
                 model = build_model(self.data.prepared, stage, weights)
                 if on_features:
-                    fitting = fitting_on_features(self.data, model, stage, seed, self.reporter)
+                    until = self.time.whole if self.time else None
+                    fitting = fitting_on_features(
+                        self.data, model, stage, seed, self.reporter, until
+                    )
                 else:
                     fitting = self.data.fitting(model, stage, seed)
                 compile_model(fitting.model, stage, len(fitting.batches) * stage.epochs)
@@ -113,7 +116,7 @@ class StageTrainer:
         average = [MovingAverage()] if stage.ema else []
         resume = Resume(folder)
         keeps_best = stage.best_epochs or int(stage.patience is not None)
-        best = BestEpochs(folder, keeps_best or int(self.deadline is not None), resume)
+        best = BestEpochs(folder, keeps_best or int(self.time is not None), resume)
         limit = self._limit(fitting, stage)
         done = resume.restore(fitting.model)
         if done:
@@ -152,10 +155,11 @@ class StageTrainer:
         return resume.history, "whole" if len(resume.history) == stage.epochs else "early"
 
     def _limit(self, fitting: Fitting, stage: Recipe) -> list[TimeLimit]:
-        if self.deadline is None:
+        if self.time is None:
             return []
         held_out = int(self.data.held_out.sum())
-        return [TimeLimit(self.deadline, held_out * (1 + len(stage.views)), stage.batch_size)]
+        to_come = held_out * (1 + len(stage.views))
+        return [TimeLimit(self.time.deadline, to_come, stage.batch_size)]
 
 
 def finished_stage(folder: Path) -> tuple[Path, list[Epoch]] | None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -37,6 +38,27 @@ class Deadline:
     def left(self) -> float:
         """Seconds; below 0 once it is over."""
         return self.at - self.clock()
+
+
+@dataclass(frozen=True)
+class Share:
+    """A fold's part of the time of all folds.
+
+    It is dealt out when it is first asked for, which is before the fold's first epoch: a pass
+    through frozen layers, which serves all folds, is at the expense of all.
+
+    Attributes:
+        whole: by when all folds are to be done.
+        parts: how many of them are still to be done.
+    """
+
+    whole: Deadline
+    parts: int = 1
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """By when this fold is."""
+        return self.whole.share(self.parts)
 
 
 class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]

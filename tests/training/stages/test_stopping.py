@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.training.stages.stopping import Deadline, TimeLimit, learns_no_more
+from kagglecxr.training.stages.stopping import Deadline, Share, TimeLimit, learns_no_more
 
 
 @settings(deadline=None)  # the first example waits for Keras
@@ -35,6 +35,15 @@ class _Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_what_serves_all_folds_is_at_the_expense_of_all() -> None:
+    clock = _Clock()
+    share = Share(Deadline.within(100.0, clock), 4)
+    clock.now = 20.0
+    assert share.deadline.left() == 20.0
+    clock.now = 25.0
+    assert share.deadline.left() == 15.0
 
 
 @pytest.mark.parametrize(("seconds", "batches"), [(20.0, 10), (1000.0, 40)])
