@@ -12,6 +12,7 @@ import keras
 from benchmarks.timing import seconds
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.batches.endless import EndlessSequence
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.preparation import Request, prepare_competition
 from kagglecxr.models.runtime import make_repeatable
@@ -42,21 +43,26 @@ def main() -> None:
         def on_features() -> None:
             model = _model()
             fitting = fitting_on_features(data, model, recipe, 0, Silent())
-            _fit(fitting.model, fitting.batches, fitting)
+            # One iterator for all epochs, as every stage of a fold is trained.
+            batches = EndlessSequence(fitting.batches.batch_at)
+            _fit(fitting, fitting.model, batches, steps_per_epoch=len(fitting.batches))
 
         def plainly() -> None:
             model = _model()
             batches = data.training_batches(recipe, 0)
-            _fit(model, batches, data.fitting(model, recipe, 0))
+            _fit(data.fitting(model, recipe, 0), model, batches)
 
         def _model() -> keras.Model:
             make_repeatable(0)
             return build_model(prepared, recipe, [Path(weights) / "mobilenet_1_0_224_tf_no_top.h5"])
 
-        def _fit(model: keras.Model, batches: keras.utils.PyDataset, fitting: Fitting) -> None:
-            compile_model(model, recipe, steps=EPOCHS * len(batches))
+        def _fit(
+            fitting: Fitting, model: keras.Model, batches: keras.utils.PyDataset, **how: int
+        ) -> None:
+            compile_model(model, recipe, steps=EPOCHS * len(fitting.batches))
             history = model.fit(
                 batches,
+                **how,
                 validation_data=fitting.validation,
                 validation_steps=fitting.validation_steps,
                 epochs=EPOCHS,
