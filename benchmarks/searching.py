@@ -3,8 +3,8 @@
 Both search the same space on the same fold, with the same batches, loss and number of epochs; both
 scores are the competition's metric after the last epoch, on the held-out images as they are. Start
 of processes, features, and trials that are given up early are counted in. keras-tuner builds and
-fits a fresh model a trial in one process, as its documentation shows. What counts is the best recipe
-found in some time, so `tune` is given the five times as many trials that it is to try in it.
+fits a fresh model a trial in one process, as its documentation shows. What counts is the best
+recipe found in some time, so `tune` is given the five times as many trials it is to try in it.
 
 Run: pip install keras-tuner, then
      python -m benchmarks.searching head path/to/cxr4 path/to/weights
