@@ -35,6 +35,15 @@ def test_the_halves_are_the_model(trainable: str, shape: tuple[int | None, ...])
     )
 
 
+def test_pooling_that_learns_is_not_kept() -> None:
+    model = create_model(
+        "mobilenet_025", num_classes=3, input_shape=(64, 64, 1), trainable="head", pooling="gem"
+    )
+    trunk, learner = cut_where_learning_starts(model)
+    assert trunk.output.shape == (None, 2, 2, 256)
+    assert len(learner.trainable_variables) == 3
+
+
 def test_pooled_features_of_frozen_layers_cross_beside_the_last_map() -> None:
     image = keras.Input((8, 8, 1))
     frozen = layers.Conv2D(2, 3, trainable=False)(image)

@@ -27,7 +27,6 @@ ONE_OF_EACH = {
     "mobilenet_v3_small_minimalistic",
     "efficientnet_b0",
     "xception",
-    "nasnet_mobile",
     "convnext_tiny",
 }
 NESTED = "convnext"

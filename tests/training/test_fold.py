@@ -105,7 +105,10 @@ class _KillAfter(Resume):
         super().on_epoch_begin(epoch, logs)
 
 
-@pytest.mark.parametrize("epochs_before", [0, 1, 2])
+@pytest.mark.parametrize(
+    "epochs_before",
+    [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_fold_ends_with_the_same_bytes(
     demo: Played,
     recipe: Recipe,
@@ -278,7 +281,9 @@ def test_a_fold_that_learns_no_more_ends_early(demo: Played, tmp_path: Path) -> 
     assert losses.argmin() == len(losses) - 2
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_keeps_weights_and_answers_whole(
     demo: Played, tmp_path: Path, precision: str
 ) -> None:

@@ -44,7 +44,14 @@ def test_the_default_batches_are_those_of_the_balanced_sequence(demo: Played) ->
             np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("sampling", get_args(Sampling))
+# Quick are the one with weights and the one that changes from epoch to epoch.
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        pytest.param(name, marks=() if name in {"class_weights", "rated"} else pytest.mark.slow)
+        for name in get_args(Sampling)
+    ],
+)
 def test_a_fold_trains_with_every_sampling(
     sampling: Sampling, demo: Played, tmp_path: Path
 ) -> None:
