@@ -53,6 +53,13 @@ def with_cells(prepared: Prepared, column: str, rows: np.ndarray, cells: list[st
     return dataclasses.replace(prepared, index=Index(table))
 
 
+def with_other_labels(prepared: Prepared, fold: int | None) -> Prepared:
+    """Each image of a fold with the label of the next; of no fold where None."""
+    rows = prepared.index.rows("train")[prepared.fold == fold]
+    labels = prepared.index.column("label", rows)
+    return with_cells(prepared, "label", rows, labels[1:] + labels[:1])
+
+
 def test_labels_are_the_soft_answers_of_the_model_of_the_same_fold(
     own: Played, teacher: Teacher, tmp_path: Path
 ) -> None:
@@ -95,9 +102,7 @@ def test_the_labels_of_held_out_images_do_not_reach_their_student_beside_the_tea
     prepared, fold_of = own.prepared, own.prepared.fold
     lessons = {}
     for changed in (None, 0, 1):
-        rows = prepared.index.rows("train")[fold_of == changed]
-        labels = prepared.index.column("label", rows)
-        data = with_cells(prepared, "label", rows, labels[1:] + labels[:1])
+        data = with_other_labels(prepared, changed)
         soft = pseudo_labels(data, teacher, fold_of, tmp_path / str(changed), 0)
         batches = FoldData(data, fold_of, 0, soft).training_batches(recipe, 3)
         lessons[changed] = [batches[number] for number in range(len(batches))]
@@ -114,9 +119,7 @@ def test_the_labels_of_held_out_images_do_not_reach_their_student(
     prepared, fold_of = own.prepared, own.prepared.fold
     lessons = {}
     for changed in (None, 0, 1):
-        rows = prepared.index.rows("train")[fold_of == changed]
-        labels = prepared.index.column("label", rows)
-        data = with_cells(prepared, "label", rows, labels[1:] + labels[:1])
+        data = with_other_labels(prepared, changed)
         workspace = Workspace(tmp_path / str(changed), prepared.competition.name)
         write_index(workspace.index, data.index)
         run = train_run(data, workspace, recipe, Silent(), RunOptions(only_fold=0))
