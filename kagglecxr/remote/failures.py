@@ -9,13 +9,26 @@ from dataclasses import dataclass
 import requests
 
 from kagglecxr.core.errors import CxrError
+from kagglecxr.remote.credentials import credential_places
 
 SETTINGS_PAGE = "https://www.kaggle.com/settings"
 AGAIN = "Run the same command again"
 
 
 class KaggleError(CxrError, ConnectionError):
-    """Kaggle, or the way to it, did not give what was asked for."""
+    """Kaggle, or the way to it, did not give what was asked for.
+
+    Attributes:
+        status: of its answer; None where there was none.
+        retry_after: seconds after which it wants to be asked again, where it says so.
+    """
+
+    def __init__(
+        self, sentence: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -45,15 +58,26 @@ def explain(error: Exception, errand: Errand) -> KaggleError:
         wrong, advice = _of_status(response.status_code, errand)
         received = f"{response.status_code} for {errand.what}"
     text = harmless(error)
-    return KaggleError(f"{wrong}. Received: {received}{text and f' ({text})'}. {advice}")
+    return KaggleError(
+        f"{wrong}. Received: {received}{text and f' ({text})'}. {advice}",
+        status=None if response is None else response.status_code,
+        retry_after=None if response is None else _seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The header in seconds; its other form, a date, is as good as none."""
+    try:
+        return float(retry_after or "")
+    except ValueError:
+        return None
 
 
 def _of_status(status: int, errand: Errand) -> tuple[str, str]:
     known = {
         401: (
             "Kaggle does not accept the credentials",
-            f"Make a new token at {SETTINGS_PAGE}; an old one in KAGGLE_API_TOKEN or "
-            "~/.kaggle/access_token goes before a good kaggle.json: remove it.",
+            f"{_which_won()}Make a new token at {SETTINGS_PAGE}.",
         ),
         403: ("Kaggle refuses access", errand.if_refused),
         404: ("Kaggle does not know what was asked for", errand.if_unknown),
@@ -62,6 +86,20 @@ def _of_status(status: int, errand: Errand) -> tuple[str, str]:
     if status >= 500:
         return "Kaggle has a fault of its own", f"{AGAIN} in some minutes."
     return known.get(status, ("Kaggle does not accept the request", errand.if_unknown))
+
+
+def _which_won() -> str:
+    """Where the refused credentials were found, and what they stood before."""
+    places = credential_places()
+    if not places:
+        return ""
+    first, *others = places
+    told = f"They come from {first.name}"
+    if others:
+        kind = "a token goes before a key" if first.is_token else "the client looks there first"
+        others_told = " and ".join(place.name for place in others)
+        told += f", which is taken before {others_told} ({kind}): remove it if it is old"
+    return f"{told}. "
 
 
 def _without_answer(error: Exception, errand: Errand) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import cv2
 from kagglecxr.models.card import MODELS
 from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.models.weights.finding import has_imagenet_weights, keras_models_folder
+from kagglecxr.remote.credentials import credential_places
 from kagglecxr.training.choice import default_recipe
 
 GIGABYTE = 1e9
@@ -103,23 +104,13 @@ def _disk(folder: Path) -> Finding:
 
 
 def _credentials() -> Finding:
-    """Where the client would find credentials, in its own order; their content is not read."""
-    home = Path.home() / ".kaggle"
-    config = Path(os.environ.get("KAGGLE_CONFIG_DIR", home))
-    legacy = "KAGGLE_USERNAME" in os.environ and "KAGGLE_KEY" in os.environ
-    sources = [
-        ("environment KAGGLE_API_TOKEN", "KAGGLE_API_TOKEN" in os.environ),
-        (f"{home / 'access_token'}", (home / "access_token").is_file()),
-        ("environment KAGGLE_USERNAME and KAGGLE_KEY", legacy),
-        (f"{config / 'kaggle.json'}", (config / "kaggle.json").is_file()),
-    ]
-    found = [name for name, there in sources if there]
+    found = [place.name for place in credential_places()]
     if not found:
         return Finding(
             "Kaggle account",
             "no credentials",
             "Only needed to download and submit: create a token on your Kaggle settings page and "
-            f"save it as {home / 'access_token'}.",
+            "save it as ~/.kaggle/access_token.",
             is_well=False,
         )
     advice = f"{found[0]} wins; a stale one there breaks the rest." if len(found) > 1 else ""

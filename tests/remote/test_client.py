@@ -121,7 +121,10 @@ def test_an_old_token_beside_a_good_key_is_told(
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
     stand_in.on(INTROSPECT, refused(403))
     stand_in.on(LOOK_UP, refused(401))
-    assert "~/.kaggle/access_token goes before a good kaggle.json" in failure()
+    assert (
+        "They come from KAGGLE_API_TOKEN, which is taken before KAGGLE_USERNAME with KAGGLE_KEY "
+        "(a token goes before a key): remove it if it is old. Make a new token at"
+    ) in failure()
     assert stand_in.seen[-1].headers["authorization"] == "Bearer t0ken"
 
 

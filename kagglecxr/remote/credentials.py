@@ -1,0 +1,49 @@
+"""Where the Kaggle client finds its credentials; what they are is never read here."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """Somewhere that credentials are.
+
+    Attributes:
+        name: as a user would look for it.
+        is_token: it holds an access token, which goes before any key.
+    """
+
+    name: str
+    is_token: bool
+
+
+def credential_places() -> list[Place]:
+    """Where credentials are on this machine, in the order in which the client takes them."""
+    home = Path.home() / ".kaggle"
+    places = [
+        Place("KAGGLE_API_TOKEN", True) if os.environ.get("KAGGLE_API_TOKEN") else None,
+        *(_file(home / name, True) for name in ("access_token", "access_token.txt")),
+        _key_in_environment(),
+        _file(_configuration(home) / "kaggle.json", False),
+        _file(home / "credentials.json", False),
+    ]
+    return [place for place in places if place is not None]
+
+
+def _key_in_environment() -> Place | None:
+    is_there = all(os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"))
+    return Place("KAGGLE_USERNAME with KAGGLE_KEY", False) if is_there else None
+
+
+def _file(path: Path, is_token: bool) -> Place | None:
+    return Place(str(path), is_token) if path.is_file() else None
+
+
+def _configuration(home: Path) -> Path:
+    """The folder of kaggle.json, which alone a variable may move."""
+    if named := os.environ.get("KAGGLE_CONFIG_DIR"):
+        return Path(named)
+    if home.is_dir():
+        return home
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"

@@ -1,0 +1,72 @@
+"""Too many requests are waited out, as long as Kaggle says, and not for ever."""
+
+import pytest
+
+from kagglecxr.core.progress import Silent
+from kagglecxr.remote.asking import Patience, ask
+from kagglecxr.remote.failures import Errand, KaggleError
+from tests.remote.stand_in import Answer, StandIn, refused, told
+
+ERRAND = Errand("the thing", "Accept its rules.", "Check its name.", "Attach it.")
+LOOK_UP = "models.ModelApiService/GetModelInstance"
+
+
+class Told(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def too_many(after: str | None = None) -> Answer:
+    answer = refused(429, "slow down")
+    return answer if after is None else Answer(429, answer.body, {"Retry-After": after})
+
+
+def version(reporter: Told, slept: list[float], most: float = 100.0) -> int:
+    found: int = ask(
+        ERRAND,
+        lambda api: api.model_instance_get("mary/densenet/keras/small").version_number,
+        reporter,
+        patience=Patience(most, sleep=slept.append),
+    )
+    return found
+
+
+def test_a_pause_is_as_long_as_kaggle_says_and_told(stand_in: StandIn) -> None:
+    stand_in.on(LOOK_UP, too_many("7"), too_many("9"), told({"versionNumber": 3}))
+    reporter, slept = Told(), []
+    assert version(reporter, slept) == 3
+    assert slept == [7.0, 9.0]
+    assert "too many requests for the thing; asking again in 7 s" in reporter.notes[0]
+
+
+@pytest.mark.parametrize("after", [None, "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_without_a_number_of_seconds_pauses_grow_until_patience_ends(
+    after: str | None, stand_in: StandIn
+) -> None:
+    stand_in.on(LOOK_UP, too_many(after))
+    slept: list[float] = []
+    with pytest.raises(KaggleError, match=r"too many requests\. Received: 429"):
+        version(Told(), slept)
+    assert slept == [15.0, 30.0]
+    assert len(stand_in.seen) == 3
+
+
+def test_a_pause_longer_than_patience_is_not_begun(stand_in: StandIn) -> None:
+    stand_in.on(LOOK_UP, too_many("3600"))
+    slept: list[float] = []
+    with pytest.raises(KaggleError, match="429"):
+        version(Told(), slept)
+    assert slept == []
+
+
+def test_any_other_refusal_is_told_at_once(stand_in: StandIn) -> None:
+    stand_in.on(LOOK_UP, refused(503, "busy"))
+    slept: list[float] = []
+    with pytest.raises(KaggleError, match="503") as caught:
+        version(Told(), slept)
+    assert (slept, caught.value.status, caught.value.retry_after) == ([], 503, None)
