@@ -3,11 +3,9 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from kagglecxr.core.verb import Common, play
+from kagglecxr.remote.submissions.wish import Wish
 
 SUBMISSIONS = Path("submissions")
 
@@ -16,55 +14,46 @@ def submit(
     competition: str,
     file: Path | None = None,
     *,
-    message: str = "",
-    local: Annotated[bool, Parameter(negative="")] = False,
-    dry_run: Annotated[bool, Parameter(negative="")] = False,
-    again: Annotated[bool, Parameter(negative="")] = False,
+    wish: Wish = Wish(),
     common: Common = Common(),  # noqa: B008 frozen
 ) -> None:
-    """Checks a submission, has it scored, writes the score into the ledger.
+    """Checks a submission, has it scored, writes the ledger at each step.
 
     Example: python -m kagglecxr.submit demo --local
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        file: The submission; the competition's newest in submissions/ unless told.
-        message: What to remember of it.
-        local: Score on the rehearsal leaderboard, with no account and no network.
-        dry_run: Check the file's form and stop.
-        again: Write another line though this very file was scored before.
+        file: The submission; the competition's newest in submissions/ unless told. With --kernel
+            the name of the file that it writes, submission.csv unless told.
+        wish: What is sent besides, and how.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.preparation import load_prepared
-    from kagglecxr.inference.references import reference_entries
-    from kagglecxr.remote import rehearsal
+    from kagglecxr.inference.entering import enter_kaggle, enter_rehearsal
+    from kagglecxr.remote.rehearsal import newest_submission
+    from kagglecxr.remote.submissions.scoring import Waiting
+    from kagglecxr.remote.submissions.submitting import Surroundings
 
     described = load_competition(competition)
-    rehearsal.refuse_real(described.source.kind, local or dry_run)
+    wish.check(described.source.kind)
     workspace = common.workspace(described.name)
-    prepared = load_prepared(described, workspace)
-    rules = prepared.competition.rules()
-    chosen = file or rehearsal.newest_submission(SUBMISSIONS, described.name)
-    rehearsal.check_file(chosen, rules, workspace)
-    if dry_run:
-        common.end(f"{chosen} is in perfect form; nothing was sent.", "the same, no --dry-run")
-        return
-    verdict = rehearsal.rehearse(
-        chosen,
-        rules,
-        workspace,
-        SUBMISSIONS / "ledger.csv",
-        reference_entries(prepared),
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
-        message=message,
-        again=again,
-        seed=common.seed,
+    if file is None:
+        is_kernel = wish.kernel is not None
+        newest = None if is_kernel else newest_submission(SUBMISSIONS, described.name)
+        file = newest or Path("submission.csv")
+    around = Surroundings(
+        SUBMISSIONS / "ledger.csv", lambda: datetime.now(UTC), common.terminal, Waiting(wish.wait)
     )
-    sys.stdout.write(f"{rehearsal.tell(verdict, rules)}\n")
-    where = SUBMISSIONS / "ledger.csv"
-    told = "Wrote a line to" if verdict.is_new else "This file was scored before; see"
-    common.end(f"{told} {where}.", f"python -m kagglecxr.compare {competition}")
+    if wish.local or described.source.kind != "competition":
+        entered = enter_rehearsal(described, workspace, file, wish, around, common.seed)
+    else:
+        entered = enter_kaggle(described, workspace, file, wish, around)
+    if entered.told:
+        sys.stdout.write(f"{entered.told}\n")
+    following = (
+        "the same, no --dry-run" if wish.dry_run else f"python -m kagglecxr.compare {competition}"
+    )
+    common.end(entered.end, following)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The form of a submission: its columns, what a cell may hold, and how a file is checked."""
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -95,60 +96,95 @@ class SubmissionForm(BaseModel):
             SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; an
                 unknown class; a probability that is none.
         """
-        expected = list(sample.columns)
-        if list(submission.columns) != expected:
-            raise SubmissionError(
-                f"The submission's columns are wrong. Received: {list(submission.columns)}. "
-                f"Write exactly {expected}."
-            )
-        self._check_ids(submission[self.id], sample[self.id])
-        checked = submission.set_index(self.id).loc[sample[self.id]].reset_index()
-        for column in expected[1:]:
-            empty = checked[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
-            if self.form == "class":
-                empty &= ~checked[column].isin(targets)
-            if empty.any():
-                raise SubmissionError(
-                    f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "
-                    f"{column!r} of ids {shorten(list(checked.loc[empty, self.id]))}. "
-                    "Fill them in."
-                )
+        checked = _in_sample_order(submission, sample, self.id)
+        for column in list(sample.columns)[1:]:
+            _check_filled(checked, column, self.id, targets if self.form == "class" else [])
             checked[column] = self._typed(checked, column, targets)
         return checked
-
-    def _check_ids(self, received: "pd.Series[str]", wanted: "pd.Series[str]") -> None:
-        doubled = sorted(set(received[received.duplicated()]))
-        missing = sorted(set(wanted) - set(received))
-        extra = sorted(set(received) - set(wanted))
-        for wrong, what, act in (
-            (doubled, "ids more than once", "Keep one line for each id"),
-            (missing, "too few ids", "Add a line for each id of the sample submission"),
-            (extra, "ids that the sample submission has not", "Leave them out"),
-        ):
-            if wrong:
-                raise SubmissionError(
-                    f"The submission has {what}. Received: {len(wrong)} such ids, "
-                    f"{shorten(wrong)}. {act}."
-                )
 
     def _typed(
         self, checked: pd.DataFrame, column: str, targets: list[str]
     ) -> "pd.Series[str] | pd.Series[float] | pd.Series[int]":
         cells = checked[column]
         if self.form == "class":
-            self._refuse(~cells.isin(targets), cells, f"Use one of {', '.join(targets)}")
+            _refuse(~cells.isin(targets), cells, f"Use one of {', '.join(targets)}")
             return cells
         numbers = pd.to_numeric(cells, errors="coerce")
         if self.form == "class_id":
-            self._refuse(~numbers.isin(range(len(targets))), cells, f"Use 0 to {len(targets) - 1}")
+            _refuse(~numbers.isin(range(len(targets))), cells, f"Use 0 to {len(targets) - 1}")
             return numbers.astype(int)
-        self._refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
+        _refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
         return numbers.astype(float)
 
-    @staticmethod
-    def _refuse(wrong: "pd.Series[bool]", cells: "pd.Series[str]", act: str) -> None:
-        if wrong.any():
-            raise SubmissionError(
-                f"The submission has answers that cannot be scored. Received: "
-                f"{int(wrong.sum())} of them, {shorten([repr(c) for c in cells[wrong]])}. {act}."
+
+def check_like_sample(submission: pd.DataFrame, sample: pd.DataFrame) -> None:
+    """Refuses a submission that is not like the sample, where no more is known of the form.
+
+    Both tables are as `read_table` gives them, every cell text; the first column holds the ids.
+
+    Raises:
+        SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; letters where
+            the sample has numbers.
+    """
+    id_column, *answers = sample.columns
+    checked = _in_sample_order(submission, sample, id_column)
+    for column in answers:
+        _check_filled(checked, column, id_column, [])
+        cells = checked[column]
+        if pd.to_numeric(sample[column], errors="coerce").notna().all():
+            _refuse(
+                pd.to_numeric(cells, errors="coerce").isna(),
+                cells,
+                "Use numbers, as the sample submission does",
             )
+
+
+def _in_sample_order(
+    submission: pd.DataFrame, sample: pd.DataFrame, id_column: str
+) -> pd.DataFrame:
+    """The submission with the sample's columns and ids, in the sample's order."""
+    expected = list(sample.columns)
+    if list(submission.columns) != expected:
+        raise SubmissionError(
+            f"The submission's columns are wrong. Received: {list(submission.columns)}. "
+            f"Write exactly {expected}."
+        )
+    _check_ids(submission[id_column], sample[id_column])
+    return submission.set_index(id_column).loc[sample[id_column]].reset_index()
+
+
+def _check_ids(received: "pd.Series[str]", wanted: "pd.Series[str]") -> None:
+    doubled = sorted(set(received[received.duplicated()]))
+    missing = sorted(set(wanted) - set(received))
+    extra = sorted(set(received) - set(wanted))
+    for wrong, what, act in (
+        (doubled, "ids more than once", "Keep one line for each id"),
+        (missing, "too few ids", "Add a line for each id of the sample submission"),
+        (extra, "ids that the sample submission has not", "Leave them out"),
+    ):
+        if wrong:
+            raise SubmissionError(
+                f"The submission has {what}. Received: {len(wrong)} such ids, "
+                f"{shorten(wrong)}. {act}."
+            )
+
+
+def _check_filled(
+    checked: pd.DataFrame, column: str, id_column: str, answers: Collection[str]
+) -> None:
+    """Refuses cells that say nothing, unless that is one of the answers."""
+    empty = checked[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
+    empty &= ~checked[column].isin(answers)
+    if empty.any():
+        raise SubmissionError(
+            f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "
+            f"{column!r} of ids {shorten(list(checked.loc[empty, id_column]))}. Fill them in."
+        )
+
+
+def _refuse(wrong: "pd.Series[bool]", cells: "pd.Series[str]", act: str) -> None:
+    if wrong.any():
+        raise SubmissionError(
+            f"The submission has answers that cannot be scored. Received: "
+            f"{int(wrong.sum())} of them, {shorten([repr(c) for c in cells[wrong]])}. {act}."
+        )

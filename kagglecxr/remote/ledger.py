@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from kagglecxr.core.files import read_table, write_table
 
@@ -43,6 +44,30 @@ def write_ledger(path: Path, entries: list[Entry]) -> None:
     """Writes all entries, whole or not at all."""
     table = pd.DataFrame([dataclasses.asdict(entry) for entry in entries], columns=COLUMNS)
     write_table(path, table)
+
+
+def add_entry(path: Path, entry: Entry) -> None:
+    """Writes one more line, whoever else is writing."""
+    with _locked(path):
+        write_ledger(path, [*read_ledger(path), entry])
+
+
+def amend_entry(path: Path, entry: Entry, **changes: str) -> Entry:
+    """Rewrites a line, told by time, competition, hash and message, and gives the new one."""
+    amended = dataclasses.replace(entry, **changes)
+    with _locked(path):
+        lines = [amended if _key(line) == _key(entry) else line for line in read_ledger(path)]
+        write_ledger(path, lines)
+    return amended
+
+
+def _key(entry: Entry) -> tuple[str, str, str, str]:
+    return entry.time, entry.competition, entry.sha256, entry.message
+
+
+def _locked(path: Path) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(".ledger.lock"))
 
 
 def find(entries: list[Entry], competition: str, sha256: str, ref: str) -> Entry | None:

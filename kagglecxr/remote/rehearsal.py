@@ -16,7 +16,7 @@ from kagglecxr.core.metrics import Interval, bootstrap_interval
 from kagglecxr.core.randomness import generator
 from kagglecxr.core.rules import Rules
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.remote.ledger import Entry, find, read_ledger, write_ledger
+from kagglecxr.remote.ledger import Entry, add_entry, find, read_ledger
 
 REHEARSED = "rehearsal"
 """The ledger's status of a file scored on this machine."""
@@ -51,20 +51,6 @@ class Verdict:
     errors: list[str]
     images: int
     is_new: bool
-
-
-def refuse_real(kind: str, is_local: bool) -> None:
-    """Says that this version rehearses only, where a real submission was asked for.
-
-    Raises:
-        SubmissionError: the competition is Kaggle's and neither --local nor --dry-run was given.
-    """
-    if kind == "competition" and not is_local:
-        raise SubmissionError(
-            "This version does not send files to Kaggle. Received: submit without --local. Use "
-            "--local to score on the rehearsal leaderboard, or upload the file on the "
-            "competition's page."
-        )
 
 
 def newest_submission(folder: Path, competition: str) -> Path:
@@ -102,15 +88,23 @@ def check_file(file: Path, rules: Rules, workspace: Workspace) -> pd.DataFrame:
             f"The submission file is not there. Received: {file}. Run ensemble, or name another."
         )
     sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
+    return rules.form.check(read_submission(file), sample, rules.targets)
+
+
+def read_submission(file: Path) -> pd.DataFrame:
+    """A submission's cells as text.
+
+    Raises:
+        SubmissionError: it is no CSV.
+    """
     try:
-        submission = read_table(file)
+        return read_table(file)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise SubmissionError(
-            f"The submission is not a CSV. Received: {file} ({reason}). Write columns "
-            f"{list(sample.columns)}."
+            f"The submission is not a CSV. Received: {file} ({reason}). Write the columns of the "
+            "sample submission."
         ) from error
-    return rules.form.check(submission, sample, rules.targets)
 
 
 def tell(verdict: Verdict, rules: Rules) -> str:
@@ -204,7 +198,7 @@ def rehearse(
             rank=str(rank),
             local_score=_kept(interval.score),
         )
-        write_ledger(ledger, [*entries, entry])
+        add_entry(ledger, entry)
     wrong = answers.argmax(axis=1) != truth
     return Verdict(interval, rank, board, list(solution["id"][wrong]), len(truth), is_new)
 

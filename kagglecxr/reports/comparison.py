@@ -14,6 +14,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.run import RunRecord, finished_runs, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.remote.rehearsal import REHEARSED
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,9 @@ def _leaderboard(record: RunRecord, ledger: pd.DataFrame) -> str:
     name = f"{record.competition}-{record.name}.csv"
     for line in ledger.iloc[::-1].to_dict("records"):
         if Path(line["file"]).name == name and line["competition"] == record.competition:
-            told = line["public_score"] or line["local_score"]
-            score = f"{float(told):.4f}" if told else "pending"
+            # What was sent to Kaggle keeps its out-of-fold score beside the leaderboard's.
+            is_local = line["status"] in ("", REHEARSED)
+            told = line["public_score"] or (line["local_score"] if is_local else "")
+            score = f"{float(told):.4f}" if told else line["status"] or "pending"
             return f"{score}, rank {line['rank']}" if line["rank"] else score
     return ""

@@ -2,23 +2,13 @@
 
 import pytest
 
-from kagglecxr.core.progress import Silent
 from kagglecxr.remote.asking import Patience, ask
 from kagglecxr.remote.failures import Errand, KaggleError
+from tests.remote.listening import Told
 from tests.remote.stand_in import Answer, StandIn, refused, told
 
 ERRAND = Errand("the thing", "Accept its rules.", "Check its name.", "Attach it.")
 LOOK_UP = "models.ModelApiService/GetModelInstance"
-
-
-class Told(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def too_many(after: str | None = None) -> Answer:

@@ -28,7 +28,6 @@ from kagglecxr.remote.rehearsal import (
     check_file,
     newest_submission,
     read_solution,
-    refuse_real,
     rehearse,
     tell,
 )
@@ -433,18 +432,6 @@ def test_the_verdict_is_told_as_score_rank_and_leaderboard(
         ["1", "strong", "0.6667", "reference"],
         ["3", "majority", "class", "0.4444", "reference"],
     ]
-
-
-def test_a_submission_to_kaggle_is_refused_with_what_to_do() -> None:
-    with pytest.raises(SubmissionError, match="--local"):
-        refuse_real("competition", is_local=False)
-
-
-@pytest.mark.parametrize(
-    ("kind", "is_local"), [("competition", True), ("demo", False), ("folder", False)]
-)
-def test_a_rehearsal_is_not_refused(kind: str, is_local: bool) -> None:
-    refuse_real(kind, is_local)
 
 
 def touch(path: Path, age: int) -> Path:

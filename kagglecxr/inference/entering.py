@@ -1,0 +1,135 @@
+"""Brings a submission to a leaderboard: checked first, then scored here or sent to Kaggle."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kagglecxr.core.errors import CxrError, MissingError
+from kagglecxr.core.submission import check_like_sample
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.preparation import load_prepared
+from kagglecxr.inference.references import reference_entries
+from kagglecxr.remote import rehearsal
+from kagglecxr.remote.credentials import credential_places
+from kagglecxr.remote.submissions.allowance import look_up_allowance, look_up_terms
+from kagglecxr.remote.submissions.checking import find_sample, out_of_fold_score
+from kagglecxr.remote.submissions.parcel import FileParcel, KernelParcel
+from kagglecxr.remote.submissions.submitting import Order, Surroundings, submit
+from kagglecxr.remote.submissions.telling import tell
+from kagglecxr.remote.submissions.wish import Wish
+
+_CHECKED = "{} is in perfect form; nothing was sent."
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a verb says of a submission.
+
+    Attributes:
+        told: lines to read.
+        end: the last line, before what comes next.
+    """
+
+    told: str
+    end: str
+
+
+def enter_rehearsal(
+    competition: Competition,
+    workspace: Workspace,
+    file: Path,
+    wish: Wish,
+    around: Surroundings,
+    seed: int,
+) -> Entered:
+    """Checks a file and, unless a check is all that was wanted, scores it on this machine.
+
+    Raises:
+        SubmissionError: the file is not in the sample submission's form.
+        MissingError: no such file, or no rehearsal test part.
+    """
+    prepared = load_prepared(competition, workspace)
+    rules = prepared.competition.rules()
+    rehearsal.check_file(file, rules, workspace)
+    if wish.dry_run:
+        return Entered("", _CHECKED.format(file))
+    verdict = rehearsal.rehearse(
+        file, rules, workspace, around.ledger, reference_entries(prepared),
+        time=around.now().isoformat(timespec="seconds"),
+        message=wish.message, again=wish.again, seed=seed,
+    )  # fmt: skip
+    written = "Wrote a line to" if verdict.is_new else "This file was scored before; see"
+    return Entered(rehearsal.tell(verdict, rules), f"{written} {around.ledger}.")
+
+
+def enter_kaggle(
+    competition: Competition,
+    workspace: Workspace,
+    file: Path,
+    wish: Wish,
+    around: Surroundings,
+) -> Entered:
+    """Checks a submission and, unless a check is all that was wanted, has Kaggle score it.
+
+    Args:
+        competition: its form is known as far as its TOML or its prepared data tell it.
+        workspace: where the sample submission lies, or the data with one.
+        file: the submission, or the name of the one that a kernel writes.
+        wish: what else was asked for.
+        around: ledger, clock, reporter.
+
+    Raises:
+        SubmissionError: the file is not in the sample submission's form, was scored before, has no
+            room, or cannot be scored.
+        MissingError: no such file, no sample submission, no client or no credentials.
+        KaggleError: Kaggle refused, fell silent, or could not be reached.
+    """
+    order = _order(competition, workspace, file, wish)
+    if wish.dry_run:
+        told = f"Would send {order.parcel.described} to {order.slug}: {_left(order.slug, around)}."
+        return Entered(told, _CHECKED.format(order.parcel.name))
+    outcome = submit(order, around)
+    if not outcome.is_scored:
+        return Entered(
+            f"Kaggle has not scored it yet: ref {outcome.entry.ref}.",
+            f"Wrote a line to {around.ledger}; the same command goes on waiting.",
+        )
+    return Entered(tell(outcome), f"Wrote a line to {around.ledger}.")
+
+
+def _order(competition: Competition, workspace: Workspace, file: Path, wish: Wish) -> Order:
+    name, slug = competition.name, competition.source.slug
+    if wish.kernel is not None:
+        kernel = KernelParcel(wish.kernel, wish.version or 0, str(file))
+        return Order(name, slug, kernel, wish.message, again=wish.again)
+    _check_form(competition, workspace, file)
+    score = out_of_fold_score(workspace, file)
+    return Order(name, slug, FileParcel(file), wish.message, score, wish.again)
+
+
+def _check_form(competition: Competition, workspace: Workspace, file: Path) -> None:
+    if not file.is_file():
+        raise MissingError(
+            f"The submission file is not there. Received: {file}. Run ensemble, or name another."
+        )
+    sample = rehearsal.read_submission(find_sample(workspace, competition.layout.sample))
+    submitted = rehearsal.read_submission(file)
+    if workspace.prepared.is_file():
+        rules = load_prepared(competition, workspace).competition.rules()
+    elif competition.classes.names:
+        rules = competition.rules()
+    else:
+        check_like_sample(submitted, sample)
+        return
+    rules.form.check(submitted, sample, rules.targets)
+
+
+def _left(slug: str, around: Surroundings) -> str:
+    """How many submissions are left, or why that is not known: a check needs no account."""
+    if not credential_places():
+        return "how many submissions are left is not known without credentials"
+    try:
+        terms = look_up_terms(slug, around.reporter, around.patience)
+        return str(look_up_allowance(slug, terms, around.now(), around.reporter, around.patience))
+    except CxrError as error:
+        return f"how many submissions are left is not known ({error})"

@@ -1,0 +1,135 @@
+"""How many submissions are left today, and when there are more."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from kagglecxr.core.errors import SubmissionError
+from kagglecxr.core.progress import Reporter
+from kagglecxr.remote.asking import Patience, ask
+from kagglecxr.remote.errands import PAGE, competition_errand
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a team may still send.
+
+    Attributes:
+        today: how many it has sent.
+        left: how many more it may send now; None where Kaggle does not say.
+        is_total: what ends is the competition's number of submissions, not the day's.
+    """
+
+    today: int
+    left: int | None
+    is_total: bool = False
+
+    def __str__(self) -> str:
+        if self.left is None:
+            return f"{self.today} sent today, how many are left is not known"
+        return f"{self.left} left {'in all' if self.is_total else 'today'}, {self.today} sent today"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What Kaggle says of a competition to those who are signed in.
+
+    Attributes:
+        is_joined: the user has entered.
+        takes_kernels: it takes kernels only, no files.
+        is_closed: nothing is taken any more.
+        daily: submissions a day; 0 where Kaggle does not say.
+    """
+
+    is_joined: bool
+    takes_kernels: bool
+    is_closed: bool
+    daily: int
+
+
+def look_up_terms(slug: str, reporter: Reporter, patience: Patience = Patience()) -> Terms | None:
+    """The terms of a competition; None where Kaggle's search does not find it."""
+
+    def find(api: Any) -> Terms | None:
+        for found in api.competitions_list(search=slug, page_size=100).competitions:
+            if found.ref.rstrip("/").rpartition("/")[2] == slug:
+                return Terms(
+                    found.user_has_entered,
+                    found.is_kernels_submissions_only,
+                    found.submissions_disabled,
+                    found.max_daily_submissions,
+                )
+        return None
+
+    return ask(competition_errand(slug, "the page"), find, reporter, patience=patience)
+
+
+def look_up_allowance(
+    slug: str,
+    terms: Terms | None,
+    now: datetime,
+    reporter: Reporter,
+    patience: Patience = Patience(),
+) -> Allowance:
+    """How many submissions are left; counted from the list of submissions by older clients."""
+
+    def look(api: Any) -> Allowance:
+        if hasattr(api, "competition_get_submission_limits"):
+            limits = api.competition_get_submission_limits(slug)
+            if any((limits.num_today, limits.num_total, limits.num_allowed_now)):
+                return Allowance(limits.num_today, limits.num_allowed_now, limits.limited_by_total)
+        # Nothing but zeros: Kaggle knows of no team yet.
+        sent = api.competition_submissions(slug, page_size=100) or []
+        today = sum(one.date is not None and one.date.date() == now.date() for one in sent)
+        daily = terms.daily if terms else 0
+        return Allowance(today, max(0, daily - today) if daily else None)
+
+    return ask(competition_errand(slug, "the limits"), look, reporter, patience=patience)
+
+
+def check_terms(slug: str, terms: Terms | None, is_kernel: bool) -> None:
+    """Refuses what the competition would.
+
+    Raises:
+        SubmissionError: not joined, closed, or a file where kernels are wanted.
+    """
+    if terms is None:
+        return
+    page = f"{PAGE}/competitions/{slug}"
+    if terms.is_closed:
+        raise SubmissionError(
+            f"The competition takes no submissions. Received: {slug}. Use --local, or choose "
+            "another competition."
+        )
+    if not terms.is_joined:
+        raise SubmissionError(
+            f"You have not joined the competition. Received: {slug}. Open {page}/rules, signed in "
+            "as the credentials' user, and accept the rules."
+        )
+    if terms.takes_kernels and not is_kernel:
+        raise SubmissionError(
+            f"This competition takes kernels, no files. Received: a file for {slug}. Run: python "
+            "-m kagglecxr.kernel push kernels/submit, then submit with --kernel OWNER/SLUG "
+            "--version N."
+        )
+
+
+def check_allowance(allowance: Allowance, now: datetime) -> None:
+    """Refuses a submission for which there is no room.
+
+    Raises:
+        SubmissionError: none is left; the sentence says when there is one again.
+    """
+    if allowance.left != 0:
+        return
+    if allowance.is_total:
+        raise SubmissionError(
+            f"No submissions are left in this competition. Received: {allowance}. Choose which of "
+            "yours shall count on its page."
+        )
+    reset = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+    minutes = int((reset - now).total_seconds()) // 60
+    raise SubmissionError(
+        f"The daily limit of submissions is reached. Received: {allowance}. Submit again after "
+        f"00:00 UTC, in {minutes // 60} h {minutes % 60} min."
+    )

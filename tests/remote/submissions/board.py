@@ -1,0 +1,113 @@
+"""A competition on the stand-in: takes submissions, scores them late, ranks them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.remote.stand_in import Answer, Seen, StandIn, refused, told
+
+SLUG = "covid-19-challenge-umons"
+SERVICE = "competitions.CompetitionApiService"
+START, CREATE, CREATE_CODE, LIST, LIMITS, BOARD, SEARCH = (
+    f"{SERVICE}/{name}"
+    for name in (
+        "StartSubmissionUpload",
+        "CreateSubmission",
+        "CreateCodeSubmission",
+        "ListSubmissions",
+        "GetSubmissionLimits",
+        "GetLeaderboard",
+        "ListCompetitions",
+    )
+)
+UPLOAD = "http://storage.test/upload"
+TEAM = "Mary's team"
+
+
+@dataclass
+class Board:
+    """What the competition's server remembers.
+
+    Attributes:
+        scores: of the submissions to come, the last one for ever.
+        late: how often a submission is listed as pending before it is scored.
+        daily: submissions a day.
+        today: how many were sent before.
+        rivals: the other teams' scores, best first.
+        error: why nothing can be scored; empty where all can.
+        page: what the search says of the competition besides its address.
+    """
+
+    scores: list[str] = field(default_factory=lambda: ["0.91"])
+    late: int = 0
+    daily: int = 5
+    today: int = 0
+    rivals: list[str] = field(default_factory=lambda: ["0.95", "0.93", "0.80"])
+    error: str = ""
+    page: dict[str, Any] = field(default_factory=lambda: {"userHasEntered": True})
+    uploaded: list[bytes] = field(default_factory=list)
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    asked: int = 0
+
+    def serve(self, stand_in: StandIn) -> None:
+        """Answers as Kaggle would."""
+        stand_in.on(SEARCH, self._search)
+        stand_in.on(LIMITS, self._limits)
+        stand_in.on(START, told({"token": "blob", "createUrl": UPLOAD}))
+        stand_in.on(UPLOAD, self._upload)
+        stand_in.on(CREATE, self._create)
+        stand_in.on(CREATE_CODE, self._create)
+        stand_in.on(LIST, self._list)
+        stand_in.on(BOARD, self._board)
+
+    def take(self, description: str) -> int:
+        """Takes a submission, as it does when it is called."""
+        ref = 1000 + len(self.taken)
+        self.taken.append({"ref": ref, "description": description})
+        self.asked = 0
+        return ref
+
+    def _search(self, seen: Seen) -> Answer:
+        found = {"ref": f"https://www.kaggle.com/competitions/{SLUG}", "maxDailySubmissions": 5}
+        other = {"ref": f"https://www.kaggle.com/competitions/{SLUG}-2"}
+        return told({"competitions": [other, found | self.page]})
+
+    def _limits(self, seen: Seen) -> Answer:
+        sent = self.today + len(self.taken)
+        return told({"numToday": sent, "numTotal": sent, "numAllowedNow": self.daily - sent})
+
+    def _upload(self, seen: Seen) -> Answer:
+        self.uploaded.append(seen.body)
+        return Answer(200)
+
+    def _create(self, seen: Seen) -> Answer:
+        if self.today + len(self.taken) >= self.daily:
+            return refused(400, "Submission not allowed: daily limit reached")
+        ref = self.take(seen.fields.get("submissionDescription", ""))
+        return told({"message": "Successfully submitted", "ref": ref})
+
+    def _list(self, seen: Seen) -> Answer:
+        self.asked += 1
+        return told({"submissions": [self._told(i) for i in reversed(range(len(self.taken)))]})
+
+    def _told(self, i: int) -> dict[str, Any]:
+        is_newest = i == len(self.taken) - 1
+        common = {"teamName": TEAM, "date": "2026-03-01T10:00:00Z", **self.taken[i]}
+        if is_newest and self.asked <= self.late:
+            return common | {"status": "PENDING", "publicScore": ""}
+        if self.error:
+            return common | {"status": "ERROR", "errorDescription": self.error}
+        return common | {"status": "COMPLETE", "publicScore": self._score(i)}
+
+    def _score(self, i: int) -> str:
+        return self.scores[min(i, len(self.scores) - 1)]
+
+    def _board(self, seen: Seen) -> Answer:
+        """Two teams a page."""
+        mine = max((self._score(i) for i in range(len(self.taken))), default="")
+        lines = [(f"team {k}", score) for k, score in enumerate(self.rivals)]
+        if mine:
+            lines = sorted([*lines, (TEAM, mine)], key=lambda line: -float(line[1]))
+        start = int(seen.fields.get("pageToken") or 0)
+        page = [{"teamName": name, "score": score} for name, score in lines[start : start + 2]]
+        following = {"nextPageToken": str(start + 2)} if start + 2 < len(lines) else {}
+        return told({"submissions": page, **following})
