@@ -30,17 +30,12 @@ def submit(
     """
     from kagglecxr.data.competition import load_competition
     from kagglecxr.inference.entering import enter_kaggle, enter_rehearsal
-    from kagglecxr.remote.rehearsal import newest_submission
     from kagglecxr.remote.submissions.scoring import Waiting
     from kagglecxr.remote.submissions.submitting import Surroundings
 
     described = load_competition(competition)
     wish.check(described.source.kind)
     workspace = common.workspace(described.name)
-    if file is None:
-        is_kernel = wish.kernel is not None
-        newest = None if is_kernel else newest_submission(SUBMISSIONS, described.name)
-        file = newest or Path("submission.csv")
     around = Surroundings(
         SUBMISSIONS / "ledger.csv", lambda: datetime.now(UTC), common.terminal, Waiting(wish.wait)
     )

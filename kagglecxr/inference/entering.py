@@ -37,12 +37,20 @@ class Entered:
 def enter_rehearsal(
     competition: Competition,
     workspace: Workspace,
-    file: Path,
+    file: Path | None,
     wish: Wish,
     around: Surroundings,
     seed: int,
 ) -> Entered:
     """Checks a file and, unless a check is all that was wanted, scores it on this machine.
+
+    Args:
+        competition: as it was prepared.
+        workspace: with its rehearsal test part.
+        file: the submission; the newest beside the ledger if None.
+        wish: what else was asked for.
+        around: ledger, clock.
+        seed: of the bootstrap.
 
     Raises:
         SubmissionError: the file is not in the sample submission's form.
@@ -50,6 +58,7 @@ def enter_rehearsal(
     """
     prepared = load_prepared(competition, workspace)
     rules = prepared.competition.rules()
+    file = file or rehearsal.newest_submission(around.ledger.parent, competition.name)
     rehearsal.check_file(file, rules, workspace)
     if wish.dry_run:
         return Entered("", _CHECKED.format(file))
@@ -65,7 +74,7 @@ def enter_rehearsal(
 def enter_kaggle(
     competition: Competition,
     workspace: Workspace,
-    file: Path,
+    file: Path | None,
     wish: Wish,
     around: Surroundings,
 ) -> Entered:
@@ -74,7 +83,8 @@ def enter_kaggle(
     Args:
         competition: its form is known as far as its TOML or its prepared data tell it.
         workspace: where the sample submission lies, or the data with one.
-        file: the submission, or the name of the one that a kernel writes.
+        file: the submission, the newest beside the ledger if None; or the name of the one that a
+            kernel writes, submission.csv if None.
         wish: what else was asked for.
         around: ledger, clock, reporter.
 
@@ -84,7 +94,7 @@ def enter_kaggle(
         MissingError: no such file, no sample submission, no client or no credentials.
         KaggleError: Kaggle refused, fell silent, or could not be reached.
     """
-    order = _order(competition, workspace, file, wish)
+    order = _order(competition, workspace, file, wish, around.ledger.parent)
     if wish.dry_run:
         told = f"Would send {order.parcel.described} to {order.slug}: {_left(order.slug, around)}."
         return Entered(told, _CHECKED.format(order.parcel.name))
@@ -97,11 +107,14 @@ def enter_kaggle(
     return Entered(tell(outcome), f"Wrote a line to {around.ledger}.")
 
 
-def _order(competition: Competition, workspace: Workspace, file: Path, wish: Wish) -> Order:
+def _order(
+    competition: Competition, workspace: Workspace, file: Path | None, wish: Wish, folder: Path
+) -> Order:
     name, slug = competition.name, competition.source.slug
     if wish.kernel is not None:
-        kernel = KernelParcel(wish.kernel, wish.version or 0, str(file))
+        kernel = KernelParcel(wish.kernel, wish.version or 0, str(file or "submission.csv"))
         return Order(name, slug, kernel, wish.message, again=wish.again)
+    file = file or rehearsal.newest_submission(folder, name)
     _check_form(competition, workspace, file)
     score = out_of_fold_score(workspace, file)
     return Order(name, slug, FileParcel(file), wish.message, score, wish.again)
