@@ -3,11 +3,14 @@
 import importlib
 import sys
 
+from cyclopts import App
+
 from kagglecxr.core.verb import exit_status, verb_app
 
 VERBS = (
     "demo",
     "doctor",
+    "download",
     "prepare",
     "explore",
     "train",
@@ -15,6 +18,7 @@ VERBS = (
     "ensemble",
     "export",
     "submit",
+    "kernel",
     "compare",
 )
 
@@ -25,7 +29,12 @@ def main() -> None:
     for order, verb in enumerate(VERBS):
         # A verb's module is light: what is heavy it imports when it runs.
         function = getattr(importlib.import_module(f"kagglecxr.{verb}"), verb)
-        app.command(function, name=verb, sort_key=order)
+        if isinstance(function, App):
+            # A verb of several steps.
+            function.sort_key = order
+            app.command(function, name=verb)
+        else:
+            app.command(function, name=verb, sort_key=order)
     raise SystemExit(exit_status(app, sys.argv[1:]))
 
 

@@ -30,8 +30,8 @@ def submit(
     """
     from kagglecxr.data.competition import load_competition
     from kagglecxr.inference.entering import enter_kaggle, enter_rehearsal
-    from kagglecxr.remote.submissions.scoring import Waiting
     from kagglecxr.remote.submissions.submitting import Surroundings
+    from kagglecxr.remote.waiting import Waiting
 
     described = load_competition(competition)
     wish.check(described.source.kind)

@@ -2,18 +2,22 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
+
+Unit = Literal["items", "bytes"]
 
 
 class Bar(Protocol):
@@ -29,8 +33,10 @@ class Bar(Protocol):
 class Reporter(Protocol):
     """Where library functions say what goes on."""
 
-    def bar(self, what: str, total: int) -> contextlib.AbstractContextManager[Bar]:
-        """A bar for one step of `total` items."""
+    def bar(
+        self, what: str, total: int, *, unit: Unit = "items", done: int = 0
+    ) -> contextlib.AbstractContextManager[Bar]:
+        """A bar for one step of `total` items or bytes, of which `done` were finished before."""
 
     def note(self, text: str) -> None:
         """One line the user should read."""
@@ -48,7 +54,7 @@ class Silent:
     """Says nothing: for library use and tests."""
 
     @contextlib.contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Bar]:
+    def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
         """A bar that shows nothing."""
         yield _SilentBar()
 
@@ -57,9 +63,9 @@ class Silent:
 
 
 class _TerminalBar:
-    def __init__(self, progress: Progress, what: str, total: int) -> None:
+    def __init__(self, progress: Progress, what: str, total: int, done: int) -> None:
         self._progress = progress
-        self._task = progress.add_task(what, total=total)
+        self._task = progress.add_task(what, total=total, completed=done)
 
     def advance(self, items: int = 1) -> None:
         """Moves the bar."""
@@ -78,12 +84,15 @@ class Terminal:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     @contextlib.contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Bar]:
+    def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
         """A bar that vanishes when its step is done."""
+        amounts: list[ProgressColumn] = [MofNCompleteColumn()]
+        if unit == "bytes":
+            amounts = [DownloadColumn(), TransferSpeedColumn()]
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            *amounts,
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -93,7 +102,7 @@ class Terminal:
             yield _SilentBar()
             return
         with Progress(*columns, console=self.console, transient=True) as progress:
-            yield _TerminalBar(progress, what, total)
+            yield _TerminalBar(progress, what, total, done)
 
     def note(self, text: str) -> None:
         """A line on stderr, shown letter by letter: a path may look like markup."""

@@ -34,6 +34,8 @@ class RunRecord:
         seconds: training time of each finished fold.
         metrics: means over the folds of the last epoch's losses and accuracies, and scores of
             the out-of-fold predictions.
+        pipeline: what was done to the images before the model saw them; empty in records of before
+            it was kept.
     """
 
     name: str
@@ -51,6 +53,7 @@ class RunRecord:
     machine: dict[str, Any]
     seconds: list[float]
     metrics: dict[str, float]
+    pipeline: str = ""
 
     def write(self, folder: Path) -> None:
         """Writes run.json, last of all: a run without it is not finished."""

@@ -85,6 +85,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def luggage(self) -> Path:
+        """What goes to Kaggle, and what came from there: wheels, packed runs, kernels' output."""
+        return self.root / "kaggle"
+
+    @property
     def studies(self) -> Path:
         """One folder a search for a recipe."""
         return self.root / "studies"

@@ -88,10 +88,16 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
     """
     root = given or competition.folder or workspace.raw
     if not root.is_dir():
-        place = competition.source.slug or competition.source.url or competition.name
+        source = competition.source
+        place = source.slug or source.url or competition.name
+        advice = f"Download {place} and name its folder with --data."
+        if source.kind in ("competition", "dataset"):
+            advice = (
+                f"Run: python -m kagglecxr.download {competition.name}, or download {place} by "
+                "hand and name its folder with --data."
+            )
         raise MissingError(
-            f"The images of {competition.name} are not there. Looked in: {root}. Download "
-            f"{place} and name its folder with --data."
+            f"The images of {competition.name} are not there. Looked in: {root}. {advice}"
         )
     return root.resolve()
 
@@ -152,6 +158,13 @@ def prepare_competition(
             "rows": _rows(index),
             "pipeline": pipeline.text,
             "seed": request.seed,
+            # What another machine has to be asked for to come to the same folds.
+            "asked": {
+                "size": request.size,
+                "pipeline": request.pipeline,
+                "test": request.test,
+                "folds": request.folds,
+            },
         },
     )
     return Prepared(competition, index, fold, cache, root)

@@ -36,11 +36,13 @@ class Source(Section):
         kind: a Kaggle competition, a Kaggle dataset, a folder on this machine, or the demo.
         slug: the competition's slug, or the dataset's `owner/name`.
         url: the page a person would open for data that Kaggle does not serve.
+        sha256sums: a file beside the TOML with the hashes of the data's files, in sha256sum's form.
     """
 
     kind: Literal["competition", "dataset", "folder", "demo"]
     slug: str = ""
     url: str = ""
+    sha256sums: str = ""
 
 
 class Classes(Section):

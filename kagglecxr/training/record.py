@@ -17,6 +17,7 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, start_keras
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.search.preprocessing import pipeline_text
 from kagglecxr.training.stages.stage import input_shape
 
 MADE_OF = "made_of"
@@ -81,6 +82,7 @@ def finish_run(
         machine={"backend": start_keras(), "devices": list_devices()},
         seconds=[summary.seconds for summary in summaries],
         metrics=means | scores,
+        pipeline=pipeline_text(prepared),
     ).write(folder)
 
 

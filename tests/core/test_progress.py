@@ -101,6 +101,26 @@ def test_several_items_can_be_counted_at_once(screen: FakeTerminal) -> None:
     assert "64/64" in screen.getvalue()
 
 
+def test_bytes_are_told_as_amounts_with_their_speed(screen: FakeTerminal) -> None:
+    with contextlib.redirect_stderr(screen):
+        bar_of_bytes = Terminal().bar("Fetching", 8_000_000, unit="bytes", done=2_000_000)
+        with bar_of_bytes as bar:
+            for _ in range(4):
+                bar.advance(1_000_000)
+    shown = screen.getvalue()
+    assert "6.0/8.0 MB" in shown
+    assert "B/s" in shown
+
+
+@pytest.mark.parametrize("reporter", [Silent(), Terminal(quiet=True), Terminal()])
+def test_bytes_too_are_counted_in_silence(
+    reporter: Reporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with reporter.bar("Fetching", 8, unit="bytes", done=2) as bar:
+        bar.advance(6)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_quiet_hides_the_bar_on_a_terminal_too(screen: FakeTerminal) -> None:
     with contextlib.redirect_stderr(screen):
         work(Terminal(quiet=True))

@@ -546,8 +546,12 @@ def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace:
 
 def test_a_data_folder_that_is_not_there_says_what_to_download(workspace: Workspace) -> None:
     competition = load_competition("covid19-radiography")
-    with pytest.raises(MissingError, match=r"tawsifurrahman/covid19-radiography-database.*--data"):
+    told = r"kagglecxr\.download covid19-radiography, .*tawsifurrahman/covid19-r.*--data"
+    with pytest.raises(MissingError, match=told):
         prepare_competition(competition, workspace, REQUEST, Silent())
+    by_hand = load_competition("covid-ct")
+    with pytest.raises(MissingError, match=r"Download the repository .* with --data\.$"):
+        data_folder(by_hand, workspace, None)
     absent = workspace.root / "absent"
     with pytest.raises(MissingError, match="absent"):
         data_folder(competition, workspace, absent)

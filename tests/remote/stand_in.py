@@ -5,8 +5,10 @@ the API and of file storage alike.
 """
 
 import contextlib
+import dataclasses
 import io
 import json
+import socket
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit
 
 API = "/api/v1/"
 STORAGE = "http://storage.test/signed.tar.gz"
+PIECE = 2**16
 SIGNED = f"{STORAGE}?X-Goog-Signature=s1gnature"
 
 
@@ -60,6 +63,7 @@ class Answer:
         sent: how many bytes of the body are sent; all if None.
         mute: nothing is sent, not even a status.
         hangs: the connection stays open after the last byte that is sent.
+        paced: called after each piece that is sent, with its bytes; may take its time.
     """
 
     status: int = 200
@@ -68,6 +72,7 @@ class Answer:
     sent: int | None = None
     mute: bool = False
     hangs: bool = False
+    paced: Callable[[int], None] | None = None
 
 
 Answering = Answer | Callable[[Seen], Answer]
@@ -100,6 +105,13 @@ def stored(content: bytes) -> Callable[[Seen], Answer]:
         return Answer(206, content[int(start) :], headers | of)
 
     return answer
+
+
+def in_pieces(
+    storing: Callable[[Seen], Answer], paced: Callable[[int], None]
+) -> Callable[[Seen], Answer]:
+    """A file in storage that is sent piece by piece, each of them told."""
+    return lambda seen: dataclasses.replace(storing(seen), paced=paced)
 
 
 def tar_gz(files: Mapping[str, bytes]) -> bytes:
@@ -175,8 +187,19 @@ def _handler(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
             for name, value in {"Content-Length": len(answer.body), **answer.headers}.items():
                 self.send_header(name, str(value))
             self.end_headers()
+            if answer.paced is not None:
+                self.send_paced(answer.body[: answer.sent], answer.paced)
+                return
             self.wfile.write(answer.body[: answer.sent])
             self.wfile.flush()
+
+        def send_paced(self, body: bytes, paced: Callable[[int], None]) -> None:
+            # What waits in the connection counts as sent, though a killed client never had it.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE)
+            for start in range(0, len(body), PIECE):
+                piece = memoryview(body)[start : start + PIECE]
+                self.wfile.write(piece)
+                paced(len(piece))
 
         def log_message(self, *_: object) -> None:
             """Nothing is printed."""

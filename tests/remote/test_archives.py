@@ -1,9 +1,12 @@
 """An archive is unpacked whole and inside its folder, or refused."""
 
 import io
+import shutil
+import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
@@ -13,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.remote.archives import unpack
+from kagglecxr.remote import zip_members
+from kagglecxr.remote.archives import contents, unpack
+from kagglecxr.remote.room import RoomError
 from tests.remote.stand_in import tar_gz
 
 # Compresses to half, so that a changed bit may fall into codes and into their tables.
@@ -33,6 +38,16 @@ def tar_of(*members: tarfile.TarInfo) -> bytes:
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for member in members:
             archive.addfile(member, io.BytesIO(bytes(member.size)))
+    return stream.getvalue()
+
+
+def link_in_zip(name: str, target: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        info = zipfile.ZipInfo(name)
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, target)
+        archive.writestr(f"{name}/out", b"1")
     return stream.getvalue()
 
 
@@ -81,6 +96,14 @@ def test_every_file_arrives(packed: Callable[[Mapping[str, bytes]], bytes], tmp_
         tar_of(member("both/file"), member("both")),
         zipped({"both": b"1", "both/file": b"1"}),
         zipped({"both": b"1", "both/": b""}),
+        link_in_zip("link", ".."),
+        zipped({"a.png": b"1", "A.png": b"2"}),
+        zipped({"d/a.png": b"1", "D/A.png": b"2"}),
+        zipped({"caf\u00e9": b"1", "cafe\u0301": b"2"}),
+        zipped({"both": b"1", "BOTH/file": b"1"}),
+        zipped({"n" * 300: b"1"}),
+        tar_of(member("a.png"), member("A.png")),
+        tar_of(member("n" * 300)),
         tar_gz({}),
         zipped({}),
         tar_of(member("folder", tarfile.DIRTYPE)),
@@ -145,3 +168,67 @@ def test_a_cut_archive_is_refused(
     content = packed(FILES)
     with tempfile.TemporaryDirectory() as folder, pytest.raises(DataError):
         unpacked(content[: int(share * len(content))], Path(folder))
+
+
+@pytest.mark.parametrize("packed", [tar_gz, zipped])
+def test_what_was_unpacked_is_told_by_size_and_checksum(
+    packed: Callable[[Mapping[str, bytes]], bytes], tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(packed({"./a//b": b"lungs", "empty": b""}))
+    advanced: list[int] = []
+    facts = unpack(archive, tmp_path / "in", "the model", advanced.append)
+    assert {name: (one.size, one.crc32) for name, one in facts.items()} == {
+        "a/b": (5, zlib.crc32(b"lungs")),
+        "empty": (0, 0),
+    }
+    assert sum(advanced) == 5
+    assert contents(archive, "the model") == (facts if packed is zipped else None)
+
+
+@pytest.mark.parametrize("packed", [tar_gz, zipped])
+def test_a_bomb_is_refused_before_much_is_written(
+    packed: Callable[[Mapping[str, bytes]], bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zip_members, "NO_BOMB", 10_000)
+    zeros = {f"zeros{number}": bytes(200_000) for number in range(4)}
+    content = packed(zeros)
+    assert zip_members.MOST_EXPANSION * len(content) < 800_000
+    with pytest.raises(DataError, match=rf"{len(content)} bytes that would become \d+"):
+        unpacked(content, tmp_path)
+    written = sum(path.stat().st_size for path in (tmp_path / "in").rglob("*"))
+    assert written <= zip_members.MOST_EXPANSION * len(content)
+
+
+def test_a_size_that_a_zip_lies_about_is_not_exceeded(tmp_path: Path) -> None:
+    content = bytearray(zipped({"file": b"1" * 100_000}))
+    for start, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.index(start) + offset
+        content[at : at + 4] = (10).to_bytes(4, "little")
+    with pytest.raises(DataError):
+        unpacked(bytes(content), tmp_path)
+    assert (tmp_path / "in" / "file").stat().st_size <= 10
+
+
+@pytest.mark.parametrize("packed", [tar_gz, zipped])
+def test_what_the_disk_has_no_room_for_is_not_begun(
+    packed: Callable[[Mapping[str, bytes]], bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
+    with pytest.raises(RoomError, match=r"the model, which needs [\d,]+ bytes where 100 are free"):
+        unpacked(packed(FILES), tmp_path)
+    assert [path for path in (tmp_path / "in").rglob("*") if path.is_file()] == []
+
+
+def test_an_empty_folder_in_a_zip_is_made(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.mkdir("masks")
+        archive.writestr("file", b"1")
+    unpacked(stream.getvalue(), tmp_path)
+    assert (tmp_path / "in" / "masks").is_dir()

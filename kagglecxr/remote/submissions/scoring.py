@@ -1,7 +1,5 @@
 """Waits for the score of a submission."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +7,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.asking import Patience, ask
 from kagglecxr.remote.errands import competition_errand
 from kagglecxr.remote.failures import KaggleError
+from kagglecxr.remote.waiting import Waiting
 
 PENDING, COMPLETE, ERROR = "pending", "complete", "error"
 NOT_YET_LISTED = 404
@@ -35,23 +34,6 @@ class Scored:
     team: str
     reason: str
     description: str
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """How a score is waited for.
-
-    Attributes:
-        most: seconds, of all pauses together.
-        first: seconds of the first pause; each one more is half as long again.
-        longest: seconds of a pause.
-        sleep: waits.
-    """
-
-    most: float = 1800.0
-    first: float = 5.0
-    longest: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
 
 
 def list_submissions(
@@ -86,9 +68,9 @@ def wait_for_score(
     Raises:
         KaggleError: Kaggle cannot be asked; the submission is not lost.
     """
-    pause, waited = waiting.first, 0.0
     with reporter.bar("Waiting for the score", int(waiting.most)) as bar:
-        while True:
+        for pause in waiting.pauses():
+            bar.advance(int(pause))
             try:
                 listed = list_submissions(slug, reporter, patience)
             except KaggleError as error:
@@ -98,13 +80,7 @@ def wait_for_score(
             for one in listed:
                 if one.ref == ref and one.status != PENDING:
                     return one
-            if waited >= waiting.most:
-                return None
-            pause = min(pause, waiting.most - waited)
-            waiting.sleep(pause)
-            bar.advance(int(pause))
-            waited += pause
-            pause = min(1.5 * pause, waiting.longest)
+    return None
 
 
 def _scored(one: Any) -> Scored:

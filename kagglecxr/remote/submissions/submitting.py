@@ -24,11 +24,11 @@ from kagglecxr.remote.submissions.scoring import (
     ERROR,
     PENDING,
     Scored,
-    Waiting,
     list_submissions,
     wait_for_score,
 )
 from kagglecxr.remote.submissions.standing import Place, find_place
+from kagglecxr.remote.waiting import Waiting
 
 SENDING, REFUSED = "sending", "refused"
 SEEN_WITHIN = 120.0

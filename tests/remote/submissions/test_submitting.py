@@ -11,9 +11,9 @@ from kagglecxr.remote.asking import Patience
 from kagglecxr.remote.failures import KaggleError
 from kagglecxr.remote.ledger import Entry, amend_entry, read_ledger
 from kagglecxr.remote.submissions.parcel import FileParcel, KernelParcel
-from kagglecxr.remote.submissions.scoring import Waiting
 from kagglecxr.remote.submissions.submitting import Order, Outcome, Surroundings, submit
 from kagglecxr.remote.submissions.telling import tell
+from kagglecxr.remote.waiting import Waiting
 from tests.remote.conftest import KEY
 from tests.remote.listening import Clock, Told
 from tests.remote.stand_in import Answer, Answering, StandIn, refused, told

@@ -1,0 +1,1 @@
+"""Kernels: code that runs on the machines of Kaggle."""

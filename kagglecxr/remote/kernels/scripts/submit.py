@@ -1,0 +1,48 @@
+"""Predicts the test part as it is mounted now, with attached runs, and writes submission.csv.
+
+Expected: not measured yet.
+It needs no internet and no training images. Where the submission is scored, Kaggle runs it again on
+a hidden test part: its images are found anew, and one that cannot be read gets the others' mean.
+"""
+
+import sys
+
+from kagglecxr.remote.kernels.scripts.opening import INPUT, SCRATCH, WORKING, install_wheels
+
+COMPETITION = "demo"  # a preset's name, or the text of a TOML file
+RUNS: list[str] = []  # names of attached runs; all of them where empty
+PIPELINE = ""  # what `prepare` was given for runs that do not tell it themselves
+HOURS = 9.0  # after which the competition ends the session
+MARGIN = 0.5  # of them, left for what comes after the last fold
+
+
+def main() -> None:
+    """Finds data and runs among the inputs, predicts, and checks the submission."""
+    from kagglecxr.core.progress import Terminal
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.files.mounted import mounted_data
+    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.remote.kernels.attached import attached_runs
+    from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
+
+    start_keras()
+    from kagglecxr.inference.unseen import answer_unseen
+
+    end_in_one_sentence()
+    session = Session(INPUT, SCRATCH, HOURS - MARGIN)
+    competition = load_competition(session.as_file(COMPETITION, "competition"))
+    data = mounted_data(competition, INPUT)
+    runs = attached_runs(INPUT, SCRATCH / "runs", RUNS)
+    answered = answer_unseen(
+        competition, data, runs, WORKING / "submission.csv", SCRATCH / "unseen", Terminal(),
+        seconds_left=session.seconds_left, pipeline=PIPELINE,
+    )  # fmt: skip
+    sys.stdout.write(
+        f"{answered.answers} answers by {answered.folds} of {answered.of} folds, "
+        f"{len(answered.by_mean)} of them without an image: {answered.path}\n"
+    )
+
+
+if __name__ == "__main__":
+    install_wheels()
+    main()

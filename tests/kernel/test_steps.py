@@ -1,0 +1,132 @@
+"""The steps of `kernel` as a user types them, up to what Kaggle gets and what is told."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.files import read_json
+from kagglecxr.core.verb import exit_status
+from kagglecxr.kernel import kernel_app
+from tests.remote.conftest import KEY
+from tests.remote.datasets.shelf import Shelf
+from tests.remote.kernels.host import Host
+
+
+def run(*words: object) -> int:
+    return exit_status(kernel_app("kernel"), [str(word) for word in words])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert run(*words) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert KEY not in told
+    return told.splitlines()[-1]
+
+
+def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
+    shelf: Shelf, host: Host, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.serve(shelf.stand_in)
+    assert run("build", "demo") == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
+    assert "On Kaggle: mary/kagglecxr-wheels" in told.err
+    (version,) = shelf.versions
+    assert {name.partition("-")[0] for name in version} >= {"kagglecxr", "cyclopts", "tf_explain"}
+    for name in ("train", "tune"):
+        assert run("push", f"kernels/{name}") == 0
+    assert [one["slug"] for one in host.pushed] == ["mary/demo-train", "mary/demo-tune"]
+    assert host.pushed[0]["datasetDataSources"] == ["mary/kagglecxr-wheels"]
+    assert KEY not in str(host.pushed)
+
+
+def test_a_dry_run_asks_nothing_of_kaggle(shelf: Shelf, in_folder: Path) -> None:
+    before = len(shelf.stand_in.seen)
+    assert run("build", "demo", "--dry-run", "--owner", "mary", "--to", "elsewhere") == 0
+    assert len(shelf.stand_in.seen) == before
+    assert read_json(Path("elsewhere/train/kernel-metadata.json"))["id"] == "mary/demo-train"
+
+
+def test_a_folder_s_images_have_to_be_on_kaggle(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("xrays/normal").mkdir(parents=True)
+    words = ["build", "xrays", "--dry-run", "--owner", "mary"]
+    assert "--data OWNER/SLUG" in refusal(capsys, *words)
+    assert run(*words, "--data", "mary/my-xrays") == 0
+    metadata = read_json(Path("kernels/train/kernel-metadata.json"))
+    assert metadata["dataset_sources"] == ["mary/my-xrays", "mary/kagglecxr-wheels"]
+    script = Path("kernels/train/train.py").read_text()
+    assert 'kind = "folder"' in script
+
+
+def test_a_competition_of_the_user_s_own_travels_in_the_scripts(in_folder: Path) -> None:
+    text = 'name = "mine"\n[source]\nkind = "competition"\nslug = "my-competition"\n'
+    Path("mine.toml").write_text(text)
+    assert run("build", "mine.toml", "--dry-run", "--owner", "mary") == 0
+    assert text in Path("kernels/submit/submit.py").read_text()
+    metadata = read_json(Path("kernels/submit/kernel-metadata.json"))
+    assert metadata["enable_internet"] is False
+    assert metadata["competition_sources"] == ["my-competition"]
+
+
+def test_what_was_prepared_here_is_prepared_there(in_folder: Path) -> None:
+    workspace = Path("work/demo")
+    workspace.mkdir(parents=True)
+    asked = '{"size": 96, "pipeline": "gray | clahe | resize", "test": 0.1, "folds": 3}'
+    (workspace / "prepare.json").write_text(f'{{"seed": 7, "asked": {asked}}}')
+    assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
+    script = Path("kernels/train/train.py").read_text().splitlines()
+    for line in ("SIZE = 96", 'PIPELINE = "gray | clahe | resize"', "FOLDS = 3", "SEED = 7"):
+        assert line in script
+
+
+def test_data_prepared_by_an_older_version_are_told(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("work/demo").mkdir(parents=True)
+    Path("work/demo/prepare.json").write_text('{"seed": 7}')
+    assert "kagglecxr.prepare demo" in refusal(
+        capsys, "build", "demo", "--dry-run", "--owner", "mary"
+    )
+
+
+def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
+    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.status["umons-train-fold-1"] = "RUNNING"
+    assert run("push", kernel_folder, "--folds", 3) == 0
+    assert "All 3 folds run or are done." in capsys.readouterr().out
+    assert run("status", kernel_folder) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[:3] == [
+        "mary/umons-train-fold-0  complete",
+        "mary/umons-train-fold-1  running",
+        "mary/umons-train-fold-2  complete",
+    ]
+    assert told[3].startswith("2 complete, 1 running, 0 failed.")
+    host.status["umons-train-fold-1"], host.failure = "ERROR", "out of memory"
+    assert run("status", kernel_folder) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == "mary/umons-train-fold-1  error: out of memory"
+    assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in told[3]
+    assert run("push", kernel_folder, "--folds", 3) == 0
+    assert host.versions("umons-train-fold-1") == 2
+    assert len(host.pushed) == 4
+
+
+def test_folds_that_kaggle_does_not_take_are_named(
+    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.at_a_time, host.status = 0, {"another": "RUNNING"}
+    message = refusal(capsys, "push", kernel_folder, "--folds", 3)
+    assert "train-fold-0, train-fold-1, train-fold-2 refused" in message
+
+
+def test_a_kernel_alone_is_watched(
+    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("push", kernel_folder) == 0
+    assert run("status", kernel_folder) == 0
+    assert "mary/umons-train  complete" in capsys.readouterr().out

@@ -1,0 +1,108 @@
+"""A folder that is to become a dataset, and the Kaggle it is sent to."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.progress import Bar, Silent, Unit
+from kagglecxr.remote.asking import Patience
+from kagglecxr.remote.datasets.metadata import dataset_metadata
+from kagglecxr.remote.datasets.publishing import Published, publish
+from kagglecxr.remote.datasets.runs import pack_run
+from kagglecxr.remote.waiting import Waiting
+from tests.remote.datasets.shelf import Shelf
+from tests.remote.stand_in import StandIn
+
+METADATA = {
+    "id": "mary/kit-wheels",
+    "title": "Wheels of the kit",
+    "licenses": [{"name": "apache-2.0"}],
+}
+
+
+class Notes(Silent):
+    """Keeps the notes, and how far each bar came of what it was to count."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.bars: list[list[int]] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+    @contextlib.contextmanager
+    def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
+        self.bars.append([0, total])
+        yield self
+
+    def advance(self, items: int = 1) -> None:
+        self.bars[-1][0] += items
+
+    def describe(self, text: str) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Sender:
+    """Publishes a folder and writes down what was said and how long it would have slept."""
+
+    folder: Path
+    notes: Notes = field(default_factory=Notes)
+    slept: list[float] = field(default_factory=list)
+
+    def publish(self, *, public: bool = False, most: float = 1800.0) -> Published:
+        sleep = self.slept.append
+        return publish(
+            self.folder,
+            self.notes,
+            public=public,
+            waiting=Waiting(most=most, sleep=sleep),
+            patience=Patience(sleep=sleep),
+        )
+
+
+@pytest.fixture
+def shelf(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """No dataset yet; the client's notes on its uploads go to a folder of the test's own."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return Shelf(stand_in)
+
+
+@pytest.fixture
+def sender(tmp_path: Path) -> Sender:
+    """A folder with three files."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    dataset_metadata(METADATA).write(folder)
+    for name in ("a-1-py3-none-any.whl", "b-1-py3-none-any.whl"):
+        (folder / name).write_bytes(name.encode() * 2000)
+    pack_run(make_run(tmp_path / "runs" / "vgg16-1a2b3c4d", folds=[0]), folder)
+    return Sender(folder)
+
+
+def make_run(run: Path, folds: list[int], *, of: int = 3, finished: bool = False) -> Path:
+    """A run's folder with these of its folds finished, and much that is not to be packed."""
+    run.mkdir(parents=True)
+    files = {"recipe.json": b'{"seed": 0}', "folds.csv": b"id,fold\n1,0\n", "notes.txt": b"!"}
+    if finished:
+        files |= {"run.json": b'{"folds": 3}', "oof.npz": b"all folds"}
+    for fold in range(of):
+        (run / f"fold-{fold}" / "logs").mkdir(parents=True)
+        files |= {
+            f"fold-{fold}/model.weights.h5": b"weights of %d" % fold,
+            f"fold-{fold}/history.csv": b"epoch\n%d\n" % fold,
+            f"fold-{fold}/validation.npz": b"answers of %d" % fold,
+            f"fold-{fold}/checkpoint.weights.h5": b"half",
+            f"fold-{fold}/logs/events": b"log",
+        }
+        if fold in folds or finished:
+            files[f"fold-{fold}/fold.json"] = b'{"seconds": %d}' % fold
+    for name, content in files.items():
+        (run / name).write_bytes(content)
+    return run

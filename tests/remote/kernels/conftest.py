@@ -1,0 +1,40 @@
+"""A kernel's folder, and machines to push it to."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.remote.kernels.metadata import kernel_metadata
+from tests.remote.kernels.host import Host
+from tests.remote.stand_in import StandIn
+
+SCRIPT = 'COMPETITION = "umons"\nFOLDS = 3\nFOLD = None  # all of them\nprint(FOLD)\n'
+
+
+@pytest.fixture
+def host(stand_in: StandIn) -> Host:
+    host = Host()
+    host.serve(stand_in)
+    return host
+
+
+@pytest.fixture
+def kernel_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "kernels" / "train"
+    folder.mkdir(parents=True)
+    (folder / "train.py").write_text(SCRIPT)
+    kernel_metadata(
+        {
+            "id": "mary/umons-train",
+            "title": "umons-train",
+            "code_file": "train.py",
+            "language": "python",
+            "kernel_type": "script",
+            "enable_internet": False,
+            "machine_shape": "NvidiaTeslaT4",
+            "enable_gpu": True,
+            "dataset_sources": ["mary/kagglecxr-wheels"],
+            "competition_sources": ["covid-19-challenge-umons"],
+        }
+    ).write(folder)
+    return folder

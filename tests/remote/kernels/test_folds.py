@@ -1,0 +1,124 @@
+"""One fold a kernel: pushed once each, pushed again where one failed."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.progress import Silent
+from kagglecxr.remote.kernels.folds import (
+    RECEIPT,
+    FoldPush,
+    Queue,
+    fold_kernels,
+    push_folds,
+    write_fold_kernels,
+)
+from kagglecxr.remote.kernels.metadata import LONGEST, read_metadata
+from tests.remote.kernels.host import SAVE, Host
+from tests.remote.stand_in import StandIn, refused
+
+
+@pytest.fixture
+def folders(kernel_folder: Path) -> list[Path]:
+    return write_fold_kernels(kernel_folder, 3)
+
+
+def push(folders: list[Path], queue: Queue = Queue()) -> list[FoldPush]:  # noqa: B008 frozen
+    return push_folds(folders, Silent(), queue)
+
+
+def test_each_fold_has_a_kernel_of_its_own_that_trains_it_alone(folders: list[Path]) -> None:
+    assert [path.name for path in folders] == ["train-fold-0", "train-fold-1", "train-fold-2"]
+    for fold, folder in enumerate(folders):
+        metadata = read_metadata(folder)
+        assert metadata.id == f"mary/umons-train-fold-{fold}"
+        assert metadata.machine_shape == "NvidiaTeslaT4"
+        assert f"FOLD = {fold}  # all of them\n" in (folder / "train.py").read_text()
+
+
+def test_a_long_name_is_shortened(kernel_folder: Path) -> None:
+    slug = "a" * 25 + "-" + "b" * (LONGEST - 26)
+    path = kernel_folder / "kernel-metadata.json"
+    write_json(path, read_json(path) | {"id": f"mary/{slug}", "title": slug})
+    ids = {read_metadata(folder).id for folder in write_fold_kernels(kernel_folder, 3)}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("folds", [1, 5])
+def test_another_number_of_folds_than_the_script_s_is_refused(
+    folds: int, kernel_folder: Path
+) -> None:
+    with pytest.raises(SettingError, match=f"--folds {folds}, FOLDS = 3"):
+        write_fold_kernels(kernel_folder, folds)
+
+
+def test_all_folds_are_pushed_and_none_twice(
+    folders: list[Path], kernel_folder: Path, host: Host
+) -> None:
+    assert fold_kernels(kernel_folder) == []
+    told = [push.told for push in push(folders)]
+    assert told[1] == ("pushed as version 1: https://www.kaggle.com/code/mary/umons-train-fold-1")
+    assert len(host.pushed) == 3
+    host.status["umons-train-fold-1"] = "RUNNING"
+    again = push(folders)
+    assert [one.told for one in again] == [
+        "complete, pushed before",
+        "running, pushed before",
+        "complete, pushed before",
+    ]
+    assert len(host.pushed) == 3
+    assert fold_kernels(kernel_folder) == folders
+
+
+def test_the_fold_that_failed_is_pushed_again_alone(folders: list[Path], host: Host) -> None:
+    push(folders)
+    host.status["umons-train-fold-2"], host.failure = "ERROR", "out of memory"
+    told = [one.told for one in push(folders)]
+    assert told[2].startswith("pushed as version 2")
+    assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 2]
+
+
+def test_a_script_that_has_changed_is_pushed_again(folders: list[Path], host: Host) -> None:
+    push(folders)
+    script = folders[0] / "train.py"
+    script.write_text(script.read_text() + "print(1)\n")
+    push(folders)
+    assert host.versions("umons-train-fold-0") == 2
+
+
+def test_one_refused_fold_does_not_keep_the_others(
+    folders: list[Path], host: Host, stand_in: StandIn
+) -> None:
+    stand_in.on(SAVE, host._save, refused(500, "sorry"), host._save)
+    done = push(folders)
+    assert [one.is_refused for one in done] == [False, True, False]
+    assert "fault of its own" in done[1].told
+    assert [one.is_refused for one in push(folders)] == [False, False, False]
+    assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 1]
+
+
+def test_a_push_whose_end_nobody_saw_is_looked_for(folders: list[Path], host: Host) -> None:
+    push(folders[:1])
+    receipt = folders[0] / RECEIPT
+    write_json(receipt, read_json(receipt) | {"version": 0})
+    host.status["umons-train-fold-0"] = "RUNNING"
+    assert push(folders)[0].told == "running, pushed before"
+    assert host.versions("umons-train-fold-0") == 1
+
+
+def test_folds_wait_for_a_free_machine_as_long_as_told(folders: list[Path], host: Host) -> None:
+    host.at_a_time = 2
+    host.status = {"a": "RUNNING", "b": "RUNNING"}
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            host.status.clear()
+
+    assert [one.is_refused for one in push(folders)] == [True, True, True]
+    done = push(folders, Queue(600.0, sleep=sleep))
+    assert [one.is_refused for one in done] == [False, False, False]
+    assert slept == [60.0] * 3
