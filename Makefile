@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all test-backends check bench constraints clean
+.PHONY: demo test test-all test-backends test-clients check bench constraints clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,16 @@ test-backends: $(VENV)/installed-test
 	$(PIP) --editable '.[test,jax,torch]'
 	$(BIN)/python -m pytest -m '' tests/models/test_backends.py
 
+# Kaggle's client as its image has it, and the newest.
+test-clients: $(VENV)/installed-test
+	for versions in 2.0.2/0.1.20 2.2.5/0.1.38; do \
+		place=$(VENV)-clients/$${versions%/*} && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $$place \
+			kaggle==$${versions%/*} kagglesdk==$${versions#*/} && \
+		PYTHONPATH=$$place $(BIN)/python -m pytest -q tests/remote tests/kernel tests/test_submit.py \
+			tests/test_download.py || exit 1; \
+	done
+
 check: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +61,4 @@ constraints:
 	rm -rf $(VENV)-constraints
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

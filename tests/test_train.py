@@ -31,6 +31,7 @@ def runs_of(place: Path) -> dict[str, dict[str, object]]:
     return {path.parent.name: read_json(path) for path in place.glob("work/runs/*/run.json")}
 
 
+@pytest.mark.slow
 def test_rounds_of_a_single_fold_are_refused(place: Path) -> None:
     assert "fold 0 alone" in refused("train", *ROUNDS, "--fold", "0", cwd=place)
     assert "--seeds 0" in refused("train", *WORK, *TINY, "--seeds", "0", cwd=place)

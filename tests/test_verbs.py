@@ -224,6 +224,7 @@ def fill_up(file: Path) -> None:
             stream.write(bytes(4096))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_full_disk_is_told_and_what_was_done_is_kept(demo_images: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"

@@ -16,11 +16,12 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.kernel.homecoming import Home, bring_home
 from kagglecxr.remote.datasets.runs import pack_run
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.run import train_run
-from tests.conftest import FOLDS, Played
+from kagglecxr.training.run import RunOptions, train_run
+from tests.conftest import Played
 from tests.remote.kernels.host import OUTPUT, STATUS, Host
 from tests.remote.stand_in import Answer, Seen, StandIn, stored, told
 
+FOLDS = 2
 KERNELS = [f"mary/demo-train-fold-{fold}" for fold in range(FOLDS)]
 
 
@@ -34,7 +35,8 @@ def whole(demo: Played, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of all folds, trained on one machine."""
     workspace = copy_of(demo, tmp_path_factory.mktemp("there") / "work")
     recipe = make_recipe({}, ("epochs=1", "model_options.width=4", "batch_size=64"))
-    return train_run(load_prepared(demo.competition, workspace), workspace, recipe, Silent())
+    prepared = load_prepared(demo.competition, workspace)
+    return train_run(prepared, workspace, recipe, Silent(), RunOptions(folds=FOLDS))
 
 
 @pytest.fixture

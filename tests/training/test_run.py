@@ -8,7 +8,8 @@ import pytest
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import read_run
+from kagglecxr.core.run import fold_folder, read_run
+from kagglecxr.data.index import read_folds
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, run_name, train_run
@@ -57,11 +58,13 @@ def test_a_run_is_bit_for_bit_repeatable(
     run: Path, recipe: Recipe, demo_images: Path, tmp_path: Path
 ) -> None:
     other = prepare_demo(demo_images, tmp_path)
-    again = train_run(other.prepared, other.workspace, recipe, Silent())
+    last = RunOptions(only_fold=FOLDS - 1)
+    again = train_run(other.prepared, other.workspace, recipe, Silent(), last)
     assert again.name == run.name
+    answers = fold_folder(again, FOLDS - 1) / "validation.npz"
     np.testing.assert_array_equal(
-        Predictions.load(run / "oof.npz").probabilities,
-        Predictions.load(again / "oof.npz").probabilities,
+        Predictions.load(fold_folder(run, FOLDS - 1) / "validation.npz").probabilities,
+        Predictions.load(answers).probabilities,
     )
 
 
@@ -82,5 +85,6 @@ def test_a_fold_that_does_not_exist_is_refused(own: Played, recipe: Recipe, fold
 
 
 def test_another_number_of_folds_splits_anew(own: Played, recipe: Recipe) -> None:
-    folder = train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(folds=2))
-    assert read_run(folder).folds == 2
+    options = RunOptions(folds=2, only_fold=0)
+    folder = train_run(own.prepared, own.workspace, recipe, Silent(), options)
+    assert set(read_folds(folder / "folds.csv", own.prepared.index)) == {0, 1}

@@ -1,13 +1,16 @@
 """How many submissions are left today, and when there are more."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from kagglecxr.core.errors import SubmissionError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.asking import Patience, ask
 from kagglecxr.remote.errands import PAGE, competition_errand
+from kagglecxr.remote.failures import KaggleError
+
+NOT_LISTED = 404
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,35 @@ def look_up_allowance(
 ) -> Allowance:
     """How many submissions are left; counted from the list of submissions by older clients."""
 
-    def look(api: Any) -> Allowance:
-        if hasattr(api, "competition_get_submission_limits"):
-            limits = api.competition_get_submission_limits(slug)
-            if any((limits.num_today, limits.num_total, limits.num_allowed_now)):
-                return Allowance(limits.num_today, limits.num_allowed_now, limits.limited_by_total)
-        # Nothing but zeros: Kaggle knows of no team yet.
-        sent = api.competition_submissions(slug, page_size=100) or []
-        today = sum(one.date is not None and one.date.date() == now.date() for one in sent)
-        daily = terms.daily if terms else 0
-        return Allowance(today, max(0, daily - today) if daily else None)
+    errand = competition_errand(slug, "the limits")
+    told = ask(errand, lambda api: _told_allowance(api, slug), reporter, patience=patience)
+    if told is not None:
+        return told
+    try:
+        days = ask(errand, lambda api: _days(api, slug), reporter, patience=patience)
+    except KaggleError as error:
+        # Of a team that has sent nothing yet there is no list.
+        if error.status != NOT_LISTED:
+            raise
+        days = []
+    today = days.count(now.date())
+    daily = terms.daily if terms else 0
+    return Allowance(today, max(0, daily - today) if daily else None)
 
-    return ask(competition_errand(slug, "the limits"), look, reporter, patience=patience)
+
+def _told_allowance(api: Any, slug: str) -> Allowance | None:
+    """What Kaggle says; nothing but zeros where it knows of no team yet."""
+    if not hasattr(api, "competition_get_submission_limits"):
+        return None
+    limits = api.competition_get_submission_limits(slug)
+    if not any((limits.num_today, limits.num_total, limits.num_allowed_now)):
+        return None
+    return Allowance(limits.num_today, limits.num_allowed_now, limits.limited_by_total)
+
+
+def _days(api: Any, slug: str) -> list[date]:
+    sent = api.competition_submissions(slug, page_size=100) or []
+    return [one.date.date() for one in sent if one.date is not None]
 
 
 def check_terms(slug: str, terms: Terms | None, is_kernel: bool) -> None:

@@ -1,6 +1,8 @@
 """A competition on the stand-in: takes submissions, scores them late, ranks them."""
 
+import importlib.util
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.remote.stand_in import Answer, Seen, StandIn, refused, told
@@ -19,6 +21,13 @@ START, CREATE, CREATE_CODE, LIST, LIMITS, BOARD, SEARCH = (
         "ListCompetitions",
     )
 )
+_CLIENT = importlib.util.find_spec("kaggle")
+TELLS_LIMITS = "competition_get_submission_limits" in (
+    Path(_CLIENT.submodule_search_locations[0], "api", "kaggle_api_extended.py").read_text()
+    if _CLIENT and _CLIENT.submodule_search_locations
+    else ""
+)
+"""Whether the client that is installed can ask how many submissions are left."""
 UPLOAD = "http://storage.test/upload"
 TEAM = "Mary's team"
 
