@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.run import read_run
@@ -81,7 +83,7 @@ def plan_kernels(
         kind=source.kind,
         slug=slug,
         wheels=datasets[0],
-        description=_description(given, competition),
+        description=_description(given, competition, slug),
         runs=datasets[1] if len(datasets) > 1 else "",
         run_names=tuple(record.name for record in records),
         recipe=_text_or_name(wish.recipe),
@@ -113,16 +115,19 @@ def _asked(workspace: Workspace) -> Asked:
     return Asked(**values["asked"], seed=values["seed"])
 
 
-def _description(given: str, competition: Competition) -> str:
+def _description(given: str, competition: Competition, slug: str) -> str:
     """The text that tells the competition where the kit does not know it."""
     if (PRESETS / f"{given}.toml").is_file():
         return ""
     if Path(given).is_file():
         return Path(given).read_text(encoding="utf-8")
-    # A folder: its name and score are all there is to tell.
-    return (
-        f'name = "{competition.name}"\n[source]\nkind = "folder"\n'
-        f'[metric]\nname = "{competition.metric.name}"\n'
+    # A folder here is a dataset there; its classes are found as they were here.
+    return tomli_w.dumps(
+        {
+            "name": competition.name,
+            "source": {"kind": "dataset", "slug": slug},
+            "metric": {"name": competition.metric.name},
+        }
     )
 
 

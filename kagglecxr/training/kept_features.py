@@ -5,6 +5,7 @@ them; each view, as the mirrored one, is another pass.
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,8 @@ from kagglecxr.training.stages.stopping import Deadline
 
 Features = npt.NDArray[np.floating]
 _BATCH = 64
+_AT_ONCE = 2
+"""Batches: what is between a backbone's kernels leaves processors idle, which another one takes."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,22 @@ class KeptFeatures:
             self.reporter.bar(f"Features of {self.trunk.name}, {view}", len(batches)) as bar,
         ):
             kept = np.lib.format.open_memmap(beside, "w+", dtype, shape)
-            for number in range(len(batches)):
-                before = self.until and self.until.left()
+
+            def answer(number: int) -> None:
                 found = tree.flatten(self.trunk.predict_on_batch(batches[number][0]))
                 values = np.concatenate([part.reshape(len(part), -1) for part in found], axis=1)
                 _assert_held(values, dtype)
                 kept[number * _BATCH : number * _BATCH + len(values)] = values
-                bar.advance()
+
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
                 # The first batch takes long, since it is when the graph is made.
-                if self.until and before and number:
-                    self._assert_in_time(before - self.until.left(), len(batches) - number - 1)
+                for numbers in [range(1), *_portions(1, len(batches), _AT_ONCE)]:
+                    before = self.until and self.until.left()
+                    list(pool.map(answer, numbers))
+                    bar.advance(len(numbers))
+                    if self.until and before and numbers.start:
+                        seconds = (before - self.until.left()) / len(numbers)
+                        self._assert_in_time(seconds, len(batches) - numbers.stop)
             kept.flush()
 
     def _assert_in_time(self, seconds_a_batch: float, batches: int) -> None:
@@ -122,6 +131,10 @@ class KeptFeatures:
                 f"s to come for {self.trunk.name}, of a time limit that leaves {left:.0f} s. Allow "
                 "more, or train a recipe that learns from the images, as --recipe cpu."
             )
+
+
+def _portions(start: int, stop: int, size: int) -> list[range]:
+    return [range(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def _assert_held(values: Features, dtype: np.dtype[np.floating]) -> None:

@@ -1,9 +1,13 @@
 """Splits never part a group, reach every class, and are fixed by their seed."""
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from packaging.version import Version
+from sklearn.model_selection import StratifiedGroupKFold
 
 from kagglecxr.core.errors import DataError, LeakError, SettingError
 from kagglecxr.data.folds import assert_disjoint, hold_out, make_folds
@@ -50,6 +54,28 @@ def test_a_held_out_part_is_whole_groups_and_leaves_something_on_both_sides(
     assert held_out.dtype == np.bool_
     assert 0 < held_out.sum() < len(labels)
     assert all(len(parts) == 1 for parts in parts_of_groups(groups, held_out))
+
+
+def test_folds_are_the_same_on_every_machine() -> None:
+    """As they were made with scikit-learn 1.6.1 and 1.9.1, whose own shuffling differs."""
+    labels = ["a"] * 24 + ["b"] * 12
+    groups = [f"{label}{number // 2}" for number, label in enumerate(labels)]
+    fold = make_folds(labels, groups, [""] * 36, 3, 0)
+    assert "".join(map(str, fold)) == "110022221111220000221100112211000022"
+
+
+@given(st.data(), st.integers(2, 5), st.integers(0, 2**31 - 1))
+@settings(max_examples=30, deadline=None)
+def test_folds_are_those_of_a_library_that_shuffles_groups(
+    data: st.DataObject, folds: int, seed: int
+) -> None:
+    if Version(version("scikit-learn")) < Version("1.8"):
+        pytest.skip("scikit-learn before 1.8 shuffles labels and not groups")
+    labels, groups, _ = data.draw(tables(folds))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    fold = make_folds(labels, groups, [""] * len(labels), folds, seed)
+    for number, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+        assert set(np.flatnonzero(fold == number)) == set(held_out)
 
 
 def big_table() -> Columns:

@@ -1,5 +1,7 @@
 """The steps of `kernel` as a user types them, up to what Kaggle gets and what is told."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from kagglecxr.kernel import kernel_app
 from tests.remote.conftest import KEY
 from tests.remote.datasets.shelf import Shelf
 from tests.remote.kernels.host import Host
+from tests.remote.stand_in import StandIn
 
 
 def run(*words: object) -> int:
@@ -41,6 +44,21 @@ def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
     assert KEY not in str(host.pushed)
 
 
+def test_kaggle_s_own_command_pushes_what_build_wrote(
+    stand_in: StandIn, host: Host, in_folder: Path
+) -> None:
+    assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
+    command = [sys.executable, "-c", "from kaggle.cli import main; main()"]
+    for name in ("train", "tune"):
+        words = ["kernels", "push", "-p", f"kernels/{name}"]
+        done = subprocess.run([*command, *words], capture_output=True, text=True, check=True)
+        assert "successfully pushed" in done.stdout
+        # Said where title and id do not agree.
+        assert "does not resolve" not in done.stdout
+    assert [one["slug"] for one in host.pushed] == ["mary/demo-train", "mary/demo-tune"]
+    assert [one.get("enableInternet") for one in host.pushed] == [True, True]
+
+
 def test_a_dry_run_asks_nothing_of_kaggle(shelf: Shelf, in_folder: Path) -> None:
     before = len(shelf.stand_in.seen)
     assert run("build", "demo", "--dry-run", "--owner", "mary", "--to", "elsewhere") == 0
@@ -58,7 +76,7 @@ def test_a_folder_s_images_have_to_be_on_kaggle(
     metadata = read_json(Path("kernels/train/kernel-metadata.json"))
     assert metadata["dataset_sources"] == ["mary/my-xrays", "mary/kagglecxr-wheels"]
     script = Path("kernels/train/train.py").read_text()
-    assert 'kind = "folder"' in script
+    assert 'kind = "dataset"\nslug = "mary/my-xrays"' in script
 
 
 def test_a_competition_of_the_user_s_own_travels_in_the_scripts(in_folder: Path) -> None:

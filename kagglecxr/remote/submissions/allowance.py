@@ -75,7 +75,6 @@ def look_up_allowance(
     patience: Patience = Patience(),
 ) -> Allowance:
     """How many submissions are left; counted from the list of submissions by older clients."""
-
     errand = competition_errand(slug, "the limits")
     told = ask(errand, lambda api: _told_allowance(api, slug), reporter, patience=patience)
     if told is not None:
