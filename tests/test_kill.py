@@ -15,7 +15,7 @@ from tests.conftest import prepare_demo
 
 TRAIN = [
     sys.executable, "-m", "kagglecxr.train", "demo", "--work", "work", "--folds", "2",
-    "--recipe", "cpu_scratch", "--set", "epochs=3", "--set", "model_options.width=4",
+    "--recipe", "cpu_scratch", "--set", "epochs=2", "--set", "model_options.width=4",
 ]  # fmt: skip
 
 
@@ -39,23 +39,24 @@ def _run(cwd: Path) -> Path:
     return run
 
 
-def test_a_training_killed_between_folds_and_epochs_ends_the_same(
-    demo_images: Path, tmp_path: Path
-) -> None:
+def test_a_fold_killed_between_epochs_ends_the_same(demo_images: Path, tmp_path: Path) -> None:
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     for folder in (killed, straight):
         prepare_demo(demo_images, folder / "work")
-    _finish(TRAIN, straight)
+    one_fold = [*TRAIN, "--fold", "1"]
+    _finish(one_fold, straight)
     runs = killed / "work" / "runs"
-    # Behind a finished fold, and between two epochs of the next.
-    _kill_when(TRAIN, killed, lambda: any(runs.glob("*/fold-1/stage-1/resume.json")))
-    finished = _run(killed) / "fold-0" / "model.weights.h5"
-    before = finished.stat().st_mtime_ns
-    _finish(TRAIN, killed)
-    assert finished.stat().st_mtime_ns == before
+    _kill_when(one_fold, killed, lambda: any(runs.glob("*/fold-1/stage-1/resume.json")))
+    assert not any(runs.glob("*/fold-1/fold.json"))
+    _finish(one_fold, killed)
     assert _run(killed).name == _run(straight).name
-    with np.load(_run(killed) / "oof.npz") as one, np.load(_run(straight) / "oof.npz") as other:
-        np.testing.assert_array_equal(one["probabilities"], other["probabilities"])
+    one, other = (_run(folder) / "fold-1" for folder in (killed, straight))
+    assert (one / "model.weights.h5").is_file()
+    with (
+        np.load(one / "validation.npz") as answers,
+        np.load(other / "validation.npz") as expected,
+    ):
+        np.testing.assert_array_equal(answers["probabilities"], expected["probabilities"])
     # TensorBoard's own files have the time in their names.
     names = [
         sorted(p.name for p in _run(f).rglob("*") if ".tfevents." not in p.name)

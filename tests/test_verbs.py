@@ -1,6 +1,8 @@
 """The verbs as a user types them: help, exit statuses, and the whole game on a small folder."""
 
 import contextlib
+import importlib
+import io
 import os
 import re
 import shutil
@@ -12,6 +14,7 @@ import pytest
 
 from kagglecxr.__main__ import VERBS
 from kagglecxr.core.files import read_table
+from kagglecxr.core.verb import exit_status, verb_app
 
 TINY = ["--recipe", "cpu_scratch", "--set", "epochs=2", "--set", "model_options.width=4"]
 
@@ -28,6 +31,19 @@ def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
         check=False,
         timeout=300,
     )
+
+
+def verb_here(*words: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process and the current folder: what takes seconds is to start one."""
+    name, *rest = words
+    app = verb_app(name)
+    app.default(getattr(importlib.import_module(f"kagglecxr.{name}"), name))
+    with (
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        status = exit_status(app, rest)
+    return subprocess.CompletedProcess(list(words), status, out.getvalue(), err.getvalue())
 
 
 def refused(*words: str, cwd: Path | None = None) -> str:
@@ -98,9 +114,16 @@ def test_the_public_names_are_where_the_contract_says() -> None:
     ],
 )
 def test_what_the_user_must_mend_is_one_sentence(
-    words: list[str], told: str, tmp_path: Path
+    words: list[str], told: str, in_folder: Path
 ) -> None:
-    assert re.search(told, refused(*words, cwd=tmp_path))
+    done = verb_here(*words)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert re.search(told, done.stderr)
+
+
+def test_a_sentence_is_all_that_a_process_of_its_own_says(tmp_path: Path) -> None:
+    assert "no-such-thing" in refused("prepare", "no-such-thing", cwd=tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -114,16 +137,20 @@ def place(tmp_path_factory: pytest.TempPathFactory, demo_images: Path) -> Path:
 @pytest.fixture(scope="module")
 def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
     """The whole game, verb after verb."""
-    return [
+    begun = [
         verb("prepare", "xrays", "--size", "32", "--folds", "3", cwd=place),
-        verb("explore", "xrays", cwd=place),
         verb("train", "xrays", *TINY, cwd=place),
         verb("ensemble", "xrays", cwd=place),
         verb("export", "xrays", "--fold", "0", "--views", "as_is", "mirrored", cwd=place),
         verb("submit", "xrays", "--local", "--message", "first", cwd=place),
-        verb("submit", "xrays", "--local", cwd=place),
-        verb("compare", "xrays", cwd=place),
     ]
+    with contextlib.chdir(place):
+        rest = [
+            verb_here("explore", "xrays"),
+            verb_here("submit", "xrays", "--local"),
+            verb_here("compare", "xrays"),
+        ]
+    return begun + rest
 
 
 def test_every_verb_ends_well_and_says_what_comes_next(
@@ -166,7 +193,7 @@ def test_the_ledger_has_one_line_a_submission(
     assert len(ledger) == 1
     assert ledger.loc[0, "message"] == "first"
     score = float(str(ledger.loc[0, "local_score"]))
-    assert f"{score:.4f}" in played[5].stdout
+    assert f"{score:.4f}" in played[4].stdout
     assert "scored before" in played[6].stdout
     assert f"{score:.4f}, rank" in played[7].stdout
 

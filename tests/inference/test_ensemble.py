@@ -17,11 +17,8 @@ from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
 from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.references import reference_entries
-from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.run import RunOptions, train_run
 from tests.conftest import Played, prepare_demo
-
-RECIPE = ["epochs=1", "model_options.width=4"]
+from tests.training.made_runs import make_run
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +28,7 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 @pytest.fixture(scope="module")
 def runs(own: Played) -> list[Path]:
-    return [
-        train_run(
-            own.prepared, own.workspace, make_recipe({}, RECIPE), Silent(), RunOptions(seed=seed)
-        )
-        for seed in (0, 1)
-    ]
+    return [make_run(own, f"cnn_small-{seed}", seed) for seed in (0, 1)]
 
 
 def test_a_run_predicts_with_the_mean_of_its_folds(

@@ -349,7 +349,7 @@ def good_text() -> str:
         (json.dumps({"i0": "normal"}), "i0"),
         ("<!doctype html>\n<title>Sign in</title>\n", "doctype"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe", "bad.csv"),
-        (gzip.compress(good_text().encode()), "bad.csv"),
+        (gzip.compress(good_text().encode(), mtime=0), "bad.csv"),
         (good_text().encode("utf-16"), "bad.csv"),
     ],
 )
