@@ -104,7 +104,8 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
     """Writes `train`, `tune` and, for a competition of Kaggle's, `submit`.
 
     Args:
-        folder: gets one sub-folder a kernel, each with kernel-metadata.json and a script.
+        folder: gets one sub-folder a kernel, each with kernel-metadata.json and a script. Another
+            script that was there is kept beside it, as NAME.py.old.
         settings: what they are made of.
 
     Returns:
@@ -119,6 +120,7 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
     for name, (metadata, _) in made.items():
         _refuse_others(folder / name, metadata)
     for name, (metadata, script) in made.items():
+        _keep_edited(folder / name / metadata.code_file, script)
         # The metadata last: a folder without them is no kernel.
         write_text(folder / name / metadata.code_file, script)
         metadata.write(folder / name)
@@ -182,6 +184,12 @@ def _script(name: str, settings: KernelSettings) -> str:
     if name == "tune":
         values |= {"SPACE": settings.space, "TRIALS": settings.trials}
     return compose_script(name, values, str(settings.expected.get(name, Expected())))
+
+
+def _keep_edited(path: Path, script: str) -> None:
+    """Moves a script aside that is not what is to be written: its settings are there to be edited."""
+    if path.is_file() and path.read_text(encoding="utf-8") != script:
+        path.replace(path.with_name(f"{path.name}.old"))
 
 
 def _refuse_others(place: Path, metadata: KernelMetadata) -> None:

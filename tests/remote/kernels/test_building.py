@@ -140,3 +140,15 @@ def test_a_slug_is_one_that_kaggle_makes_of_itself(name: str) -> None:
 def test_long_names_that_begin_alike_stay_two() -> None:
     one, other = (kernel_slug("a-very-long-name-of-a-competition" * 2 + end, "x") for end in "12")
     assert one != other
+
+
+def test_an_edited_script_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    train = build_kernels(tmp_path, SETTINGS)[0] / "train.py"
+    build_kernels(tmp_path, SETTINGS)
+    assert not train.with_name("train.py.old").exists()
+    written = train.read_text()
+    edited = written.replace("FOLDS = 5", "FOLDS = 10")
+    train.write_text(edited)
+    build_kernels(tmp_path, SETTINGS)
+    assert train.read_text() == written
+    assert train.with_name("train.py.old").read_text() == edited
