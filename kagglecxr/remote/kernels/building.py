@@ -187,7 +187,7 @@ def _script(name: str, settings: KernelSettings) -> str:
 
 
 def _keep_edited(path: Path, script: str) -> None:
-    """Moves a script aside that is not what is to be written: its settings are there to be edited."""
+    """Moves a script aside that is not what is to be written: it may have been edited."""
     if path.is_file() and path.read_text(encoding="utf-8") != script:
         path.replace(path.with_name(f"{path.name}.old"))
 
