@@ -204,7 +204,10 @@ def test_a_submission_that_lost_a_line_is_refused(
     (whole,) = (place / "submissions").glob("xrays-*.csv")
     cut = place / "cut.csv"
     cut.write_text("\n".join(whole.read_text().splitlines()[:-1]) + "\n")
-    assert "too few ids" in refused("submit", "xrays", str(cut), "--local", cwd=place)
+    with contextlib.chdir(place):
+        done = verb_here("submit", "xrays", str(cut), "--local")
+    assert done.returncode == 2
+    assert "too few ids" in done.stderr
 
 
 def test_a_changed_index_that_leaks_is_refused(
@@ -216,9 +219,11 @@ def test_a_changed_index_that_leaks_is_refused(
     first = index.index[index["split"] == "test"][0]
     index.loc[first, "label"] = "Normal"
     index.to_csv(path, index=False)
-    told = refused("train", str(place / "xrays"), *TINY, cwd=tmp_path)
-    assert "labels of the test part" in told
-    assert index.loc[first, "id"] in told
+    with contextlib.chdir(tmp_path):
+        done = verb_here("train", str(place / "xrays"), *TINY)
+    assert done.returncode == 2
+    assert "labels of the test part" in done.stderr
+    assert index.loc[first, "id"] in done.stderr
 
 
 def test_quiet_prints_nothing(place: Path) -> None:
@@ -226,8 +231,8 @@ def test_quiet_prints_nothing(place: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_doctor_tells_what_is_here(tmp_path: Path) -> None:
-    done = verb("doctor", cwd=tmp_path)
+def test_doctor_tells_what_is_here(in_folder: Path) -> None:
+    done = verb_here("doctor")
     assert (done.returncode, done.stderr) == (0, "")
     assert "keras" in done.stdout
 

@@ -201,25 +201,41 @@ STAGED = [
 ]
 
 
-def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
-    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe, fold_of = make_recipe({}, STAGED), demo.prepared.fold
-    whole, halved = tmp_path / "whole", tmp_path / "halved"
-    train_fold(demo.prepared, recipe, fold_of, 0, whole, 5, Silent())
+def train_halved(
+    demo: Played, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> pd.DataFrame:
+    """A fold that is killed after its second epoch and taken up again; its history."""
+    fold_of = demo.prepared.fold
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", 2)
         patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
-            train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
-    train_fold(demo.prepared, recipe, fold_of, 0, halved, 5, Silent())
-    one, other = (pd.read_csv(f / "history.csv") for f in (whole, halved))
-    assert one["epoch"].tolist() == [1, 2, 3]
-    assert one["learning_rate"].iloc[0] == pytest.approx(1e-2)
+            train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
+    train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
+    return pd.read_csv(folder / "history.csv")
+
+
+def test_a_fold_in_stages_is_taken_up(
+    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = train_halved(demo, make_recipe({}, STAGED), tmp_path, monkeypatch)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert history["learning_rate"].iloc[0] == pytest.approx(1e-2)
+    assert not list(tmp_path.glob("stage-*"))
+
+
+@pytest.mark.slow
+def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
+    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe({}, STAGED)
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
+    other = train_halved(demo, recipe, halved, monkeypatch)
+    one = pd.read_csv(whole / "history.csv")
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
     kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
     np.testing.assert_array_equal(kept.probabilities, again.probabilities)
-    assert not list(whole.glob("stage-*"))
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_the_default_batches_are_those_of_the_balanced_sequence(demo: Played) ->
 @pytest.mark.parametrize(
     "sampling",
     [
-        pytest.param(name, marks=() if name in {"class_weights", "rated"} else pytest.mark.slow)
+        pytest.param(name, marks=() if name == "rated" else pytest.mark.slow)
         for name in get_args(Sampling)
     ],
 )

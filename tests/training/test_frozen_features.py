@@ -190,6 +190,7 @@ def test_mirrored_images_have_the_features_of_the_other_side(
     )
 
 
+@pytest.mark.slow
 def test_an_interrupted_head_ends_with_the_same_bytes(
     own: Played, weights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
