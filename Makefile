@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 
 # One process a core; a file's tests share one, and what it has prepared.
 test: check
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: check
 	$(BIN)/python -m pytest -m ''

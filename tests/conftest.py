@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -28,10 +29,21 @@ class Played:
     prepared: Prepared
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What trains or starts processes first: at the end no worker is left alone with it."""
+    top = Path(__file__).parent
+    rooms = ("training", "kernel")
+    items.sort(key=lambda i: i.path.parent != top and i.path.relative_to(top).parts[0] not in rooms)
+
+
 @pytest.fixture(scope="session")
 def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fifth of the demo's images: one folder a class, masks, metadata.csv. Only to be read."""
-    return make_demo(tmp_path_factory.mktemp("demo"), seed=0, reporter=Silent(), share=0.2)
+    own = tmp_path_factory.getbasetemp()
+    # Workers have a folder in common; the second to come finds the images drawn.
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(shared / "demo.lock"):
+        return make_demo(shared / "demo-images", seed=0, reporter=Silent(), share=0.2)
 
 
 def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> Played:
