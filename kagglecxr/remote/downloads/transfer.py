@@ -65,15 +65,18 @@ def kept_whole(folder: Path, told: Callable[[int], None]) -> Iterator[None]:
         response = send(adapter, request, **options)
         if request.method != "GET":
             return response
-        if "Range" in request.headers:
-            # The client holds on to the answer whose rest it asks for.
-            while opened:
-                opened.pop().close()
-            _check_rest(response, folder)
-        elif response.status_code == requests.codes.ok:
-            _compare(response, folder)
-            told(int(response.headers.get("Content-Length") or 0))
-            opened.append(response)
+        try:
+            if "Range" in request.headers:
+                # The client holds on to the answer whose rest it asks for.
+                _close_all(opened)
+                _check_rest(response, folder)
+            elif response.status_code == requests.codes.ok:
+                _compare(response, folder)
+                told(int(response.headers.get("Content-Length") or 0))
+        except BaseException:
+            response.close()
+            raise
+        opened.append(response)
         return response
 
     HTTPAdapter.send = watched  # type: ignore[method-assign, assignment]
@@ -81,6 +84,12 @@ def kept_whole(folder: Path, told: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         HTTPAdapter.send = send  # type: ignore[method-assign]
+        _close_all(opened)
+
+
+def _close_all(responses: list[requests.Response]) -> None:
+    while responses:
+        responses.pop().close()
 
 
 def _compare(response: requests.Response, folder: Path) -> None:
