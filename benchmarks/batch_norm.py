@@ -21,10 +21,10 @@ from sklearn.model_selection import train_test_split
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.preparation import Request, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.models import create_model
-from kagglecxr.models.batch_norm import reestimate_batch_norm
-from kagglecxr.models.runtime import make_repeatable
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
+from kagglecxr.models.runtime import seed_everything
 
 NAME, SIZE, BATCH, EPOCHS, SEEDS = "mobilenet_v2_035", 128, 32, 10, (0, 1)
 FREEZINGS = ("head", "last_conv", "last_2_conv", "all")
@@ -45,7 +45,7 @@ def main() -> None:
         for trainable in FREEZINGS:
             for choice in CHOICES:
                 for seed in SEEDS:
-                    make_repeatable(seed)
+                    seed_everything(seed)
                     model = create_model(
                         NAME,
                         num_classes=train[1].shape[1],
@@ -64,7 +64,7 @@ def main() -> None:
 
 def _sides(images: str, work: Path) -> list[tuple[Pixels, Targets]]:
     """Images and targets of 70 % to learn from and of the 30 % held out, stratified."""
-    request = Request(None, SIZE, "gray | resize", 0.0, 5, skip_broken=False, seed=0)
+    request = PrepareOptions(None, SIZE, "gray | resize", 0.0, 5, skip_broken=False, seed=0)
     prepared = prepare_competition(
         load_competition(images), Workspace.of("cxr", work), request, Silent()
     )
@@ -82,7 +82,7 @@ def _train(
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     model.fit(*train, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     told = [_score(model, train), _score(model, held_out)]
-    reestimate_batch_norm(model, _shuffled(train[0], seed))
+    recalibrate_batch_norm(model, _shuffled(train[0], seed))
     return " | ".join([*told, _score(model, held_out)])
 
 

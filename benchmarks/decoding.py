@@ -16,8 +16,8 @@ from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.building import build_cache
-from kagglecxr.data.leaks.duplicates import look_at
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.data.leakage.duplicates import fingerprint
 
 SIZE, TURNS = 224, 7
 
@@ -28,7 +28,7 @@ def bare_loop(root: Path, paths: list[str], target: Path) -> None:
 
     def decode(row: int) -> None:
         grey = cv2.imread(str(root / paths[row]), cv2.IMREAD_GRAYSCALE)
-        look_at(grey)
+        fingerprint(grey)
         images[row] = cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 
     cv2.setNumThreads(1)

@@ -11,17 +11,17 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-from tests.remote.downloads.served import (
+from tests.remote.download.hosted_data import (
     ARCHIVE,
     SLUG,
-    Killing,
+    KilledDownloads,
+    client_environment,
     files_under,
+    host_files,
     random_files,
-    serve,
-    surroundings,
     zipped,
 )
-from tests.remote.stand_in import StandIn
+from tests.remote.fake_kaggle import FakeKaggle
 
 FILE = 2**19
 
@@ -31,15 +31,15 @@ def measure(megabytes: int, kills: int, seed: int) -> None:
     random = Random(seed)
     files = random_files(megabytes * 10**6 // FILE, FILE, seed)
     archive = zipped(files)
-    with tempfile.TemporaryDirectory() as folder, StandIn().running() as stand_in:
+    with tempfile.TemporaryDirectory() as folder, FakeKaggle().running() as fake_kaggle:
         home = Path(folder)
         description = home / "killed.toml"
         description.write_text(
             f'name = "killed"\n[source]\nkind = "competition"\nslug = "{SLUG}"\n'
         )
-        killing = Killing([str(description)], home, surroundings(home, stand_in))
-        serve(stand_in, files, archive)
-        stand_in.on(ARCHIVE, killing.store(archive))
+        killing = KilledDownloads([str(description)], home, client_environment(home, fake_kaggle))
+        host_files(fake_kaggle, files, archive)
+        fake_kaggle.on(ARCHIVE, killing.store(archive))
         while len(killing.goes) < kills:
             status = killing.go(random.uniform(0, 2 * len(archive) / (kills + 1)))
             print(f"go {len(killing.goes):2}: {killing.goes[-1]:>11,} bytes, status {status}")

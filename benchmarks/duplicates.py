@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import seconds
-from kagglecxr.data.leaks.duplicates import Look, find_duplicates, look_at, near_pairs
+from kagglecxr.data.leakage.duplicates import Fingerprint, find_duplicates, fingerprint, near_pairs
 from kagglecxr.data.phantoms import draw_phantom
 
 COUNT, SIDE, CHESTS, AT_ONCE, COPIES = 21_165, 299, 300, 1000, 20
@@ -50,7 +50,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     random = np.random.default_rng(0)
     chests = [draw_phantom(CLASSES[k % 4], k, 0, 0, size=SIDE).image for k in range(CHESTS)]
-    looks: list[Look] = []
+    looks: list[Fingerprint] = []
     hashing = 0.0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while len(looks) < COUNT:
@@ -58,7 +58,7 @@ def main() -> None:
             for number in range(min(AT_ONCE, COUNT - len(looks))):
                 copy = number % COPIES == 1
                 images.append(resaved(images[-1]) if copy else another_image(chests, random))
-            hashing += seconds(lambda images=images: looks.extend(pool.map(look_at, images)))
+            hashing += seconds(lambda images=images: looks.extend(pool.map(fingerprint, images)))
     hashes = np.array([look.phash for look in looks], np.uint64)
     thumbnails = np.stack([look.thumbnail for look in looks])
     ids = [f"image-{number:05}" for number in range(COUNT)]

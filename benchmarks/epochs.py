@@ -14,10 +14,10 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.batches.augmentation import Augmentation
-from kagglecxr.data.batches.sequence import BalancedSequence
 from kagglecxr.data.cache.building import build_cache
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.data.sequences.augmentation import Augmentation
+from kagglecxr.data.sequences.sequence import BalancedSequence
 
 SIZE, BATCH, TURNS = 224, 32, 5
 ROTATION, ZOOM = 20.0, 0.1
@@ -60,7 +60,7 @@ def main() -> None:
         pipeline = Pipeline.parse("gray | resize", SIZE)
         cache = build_cache(Path(folder) / "cache", root, paths, pipeline, Silent())
         moves = Augmentation(
-            mirror=0.0, rotation=ROTATION, zoom=ZOOM, shift=0.0, contrast=0.0, brightness=0.0
+            hflip=0.0, rotation=ROTATION, zoom=ZOOM, shift=0.0, contrast=0.0, brightness=0.0
         )
         for title, transform, options, wanted in (
             ("plain", None, {}, 100),

@@ -12,15 +12,15 @@ import keras
 from benchmarks.timing import seconds
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.batches.endless import EndlessSequence
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.preparation import Request, prepare_competition
-from kagglecxr.models.runtime import make_repeatable
-from kagglecxr.training.fold_data import Fitting, FoldData
-from kagglecxr.training.frozen_features import fitting_on_features
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.sequences.sequence import EndlessSequence
+from kagglecxr.models.runtime import seed_everything
+from kagglecxr.training.features.frozen_features import frozen_fit_inputs
+from kagglecxr.training.fold_data import FitInputs, FoldData
+from kagglecxr.training.optimizer import compile_model
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.stages.compiling import compile_model
-from kagglecxr.training.stages.stage import build_model
+from kagglecxr.training.stage import build_model
 
 SIZE, EPOCHS = 128, 20
 STILL = [
@@ -33,7 +33,7 @@ def main() -> None:
     """Prints the seconds of both, passes through the backbone included, and their accuracies."""
     images, weights = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(None, SIZE, "gray | resize", 0.2, 5, skip_broken=False, seed=0)
+        request = PrepareOptions(None, SIZE, "gray | resize", 0.2, 5, skip_broken=False, seed=0)
         prepared = prepare_competition(
             load_competition(images), Workspace.of("cxr", Path(folder)), request, Silent()
         )
@@ -42,7 +42,7 @@ def main() -> None:
 
         def on_features() -> None:
             model = _model()
-            fitting = fitting_on_features(data, model, recipe, 0, Silent())
+            fitting = frozen_fit_inputs(data, model, recipe, 0, Silent())
             # One iterator for all epochs, as every stage of a fold is trained.
             batches = EndlessSequence(fitting.batches.batch_at)
             _fit(fitting, fitting.model, batches, steps_per_epoch=len(fitting.batches))
@@ -53,11 +53,11 @@ def main() -> None:
             _fit(data.fitting(model, recipe, 0), model, batches)
 
         def _model() -> keras.Model:
-            make_repeatable(0)
+            seed_everything(0)
             return build_model(prepared, recipe, [Path(weights) / "mobilenet_1_0_224_tf_no_top.h5"])
 
         def _fit(
-            fitting: Fitting, model: keras.Model, batches: keras.utils.PyDataset, **how: int
+            fitting: FitInputs, model: keras.Model, batches: keras.utils.PyDataset, **how: int
         ) -> None:
             compile_model(model, recipe, steps=EPOCHS * len(fitting.batches))
             history = model.fit(

@@ -22,17 +22,17 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.preparation import Prepared, Request, prepare_competition
+from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.weights.finding import each_source, find_weights
-from kagglecxr.training.fold import Conditions, train_fold
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.weights.sources import each_source, find_weights
+from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import load_recipe
 
 HELD_OUT, LEARNED = 0, 1
 
 
-def left_out(prepared: Prepared, column: str, text: str) -> npt.NDArray[np.intp]:
+def left_out(prepared: PreparedData, column: str, text: str) -> npt.NDArray[np.intp]:
     """Fold 0 for all training images whose cell in a column holds a text, and what goes with them.
 
     Args:
@@ -79,13 +79,15 @@ def main() -> None:
     recipe, competition = load_recipe(recipe_name, asked), load_competition(name)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder), competition.name)
-        request = Request(Path(images), size, "gray | resize", test, 5, skip_broken=False, seed=0)
+        request = PrepareOptions(
+            Path(images), size, "gray | resize", test, 5, skip_broken=False, seed=0
+        )
         prepared = prepare_competition(competition, workspace, request, Terminal())
         files = [find_weights(MODELS[recipe.model], each) for each in each_source(recipe.weights)]
         fold_of = left_out(prepared, column, text)
         train_fold(
             prepared, recipe, fold_of, HELD_OUT, Path(folder), 0, Terminal(),
-            Conditions(weights=lambda fold: files),
+            FoldOptions(weights=lambda fold: files),
         )  # fmt: skip
         found = Predictions.load(Path(folder) / "validation.npz")
     print(f"{recipe_name} {' '.join(changes)}, without {where}:")

@@ -25,9 +25,9 @@ def epoch(root: Path, count: int) -> None:
     import numpy as np
 
     from kagglecxr.core.progress import Silent
-    from kagglecxr.data.batches.sequence import BalancedSequence
     from kagglecxr.data.cache.building import build_cache
-    from kagglecxr.data.pixels.preprocessing import Pipeline
+    from kagglecxr.data.images.pipeline import Pipeline
+    from kagglecxr.data.sequences.sequence import BalancedSequence
 
     paths = [f"{number % 1000}.png" for number in range(count)]
     labels = np.arange(count) % 4

@@ -27,18 +27,18 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.phantoms import make_demo
-from kagglecxr.data.preparation import Prepared, Request, prepare_competition
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.weights.finding import each_source, find_weights
+from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.optimizer import compile_model
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
-from kagglecxr.training.search.budget import Budget
 from kagglecxr.training.search.entries import Range
-from kagglecxr.training.search.processes import SpareProcess
+from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Space, load_space, make_space
+from kagglecxr.training.search.trial_process import WarmPool
 from kagglecxr.training.search.tuning import tune_recipe
-from kagglecxr.training.stages.compiling import compile_model
-from kagglecxr.training.stages.stage import build_model
+from kagglecxr.training.stage import build_model
 
 SEED = 0
 MORE = 5
@@ -79,7 +79,7 @@ class Case:
 class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
     """A case as keras-tuner is told it: how a model is built, and how it is fitted."""
 
-    def __init__(self, case: Case, prepared: Prepared) -> None:
+    def __init__(self, case: Case, prepared: PreparedData) -> None:
         super().__init__()
         self._case, self._prepared = case, prepared
         self._data = FoldData(prepared, prepared.fold, 0)
@@ -108,7 +108,7 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
             callbacks=options["callbacks"],
         )
         metric = self._prepared.competition.rules().metric
-        return {"score": metric(self._data.held_out_truth(), fitting.answers(["as_is"]))}
+        return {"score": metric(self._data.held_out_truth(), fitting.answers(["identity"]))}
 
     def _recipe(self, hp: keras_tuner.HyperParameters) -> Recipe:
         values = {name: _ask(hp, name, entry) for name, entry in self._case.space.entries.items()}
@@ -128,13 +128,13 @@ def search(case: Case, root: Path) -> None:
     workspace = Workspace(root, competition.name)
     if competition.source.kind == "demo":
         make_demo(workspace.raw, SEED, Silent())
-    request = Request(None, case.size, "gray | resize", 0.2, 5, skip_broken=False, seed=SEED)
+    request = PrepareOptions(None, case.size, "gray | resize", 0.2, 5, skip_broken=False, seed=SEED)
     prepared = prepare_competition(competition, workspace, request, Silent())
     best: list[float] = []
 
     def ours() -> None:
-        budget = Budget(MORE * case.trials, workers=os.cpu_count() or 1)
-        with SpareProcess() as start:
+        budget = SearchBudget(MORE * case.trials, workers=os.cpu_count() or 1)
+        with WarmPool() as start:
             found = tune_recipe(
                 case.competition, prepared, workspace, case.recipe, case.space, budget, Silent(),
                 seed=SEED, start=start,
@@ -184,10 +184,12 @@ def main() -> None:
     which, *paths = sys.argv[1:]
     if which == "head":
         images, weights = paths
-        recipe = make_recipe({}, [*HEAD, f"weights={Path(weights).absolute()}", 'views=["as_is"]'])
+        recipe = make_recipe(
+            {}, [*HEAD, f"weights={Path(weights).absolute()}", 'views=["identity"]']
+        )
         case = Case(images, 128, recipe, HEAD_SPACE, 8)
     else:
-        recipe = load_recipe("demo", ['views=["as_is"]'])
+        recipe = load_recipe("demo", ['views=["identity"]'])
         case = Case("demo", 128, recipe, load_space("cpu"), 20)
     with tempfile.TemporaryDirectory() as folder:
         search(case, Path(folder))

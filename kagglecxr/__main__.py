@@ -5,7 +5,7 @@ import sys
 
 from cyclopts import App
 
-from kagglecxr.core.verb import exit_status, verb_app
+from kagglecxr.core.cli import make_app, run_app
 
 VERBS = (
     "demo",
@@ -25,7 +25,7 @@ VERBS = (
 
 def main() -> None:
     """Runs the verb that the command line names, or lists them all."""
-    app = verb_app("kagglecxr", "From a chest-X-ray competition to its leaderboard.")
+    app = make_app("kagglecxr", "From a chest-X-ray competition to its leaderboard.")
     for order, verb in enumerate(VERBS):
         # A verb's module is light: what is heavy it imports when it runs.
         function = getattr(importlib.import_module(f"kagglecxr.{verb}"), verb)
@@ -35,7 +35,7 @@ def main() -> None:
             app.command(function, name=verb)
         else:
             app.command(function, name=verb, sort_key=order)
-    raise SystemExit(exit_status(app, sys.argv[1:]))
+    raise SystemExit(run_app(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import sys
 from pathlib import Path
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def compare(
     competition: str,
     *,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """The comparison table of all runs of a competition.
 
@@ -34,4 +34,4 @@ def compare(
 
 
 if __name__ == "__main__":
-    play(compare)
+    run_verb(compare)

@@ -5,14 +5,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 SUBMISSIONS = Path("submissions")
 
 
 def demo(
     *,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Makes the built-in competition and plays it from data to a scored submission.
 
@@ -21,16 +21,16 @@ def demo(
     Args:
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.models.runtime import setup_keras
 
     clock = [time.perf_counter()]
-    start_keras()
+    setup_keras()
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.phantoms import make_demo
-    from kagglecxr.data.preparation import Request, prepare_competition
+    from kagglecxr.data.prepare import PrepareOptions, prepare_competition
     from kagglecxr.inference.ensemble import blend_runs
-    from kagglecxr.inference.references import reference_entries
-    from kagglecxr.remote import rehearsal
+    from kagglecxr.leaderboard import rehearsal
+    from kagglecxr.leaderboard.baselines import baseline_predictions
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.recipe import load_recipe
     from kagglecxr.training.run import RunOptions, describe_run, train_run
@@ -40,7 +40,7 @@ def demo(
     clock.append(time.perf_counter())
     data = make_demo(workspace.raw, common.seed, terminal)
     clock.append(time.perf_counter())
-    request = Request(data, 128, "gray | resize", 0.2, 5, False, common.seed)
+    request = PrepareOptions(data, 128, "gray | resize", 0.2, 5, False, common.seed)
     prepared = prepare_competition(competition, workspace, request, terminal)
     clock.append(time.perf_counter())
     run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
@@ -54,7 +54,7 @@ def demo(
         rules,
         workspace,
         SUBMISSIONS / "ledger.csv",
-        reference_entries(prepared),
+        baseline_predictions(prepared),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=common.seed,
     )
@@ -62,9 +62,9 @@ def demo(
     names = ("start Keras", "draw", "prepare", "train", "ensemble", "submit")
     for name, begin, end in zip(names, clock[:-1], clock[1:], strict=True):
         sys.stdout.write(f"{name:<12} {end - begin:6.1f} s\n")
-    sys.stdout.write(f"{describe_run(run)}\n{rehearsal.tell(verdict, rules)}\n")
+    sys.stdout.write(f"{describe_run(run)}\n{rehearsal.describe_rehearsal(verdict, rules)}\n")
     common.end(f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo")
 
 
 if __name__ == "__main__":
-    play(demo)
+    run_verb(demo)

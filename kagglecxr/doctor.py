@@ -2,12 +2,12 @@
 
 import sys
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def doctor(
     *,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """What hardware, backend, versions, credentials, disk and weights are here.
 
@@ -16,9 +16,9 @@ def doctor(
     Args:
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.models.runtime import setup_keras
 
-    start_keras()
+    setup_keras()
     from kagglecxr.training.diagnosis import examine
 
     findings = examine(common.work)
@@ -33,4 +33,4 @@ def doctor(
 
 
 if __name__ == "__main__":
-    play(doctor)
+    run_verb(doctor)

@@ -5,14 +5,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def ensemble(
     competition: str,
     *runs: str,
     soup: Annotated[bool, Parameter(negative="")] = False,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Blends runs, predicts the test part from several views, writes a submission.
 
@@ -25,13 +25,13 @@ def ensemble(
             one network as fast as each of them, kept as a run. Of a single run, those of its folds.
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.models.runtime import setup_keras
 
-    start_keras()
+    setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.preparation import load_prepared
+    from kagglecxr.data.prepare import load_prepared
     from kagglecxr.inference.ensemble import blend_runs, choose_runs
-    from kagglecxr.training.soups.soup import make_soup
+    from kagglecxr.training.soups.greedy_soup import make_soup
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
@@ -52,4 +52,4 @@ def ensemble(
 
 
 if __name__ == "__main__":
-    play(ensemble)
+    run_verb(ensemble)

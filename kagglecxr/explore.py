@@ -1,12 +1,12 @@
 """The verb `explore`: pictures and tables of the data."""
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def explore(
     competition: str,
     *,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Pictures and tables of the data, and one page that says what to look for.
 
@@ -17,8 +17,8 @@ def explore(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.preparation import load_prepared
-    from kagglecxr.reports.exploration.report import explore_data
+    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.reports.eda.eda_report import explore_data
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
@@ -31,4 +31,4 @@ def explore(
 
 
 if __name__ == "__main__":
-    play(explore)
+    run_verb(explore)

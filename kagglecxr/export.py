@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def export(
@@ -17,7 +17,7 @@ def export(
     ] = (),
     out: Path | None = None,
     form: Annotated[str | None, Parameter(name="--format")] = None,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Writes one file that takes raw images of any size and answers with class probabilities.
 
@@ -28,18 +28,18 @@ def export(
         runs: Names of finished runs or of ensembles; the run with the best out-of-fold score
             unless told.
         fold: Take this fold alone; the mean of all unless told.
-        views: What the models look at, as_is or mirrored or both; what the recipe says unless told.
+        views: What the models look at, identity or hflip or both; what the recipe says unless told.
         out: The file; its suffix says the format. exports/COMPETITION-RUN.keras unless told.
         form: keras, h5, tflite or onnx.
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.models.runtime import setup_keras
 
-    start_keras()
+    setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.preparation import load_prepared
-    from kagglecxr.inference.export import EXPORTS, export_parts
-    from kagglecxr.inference.file_formats import format_of
+    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.inference.export.exporter import EXPORTS, export_model
+    from kagglecxr.inference.export.file_formats import format_of
     from kagglecxr.inference.parts import choose_parts
 
     described = load_competition(competition)
@@ -48,7 +48,7 @@ def export(
     prepared = load_prepared(described, workspace)
     parts = choose_parts(prepared, workspace, runs, fold=fold, views=views)
     path = out or EXPORTS / f"{parts.name}{kind.suffix}"
-    made = export_parts(prepared, workspace, parts, kind, path, common.terminal)
+    made = export_model(prepared, workspace, parts, kind, path, common.terminal)
     common.end(
         f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, answers with the "
         f"probabilities of {', '.join(made.classes)}.",
@@ -57,4 +57,4 @@ def export(
 
 
 if __name__ == "__main__":
-    play(export)
+    run_verb(export)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.verb import Common, play
+from kagglecxr.core.cli import CommonOptions, run_verb
 
 
 def prepare(
@@ -17,7 +17,7 @@ def prepare(
     test: float = 0.2,
     folds: int = 5,
     skip_broken: Annotated[bool, Parameter(negative="")] = False,
-    common: Common = Common(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Index, duplicate groups, folds and decoded cache of a competition's images.
 
@@ -35,13 +35,13 @@ def prepare(
     """
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.phantoms import make_demo
-    from kagglecxr.data.preparation import Request, prepare_competition
+    from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
     if described.source.kind == "demo" and data is None:
         make_demo(workspace.raw, common.seed, common.terminal)
-    request = Request(data, size, pipeline, test, folds, skip_broken, common.seed)
+    request = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
     prepared = prepare_competition(described, workspace, request, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
@@ -53,4 +53,4 @@ def prepare(
 
 
 if __name__ == "__main__":
-    play(prepare)
+    run_verb(prepare)

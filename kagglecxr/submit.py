@@ -4,8 +4,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kagglecxr.core.verb import Common, play
-from kagglecxr.remote.submissions.wish import Wish
+from kagglecxr.core.cli import CommonOptions, run_verb
+from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 SUBMISSIONS = Path("submissions")
 
@@ -14,8 +14,8 @@ def submit(
     competition: str,
     file: Path | None = None,
     *,
-    wish: Wish = Wish(),
-    common: Common = Common(),  # noqa: B008 frozen
+    wish: SubmitOptions = SubmitOptions(),
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Checks a submission, has it scored, writes the ledger at each step.
 
@@ -29,15 +29,18 @@ def submit(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.inference.entering import enter_kaggle, enter_rehearsal
-    from kagglecxr.remote.submissions.submitting import Surroundings
-    from kagglecxr.remote.waiting import Waiting
+    from kagglecxr.leaderboard.entering import enter_kaggle, enter_rehearsal
+    from kagglecxr.leaderboard.kaggle import SubmitContext
+    from kagglecxr.remote.client import PollPolicy
 
     described = load_competition(competition)
     wish.check(described.source.kind)
     workspace = common.workspace(described.name)
-    around = Surroundings(
-        SUBMISSIONS / "ledger.csv", lambda: datetime.now(UTC), common.terminal, Waiting(wish.wait)
+    around = SubmitContext(
+        SUBMISSIONS / "ledger.csv",
+        lambda: datetime.now(UTC),
+        common.terminal,
+        PollPolicy(wish.wait),
     )
     if wish.local or described.source.kind != "competition":
         entered = enter_rehearsal(described, workspace, file, wish, around, common.seed)
@@ -52,4 +55,4 @@ def submit(
 
 
 if __name__ == "__main__":
-    play(submit)
+    run_verb(submit)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.verb import Common, play
-from kagglecxr.training.extent import Extent
+from kagglecxr.core.cli import CommonOptions, run_verb
+from kagglecxr.training.train_options import TrainOptions
 
 
 def train(
@@ -14,8 +14,8 @@ def train(
     model: str | None = None,
     recipe: str | None = None,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
-    extent: Extent = Extent(),  # noqa: B008 frozen
-    common: Common = Common(),  # noqa: B008 frozen
+    extent: TrainOptions = TrainOptions(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """K-fold training; with no options, the kit's best default for this machine.
 
@@ -29,19 +29,19 @@ def train(
         extent: How much is trained, how long, and where.
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import start_keras
+    from kagglecxr.models.runtime import setup_keras
 
-    start_keras()
+    setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.preparation import load_prepared
+    from kagglecxr.data.prepare import load_prepared
     from kagglecxr.reports.run_report import report_run
-    from kagglecxr.training.choice import choose_recipe
-    from kagglecxr.training.seeds import describe_seeds, train_seeds
+    from kagglecxr.training.multi_seed import describe_seeds, train_seeds
+    from kagglecxr.training.select_recipe import select_recipe
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
     prepared = load_prepared(described, workspace)
-    chosen = choose_recipe(recipe, model, changes, common.terminal)
+    chosen = select_recipe(recipe, model, changes, common.terminal)
     runs = train_seeds(prepared, workspace, chosen, common.terminal, extent, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
         told = ", ".join(map(str, runs))
@@ -57,4 +57,4 @@ def train(
 
 
 if __name__ == "__main__":
-    play(train)
+    run_verb(train)

@@ -14,19 +14,19 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.phantoms import make_demo
-from kagglecxr.data.preparation import Prepared, Request, prepare_competition
+from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
 
 FOLDS = 3
 SIZE = 48
 
 
 @dataclass(frozen=True)
-class Played:
+class PreparedDemo:
     """The small competition, prepared in a workspace of its own."""
 
     competition: Competition
     workspace: Workspace
-    prepared: Prepared
+    prepared: PreparedData
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,17 +51,17 @@ def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return make_demo(shared / "demo-images", seed=0, reporter=Silent(), share=0.2)
 
 
-def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> Played:
+def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> PreparedDemo:
     """Prepares the demo's images in a workspace at `root`."""
     competition = load_competition("demo")
     workspace = Workspace(root, competition.name)
-    request = Request(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed)
+    request = PrepareOptions(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed)
     prepared = prepare_competition(competition, workspace, request, Silent())
-    return Played(competition, workspace, prepared)
+    return PreparedDemo(competition, workspace, prepared)
 
 
 @pytest.fixture(scope="session")
-def demo(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+def demo(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
     """The small competition, prepared. Only to be read."""
     return prepare_demo(demo_images, tmp_path_factory.mktemp("workspace"))
 

@@ -12,31 +12,31 @@ import cv2
 import numpy as np
 import pytest
 
-from kagglecxr.core.verb import exit_status, verb_app
+from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.download import download
-from tests.remote.downloads.served import (
+from tests.remote.download.hosted_data import (
     ALL,
     ARCHIVE,
     DATASET,
     LIST,
-    Killing,
+    KilledDownloads,
+    client_environment,
     files_under,
-    listed,
+    host_files,
+    listing_response,
     random_files,
-    serve,
-    signed,
-    surroundings,
+    signed_redirect,
     zipped,
 )
-from tests.remote.stand_in import StandIn, refused, stored
+from tests.remote.fake_kaggle import FakeKaggle, error_response, stored_file
 
 CLASSES = ("covid-19", "normal", "viral-pneumonia")
 KILLS = 2
 
 
 @pytest.fixture
-def kaggle() -> Iterator[StandIn]:
-    with StandIn().running() as server:
+def kaggle() -> Iterator[FakeKaggle]:
+    with FakeKaggle().running() as server:
         yield server
 
 
@@ -53,8 +53,8 @@ def umons() -> dict[str, bytes]:
     return {**train, **test, "sample_submission.csv": "\n".join(lines).encode()}
 
 
-def run(kaggle: StandIn, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = surroundings(cwd, kaggle)
+def run(kaggle: FakeKaggle, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = client_environment(cwd, kaggle)
     return subprocess.run(
         [sys.executable, "-m", *words],
         capture_output=True,
@@ -73,9 +73,9 @@ def refused_with(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_what_is_downloaded_can_be_prepared(kaggle: StandIn, tmp_path: Path) -> None:
+def test_what_is_downloaded_can_be_prepared(kaggle: FakeKaggle, tmp_path: Path) -> None:
     files = umons()
-    serve(kaggle, files, zipped(files, zipfile.ZIP_DEFLATED))
+    host_files(kaggle, files, zipped(files, zipfile.ZIP_DEFLATED))
     done = run(kaggle, tmp_path, "kagglecxr.download", "umons-covid19")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Downloaded 23 files (")
@@ -88,7 +88,7 @@ def test_what_is_downloaded_can_be_prepared(kaggle: StandIn, tmp_path: Path) -> 
 
 
 def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
-    kaggle: StandIn, tmp_path: Path
+    kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
     random = Random(0)
     files = random_files(24, 2**20)
@@ -96,8 +96,10 @@ def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
     (tmp_path / "killed.toml").write_text(
         'name = "killed"\n[source]\nkind = "competition"\nslug = "covid-19-challenge-umons"\n'
     )
-    killing = Killing(["killed.toml", "--quiet"], tmp_path, surroundings(tmp_path, kaggle))
-    serve(kaggle, files, archive)
+    killing = KilledDownloads(
+        ["killed.toml", "--quiet"], tmp_path, client_environment(tmp_path, kaggle)
+    )
+    host_files(kaggle, files, archive)
     kaggle.on(ARCHIVE, killing.store(archive))
     raw = tmp_path / "work" / "killed" / "raw"
     for _ in range(KILLS):
@@ -108,17 +110,19 @@ def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
     assert killing.sent <= 1.5 * len(archive)
 
 
-def test_a_refusal_is_a_sentence_and_no_traceback(kaggle: StandIn, tmp_path: Path) -> None:
+def test_a_refusal_is_a_sentence_and_no_traceback(kaggle: FakeKaggle, tmp_path: Path) -> None:
     message = "You must accept this competition's rules before you'll be able to download files."
-    kaggle.on(LIST, listed({"x.png": 3}))
-    kaggle.on(ALL, refused(403, message))
+    kaggle.on(LIST, listing_response({"x.png": 3}))
+    kaggle.on(ALL, error_response(403, message))
     told = refused_with(run(kaggle, tmp_path, "kagglecxr.download", "umons-covid19"))
     assert "https://www.kaggle.com/competitions/covid-19-challenge-umons/rules" in told
     assert "k3y-of-mary" not in told
 
 
-def test_a_merged_data_set_is_fetched_as_well_or_said_how(kaggle: StandIn, tmp_path: Path) -> None:
-    serve(kaggle, {"COVID/images/1.png": b"1", "x/2.png": b"2"})
+def test_a_merged_data_set_is_fetched_as_well_or_said_how(
+    kaggle: FakeKaggle, tmp_path: Path
+) -> None:
+    host_files(kaggle, {"COVID/images/1.png": b"1", "x/2.png": b"2"})
     done = run(kaggle, tmp_path, "kagglecxr.download", "covid19-radiography-topped-up")
     assert done.returncode == 0, done.stderr
     work = tmp_path / "work" / "covid19-radiography-topped-up"
@@ -135,8 +139,8 @@ def test_a_merged_data_set_is_fetched_as_well_or_said_how(kaggle: StandIn, tmp_p
     assert by_hand in done.stdout, done.stderr
 
 
-def test_hashes_beside_the_toml_are_compared(kaggle: StandIn, tmp_path: Path) -> None:
-    serve(kaggle, {"x.png": b"1"})
+def test_hashes_beside_the_toml_are_compared(kaggle: FakeKaggle, tmp_path: Path) -> None:
+    host_files(kaggle, {"x.png": b"1"})
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\n[source]\nkind = "dataset"\nslug = "mary/lungs"\nsha256sums = "sums"\n'
     )
@@ -150,24 +154,24 @@ def test_hashes_beside_the_toml_are_compared(kaggle: StandIn, tmp_path: Path) ->
 def test_what_kaggle_does_not_serve_names_what_to_run(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app = verb_app("download")
+    app = make_app("download")
     app.default(download)
-    assert exit_status(app, [name]) == 2
+    assert run_app(app, [name]) == 2
     told = capsys.readouterr().err
     assert "nothing to download" in told
     assert f"python -m kagglecxr.prepare {name}" in told
 
 
-def test_some_files_are_named_one_by_one(kaggle: StandIn, tmp_path: Path) -> None:
+def test_some_files_are_named_one_by_one(kaggle: FakeKaggle, tmp_path: Path) -> None:
     files = {"a.csv": b"1", "d/b.csv": b"2"}
-    serve(kaggle, files)
+    host_files(kaggle, files)
     for name in ("a.csv", "b.csv"):
         kaggle.on(
-            f"http://storage.test/{name}", stored(files[name if name[0] == "a" else "d/b.csv"])
+            f"http://storage.test/{name}", stored_file(files[name if name[0] == "a" else "d/b.csv"])
         )
     kaggle.on(
         ALL.removesuffix("s"),
-        lambda seen: signed(f"http://storage.test/{Path(seen.fields['fileName']).name}"),
+        lambda seen: signed_redirect(f"http://storage.test/{Path(seen.fields['fileName']).name}"),
     )
     words = ["umons-covid19", "--file", "a.csv", "--file", "d/b.csv"]
     done = run(kaggle, tmp_path, "kagglecxr.download", *words)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.core.files import read_table
-from kagglecxr.core.verb import exit_status, verb_app
 from kagglecxr.submit import submit
-from tests.remote.conftest import KEY, own_client, stand_in, strayed  # noqa: F401 fixtures
-from tests.remote.stand_in import StandIn
-from tests.remote.submissions.board import SLUG, Board
+from tests.leaderboard.kaggle_competition import SLUG, KaggleCompetition
+from tests.remote.conftest import KEY, fake_kaggle, own_client, strayed  # noqa: F401 fixtures
+from tests.remote.fake_kaggle import FakeKaggle
 
 TOML = f"""
 name = "umons"
@@ -22,10 +22,10 @@ SAMPLE = "id,label\na,normal\nb,normal\n"
 
 @pytest.fixture
 def board(
-    stand_in: StandIn,  # noqa: F811 the fixture
+    fake_kaggle: FakeKaggle,  # noqa: F811 the fixture
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Board:
+) -> KaggleCompetition:
     monkeypatch.chdir(tmp_path)
     for name, text in {
         "umons.toml": TOML,
@@ -34,15 +34,15 @@ def board(
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    board = Board()
-    board.serve(stand_in)
+    board = KaggleCompetition()
+    board.serve(fake_kaggle)
     return board
 
 
 def run(*words: str) -> int:
-    app = verb_app("submit")
+    app = make_app("submit")
     app.default(submit)
-    return exit_status(app, ["umons.toml", *words])
+    return run_app(app, ["umons.toml", *words])
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -54,7 +54,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 def test_a_toml_of_a_name_and_a_source_is_enough(
-    board: Board, capsys: pytest.CaptureFixture[str]
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--message", "first") == 0
     told = capsys.readouterr()
@@ -74,7 +74,7 @@ def test_a_toml_of_a_name_and_a_source_is_enough(
 @pytest.mark.parametrize("has_credentials", [True, False])
 def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     has_credentials: bool,
-    board: Board,
+    board: KaggleCompetition,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     ],
 )
 def test_what_is_not_like_the_sample_is_not_sent(
-    text: str, sentence: str, board: Board, capsys: pytest.CaptureFixture[str]
+    text: str, sentence: str, board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("submissions/umons-a.csv").write_text(text)
     assert sentence in refusal(capsys)
@@ -106,25 +106,29 @@ def test_what_is_not_like_the_sample_is_not_sent(
 
 
 def test_numbers_are_wanted_where_the_sample_has_numbers(
-    board: Board, capsys: pytest.CaptureFixture[str]
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("work/umons/raw/data/sample_submission.csv").write_text("id,label\na,0.5\nb,0.5\n")
     assert "Use numbers" in refusal(capsys)
 
 
-def test_known_classes_are_checked_too(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+def test_known_classes_are_checked_too(
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("umons.toml").write_text(f'{TOML}[classes]\nnames = ["normal", "covid"]\n')
     assert "Use one of normal, covid" in refusal(capsys)
 
 
 def test_without_a_sample_the_verb_that_fetches_it_is_named(
-    board: Board, capsys: pytest.CaptureFixture[str]
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("work/umons/raw/data/sample_submission.csv").unlink()
     assert "python -m kagglecxr.download umons" in refusal(capsys)
 
 
-def test_a_kernel_s_file_is_submitted(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_kernel_s_file_is_submitted(
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("--kernel", "mary/umons-submit", "--version", "3") == 0
     assert "Public score 0.91" in capsys.readouterr().out
 
@@ -142,13 +146,15 @@ def test_a_kernel_s_file_is_submitted(board: Board, capsys: pytest.CaptureFixtur
     ],
 )
 def test_what_cannot_be_sent_is_refused(
-    words: list[str], sentence: str, board: Board, capsys: pytest.CaptureFixture[str]
+    words: list[str], sentence: str, board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sentence in refusal(capsys, *words)
     assert board.taken == []
 
 
-def test_the_time_to_wait_is_the_user_s(board: Board, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_time_to_wait_is_the_user_s(
+    board: KaggleCompetition, capsys: pytest.CaptureFixture[str]
+) -> None:
     board.late = 10**6
     assert run("--wait", "0") == 0
     told = capsys.readouterr().out

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.__main__ import VERBS
+from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.core.files import read_table
-from kagglecxr.core.verb import exit_status, verb_app
 
 TINY = ["--recipe", "cpu_scratch", "--set", "epochs=2", "--set", "model_options.width=4"]
 
@@ -36,13 +36,13 @@ def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
 def verb_here(*words: str) -> subprocess.CompletedProcess[str]:
     """The same in this process and the current folder: what takes seconds is to start one."""
     name, *rest = words
-    app = verb_app(name)
+    app = make_app(name)
     app.default(getattr(importlib.import_module(f"kagglecxr.{name}"), name))
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
-        status = exit_status(app, rest)
+        status = run_app(app, rest)
     return subprocess.CompletedProcess(list(words), status, out.getvalue(), err.getvalue())
 
 
@@ -141,7 +141,7 @@ def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
         verb("prepare", "xrays", "--size", "32", "--folds", "3", cwd=place),
         verb("train", "xrays", *TINY, cwd=place),
         verb("ensemble", "xrays", cwd=place),
-        verb("export", "xrays", "--fold", "0", "--views", "as_is", "mirrored", cwd=place),
+        verb("export", "xrays", "--fold", "0", "--views", "identity", "hflip", cwd=place),
         verb("submit", "xrays", "--local", "--message", "first", cwd=place),
     ]
     with contextlib.chdir(place):

@@ -12,7 +12,7 @@ class AugmentationSettings(BaseModel):
         where: "data" changes uint8 images on the CPU, while batches are made; "model" changes them
             in layers inside the model, for a GPU that waits for its batches. Mixing is always done
             in the data path.
-        mirror: probability that left and right are exchanged.
+        hflip: probability that left and right are exchanged.
         rotation: degrees, either way.
         zoom: share of the size, either way.
         shift: share of the size, either way, along each axis.
@@ -30,7 +30,7 @@ class AugmentationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     where: Literal["data", "model"] = "data"
-    mirror: float = Field(0.5, ge=0, le=1)
+    hflip: float = Field(0.5, ge=0, le=1)
     rotation: float = Field(10.0, ge=0, le=180)
     zoom: float = Field(0.1, ge=0, lt=1)
     shift: float = Field(0.05, ge=0, lt=1)

@@ -13,7 +13,7 @@ import pandas as pd
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A path to write to, beside `path`, that becomes `path` only when the block succeeds.
 
     The temporary name ends as the file's does, since some writers choose a format by it.
@@ -44,7 +44,7 @@ def assert_room(folder: Path, size: int) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes text, whole or not at all."""
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
@@ -68,7 +68,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Writes a table as CSV without its index, whole or not at all."""
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         table.to_csv(beside, index=False)
 
 

@@ -16,7 +16,7 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name, known, n=3, cutoff=0.0)
 
 
-def unknown(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
+def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
     """The error for a name that is not known, naming the nearest three."""
     return UnknownNameError(
         f"There is no {kind} of that name. Received: {name!r}. "
@@ -56,7 +56,7 @@ class Registry(Generic[Entry]):
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
-            raise unknown(self.kind, name, self._entries)
+            raise unknown_name_error(self.kind, name, self._entries)
         return self._entries[name]
 
     def __contains__(self, name: str) -> bool:

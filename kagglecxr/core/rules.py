@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from kagglecxr.core.metrics import Metric
-from kagglecxr.core.submission import SubmissionForm
+from kagglecxr.core.submission_format import SubmissionFormat
 
 
 @dataclass(frozen=True)
-class Rules:
+class ScoringSpec:
     """What a leaderboard scores by.
 
     Attributes:
@@ -18,6 +18,6 @@ class Rules:
     """
 
     competition: str
-    form: SubmissionForm
+    form: SubmissionFormat
     targets: list[str]
     metric: Metric

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.core.registry import unknown
+from kagglecxr.core.registry import unknown_name_error
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Workspace:
         return self.root / "runs"
 
     @property
-    def luggage(self) -> Path:
+    def kaggle(self) -> Path:
         """What goes to Kaggle, and what came from there: wheels, packed runs, kernels' output."""
         return self.root / "kaggle"
 
@@ -112,7 +112,7 @@ class Workspace:
                     f"No finished run was found. Looked in: {self.runs}. "
                     f"Train one first: python -m kagglecxr.train {self.competition}"
                 )
-            raise unknown("run", name, known)
+            raise unknown_name_error("run", name, known)
         return self.runs / name
 
     def require(self, path: Path, verb: str) -> Path:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kagglecxr.data.batches.sequence import BalancedSequence
     from kagglecxr.data.competition import Competition, load_competition
+    from kagglecxr.data.sequences.sequence import BalancedSequence
 
 __all__ = ["BalancedSequence", "Competition", "load_competition"]
 
@@ -12,7 +12,7 @@ __all__ = ["BalancedSequence", "Competition", "load_competition"]
 def __getattr__(name: str) -> Any:
     """Imports Keras only when the sequence is asked for."""
     if name == "BalancedSequence":
-        from kagglecxr.data.batches.sequence import BalancedSequence
+        from kagglecxr.data.sequences.sequence import BalancedSequence
 
         return BalancedSequence
     if name in __all__:

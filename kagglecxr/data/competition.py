@@ -9,15 +9,15 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
-from kagglecxr.core.registry import unknown
-from kagglecxr.core.rules import Rules
-from kagglecxr.core.submission import SubmissionForm
-from kagglecxr.data.sections import Classes, Layout, Merge, MetricChoice, Section, Source
+from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.core.rules import ScoringSpec
+from kagglecxr.core.submission_format import SubmissionFormat
+from kagglecxr.data.schema import Classes, Layout, Merge, MetricChoice, Source, TomlTable
 
 PRESETS = Path(__file__).parent.parent / "competitions"
 
 
-class Competition(Section):
+class Competition(TomlTable):
     """One competition or data set, as its TOML describes it."""
 
     # Python's own expressions, so that a letter is here what it is in `_of_folder`.
@@ -30,7 +30,7 @@ class Competition(Section):
     layout: Layout = Layout()
     merge: tuple[Merge, ...] = ()
     metric: MetricChoice = MetricChoice()
-    submission: SubmissionForm = SubmissionForm()
+    submission: SubmissionFormat = SubmissionFormat()
     folder: Path | None = None
 
     @model_validator(mode="after")
@@ -73,9 +73,9 @@ class Competition(Section):
         members = self.classes.targets().values()
         return {name: t for t, names in enumerate(members) for name in names}
 
-    def rules(self) -> Rules:
+    def rules(self) -> ScoringSpec:
         """What its leaderboard scores by."""
-        return Rules(self.name, self.submission, self.targets(), METRICS[self.metric.name])
+        return ScoringSpec(self.name, self.submission, self.targets(), METRICS[self.metric.name])
 
     def pools(self) -> list[list[int]]:
         """The class ids that make each target, as BalancedSequence takes them."""
@@ -119,7 +119,7 @@ def load_competition(name: str | Path) -> Competition:
             f"A competition is a preset, a TOML file or a folder. Received the file "
             f"{str(name)!r}. Name its folder instead."
         )
-    raise unknown("competition preset, TOML file or folder", str(name), preset_names())
+    raise unknown_name_error("competition preset, TOML file or folder", str(name), preset_names())
 
 
 def _of_folder(folder: Path) -> Competition:

@@ -12,13 +12,13 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import digest, read_table, write_json, write_table
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run import WEIGHTS, RunRecord, finished_runs, fold_folder, read_run
+from kagglecxr.core.run_record import WEIGHTS, RunRecord, finished_runs, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predicting import predict
+from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.predictions import Predictions, average
-from kagglecxr.models.factory import create_model
+from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.models.zoo import create_model
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Blend:
     runs: list[str]
 
 
-def choose_runs(prepared: Prepared, workspace: Workspace, names: Sequence[str]) -> list[Path]:
+def choose_runs(prepared: PreparedData, workspace: Workspace, names: Sequence[str]) -> list[Path]:
     """The runs to blend: those named, or the one with the best out-of-fold score.
 
     Raises:
@@ -69,7 +69,7 @@ def choose_runs(prepared: Prepared, workspace: Workspace, names: Sequence[str]) 
 
 
 def blend_runs(
-    prepared: Prepared,
+    prepared: PreparedData,
     workspace: Workspace,
     runs: Sequence[Path],
     submissions: Path,
@@ -95,7 +95,7 @@ def blend_runs(
             f"{workspace.index}. Run: python -m kagglecxr.prepare {workspace.competition} "
             "--test 0.2"
         )
-    records = [checked_record(run, prepared) for run in runs]
+    records = [read_compatible_run(run, prepared) for run in runs]
     test = [
         _predict_test(run, record, prepared, reporter)
         for run, record in zip(runs, records, strict=True)
@@ -126,7 +126,7 @@ def blend_runs(
     return Blend(name, folder, submission, score, [record.name for record in records])
 
 
-def _out_of_fold(prepared: Prepared, runs: Sequence[Path]) -> Predictions:
+def _out_of_fold(prepared: PreparedData, runs: Sequence[Path]) -> Predictions:
     ids = prepared.index.column("id", prepared.index.rows("train"))
     oof = [Predictions.load(run / "oof.npz").of(ids) for run in runs]
     return Predictions(np.array(ids), average(oof), prepared.target_ids())
@@ -146,7 +146,7 @@ def _unknown(images: int) -> npt.NDArray[np.intp]:
     return np.full(images, -1, np.intp)
 
 
-def checked_record(run: Path, prepared: Prepared) -> RunRecord:
+def read_compatible_run(run: Path, prepared: PreparedData) -> RunRecord:
     """A run's record, if it was trained on these targets and images.
 
     Raises:
@@ -168,7 +168,7 @@ def checked_record(run: Path, prepared: Prepared) -> RunRecord:
 
 
 def _predict_test(
-    run: Path, record: RunRecord, prepared: Prepared, reporter: Reporter
+    run: Path, record: RunRecord, prepared: PreparedData, reporter: Reporter
 ) -> Predictions:
     """The mean of a run's folds on the test part; predicted once, then read again."""
     rows = prepared.index.rows("test")
@@ -184,7 +184,7 @@ def _predict_test(
         for fold in range(record.folds):
             load_weights(model, fold_folder(run, fold) / WEIGHTS)
             views = record.recipe["views"]
-            folds.append(predict(model, prepared.cache.images, rows, views=views))
+            folds.append(predict_views(model, prepared.cache.images, rows, views=views))
             bar.advance()
     predictions = Predictions(np.array(ids), average(folds), _unknown(len(rows)))
     predictions.save(path)
@@ -202,7 +202,7 @@ def rebuild_model(record: RunRecord) -> keras.Model:
 
 
 def _write_submission(
-    prepared: Prepared, workspace: Workspace, blended: Predictions, path: Path
+    prepared: PreparedData, workspace: Workspace, blended: Predictions, path: Path
 ) -> None:
     sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
     ids = list(sample.iloc[:, 0])

@@ -7,7 +7,7 @@ from pathlib import Path
 from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.preparation import Prepared
+from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.ensemble import choose_runs
 
 _OF_A_PLAIN_MEAN = {"runs", "metric", "out_of_fold", "submission"}
@@ -31,7 +31,7 @@ class Parts:
 
 
 def choose_parts(
-    prepared: Prepared,
+    prepared: PreparedData,
     workspace: Workspace,
     names: Sequence[str],
     *,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import written_whole
+from kagglecxr.core.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Writes an .npz, whole or not at all."""
-        with written_whole(path) as beside:
+        with atomic_write(path) as beside:
             np.savez_compressed(
                 beside, ids=self.ids, probabilities=self.probabilities, truth=self.truth
             )

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
-from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder, read_run
+from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder, read_run
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.inference.ensemble import rebuild_model
-from kagglecxr.inference.predicting import predict
+from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.weights.loading import load_weights
 
 SPARE = 1.5
@@ -93,7 +93,7 @@ def predict_by_folds(
             model = rebuild_model(member.record) if model is None else model
             load_weights(model, fold_folder(member.run, fold) / WEIGHTS)
             rows, views = np.arange(len(looked_at)), member.record.recipe["views"]
-            yield number, predict(model, looked_at, rows, views=views)
+            yield number, predict_views(model, looked_at, rows, views=views)
             took = before - seconds_left()
 
 

@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 from cyclopts import App
 
-from kagglecxr.core.verb import verb_app
-from kagglecxr.kernel.build import build
-from kagglecxr.kernel.output import output
-from kagglecxr.kernel.push import push
-from kagglecxr.kernel.status import status
+from kagglecxr.core.cli import make_app
+from kagglecxr.kernel.steps import build, output, push, status
 
 _HELP = """Packs the kit as Kaggle kernels, pushes them, and brings home what they leave.
 
@@ -18,7 +15,7 @@ Example: python -m kagglecxr.kernel build demo --dry-run --owner YOU
 
 def kernel_app(name: str) -> App:
     """The steps of `kernel` as one application."""
-    app = verb_app(name, _HELP)
+    app = make_app(name, _HELP)
     steps: list[Callable[..., None]] = [build, push, status, output]
     for order, step in enumerate(steps):
         app.command(step, sort_key=order)

@@ -2,8 +2,8 @@
 
 import sys
 
-from kagglecxr.core.verb import exit_status
+from kagglecxr.core.cli import run_app
 from kagglecxr.kernel import kernel_app
 
 if __name__ == "__main__":
-    raise SystemExit(exit_status(kernel_app("python -m kagglecxr.kernel"), sys.argv[1:]))
+    raise SystemExit(run_app(kernel_app("python -m kagglecxr.kernel"), sys.argv[1:]))

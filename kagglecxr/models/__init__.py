@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kagglecxr.models.factory import create_model, list_models
+    from kagglecxr.models.zoo import create_model, list_models
 
 __all__ = ["create_model", "list_models"]
 
@@ -11,7 +11,7 @@ __all__ = ["create_model", "list_models"]
 def __getattr__(name: str) -> Any:
     """Imports Keras only when the zoo is asked for."""
     if name in __all__:
-        from kagglecxr.models import factory
+        from kagglecxr.models import zoo
 
-        return getattr(factory, name)
+        return getattr(zoo, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

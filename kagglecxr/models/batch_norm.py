@@ -11,10 +11,10 @@ import keras
 from keras import layers
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.card import Tensor
+from kagglecxr.models.model_card import Tensor
 
 FROZEN = "frozen"
-RE_ESTIMATED = "re-estimated"
+RECALIBRATED = "recalibrated"
 _MOMENTUM = 0.9
 """Of statistics that are replaced in the end: good enough for what is seen on the way."""
 
@@ -25,8 +25,8 @@ def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
     Args:
         backbone: the part below the head.
         choice: "frozen" keeps the pre-trained statistics, scale and offset; a number is the
-            momentum with which new statistics are gathered; "re-estimated" gathers them too, for
-            `reestimate_batch_norm` to replace them after training.
+            momentum with which new statistics are gathered; "recalibrated" gathers them too, for
+            `recalibrate_batch_norm` to replace them after training.
 
     Raises:
         SettingError: none of these.
@@ -37,19 +37,19 @@ def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
             layer.trainable = False
         return
     try:
-        momentum = _MOMENTUM if choice == RE_ESTIMATED else float(choice)
+        momentum = _MOMENTUM if choice == RECALIBRATED else float(choice)
     except ValueError:
         momentum = -1.0
     if not 0.0 < momentum < 1.0:
         raise SettingError(
-            f"Batch normalisation is '{FROZEN}', '{RE_ESTIMATED}' or a momentum between 0 and 1. "
+            f"Batch normalisation is '{FROZEN}', '{RECALIBRATED}' or a momentum between 0 and 1. "
             f"Received: {choice!r}. Use '{FROZEN}' or 0.9."
         )
     for layer in norms:
         layer.momentum = momentum
 
 
-def reestimate_batch_norm(model: keras.Model, batches: Iterable[Tensor]) -> None:
+def recalibrate_batch_norm(model: keras.Model, batches: Iterable[Tensor]) -> None:
     """Replaces batch statistics by their plain means over batches, all weights as they are.
 
     Layers that do not learn keep theirs. After Wu and Johnson 2021, "Rethinking 'Batch' in

@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
-from kagglecxr.models.runtime import list_devices, mirrored
+from kagglecxr.models.runtime import list_devices, mirrored_scope
 
 
 @contextlib.contextmanager
-def on_all_devices(
+def distribution_scope(
     batch_size: int, note: Callable[[str], None], devices: Sequence[str] | None = None
 ) -> Iterator[list[keras.callbacks.Callback]]:
     """What is built, compiled and fitted inside learns on all devices at once.
@@ -32,7 +32,7 @@ def on_all_devices(
         Callbacks to stand before all others in `fit`; none where there is one device.
     """
     seen = list_devices() if devices is None else devices
-    names = list(seen)[: usable(len(seen), batch_size)]
+    names = list(seen)[: usable_devices(len(seen), batch_size)]
     backend = keras.backend.backend()
     if len(seen) > 1 and (reason := _reason_for_one(backend, names, batch_size)):
         note(f"One of {len(seen)} devices is used: {reason}")
@@ -40,21 +40,21 @@ def on_all_devices(
     if len(names) < 2:
         yield []
         return
-    note(_told(len(names), len(seen), batch_size))
+    note(_describe(len(names), len(seen), batch_size))
     if backend == "tensorflow":
-        with mirrored(names):
-            yield [_WholeBatchNorm()]
+        with mirrored_scope(names):
+            yield [_SyncBatchNorm()]
         return
     before = keras.distribution.distribution()
     distribution = keras.distribution.DataParallel(devices=names)
     keras.distribution.set_distribution(distribution)
     try:
-        yield [_TrainingOnly(distribution)]
+        yield [_DistributeTraining(distribution)]
     finally:
         keras.distribution.set_distribution(before)
 
 
-def usable(devices: int, batch_size: int) -> int:
+def usable_devices(devices: int, batch_size: int) -> int:
     """The most devices that a batch can be divided evenly over.
 
     >>> usable(8, 32), usable(8, 30), usable(2, 7)
@@ -73,7 +73,7 @@ def _reason_for_one(backend: str, names: Sequence[str], batch_size: int) -> str:
     return ""
 
 
-def _told(used: int, seen: int, batch_size: int) -> str:
+def _describe(used: int, seen: int, batch_size: int) -> str:
     left = (
         f" The other {seen - used} have nothing to do: use a batch_size that {seen} divides."
         if used < seen
@@ -85,7 +85,7 @@ def _told(used: int, seen: int, batch_size: int) -> str:
     )
 
 
-class _TrainingOnly(keras.callbacks.Callback):  # type: ignore[misc]
+class _DistributeTraining(keras.callbacks.Callback):  # type: ignore[misc]
     """Shares out training batches alone: JAX refuses the last, shorter batch of other images.
 
     What is asked of the model in between, as its validation, each device works out whole.
@@ -105,7 +105,7 @@ class _TrainingOnly(keras.callbacks.Callback):  # type: ignore[misc]
         keras.distribution.set_distribution(None)
 
 
-class _WholeBatchNorm(keras.callbacks.Callback):  # type: ignore[misc]
+class _SyncBatchNorm(keras.callbacks.Callback):  # type: ignore[misc]
     """Has batch normalisation look at the whole batch, as on JAX, not at a device's part."""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -6,8 +6,8 @@ from keras import layers
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import Registry
-from kagglecxr.models.card import Tensor
 from kagglecxr.models.layers import GeneralizedMeanPooling2D
+from kagglecxr.models.model_card import Tensor
 
 POOLINGS = Registry[Callable[[Tensor], Tensor]]("pooling")
 
@@ -52,7 +52,7 @@ def mask_logits(x: Tensor, units: int) -> Tensor:
     return layers.Conv2D(units, 1, dtype="float32", name="logits")(x)
 
 
-def answer(x: Tensor) -> Tensor:
+def probabilities(x: Tensor) -> Tensor:
     """Probabilities: one sigmoid unit, or a softmax over several."""
     activation = "sigmoid" if x.shape[-1] == 1 else "softmax"
     return layers.Activation(activation, dtype="float32", name="probabilities")(x)

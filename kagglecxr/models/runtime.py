@@ -26,7 +26,7 @@ def _native_stderr_to_nowhere() -> Iterator[None]:
         os.close(nowhere)
 
 
-def start_keras() -> str:
+def setup_keras() -> str:
     """Imports Keras quietly and returns its backend's name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _native_stderr_to_nowhere():
@@ -37,9 +37,9 @@ def start_keras() -> str:
     return backend
 
 
-def make_repeatable(seed: int) -> None:
+def seed_everything(seed: int) -> None:
     """One seed fixes all that follows: weights, dropout, and the order of floating-point sums."""
-    backend = start_keras()
+    backend = setup_keras()
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -54,7 +54,7 @@ def list_devices() -> list[str]:
 
     On PyTorch Keras has none.
     """
-    backend = start_keras()
+    backend = setup_keras()
     import keras
 
     if backend == "tensorflow":
@@ -70,7 +70,7 @@ def list_devices() -> list[str]:
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
-def mirrored(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
+def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
     """A scope of TensorFlow in which a model is built on several devices at once.
 
     Args:

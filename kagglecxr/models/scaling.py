@@ -6,8 +6,8 @@ import keras
 from keras import layers
 
 from kagglecxr.core.registry import Registry
-from kagglecxr.models.card import Tensor
-from kagglecxr.models.layers.normalisation import ImageNormalization
+from kagglecxr.models.layers.pixel_operations import ImageNormalization
+from kagglecxr.models.model_card import Tensor
 
 SCALINGS = Registry[Callable[[Tensor], Tensor]]("scaling")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Place:
+class CredentialSource:
     """Somewhere that credentials are.
 
     Attributes:
@@ -18,29 +18,29 @@ class Place:
     is_token: bool
 
 
-def credential_places() -> list[Place]:
+def credential_sources() -> list[CredentialSource]:
     """Where credentials are on this machine, in the order in which the client takes them."""
     home = Path.home() / ".kaggle"
     places = [
-        Place("KAGGLE_API_TOKEN", True) if os.environ.get("KAGGLE_API_TOKEN") else None,
+        CredentialSource("KAGGLE_API_TOKEN", True) if os.environ.get("KAGGLE_API_TOKEN") else None,
         *(_file(home / name, True) for name in ("access_token", "access_token.txt")),
-        _key_in_environment(),
-        _file(_configuration(home) / "kaggle.json", False),
+        _environment_key(),
+        _file(_config_folder(home) / "kaggle.json", False),
         _file(home / "credentials.json", False),
     ]
     return [place for place in places if place is not None]
 
 
-def _key_in_environment() -> Place | None:
+def _environment_key() -> CredentialSource | None:
     is_there = all(os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"))
-    return Place("KAGGLE_USERNAME with KAGGLE_KEY", False) if is_there else None
+    return CredentialSource("KAGGLE_USERNAME with KAGGLE_KEY", False) if is_there else None
 
 
-def _file(path: Path, is_token: bool) -> Place | None:
-    return Place(str(path), is_token) if path.is_file() else None
+def _file(path: Path, is_token: bool) -> CredentialSource | None:
+    return CredentialSource(str(path), is_token) if path.is_file() else None
 
 
-def _configuration(home: Path) -> Path:
+def _config_folder(home: Path) -> Path:
     """The folder of kaggle.json, which alone a variable may move."""
     if named := os.environ.get("KAGGLE_CONFIG_DIR"):
         return Path(named)

@@ -11,10 +11,10 @@ import pandas as pd
 from kagglecxr.core.errors import MissingError
 from kagglecxr.core.files import read_table, write_table, write_text
 from kagglecxr.core.metrics import METRICS
-from kagglecxr.core.run import RunRecord, finished_runs, read_run
+from kagglecxr.core.run_record import RunRecord, finished_runs, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.remote.rehearsal import REHEARSED
+from kagglecxr.leaderboard.rehearsal import REHEARSED
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from sklearn.metrics import confusion_matrix as count_confusions
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import write_table
-from kagglecxr.core.run import RunRecord, fold_folder, read_run
+from kagglecxr.core.run_record import RunRecord, fold_folder, read_run
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.reports.figures import (
+from kagglecxr.reports.run_figures import (
     class_scores,
     confusion_matrix,
     error_by_class,

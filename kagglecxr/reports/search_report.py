@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kagglecxr.core.files import write_table
-from kagglecxr.reports.figures import TRAIN, VALIDATION, save_figure
+from kagglecxr.reports.run_figures import TRAIN, VALIDATION, save_figure
 
 TRIALS, HISTORY, IMPORTANCES = "trials.csv", "history.png", "importances.png"
 
@@ -33,15 +33,15 @@ def report_search(
         The files written.
     """
     write_table(folder / TRIALS, trials)
-    save_figure(search_history(trials, metric, greater_is_better), folder / HISTORY)
+    save_figure(plot_history(trials, metric, greater_is_better), folder / HISTORY)
     if not importances:
         (folder / IMPORTANCES).unlink(missing_ok=True)
         return [folder / TRIALS, folder / HISTORY]
-    save_figure(parameter_importances(importances, metric), folder / IMPORTANCES)
+    save_figure(plot_importances(importances, metric), folder / IMPORTANCES)
     return [folder / TRIALS, folder / HISTORY, folder / IMPORTANCES]
 
 
-def search_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -> Figure:
+def plot_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -> Figure:
     """Each trial's score, and the best so far as a line.
 
     Args:
@@ -66,7 +66,7 @@ def search_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -
     return figure
 
 
-def parameter_importances(importances: Mapping[str, float], metric: str) -> Figure:
+def plot_importances(importances: Mapping[str, float], metric: str) -> Figure:
     """A bar a parameter, the greatest on top."""
     names = sorted(importances, key=lambda name: importances[name], reverse=True)
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(names)), layout="constrained")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import cv2
 
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.runtime import list_devices, start_keras
-from kagglecxr.models.weights.finding import has_imagenet_weights, keras_models_folder
-from kagglecxr.remote.credentials import credential_places
-from kagglecxr.training.choice import default_recipe
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.runtime import list_devices, setup_keras
+from kagglecxr.models.weights.sources import has_imagenet_weights, keras_models_folder
+from kagglecxr.remote.credentials import credential_sources
+from kagglecxr.training.select_recipe import default_recipe
 
 GIGABYTE = 1e9
 
@@ -72,7 +72,7 @@ def _library(name: str) -> Finding:
 
 
 def _backend() -> Finding:
-    backend, devices = start_keras(), list_devices()
+    backend, devices = setup_keras(), list_devices()
     recipe = f"train uses the recipe {default_recipe(devices)} unless told"
     if devices:
         return Finding("accelerators", f"{', '.join(devices)} ({backend}); {recipe}")
@@ -104,7 +104,7 @@ def _disk(folder: Path) -> Finding:
 
 
 def _credentials() -> Finding:
-    found = [place.name for place in credential_places()]
+    found = [place.name for place in credential_sources()]
     if not found:
         return Finding(
             "Kaggle account",
@@ -118,7 +118,7 @@ def _credentials() -> Finding:
 
 
 def _weights() -> Finding:
-    from kagglecxr.models.factory import list_models
+    from kagglecxr.models.zoo import list_models
 
     here = [name for name in list_models() if has_imagenet_weights(MODELS[name])]
     if here:

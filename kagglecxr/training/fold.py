@@ -12,24 +12,24 @@ import pandas as pd
 
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import WEIGHTS
-from kagglecxr.data.batches.soft_images import SoftImages
-from kagglecxr.data.preparation import Prepared
+from kagglecxr.core.run_record import WEIGHTS
+from kagglecxr.core.seeding import derive_seed
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.batch_norm import RE_ESTIMATED, reestimate_batch_norm
-from kagglecxr.models.weights.saving import save_weights
-from kagglecxr.training.fold_data import Fitting, FoldData
+from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.training.callbacks.early_stopping import TimeBudget
+from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
+from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.stages.resuming import Epoch
-from kagglecxr.training.stages.stage import (
-    Callbacks,
-    Ending,
+from kagglecxr.training.stage import (
+    CallbackFactory,
     StageTrainer,
-    finished_stage,
-    keep_stage,
+    StopReason,
+    load_stage,
+    save_stage,
 )
-from kagglecxr.training.stages.stopping import Share
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,23 @@ class FoldSummary:
     seconds: float
     parameters: dict[str, int]
     last_epoch: dict[str, float]
-    ended: Ending = "whole"
+    ended: StopReason = "whole"
 
 
 def _no_weights(fold: int) -> Sequence[Path]:
     return ()
 
 
-def _no_images(fold: int) -> SoftImages | None:
+def _no_images(fold: int) -> PseudoLabelledImages | None:
     return None
 
 
-def _no_callbacks(fitting: Fitting) -> Sequence[keras.callbacks.Callback]:
+def _no_callbacks(fitting: FitInputs) -> Sequence[keras.callbacks.Callback]:
     return ()
 
 
 @dataclass(frozen=True)
-class Conditions:
+class FoldOptions:
     """What a fold is trained with besides its data and recipe.
 
     Attributes:
@@ -75,20 +75,20 @@ class Conditions:
     """
 
     weights: Callable[[int], Sequence[Path]] = _no_weights
-    unlabelled: Callable[[int], SoftImages | None] = _no_images
-    callbacks: Callbacks = _no_callbacks
-    time: Share | None = None
+    unlabelled: Callable[[int], PseudoLabelledImages | None] = _no_images
+    callbacks: CallbackFactory = _no_callbacks
+    time: TimeBudget | None = None
 
 
 def train_fold(
-    prepared: Prepared,
+    prepared: PreparedData,
     recipe: Recipe,
     fold_of: npt.NDArray[np.intp],
     fold: int,
     folder: Path,
     seed: int,
     reporter: Reporter,
-    conditions: Conditions = Conditions(),
+    conditions: FoldOptions = FoldOptions(),
 ) -> FoldSummary:
     """Trains, saves weights and history, and predicts the held-out images.
 
@@ -117,11 +117,11 @@ def train_fold(
     trainer = StageTrainer(
         data, folder, f"Fold {fold}", epochs, reporter, conditions.callbacks, conditions.time
     )
-    history: list[Epoch] = []
+    history: list[EpochLog] = []
     start: Sequence[Path] | None = None
     for number, stage in enumerate(stages, start=1):
         place, is_last = f"stage-{number}", number == len(stages)
-        if not is_last and (kept := finished_stage(folder / place)):
+        if not is_last and (kept := load_stage(folder / place)):
             start, history = [kept[0]], history + kept[1]
             continue
         # The last stage's chance is the fold's: a recipe without stages is one with no others.
@@ -132,20 +132,22 @@ def train_fold(
         if trained.ended == "out of time":
             break
         if not is_last:
-            start = [keep_stage(trained, folder / place)]
+            start = [save_stage(trained, folder / place)]
     if trained.ended == "out of time":
         reporter.note(
             f"Fold {fold} was out of time after {len(history)} of {epochs} epochs; it keeps the "
             f"best of them. To train it whole, remove {folder} and allow more time."
         )
-    if recipe.batch_norm == RE_ESTIMATED:
-        reestimate_batch_norm(trained.model, data.plain_images(recipe, fold_seed))
+    if recipe.batch_norm == RECALIBRATED:
+        recalibrate_batch_norm(trained.model, data.plain_images(recipe, fold_seed))
     answers = trained.fitting.answers(recipe.views)
     Predictions(data.held_out_ids(), answers, data.held_out_truth()).save(folder / "validation.npz")
     return _finish(trained.model, history, trained.ended, folder)
 
 
-def _finish(model: keras.Model, history: list[Epoch], ended: Ending, folder: Path) -> FoldSummary:
+def _finish(
+    model: keras.Model, history: list[EpochLog], ended: StopReason, folder: Path
+) -> FoldSummary:
     write_table(folder / "history.csv", pd.DataFrame(history))
     save_weights(model, folder / WEIGHTS, optimizer=False)
     counts = [int(np.prod(v.shape)) for v in model.trainable_weights]

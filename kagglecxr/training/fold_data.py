@@ -8,20 +8,23 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.data.batches.endless import EndlessSequence
-from kagglecxr.data.batches.plan import EpochPlan
-from kagglecxr.data.batches.rate import linear_rate
-from kagglecxr.data.batches.sampling import make_plan
-from kagglecxr.data.batches.sequence import OrderedSequence, PlannedSequence
-from kagglecxr.data.batches.soft_images import SharedSequence, SoftImages, soft_places
 from kagglecxr.data.folds import assert_disjoint
-from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.predicting import predict
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.samplers.epoch_sampler import EpochSampler
+from kagglecxr.data.samplers.progressive import linear_rate
+from kagglecxr.data.samplers.sampling import make_sampler
+from kagglecxr.data.sequences.semi_supervised import (
+    PseudoLabelledImages,
+    SemiSupervisedSequence,
+    unlabelled_per_batch,
+)
+from kagglecxr.data.sequences.sequence import EndlessSequence, OrderedSequence, SampledSequence
+from kagglecxr.inference.predictor import predict_views
 from kagglecxr.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Fitting:
+class FitInputs:
     """What `fit` is given, and how the held-out images are answered afterwards.
 
     Attributes:
@@ -33,7 +36,7 @@ class Fitting:
     """
 
     model: keras.Model
-    batches: PlannedSequence
+    batches: SampledSequence
     validation: Any
     validation_steps: int | None
     answers: Callable[[Sequence[str]], npt.NDArray[np.float32]]
@@ -58,10 +61,10 @@ class FoldData:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedData,
         fold_of: npt.NDArray[np.intp],
         fold: int,
-        unlabelled: SoftImages | None = None,
+        unlabelled: PseudoLabelledImages | None = None,
     ) -> None:
         self.prepared, self.unlabelled = prepared, unlabelled
         self.held_out = fold_of == fold
@@ -75,21 +78,21 @@ class FoldData:
         }
         assert_disjoint(groups)
 
-    def fitting(self, model: keras.Model, recipe: Recipe, seed: int) -> Fitting:
+    def fitting(self, model: keras.Model, recipe: Recipe, seed: int) -> FitInputs:
         """A whole model on the images themselves."""
         images, rows = self.prepared.cache.images, self.rows[self.held_out]
         held_out = OrderedSequence(images, rows, batch_size=64, targets=self.held_out_targets())
-        return Fitting(
+        return FitInputs(
             model,
             self.training_batches(recipe, seed),
             EndlessSequence(lambda place: held_out[place % len(held_out)]),
             len(held_out),
-            lambda views: predict(model, images, rows, views=views),
+            lambda views: predict_views(model, images, rows, views=views),
         )
 
     def training_batches(
         self, recipe: Recipe, seed: int, *, augmented: bool = True
-    ) -> PlannedSequence:
+    ) -> SampledSequence:
         """Batches of all other folds, by the recipe's sampling.
 
         Images without a label take their places from a batch's labelled ones. An epoch has as many
@@ -99,22 +102,22 @@ class FoldData:
         images, rows = self.prepared.cache.images, self.rows[~self.held_out]
         transform = recipe.augmentation if augmented else None
         if self.unlabelled is None:
-            return PlannedSequence(
+            return SampledSequence(
                 images, self.plan(recipe, seed), transform=transform, rows=rows, steps=recipe.steps
             )
-        places = soft_places(recipe.batch_size)
+        places = unlabelled_per_batch(recipe.batch_size)
         labelled = recipe.model_copy(update={"batch_size": recipe.batch_size - places})
-        return SharedSequence(
+        return SemiSupervisedSequence(
             images, self.plan(labelled, seed), self.unlabelled, places,
             transform=transform, rows=rows, steps=recipe.steps or self.plan(recipe, seed).batches,
         )  # fmt: skip
 
-    def plan(self, recipe: Recipe, seed: int) -> EpochPlan:
+    def plan(self, recipe: Recipe, seed: int) -> EpochSampler:
         """Which image of the other folds stands where in an epoch."""
         labels = self.prepared.class_ids()[~self.held_out]
         pools = self.prepared.competition.pools()
         rate = linear_rate(*recipe.balance, recipe.epochs)
-        return make_plan(recipe.sampling, labels, pools, recipe.batch_size, seed, rate)
+        return make_sampler(recipe.sampling, labels, pools, recipe.batch_size, seed, rate)
 
     def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
         """The images of one epoch of training batches, not augmented."""

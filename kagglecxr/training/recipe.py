@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.registry import nearest, unknown
-from kagglecxr.data.batches.augmentation import Augmentation
-from kagglecxr.data.batches.sampling import Sampling
+from kagglecxr.core.registry import nearest, unknown_name_error
+from kagglecxr.data.samplers.sampling import Sampling
+from kagglecxr.data.sequences.augmentation import Augmentation
 
 RECIPES = Path(__file__).parent / "recipes"
 
-Share = Annotated[float, Field(ge=0, le=1)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
 
 _NO_CHANGE = {
     name: 0.0
     for name, field in AugmentationSettings.model_fields.items()
-    if name != "mirror" and field.annotation is float
+    if name != "hflip" and field.annotation is float
 }
 
 
@@ -52,14 +52,14 @@ class Recipe(BaseModel):
         weights: "imagenet", a file, a folder, a run's folder or a Kaggle Models handle, or a list
             of these to be loaded in turn; none where empty.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
-        batch_norm: "frozen", "re-estimated", a momentum, or as the model has it where None.
+        batch_norm: "frozen", "recalibrated", a momentum, or as the model has it where None.
         stages: what is trained before, one after the other, as the head alone; the entries of the
             recipe itself are the last stage's.
         epochs: at most so many, of the last stage.
         steps: batches in an epoch; as many as the sampling makes of the training folds where None.
         batch_size: images a step.
-        sampling: how unequal class counts are met; see `kagglecxr.data.batches.sampling.make_plan`.
-        balance: with the sampling "rated", how balanced the first and the last epoch are.
+        sampling: how unequal class counts are met; see `data.samplers.sampling.make_sampler`.
+        balance: with the sampling "progressive", how balanced the first and the last epoch are.
         optimizer: by its Keras name.
         learning_rate: the highest rate; reached after the warm-up.
         layer_decay: by what the rate is multiplied from one convolution or dense layer to the one
@@ -89,13 +89,13 @@ class Recipe(BaseModel):
     model_options: dict[str, Any] = {}
     weights: str | list[str] = ""
     trainable: str = "all"
-    batch_norm: Literal["frozen", "re-estimated"] | float | None = None
+    batch_norm: Literal["frozen", "recalibrated"] | float | None = None
     stages: list[Stage] = []
     epochs: int = Field(10, ge=1)
     steps: int | None = Field(None, ge=1)
     batch_size: int = Field(32, ge=1)
     sampling: Sampling = "balanced"
-    balance: tuple[Share, Share] = (0.0, 1.0)
+    balance: tuple[UnitInterval, UnitInterval] = (0.0, 1.0)
     optimizer: Literal["adamw", "adam", "adamax", "adagrad", "sgd"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     layer_decay: float = Field(1.0, gt=0, le=1)
@@ -112,12 +112,12 @@ class Recipe(BaseModel):
     focal_gamma: float = Field(2.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()
-    views: list[str] = ["as_is", "mirrored"]
+    views: list[str] = ["identity", "hflip"]
 
     def in_stages(self) -> list["Recipe"]:
         """One recipe for each stage, in their order, none of which has stages itself."""
         last = self.model_copy(update={"stages": []})
-        still = Augmentation(mirror=self.augmentation.mirror, **_NO_CHANGE)
+        still = Augmentation(hflip=self.augmentation.hflip, **_NO_CHANGE)
         return [
             last.model_copy(
                 update=stage.model_dump(exclude={"augmented"})
@@ -146,7 +146,7 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     named = RECIPES / f"{name}.toml"
     path = named if named.is_file() else Path(name)
     if not path.is_file():
-        raise unknown("recipe or recipe file", name, recipe_names())
+        raise unknown_name_error("recipe or recipe file", name, recipe_names())
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

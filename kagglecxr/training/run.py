@@ -11,27 +11,23 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.files import digest, write_json
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import fold_folder, read_run
+from kagglecxr.core.run_record import fold_folder, read_run
+from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
-from kagglecxr.data.preparation import Prepared
-from kagglecxr.training.cluster.folds import Elsewhere, WantedFolds
-from kagglecxr.training.fold import Conditions, train_fold
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.training.callbacks.early_stopping import Deadline, TimeBudget
+from kagglecxr.training.cluster.cluster_folds import FoldExecutor, FoldRequest
+from kagglecxr.training.fold import FoldOptions, train_fold
+from kagglecxr.training.initial_weights import SplitDigest, fetch_weights, initial_weights
+from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels, pseudo_labels
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.record import finish_run
-from kagglecxr.training.self_training.pseudo_labels import (
-    Teacher,
-    check_pseudo_labels,
-    pseudo_labels,
-)
-from kagglecxr.training.stages.stopping import Deadline, Share
-from kagglecxr.training.starting_weights import Split, reachable, starting_weights
+from kagglecxr.training.run_results import finish_run
 
 
 def run_name(
-    prepared: Prepared, recipe: Recipe, folds: int, seed: int, besides: Sequence[str | int] = ()
+    prepared: PreparedData, recipe: Recipe, folds: int, seed: int, besides: Sequence[str | int] = ()
 ) -> str:
     """The name of a run: its model, and a digest of all that decides its outcome.
 
@@ -67,11 +63,11 @@ class RunOptions:
     fold_seed: int | None = None
     only_fold: int | None = None
     deadline: Deadline | None = None
-    elsewhere: Elsewhere | None = None
+    elsewhere: FoldExecutor | None = None
 
 
 def train_run(
-    prepared: Prepared,
+    prepared: PreparedData,
     workspace: Workspace,
     recipe: Recipe,
     reporter: Reporter,
@@ -116,24 +112,24 @@ def train_run(
     if (folder / "run.json").is_file():
         reporter.note(f"This run is finished already: {folder}")
         return folder
-    sources = reachable(recipe, reporter)
-    split = Split.of(workspace, folder / "folds.csv")
+    sources = fetch_weights(recipe, reporter)
+    split = SplitDigest.of(workspace, folder / "folds.csv")
 
     def weights(fold: int) -> list[Path]:
-        return starting_weights(sources, recipe.model, fold, split, prepared, fold_of)
+        return initial_weights(sources, recipe.model, fold, split, prepared, fold_of)
 
     wanted = range(count) if only_fold is None else [only_fold]
     missing = [fold for fold in wanted if not _is_done(folder, fold)]
-    conditions = Conditions(weights=weights)
+    conditions = FoldOptions(weights=weights)
     if teacher:
         unlabelled = partial(pseudo_labels, prepared, teacher, fold_of, folder)
         conditions = replace(conditions, unlabelled=unlabelled)
     elif options.elsewhere is not None:
         starts = {fold: weights(fold) for fold in missing}
-        options.elsewhere(WantedFolds(workspace, folder, recipe, fold_of, starts, seed), reporter)
+        options.elsewhere(FoldRequest(workspace, folder, recipe, fold_of, starts, seed), reporter)
         missing = []
     for number, fold in enumerate(missing):
-        share = Share(options.deadline, len(missing) - number) if options.deadline else None
+        share = TimeBudget(options.deadline, len(missing) - number) if options.deadline else None
         train_fold(
             prepared, recipe, fold_of, fold, fold_folder(folder, fold), seed, reporter,
             replace(conditions, time=share),
@@ -148,7 +144,7 @@ def train_run(
     return folder
 
 
-def in_time(options: RunOptions, parts: int) -> RunOptions:
+def share_time(options: RunOptions, parts: int) -> RunOptions:
     """The options of one of several runs, which has its share of the time left."""
     if options.deadline is None:
         return options
@@ -169,12 +165,12 @@ def _is_done(run: Path, fold: int) -> bool:
     return (fold_folder(run, fold) / "fold.json").is_file()
 
 
-def _split(prepared: Prepared) -> str:
+def _split(prepared: PreparedData) -> str:
     table = prepared.index.table
     return digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())
 
 
-def _fold_of(prepared: Prepared, folds: int | None, seed: int) -> npt.NDArray[np.intp]:
+def _fold_of(prepared: PreparedData, folds: int | None, seed: int) -> npt.NDArray[np.intp]:
     if folds is None or folds == prepared.fold.max() + 1:
         return prepared.fold
     train = prepared.index.rows("train")
@@ -186,7 +182,7 @@ def _fold_of(prepared: Prepared, folds: int | None, seed: int) -> npt.NDArray[np
 
 def _begin(
     folder: Path,
-    prepared: Prepared,
+    prepared: PreparedData,
     recipe: Recipe,
     fold_of: npt.NDArray[np.intp],
     seed: int,

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from kagglecxr.core.files import (
     assert_room,
+    atomic_write,
     digest,
     file_digest,
     read_json,
@@ -25,7 +26,6 @@ from kagglecxr.core.files import (
     write_json,
     write_table,
     write_text,
-    written_whole,
 )
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=6)
@@ -39,7 +39,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 def test_a_file_appears_only_when_the_block_is_done(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "model.keras"
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("weights")
         assert not path.exists()
         assert beside.parent == path.parent
@@ -56,7 +56,7 @@ def test_a_failing_writer_leaves_the_old_file_and_no_litter(
     path.write_text("old")
 
     def fail() -> None:
-        with written_whole(path) as beside:
+        with atomic_write(path) as beside:
             beside.write_text("half of the n")
             raise error
 
@@ -68,7 +68,7 @@ def test_a_failing_writer_leaves_the_old_file_and_no_litter(
 
 def test_a_failing_first_writer_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with written_whole(tmp_path / "new.csv") as beside:
+        with atomic_write(tmp_path / "new.csv") as beside:
             beside.write_text("half")
             raise RuntimeError
 
@@ -82,7 +82,7 @@ def test_a_block_that_writes_nothing_does_not_remove_the_old_file(tmp_path: Path
     path.write_text("old")
 
     def write_nothing() -> None:
-        with written_whole(path):
+        with atomic_write(path):
             pass
 
     with pytest.raises(FileNotFoundError):
@@ -95,7 +95,7 @@ def test_a_block_that_writes_nothing_does_not_remove_the_old_file(tmp_path: Path
 def test_a_full_disk_leaves_the_old_file_and_no_litter(writer: str, tmp_path: Path) -> None:
     path = tmp_path / "kept"
     path.write_text("old")
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         name = beside.name
         beside.write_text("old")
     (tmp_path / name).symlink_to("/dev/full")

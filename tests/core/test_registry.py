@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kagglecxr.core import registry
 from kagglecxr.core.errors import UnknownNameError
-from kagglecxr.core.registry import Registry, nearest, unknown
+from kagglecxr.core.registry import Registry, nearest, unknown_name_error
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_the_nearest_do_not_depend_on_the_order_of_the_known() -> None:
 
 
 def test_the_error_can_be_made_for_any_kind_of_name() -> None:
-    error = unknown("run", "cnn-1", ["cnn-2", "vgg-1"])
+    error = unknown_name_error("run", "cnn-1", ["cnn-2", "vgg-1"])
     assert isinstance(error, UnknownNameError)
     assert str(error).startswith("There is no run of that name. Received: 'cnn-1'.")
 

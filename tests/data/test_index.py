@@ -8,14 +8,7 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError
 from kagglecxr.core.files import write_table
-from kagglecxr.data.index import (
-    COLUMNS,
-    Index,
-    read_folds,
-    read_index,
-    write_folds,
-    write_index,
-)
+from kagglecxr.data.index import COLUMNS, Index, read_folds, read_index, write_folds, write_index
 
 
 def table(**changes: list[str]) -> pd.DataFrame:

@@ -10,29 +10,29 @@ import pytest
 from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import read_run
+from kagglecxr.core.run_record import read_run
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.index import Index
 from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
-from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.references import reference_entries
-from tests.conftest import Played, prepare_demo
-from tests.training.made_runs import make_run
+from kagglecxr.inference.predictor import predict_views
+from kagglecxr.leaderboard.baselines import baseline_predictions
+from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.run_factories import make_run
 
 
 @pytest.fixture(scope="module")
-def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
     return prepare_demo(demo_images, tmp_path_factory.mktemp("ensemble"))
 
 
 @pytest.fixture(scope="module")
-def runs(own: Played) -> list[Path]:
+def runs(own: PreparedDemo) -> list[Path]:
     return [make_run(own, f"cnn_small-{seed}", seed) for seed in (0, 1)]
 
 
 def test_a_run_predicts_with_the_mean_of_its_folds(
-    own: Played, runs: list[Path], tmp_path: Path
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
     record = read_run(runs[0])
@@ -41,14 +41,14 @@ def test_a_run_predicts_with_the_mean_of_its_folds(
     folds = []
     for fold in range(record.folds):
         model.load_weights(runs[0] / f"fold-{fold}" / "model.weights.h5")
-        folds.append(predict(model, own.prepared.cache.images, rows))
+        folds.append(predict_views(model, own.prepared.cache.images, rows))
     kept = Predictions.load(blend.folder / "test.npz")
     np.testing.assert_allclose(kept.probabilities, np.mean(folds, axis=0), atol=1e-6)
     assert blend.score == pytest.approx(record.metrics["oof_balanced_accuracy"])
 
 
 def test_two_runs_are_averaged_out_of_fold_and_on_the_test_part(
-    own: Played, runs: list[Path], tmp_path: Path
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     blend = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
     for file in ("oof.npz", "test.npz"):
@@ -60,7 +60,7 @@ def test_two_runs_are_averaged_out_of_fold_and_on_the_test_part(
 
 
 def test_the_submission_has_the_sample_s_form_and_says_the_likeliest(
-    own: Played, runs: list[Path], tmp_path: Path
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
     assert blend.submission == tmp_path / f"demo-{runs[0].name}.csv"
@@ -74,7 +74,7 @@ def test_the_submission_has_the_sample_s_form_and_says_the_likeliest(
 
 
 def test_predicting_again_gives_the_same_bytes(
-    own: Played, runs: list[Path], tmp_path: Path
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     first = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
     before = first.submission.read_bytes()
@@ -83,24 +83,26 @@ def test_predicting_again_gives_the_same_bytes(
     assert first.submission.read_bytes() == before
 
 
-def test_without_names_the_best_out_of_fold_is_chosen(own: Played, runs: list[Path]) -> None:
+def test_without_names_the_best_out_of_fold_is_chosen(own: PreparedDemo, runs: list[Path]) -> None:
     scores = {run: read_run(run).metrics["oof_balanced_accuracy"] for run in runs}
     assert choose_runs(own.prepared, own.workspace, []) == [max(scores, key=scores.__getitem__)]
     named = [runs[1].name, runs[0].name, runs[1].name]
     assert choose_runs(own.prepared, own.workspace, named) == [runs[1], runs[0]]
 
 
-def test_an_unknown_run_is_named(own: Played, runs: list[Path]) -> None:
+def test_an_unknown_run_is_named(own: PreparedDemo, runs: list[Path]) -> None:
     with pytest.raises(UnknownNameError, match="cnn_smal"):
         choose_runs(own.prepared, own.workspace, ["cnn_smal"])
 
 
-def test_without_any_run_the_verb_to_run_is_named(demo: Played) -> None:
+def test_without_any_run_the_verb_to_run_is_named(demo: PreparedDemo) -> None:
     with pytest.raises(MissingError, match=r"kagglecxr\.train demo"):
         choose_runs(demo.prepared, demo.workspace, [])
 
 
-def test_a_run_of_other_images_is_refused(own: Played, runs: list[Path], tmp_path: Path) -> None:
+def test_a_run_of_other_images_is_refused(
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
+) -> None:
     cache = own.prepared.cache
     other = Cache(cache.folder.with_name("0123456789ab"), cache.images, cache.measures)
     with pytest.raises(DataError, match="0123456789ab"):
@@ -110,7 +112,7 @@ def test_a_run_of_other_images_is_refused(own: Played, runs: list[Path], tmp_pat
 
 
 def test_without_a_test_part_there_is_nothing_to_predict(
-    own: Played, runs: list[Path], tmp_path: Path
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     table = own.prepared.index.table
     train_only = Index(table[table["split"] == "train"])
@@ -121,8 +123,8 @@ def test_without_a_test_part_there_is_nothing_to_predict(
         )  # fmt: skip
 
 
-def test_references_are_the_majority_and_a_pixel_regression(demo: Played) -> None:
-    entries = reference_entries(demo.prepared)
+def test_references_are_the_majority_and_a_pixel_regression(demo: PreparedDemo) -> None:
+    entries = baseline_predictions(demo.prepared)
     assert set(entries) == {"majority class", "pixel logistic regression"}
     majority = entries["majority class"]
     targets = demo.prepared.competition.targets()

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from kagglecxr.core.cli import run_app
 from kagglecxr.core.files import read_json
-from kagglecxr.core.verb import exit_status
 from kagglecxr.kernel import kernel_app
 from tests.remote.conftest import KEY
-from tests.remote.datasets.shelf import Shelf
-from tests.remote.kernels.host import Host
-from tests.remote.stand_in import StandIn
+from tests.remote.datasets.fake_datasets import FakeDatasets
+from tests.remote.fake_kaggle import FakeKaggle
+from tests.remote.kernels.fake_kernels import FakeKernels
 
 
 def run(*words: object) -> int:
-    return exit_status(kernel_app("kernel"), [str(word) for word in words])
+    return run_app(kernel_app("kernel"), [str(word) for word in words])
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -28,9 +28,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
-    shelf: Shelf, host: Host, in_folder: Path, capsys: pytest.CaptureFixture[str]
+    shelf: FakeDatasets, host: FakeKernels, in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    host.serve(shelf.stand_in)
+    host.serve(shelf.fake_kaggle)
     assert run("build", "demo") == 0
     told = capsys.readouterr()
     assert told.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
@@ -45,7 +45,7 @@ def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
 
 
 def test_kaggle_s_own_command_pushes_what_build_wrote(
-    stand_in: StandIn, host: Host, in_folder: Path
+    fake_kaggle: FakeKaggle, host: FakeKernels, in_folder: Path
 ) -> None:
     assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
     command = [sys.executable, "-c", "from kaggle.cli import main; main()"]
@@ -59,10 +59,10 @@ def test_kaggle_s_own_command_pushes_what_build_wrote(
     assert [one.get("enableInternet") for one in host.pushed] == [True, True]
 
 
-def test_a_dry_run_asks_nothing_of_kaggle(shelf: Shelf, in_folder: Path) -> None:
-    before = len(shelf.stand_in.seen)
+def test_a_dry_run_asks_nothing_of_kaggle(shelf: FakeDatasets, in_folder: Path) -> None:
+    before = len(shelf.fake_kaggle.seen)
     assert run("build", "demo", "--dry-run", "--owner", "mary", "--to", "elsewhere") == 0
-    assert len(shelf.stand_in.seen) == before
+    assert len(shelf.fake_kaggle.seen) == before
     assert read_json(Path("elsewhere/train/kernel-metadata.json"))["id"] == "mary/demo-train"
 
 
@@ -111,7 +111,7 @@ def test_data_prepared_by_an_older_version_are_told(
 
 
 def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
-    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host.status["umons-train-fold-1"] = "RUNNING"
     assert run("push", kernel_folder, "--folds", 3) == 0
@@ -135,7 +135,7 @@ def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
 
 
 def test_folds_that_kaggle_does_not_take_are_named(
-    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host.at_a_time, host.status = 0, {"another": "RUNNING"}
     message = refusal(capsys, "push", kernel_folder, "--folds", 3)
@@ -143,7 +143,7 @@ def test_folds_that_kaggle_does_not_take_are_named(
 
 
 def test_a_kernel_alone_is_watched(
-    kernel_folder: Path, host: Host, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("push", kernel_folder) == 0
     assert run("status", kernel_folder) == 0

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from kagglecxr.models import list_models
-from kagglecxr.models.card import MODELS
+from kagglecxr.models.model_card import MODELS
 
 OWN = [name for name in list_models() if MODELS[name].kind != "backbone"]
 
@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from kagglecxr.models import create_model
 from kagglecxr.models.batch_norm import reestimate_batch_norm
-from kagglecxr.models.card import MODELS
+from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.losses import make_loss
 
 for name in sys.argv[1:]:

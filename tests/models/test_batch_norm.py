@@ -6,7 +6,7 @@ import pytest
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models import create_model
-from kagglecxr.models.batch_norm import reestimate_batch_norm
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
 
 SHAPE = (32, 32, 1)
 NORM = keras.layers.BatchNormalization
@@ -62,7 +62,7 @@ def test_another_choice_is_refused(choice: str | float) -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_statistics_measured_anew_are_the_means_of_the_batches(count: int) -> None:
     model, batches = _small_net(), _batches(count)
-    reestimate_batch_norm(model, batches)
+    recalibrate_batch_norm(model, batches)
     first = model.get_layer("first")
     mean = np.mean([batch.mean() for batch in batches])
     variance = np.mean([batch.var() for batch in batches])
@@ -78,7 +78,7 @@ def test_statistics_measured_anew_are_the_means_of_the_batches(count: int) -> No
 def test_layers_that_do_not_learn_keep_their_statistics() -> None:
     model = _small_net()
     model.get_layer("first").trainable = False
-    reestimate_batch_norm(model, _batches(2))
+    recalibrate_batch_norm(model, _batches(2))
     np.testing.assert_array_equal(model.get_layer("first").moving_mean, [0.0])
     assert np.all(np.asarray(model.get_layer("second").moving_mean) != 0.0)
 
@@ -86,7 +86,7 @@ def test_layers_that_do_not_learn_keep_their_statistics() -> None:
 def test_measured_anew_a_batch_is_answered_as_in_training() -> None:
     model = create_model("cnn_small", num_classes=3, input_shape=SHAPE, dropout=0.0)
     images = np.random.default_rng(0).integers(0, 256, (8, *SHAPE)).astype(np.float32)
-    reestimate_batch_norm(model, [images])
+    recalibrate_batch_norm(model, [images])
     np.testing.assert_allclose(
         model(images, training=False), model(images, training=True), atol=1e-4
     )

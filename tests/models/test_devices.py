@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kagglecxr.models.devices import _reason_for_one, _told, on_all_devices, usable
+from kagglecxr.models.devices import _describe, _reason_for_one, distribution_scope, usable_devices
 
 PROGRAM = """
 import sys
@@ -28,7 +28,7 @@ if backend == "tensorflow":
 import keras
 import numpy as np
 
-from kagglecxr.data.batches.sequence import BalancedSequence, OrderedSequence
+from kagglecxr.data.sequences.sequence import BalancedSequence, OrderedSequence
 from kagglecxr.models import create_model
 from kagglecxr.models.batch_norm import reestimate_batch_norm
 from kagglecxr.models.devices import on_all_devices
@@ -103,7 +103,7 @@ def test_two_devices_learn_what_one_does(backend: str, tmp_path: Path) -> None:
 
 @given(st.integers(1, 16), st.integers(1, 256))
 def test_as_many_devices_as_divide_a_batch(devices: int, batch_size: int) -> None:
-    used = usable(devices, batch_size)
+    used = usable_devices(devices, batch_size)
     assert 1 <= used <= devices
     assert batch_size % used == 0
     assert not any(batch_size % more == 0 for more in range(used + 1, devices + 1))
@@ -121,7 +121,7 @@ def test_where_one_device_is_used_it_is_said(
     batch_size: int, devices: list[str], words: str
 ) -> None:
     told: list[str] = []
-    with on_all_devices(batch_size, told.append, devices) as callbacks:
+    with distribution_scope(batch_size, told.append, devices) as callbacks:
         assert callbacks == []
     assert (words in told[0]) if words else not told
 
@@ -137,6 +137,8 @@ def test_backends_that_cannot_share_batches_name_the_one_that_can(
 
 
 def test_devices_that_are_left_over_are_counted() -> None:
-    assert _told(6, 8, 30).startswith("Each batch of 30 images is shared by 6 devices, 5 images")
-    assert "other 2" in _told(6, 8, 30)
-    assert "other" not in _told(8, 8, 32)
+    assert _describe(6, 8, 30).startswith(
+        "Each batch of 30 images is shared by 6 devices, 5 images"
+    )
+    assert "other 2" in _describe(6, 8, 30)
+    assert "other" not in _describe(8, 8, 32)

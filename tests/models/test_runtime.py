@@ -6,7 +6,7 @@ import sys
 import numpy as np
 
 from kagglecxr.models import create_model
-from kagglecxr.models.runtime import list_devices, make_repeatable
+from kagglecxr.models.runtime import list_devices, seed_everything
 
 
 def test_starting_keras_prints_nothing() -> None:
@@ -18,7 +18,7 @@ def test_starting_keras_prints_nothing() -> None:
 
 def test_one_seed_gives_one_model() -> None:
     def weights() -> list[np.ndarray]:
-        make_repeatable(7)
+        seed_everything(7)
         model = create_model("cnn_small", num_classes=2, input_shape=(32, 32, 1))
         return list(model.get_weights())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.remote.stand_in import StandIn
+from tests.remote.fake_kaggle import FakeKaggle
 
 USER, KEY = "mary", "k3y-of-mary"
 
@@ -65,9 +65,9 @@ def own_client() -> Iterator[None]:
 
 
 @pytest.fixture
-def stand_in(
+def fake_kaggle(
     own_client: None, strayed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StandIn]:
+) -> Iterator[FakeKaggle]:
     """The stand-in, a home of its own, and a username with a key."""
     for name in [*os.environ]:
         if name.startswith("KAGGLE_") or name.lower().endswith("_proxy"):
@@ -81,7 +81,7 @@ def stand_in(
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
     monkeypatch.setenv("KAGGLE_USERNAME", USER)
     monkeypatch.setenv("KAGGLE_KEY", KEY)
-    with StandIn().running() as server:
+    with FakeKaggle().running() as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
             monkeypatch.setenv(name, server.address)
         yield server

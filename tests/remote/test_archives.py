@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kagglecxr.core.disk import DiskSpaceError
 from kagglecxr.core.errors import DataError
-from kagglecxr.remote import zip_members
-from kagglecxr.remote.archives import contents, unpack
-from kagglecxr.remote.room import RoomError
-from tests.remote.stand_in import tar_gz
+from kagglecxr.remote import archives
+from kagglecxr.remote.archives import list_archive, unpack
+from tests.remote.fake_kaggle import tar_gz
 
 # Compresses to half, so that a changed bit may fall into codes and into their tables.
 FILES = {"config.json": b"{}" * 200, "deep/er/weights": Random(0).randbytes(4000).hex().encode()}
@@ -183,7 +183,7 @@ def test_what_was_unpacked_is_told_by_size_and_checksum(
         "empty": (0, 0),
     }
     assert sum(advanced) == 5
-    assert contents(archive, "the model") == (facts if packed is zipped else None)
+    assert list_archive(archive, "the model") == (facts if packed is zipped else None)
 
 
 @pytest.mark.parametrize("packed", [tar_gz, zipped])
@@ -192,14 +192,14 @@ def test_a_bomb_is_refused_before_much_is_written(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(zip_members, "NO_BOMB", 10_000)
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED_SIZE", 10_000)
     zeros = {f"zeros{number}": bytes(200_000) for number in range(4)}
     content = packed(zeros)
-    assert zip_members.MOST_EXPANSION * len(content) < 800_000
+    assert archives.MAX_EXPANSION * len(content) < 800_000
     with pytest.raises(DataError, match=rf"{len(content)} bytes that would become \d+"):
         unpacked(content, tmp_path)
     written = sum(path.stat().st_size for path in (tmp_path / "in").rglob("*"))
-    assert written <= zip_members.MOST_EXPANSION * len(content)
+    assert written <= archives.MAX_EXPANSION * len(content)
 
 
 def test_a_size_that_a_zip_lies_about_is_not_exceeded(tmp_path: Path) -> None:
@@ -220,7 +220,9 @@ def test_what_the_disk_has_no_room_for_is_not_begun(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=100))
-    with pytest.raises(RoomError, match=r"the model, which needs [\d,]+ bytes where 100 are free"):
+    with pytest.raises(
+        DiskSpaceError, match=r"the model, which needs [\d,]+ bytes where 100 are free"
+    ):
         unpacked(packed(FILES), tmp_path)
     assert [path for path in (tmp_path / "in").rglob("*") if path.is_file()] == []
 

@@ -12,11 +12,18 @@ from requests.adapters import HTTPAdapter
 
 from kagglecxr.core.errors import MissingError
 from kagglecxr.remote.client import kaggle_client
-from kagglecxr.remote.failures import Errand, KaggleError
+from kagglecxr.remote.errors import KaggleError, RequestContext
 from tests.remote.conftest import KEY, USER, forget_client
-from tests.remote.stand_in import Answer, Seen, StandIn, redirected, refused, told
+from tests.remote.fake_kaggle import (
+    FakeKaggle,
+    FakeResponse,
+    RecordedRequest,
+    error_response,
+    json_response,
+    redirect_response,
+)
 
-ERRAND = Errand("the thing", "Accept its rules.", "Check its name.", "Attach it.")
+CONTEXT = RequestContext("the thing", "Accept its rules.", "Check its name.", "Attach it.")
 MODEL = "mary/densenet/keras/small"
 LOOK_UP = "models.ModelApiService/GetModelInstance"
 INTROSPECT = "security.OAuthService/IntrospectToken"
@@ -25,13 +32,13 @@ STORAGE = "http://storage.test/thing"
 
 
 @pytest.fixture(autouse=True)
-def first_import(stand_in: StandIn) -> None:
+def first_import(fake_kaggle: FakeKaggle) -> None:
     """Each test is the client's first, as each verb is: importing it signs in, prints and exits."""
     forget_client()
 
 
 def look_up(timeout: float = 5.0) -> int:
-    with kaggle_client(ERRAND, timeout) as api:
+    with kaggle_client(CONTEXT, timeout) as api:
         version: int = api.model_instance_get(MODEL).version_number
     return version
 
@@ -54,18 +61,18 @@ def keep(kaggle_json: str) -> None:
 
 
 def test_a_call_is_answered_and_nothing_is_printed(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("VERBOSE", "1")
-    answer = told({"versionNumber": 7})
+    answer = json_response({"versionNumber": 7})
     newer = {"X-Kaggle-APIVersion": "99.0.0"}
-    stand_in.on(LOOK_UP, Answer(200, answer.body, {**answer.headers, **newer}))
+    fake_kaggle.on(LOOK_UP, FakeResponse(200, answer.body, {**answer.headers, **newer}))
     assert look_up() == 7
     assert capfd.readouterr() == ("", "")
 
 
 def test_without_credentials_a_sentence_says_what_to_do(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     without_credentials(monkeypatch)
     stdin = sys.stdin
@@ -74,13 +81,13 @@ def test_without_credentials_a_sentence_says_what_to_do(
         assert "no Kaggle credentials. Received: none for the thing" in message
         assert "KAGGLE_API_TOKEN" in message
         assert message.endswith("Attach it.")
-    assert stand_in.seen == []
+    assert fake_kaggle.seen == []
     assert capfd.readouterr() == ("", "")
     assert sys.stdin is stdin
 
 
 def test_without_credentials_stdin_stays_open(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     without_credentials(monkeypatch)
     (tmp_path / "typed").write_text("y\n")
@@ -92,55 +99,55 @@ def test_without_credentials_stdin_stays_open(
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"username": "mary"}'])
 def test_a_kaggle_json_without_credentials_is_none(
-    content: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    content: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_credentials(monkeypatch)
     keep(content)
     assert "no Kaggle credentials" in failure(MissingError)
 
 
-def test_a_kaggle_json_is_enough(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kaggle_json_is_enough(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch) -> None:
     without_credentials(monkeypatch)
     keep(f'{{"username": "{USER}", "key": "{KEY}"}}')
-    stand_in.on(LOOK_UP, told({"versionNumber": 7}))
+    fake_kaggle.on(LOOK_UP, json_response({"versionNumber": 7}))
     assert look_up() == 7
 
 
-def test_a_token_is_enough(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_enough(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch) -> None:
     without_credentials(monkeypatch)
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
-    stand_in.on(INTROSPECT, told({"active": True, "username": USER}))
-    stand_in.on(LOOK_UP, told({"versionNumber": 7}))
+    fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
+    fake_kaggle.on(LOOK_UP, json_response({"versionNumber": 7}))
     assert look_up() == 7
-    assert stand_in.seen[-1].headers["authorization"] == "Bearer t0ken"
+    assert fake_kaggle.seen[-1].headers["authorization"] == "Bearer t0ken"
 
 
 def test_an_old_token_beside_a_good_key_is_told(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
-    stand_in.on(INTROSPECT, refused(403))
-    stand_in.on(LOOK_UP, refused(401))
+    fake_kaggle.on(INTROSPECT, error_response(403))
+    fake_kaggle.on(LOOK_UP, error_response(401))
     assert (
         "They come from KAGGLE_API_TOKEN, which is taken before KAGGLE_USERNAME with KAGGLE_KEY "
         "(a token goes before a key): remove it if it is old. Make a new token at"
     ) in failure()
-    assert stand_in.seen[-1].headers["authorization"] == "Bearer t0ken"
+    assert fake_kaggle.seen[-1].headers["authorization"] == "Bearer t0ken"
 
 
 @pytest.mark.parametrize(("status", "wrong"), [(401, "credentials"), (500, "fault of its own")])
 def test_a_token_that_cannot_be_checked_is_told(
-    status: int, wrong: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    status: int, wrong: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
-    stand_in.on(INTROSPECT, refused(status, "t0ken is not known"))
+    fake_kaggle.on(INTROSPECT, error_response(status, "t0ken is not known"))
     message = failure()
     assert wrong in message
     assert "t0ken" not in message
 
 
 def test_a_token_too_long_for_a_path_is_not_told(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The client asks the disk whether the token is a file, and the disk's error repeats it.
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken" * 100)
@@ -151,7 +158,7 @@ def test_a_token_too_long_for_a_path_is_not_told(
 
 
 def test_a_configuration_folder_that_cannot_be_made_is_told(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "file" / "folder"))
@@ -160,7 +167,7 @@ def test_a_configuration_folder_that_cannot_be_made_is_told(
 
 @pytest.mark.parametrize("library", ["kaggle", "six"])
 def test_a_library_that_is_not_there_is_named(
-    library: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    library: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     assert f"{library} " in failure(MissingError)
@@ -169,16 +176,16 @@ def test_a_library_that_is_not_there_is_named(
 
 @pytest.mark.parametrize("call", [INTROSPECT, LOOK_UP])
 def test_a_silent_kaggle_is_given_up(
-    call: str, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    call: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
-    stand_in.on(INTROSPECT, told({"active": True, "username": USER}))
-    stand_in.on(call, Answer(mute=True))
+    fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
+    fake_kaggle.on(call, FakeResponse(mute=True))
     assert "Kaggle fell silent. Received: ReadTimeout for the thing" in failure(timeout=0.1)
 
 
 def test_without_a_network_a_sentence_says_how_to_go_on(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -188,67 +195,73 @@ def test_without_a_network_a_sentence_says_how_to_go_on(
     assert message.endswith("Check the network. Attach it.")
 
 
-def test_a_proxy_s_password_is_not_told(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_s_password_is_not_told(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://mary:s3cret@127.0.0.1:99999")
     assert "Failed to parse: http://127.0.0.1:99999" in failure()
 
 
 def test_certificates_that_are_not_there_are_no_fault_of_the_disk(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none/certificates.pem")
     assert "/none/certificates.pem" in failure()
 
 
-def test_what_is_no_json_is_a_failure_of_the_client(stand_in: StandIn) -> None:
-    stand_in.on(LOOK_UP, Answer(200, b"<!doctype html>", {"Content-Type": "application/json"}))
+def test_what_is_no_json_is_a_failure_of_the_client(fake_kaggle: FakeKaggle) -> None:
+    fake_kaggle.on(
+        LOOK_UP, FakeResponse(200, b"<!doctype html>", {"Content-Type": "application/json"})
+    )
     assert "The Kaggle client failed. Received: JSONDecodeError for the thing" in failure()
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_no_secret_is_told_even_where_kaggle_repeats_it(
-    is_kept: bool, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    is_kept: bool, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def repeat(seen: Seen) -> Answer:
-        return refused(403, f"{KEY} sent as {seen.headers['authorization']}")
+    def repeat(seen: RecordedRequest) -> FakeResponse:
+        return error_response(403, f"{KEY} sent as {seen.headers['authorization']}")
 
     if is_kept:
         without_credentials(monkeypatch)
         keep(f'{{"username": "{USER}", "key": "{KEY}"}}')
-    stand_in.on(LOOK_UP, repeat)
+    fake_kaggle.on(LOOK_UP, repeat)
     assert failure().startswith(
         "Kaggle refuses access. Received: 403 for the thing (... sent as Basic ...)."
     )
 
 
 def test_a_signed_address_is_not_told_nor_shown_among_causes(
-    stand_in: StandIn, tmp_path: Path
+    fake_kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
-    stand_in.on(DOWNLOAD, redirected(f"{STORAGE}?X-Goog-Signature=s1gnature"))
-    stand_in.on(STORAGE, Answer(403))
+    fake_kaggle.on(DOWNLOAD, redirect_response(f"{STORAGE}?X-Goog-Signature=s1gnature"))
+    fake_kaggle.on(STORAGE, FakeResponse(403))
     with (
         pytest.raises(KaggleError, match=r"403.*storage\.test/thing\)") as caught,
-        kaggle_client(ERRAND) as api,
+        kaggle_client(CONTEXT) as api,
     ):
         api.model_instance_version_download(f"{MODEL}/1", str(tmp_path))
     assert "s1gnature" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_an_error_of_the_disk_comes_as_it_is(stand_in: StandIn) -> None:
+def test_an_error_of_the_disk_comes_as_it_is(fake_kaggle: FakeKaggle) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(OSError, match="No space") as caught, kaggle_client(ERRAND):
+    with pytest.raises(OSError, match="No space") as caught, kaggle_client(CONTEXT):
         raise full
     assert caught.value is full
 
 
-def test_a_connection_lost_beneath_the_client_is_no_error_of_the_disk(stand_in: StandIn) -> None:
-    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(ERRAND):
+def test_a_connection_lost_beneath_the_client_is_no_error_of_the_disk(
+    fake_kaggle: FakeKaggle,
+) -> None:
+    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(CONTEXT):
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
-def test_nothing_stays_changed_behind_it(stand_in: StandIn) -> None:
+def test_nothing_stays_changed_behind_it(fake_kaggle: FakeKaggle) -> None:
     before = HTTPAdapter.send, sys.stdout, sys.stdin
-    stand_in.on(LOOK_UP, refused(500))
+    fake_kaggle.on(LOOK_UP, error_response(500))
     failure()
     assert (HTTPAdapter.send, sys.stdout, sys.stdin) == before

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.remote.asking import ask
-from kagglecxr.remote.credentials import credential_places
-from kagglecxr.remote.failures import Errand
+from kagglecxr.remote.client import call_with_retry
+from kagglecxr.remote.credentials import credential_sources
+from kagglecxr.remote.errors import RequestContext
 from tests.remote.conftest import KEY, USER, forget_client
-from tests.remote.stand_in import StandIn, told
+from tests.remote.fake_kaggle import FakeKaggle, json_response
 
 INTROSPECT = "security.OAuthService/IntrospectToken"
 LOOK_UP = "models.ModelApiService/GetModelInstance"
-ERRAND = Errand("the thing", "", "", "")
+CONTEXT = RequestContext("the thing", "", "", "")
 
 
 def write(path: Path, text: str) -> Path:
@@ -23,17 +23,17 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_nothing_is_found_where_nothing_is(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KAGGLE_KEY")
-    assert credential_places() == []
+    assert credential_sources() == []
 
 
 def test_the_first_place_is_the_one_the_client_signs_in_with(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in.on(INTROSPECT, told({"active": True, "username": USER}))
-    stand_in.on(LOOK_UP, told({"versionNumber": 7}))
+    fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
+    fake_kaggle.on(LOOK_UP, json_response({"versionNumber": 7}))
     home = Path.home()
     write(home / ".kaggle" / "access_token", "t0ken-of-file")
     write(home / "kaggle" / "kaggle.json", f'{{"username": "{USER}", "key": "{KEY}-of-file"}}')
@@ -46,9 +46,11 @@ def test_the_first_place_is_the_one_the_client_signs_in_with(
         lambda: None,
     ):
         forget_client()
-        ask(ERRAND, lambda api: api.model_instance_get("mary/densenet/keras/small"), Silent())
-        scheme, _, what = stand_in.seen[-1].headers["authorization"].partition(" ")
-        sent.append((credential_places()[0].name, scheme if scheme == "Basic" else what))
+        call_with_retry(
+            CONTEXT, lambda api: api.model_instance_get("mary/densenet/keras/small"), Silent()
+        )
+        scheme, _, what = fake_kaggle.seen[-1].headers["authorization"].partition(" ")
+        sent.append((credential_sources()[0].name, scheme if scheme == "Basic" else what))
         leave()
     assert sent == [
         ("KAGGLE_API_TOKEN", "t0ken"),
@@ -59,11 +61,11 @@ def test_the_first_place_is_the_one_the_client_signs_in_with(
 
 
 def test_without_the_variable_the_folder_is_the_client_s(
-    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KAGGLE_CONFIG_DIR")
     monkeypatch.delenv("KAGGLE_KEY")
     new = write(Path.home() / ".config" / "kaggle" / "kaggle.json", "{}")
-    assert [place.name for place in credential_places()] == [str(new)]
+    assert [place.name for place in credential_sources()] == [str(new)]
     old = write(Path.home() / ".kaggle" / "kaggle.json", "{}")
-    assert [place.name for place in credential_places()] == [str(old)]
+    assert [place.name for place in credential_sources()] == [str(old)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from kagglecxr.core.files import write_table
-from kagglecxr.core.run import RunRecord, fold_folder
+from kagglecxr.core.run_record import RunRecord, fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.inference.predictions import Predictions
 

@@ -12,11 +12,13 @@ import pytest
 
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.remote.ledger import Entry, write_ledger
+from kagglecxr.leaderboard.ledger import LedgerEntry, write_ledger
 from kagglecxr.reports.comparison import compare_runs, to_markdown, write_comparison
 from tests.reports.conftest import RECORD, TEST, MakeRun, save
 
-ENTRY = Entry("t1", "demo", "submissions/demo-cnn_small-0123.csv", "aa", local_score="0.750000")
+ENTRY = LedgerEntry(
+    "t1", "demo", "submissions/demo-cnn_small-0123.csv", "aa", local_score="0.750000"
+)
 WRITTEN = {
     "Model": "cnn_small",
     "Parameters": "1,234,567",
@@ -181,7 +183,7 @@ def test_the_order_of_the_predicted_images_does_not_matter(
     ],
 )
 def test_the_leaderboards_cell_is_the_latest_line_of_the_runs_own_submission(
-    entries: list[Entry], told: str, make_run: MakeRun, workspace: Workspace, ledger: Path
+    entries: list[LedgerEntry], told: str, make_run: MakeRun, workspace: Workspace, ledger: Path
 ) -> None:
     make_run()
     write_ledger(ledger, entries)

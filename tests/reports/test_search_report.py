@@ -8,11 +8,7 @@ import pandas as pd
 import pytest
 
 from kagglecxr.core.files import read_table
-from kagglecxr.reports.search_report import (
-    parameter_importances,
-    report_search,
-    search_history,
-)
+from kagglecxr.reports.search_report import plot_history, plot_importances, report_search
 
 TRIALS = pd.DataFrame(
     {
@@ -25,7 +21,7 @@ TRIALS = pd.DataFrame(
 
 @pytest.mark.parametrize(("greater", "best"), [(True, [0.5, 0.5, 0.7]), (False, [0.5, 0.4, 0.4])])
 def test_the_best_so_far_is_a_line(greater: bool, best: list[float]) -> None:
-    axes = search_history(TRIALS, "accuracy", greater_is_better=greater).axes[0]
+    axes = plot_history(TRIALS, "accuracy", greater_is_better=greater).axes[0]
     (line,) = axes.lines
     assert np.asarray(line.get_xdata()).tolist() == [0, 2, 4]
     assert np.asarray(line.get_ydata()).tolist() == best
@@ -36,7 +32,7 @@ def test_the_best_so_far_is_a_line(greater: bool, best: list[float]) -> None:
 
 
 def test_the_greatest_importance_is_on_top() -> None:
-    axes = parameter_importances({"epochs": 0.2, "learning_rate": 0.8}, "accuracy").axes[0]
+    axes = plot_importances({"epochs": 0.2, "learning_rate": 0.8}, "accuracy").axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["learning_rate", "epochs"]
     assert [text.get_text() for text in axes.texts] == ["80%", "20%"]
     assert axes.yaxis_inverted()

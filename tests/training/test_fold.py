@@ -10,19 +10,19 @@ import pytest
 
 from kagglecxr.core.errors import DataError, LeakError
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.batch_norm import reestimate_batch_norm
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
+from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.weights.loading import load_weights
-from kagglecxr.models.weights.saving import save_weights
-from kagglecxr.training.fold import Conditions, train_fold
+from kagglecxr.training.callbacks.early_stopping import Deadline, TimeBudget
+from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
+from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
-from kagglecxr.training.stages.resuming import Resume
-from kagglecxr.training.stages.stage import build_model
-from kagglecxr.training.stages.stopping import Deadline, Share
-from tests.conftest import Played
+from kagglecxr.training.stage import build_model
+from tests.conftest import PreparedDemo
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,14 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def trained(demo: Played, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(demo: PreparedDemo, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fold")
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, folder, 5, Silent())
     return folder
 
 
 def test_a_finished_fold_holds_weights_history_and_predictions(
-    trained: Path, demo: Played, recipe: Recipe
+    trained: Path, demo: PreparedDemo, recipe: Recipe
 ) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
         "fold.json", "history.csv", "model.weights.h5", "tensorboard", "validation.npz",
@@ -54,7 +54,7 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
 
 
 def test_plain_images_are_those_of_the_other_folds_as_they_are(
-    demo: Played, recipe: Recipe
+    demo: PreparedDemo, recipe: Recipe
 ) -> None:
     seen = np.concatenate(
         list(FoldData(demo.prepared, demo.prepared.fold, 0).plain_images(recipe, 5))
@@ -65,22 +65,22 @@ def test_plain_images_are_those_of_the_other_folds_as_they_are(
 
 
 def test_statistics_measured_anew_are_those_of_the_kept_weights(
-    demo: Played, tmp_path: Path
+    demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    changes = ["epochs=1", "model_options.width=4", 'batch_norm="re-estimated"']
+    changes = ["epochs=1", "model_options.width=4", 'batch_norm="recalibrated"']
     recipe = make_recipe({}, changes)
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
     model = build_model(demo.prepared, recipe)
     load_weights(model, tmp_path / "model.weights.h5")
     before = model.get_weights()
     data = FoldData(demo.prepared, demo.prepared.fold, 0)
-    reestimate_batch_norm(model, data.plain_images(recipe, derive_seed(5, "fold", 0)))
+    recalibrate_batch_norm(model, data.plain_images(recipe, derive_seed(5, "fold", 0)))
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_the_kept_weights_make_the_kept_predictions(
-    trained: Path, demo: Played, recipe: Recipe
+    trained: Path, demo: PreparedDemo, recipe: Recipe
 ) -> None:
     model = build_model(demo.prepared, recipe)
     model.load_weights(trained / "model.weights.h5")
@@ -94,7 +94,7 @@ class _KilledError(Exception):
     pass
 
 
-class _KillAfter(Resume):
+class _KillAfter(ResumeCheckpoint):
     """Stops the training as a kill between two epochs would."""
 
     last = 1
@@ -110,7 +110,7 @@ class _KillAfter(Resume):
     [pytest.param(0, marks=pytest.mark.slow), 1, pytest.param(2, marks=pytest.mark.slow)],
 )
 def test_an_interrupted_fold_ends_with_the_same_bytes(
-    demo: Played,
+    demo: PreparedDemo,
     recipe: Recipe,
     trained: Path,
     tmp_path: Path,
@@ -119,7 +119,7 @@ def test_an_interrupted_fold_ends_with_the_same_bytes(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", epochs_before)
-        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
             train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
     assert not (tmp_path / "fold.json").exists()
@@ -139,7 +139,7 @@ INSIDE = [
 
 @pytest.mark.slow
 def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
-    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe({}, INSIDE)
     whole, halved = tmp_path / "whole", tmp_path / "halved"
@@ -147,7 +147,7 @@ def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
         folder.mkdir()
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
     with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
             train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
@@ -158,7 +158,7 @@ def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
 
 
 def test_weights_learnt_under_augmentation_layers_predict_without_them(
-    demo: Played, tmp_path: Path
+    demo: PreparedDemo, tmp_path: Path
 ) -> None:
     recipe = make_recipe({}, [*INSIDE, "epochs=1"])
     train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
@@ -170,7 +170,9 @@ def test_weights_learnt_under_augmentation_layers_predict_without_them(
     np.testing.assert_allclose(answers, kept.probabilities, atol=1e-6)
 
 
-def test_a_damaged_resume_state_is_named(demo: Played, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_damaged_resume_state_is_named(
+    demo: PreparedDemo, recipe: Recipe, tmp_path: Path
+) -> None:
     state = tmp_path / "stage-1"
     state.mkdir()
     (state / "resume.json").write_text(
@@ -182,7 +184,7 @@ def test_a_damaged_resume_state_is_named(demo: Played, recipe: Recipe, tmp_path:
 
 
 def test_a_group_on_both_sides_is_refused_before_any_training(
-    demo: Played, recipe: Recipe, tmp_path: Path
+    demo: PreparedDemo, recipe: Recipe, tmp_path: Path
 ) -> None:
     prepared = demo.prepared
     train = prepared.index.rows("train")
@@ -202,13 +204,13 @@ STAGED = [
 
 
 def train_halved(
-    demo: Played, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+    demo: PreparedDemo, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> pd.DataFrame:
     """A fold that is killed after its second epoch and taken up again; its history."""
     fold_of = demo.prepared.fold
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", 2)
-        patch.setattr("kagglecxr.training.stages.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
         with pytest.raises(_KilledError):
             train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
     train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
@@ -216,7 +218,7 @@ def train_halved(
 
 
 def test_a_fold_in_stages_is_taken_up(
-    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = train_halved(demo, make_recipe({}, STAGED), tmp_path, monkeypatch)
     assert history["epoch"].tolist() == [1, 2, 3]
@@ -226,7 +228,7 @@ def test_a_fold_in_stages_is_taken_up(
 
 @pytest.mark.slow
 def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
-    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe({}, STAGED)
     whole, halved = tmp_path / "whole", tmp_path / "halved"
@@ -240,7 +242,7 @@ def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
 
 @pytest.mark.slow
 def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
-    demo: Played, tmp_path: Path
+    demo: PreparedDemo, tmp_path: Path
 ) -> None:
     stage = "stages=[{epochs = 1, trainable = 'head', augmented = false}]"
     recipe = make_recipe({}, ["model=mobilenet_025", "learning_rate=1e-12", "epochs=1", stage])
@@ -249,7 +251,7 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
     save_weights(born, tmp_path / "born.weights.h5")
     train_fold(
         demo.prepared, recipe, demo.prepared.fold, 0, tmp_path / "fold", 5, Silent(),
-        Conditions(weights=lambda fold: [tmp_path / "born.weights.h5"]),
+        FoldOptions(weights=lambda fold: [tmp_path / "born.weights.h5"]),
     )  # fmt: skip
     learned = build_model(demo.prepared, recipe, [tmp_path / "fold" / "model.weights.h5"])
     before, after = (
@@ -261,7 +263,7 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
         assert (moved > 1e-8) == path.startswith("logits"), path
 
 
-def test_a_fold_ends_in_time_with_its_best_epoch(demo: Played, tmp_path: Path) -> None:
+def test_a_fold_ends_in_time_with_its_best_epoch(demo: PreparedDemo, tmp_path: Path) -> None:
     recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), _Notes()
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
@@ -274,7 +276,7 @@ def test_a_fold_ends_in_time_with_its_best_epoch(demo: Played, tmp_path: Path) -
         tmp_path,
         5,
         notes,
-        Conditions(time=Share(deadline)),
+        FoldOptions(time=TimeBudget(deadline)),
     )
     assert summary.ended == "out of time"
     assert "out of time after" in notes.told[0]
@@ -283,12 +285,12 @@ def test_a_fold_ends_in_time_with_its_best_epoch(demo: Played, tmp_path: Path) -
     assert len(history) < 50
     data = FoldData(demo.prepared, demo.prepared.fold, 0)
     model = build_model(demo.prepared, recipe, [tmp_path / "model.weights.h5"])
-    answers = data.fitting(model, recipe, 5).answers(["as_is"])
+    answers = data.fitting(model, recipe, 5).answers(["identity"])
     loss = -np.log(answers[np.arange(len(answers)), kept.truth]).mean()
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
 
 
-def test_a_fold_that_learns_no_more_ends_early(demo: Played, tmp_path: Path) -> None:
+def test_a_fold_that_learns_no_more_ends_early(demo: PreparedDemo, tmp_path: Path) -> None:
     changes = ["epochs=30", "patience=1", "learning_rate=0.3", "model_options.width=4", "steps=2"]
     fold_of = demo.prepared.fold
     summary = train_fold(demo.prepared, make_recipe({}, changes), fold_of, 0, tmp_path, 5, Silent())
@@ -301,7 +303,7 @@ def test_a_fold_that_learns_no_more_ends_early(demo: Played, tmp_path: Path) -> 
     "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
 )
 def test_mixed_precision_keeps_weights_and_answers_whole(
-    demo: Played, tmp_path: Path, precision: str
+    demo: PreparedDemo, tmp_path: Path, precision: str
 ) -> None:
     changes = ["epochs=1", "model_options.width=4", f"precision={precision}", "steps=2"]
     recipe = make_recipe({}, changes)

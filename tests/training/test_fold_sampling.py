@@ -9,11 +9,11 @@ import pytest
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data import BalancedSequence
-from kagglecxr.data.batches.sampling import Sampling
+from kagglecxr.data.samplers.sampling import Sampling
 from kagglecxr.training.fold import train_fold
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, make_recipe
-from tests.conftest import Played
+from tests.conftest import PreparedDemo
 
 
 def test_a_recipe_balances_unless_it_says_otherwise() -> None:
@@ -25,7 +25,7 @@ def test_a_sampling_there_is_not_is_refused_by_its_key() -> None:
         make_recipe({}, ["sampling=smote"])
 
 
-def test_the_default_batches_are_those_of_the_balanced_sequence(demo: Played) -> None:
+def test_the_default_batches_are_those_of_the_balanced_sequence(demo: PreparedDemo) -> None:
     prepared, recipe = demo.prepared, make_recipe({}, ["batch_size=16"])
     side = prepared.fold != 0
     wanted = BalancedSequence(
@@ -48,12 +48,12 @@ def test_the_default_batches_are_those_of_the_balanced_sequence(demo: Played) ->
 @pytest.mark.parametrize(
     "sampling",
     [
-        pytest.param(name, marks=() if name == "rated" else pytest.mark.slow)
+        pytest.param(name, marks=() if name == "progressive" else pytest.mark.slow)
         for name in get_args(Sampling)
     ],
 )
 def test_a_fold_trains_with_every_sampling(
-    sampling: Sampling, demo: Played, tmp_path: Path
+    sampling: Sampling, demo: PreparedDemo, tmp_path: Path
 ) -> None:
     recipe = make_recipe(
         {}, ["epochs=1", "model_options.width=4", "batch_size=16", f"sampling={sampling}"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
-from kagglecxr.inference.views import VIEWS
+from kagglecxr.inference.tta import VIEWS
 from kagglecxr.models import list_models
 from kagglecxr.training.recipe import load_recipe, make_recipe, recipe_names
 
@@ -24,12 +24,12 @@ def test_every_recipe_of_the_package_names_models_and_views_that_exist(name: str
 
 def test_stages_come_before_the_recipe_and_change_only_what_they_say() -> None:
     recipe = make_recipe(
-        {}, ["ema=0.9", "augmentation.mirror=0.3", "stages=[{augmented=false}, {epochs=2}]"]
+        {}, ["ema=0.9", "augmentation.hflip=0.3", "stages=[{augmented=false}, {epochs=2}]"]
     )
     still, changed, last = recipe.in_stages()
     assert (still.trainable, still.epochs, still.ema, still.stages) == ("head", 5, 0.9, [])
-    assert still.augmentation.mirror == 0.3
-    assert not any(still.augmentation.model_dump(exclude={"mirror", "where"}).values())
+    assert still.augmentation.hflip == 0.3
+    assert not any(still.augmentation.model_dump(exclude={"hflip", "where"}).values())
     assert (changed.epochs, changed.augmentation) == (2, recipe.augmentation)
     assert last == recipe.model_copy(update={"stages": []})
 
@@ -77,7 +77,7 @@ def test_a_file_is_a_recipe_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("epochs = 4\n[augmentation]\nmirror = 0.0\n")
     recipe = load_recipe(str(path), ["epochs=5"])
-    assert (recipe.epochs, recipe.augmentation.mirror) == (5, 0.0)
+    assert (recipe.epochs, recipe.augmentation.hflip) == (5, 0.0)
 
 
 def test_what_is_no_toml_is_named(tmp_path: Path) -> None:

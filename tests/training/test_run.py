@@ -8,12 +8,12 @@ import pytest
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import fold_folder, read_run
+from kagglecxr.core.run_record import fold_folder, read_run
 from kagglecxr.data.index import read_folds
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, run_name, train_run
-from tests.conftest import FOLDS, Played, prepare_demo
+from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,12 @@ def recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Played:
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
     return prepare_demo(demo_images, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
-def run(own: Played, recipe: Recipe) -> Path:
+def run(own: PreparedDemo, recipe: Recipe) -> Path:
     for fold in (1, 0, 2):
         folder = train_run(
             own.prepared, own.workspace, recipe, Silent(), RunOptions(only_fold=fold)
@@ -35,7 +35,7 @@ def run(own: Played, recipe: Recipe) -> Path:
     return folder
 
 
-def test_folds_trained_one_by_one_make_a_run(run: Path, own: Played) -> None:
+def test_folds_trained_one_by_one_make_a_run(run: Path, own: PreparedDemo) -> None:
     record = read_run(run)
     assert record.folds == len(record.seconds) == FOLDS
     assert record.targets == own.prepared.competition.targets()
@@ -48,7 +48,7 @@ def test_folds_trained_one_by_one_make_a_run(run: Path, own: Played) -> None:
     assert describe_run(run).startswith(f"Trained {FOLDS} folds of cnn_small")
 
 
-def test_a_finished_run_is_not_trained_again(run: Path, own: Played, recipe: Recipe) -> None:
+def test_a_finished_run_is_not_trained_again(run: Path, own: PreparedDemo, recipe: Recipe) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")}
     assert train_run(own.prepared, own.workspace, recipe, Silent()) == run
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")} == before
@@ -68,7 +68,7 @@ def test_a_run_is_bit_for_bit_repeatable(
     )
 
 
-def test_all_that_decides_a_run_is_in_its_name(own: Played, recipe: Recipe) -> None:
+def test_all_that_decides_a_run_is_in_its_name(own: PreparedDemo, recipe: Recipe) -> None:
     names = {
         run_name(own.prepared, recipe, FOLDS, 0),
         run_name(own.prepared, recipe, FOLDS, 1),
@@ -79,12 +79,14 @@ def test_all_that_decides_a_run_is_in_its_name(own: Played, recipe: Recipe) -> N
 
 
 @pytest.mark.parametrize("fold", [-1, FOLDS])
-def test_a_fold_that_does_not_exist_is_refused(own: Played, recipe: Recipe, fold: int) -> None:
+def test_a_fold_that_does_not_exist_is_refused(
+    own: PreparedDemo, recipe: Recipe, fold: int
+) -> None:
     with pytest.raises(SettingError, match=f"--fold {fold}"):
         train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(only_fold=fold))
 
 
-def test_another_number_of_folds_splits_anew(own: Played, recipe: Recipe) -> None:
+def test_another_number_of_folds_splits_anew(own: PreparedDemo, recipe: Recipe) -> None:
     options = RunOptions(folds=2, only_fold=0)
     folder = train_run(own.prepared, own.workspace, recipe, Silent(), options)
     assert set(read_folds(folder / "folds.csv", own.prepared.index)) == {0, 1}

@@ -1,18 +1,22 @@
-"""Decodes every image once into one uint8 memory map that all later steps read.
-
-A cache folder is `<key>.partial` until it is whole: a decode that was killed goes on where it
-stopped, and is never taken for a cache.
-"""
+"""Builds a cache: decodes images into it, or copies rows of another one."""
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.progress import Reporter
-from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
-from kagglecxr.data.cache.decoding import BrokenImagesError, Source, decode_all, item_shape
-from kagglecxr.data.cache.files import fingerprints
-from kagglecxr.data.cache.maps import make_whole, open_maps
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, finish_cache, open_cache, open_maps
+from kagglecxr.data.cache.image_loader import (
+    BrokenImagesError,
+    ImageLoader,
+    decode_all,
+    file_checksums,
+    item_shape,
+)
+from kagglecxr.data.images.pipeline import Pipeline
 
 
 def build_cache(
@@ -40,9 +44,9 @@ def build_cache(
         DataError: the pipeline leaves images of different sizes, or needs masks that are not
             there.
     """
-    source = Source(root, paths, _wanted(masks, paths, pipeline), pipeline)
+    source = ImageLoader(root, paths, _wanted(masks, paths, pipeline), pipeline)
     files = [*paths, *(source.masks or [])]
-    key = cache_key(files, fingerprints(root, files), pipeline)
+    key = cache_key(files, file_checksums(root, files), pipeline)
     folder = cache_root / key
     if (folder / "cache.json").is_file():
         return open_cache(folder)
@@ -55,7 +59,7 @@ def build_cache(
     if broken:
         raise BrokenImagesError(broken)
     described = {"format": FORMAT, "pipeline": pipeline.text, "images": list(images.shape)}
-    make_whole(partial, folder, (images, measures), described)
+    finish_cache(partial, folder, (images, measures), described)
     return open_cache(folder)
 
 
@@ -71,3 +75,34 @@ def _wanted(masks: list[str] | None, paths: list[str], pipeline: Pipeline) -> li
             "--pipeline."
         )
     return masks
+
+
+ROWS_PER_COPY = 256
+"""Rows copied at a time."""
+
+
+def copy_cache_rows(cache_root: Path, whole: Cache, rows: npt.NDArray[np.intp]) -> Cache:
+    """The cache whose row i is row `rows[i]` of a whole one; opened if it was made before.
+
+    The whole cache stays where it is, so that a later `prepare` need not decode it again.
+
+    Args:
+        cache_root: the folder of all caches.
+        whole: the cache copied from.
+        rows: of `whole`, (M,).
+
+    Raises:
+        OSError: the disk is full.
+    """
+    folder = cache_root / digest(whole.key, rows.tolist())
+    if (folder / "cache.json").is_file():
+        return open_cache(folder)
+    partial = folder.with_name(f"{folder.name}.partial")
+    partial.mkdir(parents=True, exist_ok=True)
+    images, measures = open_maps(partial, (len(rows), *whole.images.shape[1:]))
+    for start in range(0, len(rows), ROWS_PER_COPY):
+        images[start : start + ROWS_PER_COPY] = whole.images[rows[start : start + ROWS_PER_COPY]]
+    measures[:] = whole.measures[rows]
+    described = {**read_json(whole.folder / "cache.json"), "images": list(images.shape)}
+    finish_cache(partial, folder, (images, measures), described)
+    return open_cache(folder)

@@ -1,17 +1,17 @@
-"""Finds the images of a data folder, and what its paths and tables say of each."""
+"""Finds the images of a data folder and what its paths and tables say about each."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.merging import as_merged, merged_folder
 from kagglecxr.data.files.metadata import with_labels, with_metadata, with_sources
-from kagglecxr.data.files.patterns import matches
-from kagglecxr.data.pixels.images import SUFFIXES
-from kagglecxr.data.sections import Layout
+from kagglecxr.data.images.decode import SUFFIXES
+from kagglecxr.data.schema import Layout
 
 COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]
 
@@ -55,8 +55,8 @@ def _data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.DataFra
     if layout.train:
         files = sorted(p.relative_to(root).as_posix() for p in _image_files(root))
         found = [
-            *matches(files, layout.train, "train", folders),
-            *matches(files, layout.test, "test", folders),
+            *match_patterns(files, layout.train, "train", folders),
+            *match_patterns(files, layout.test, "test", folders),
         ]
     else:
         found = _class_folders(root, folders)
@@ -162,3 +162,40 @@ def _refuse_strange_labels(table: pd.DataFrame, competition: Competition) -> Non
             f"A class has no images. Received: none for {shorten(absent)}. Check the data folder "
             "and the layout."
         )
+
+
+def match_patterns(
+    files: list[str], patterns: list[str], split: str, folders: dict[str, str]
+) -> list[tuple[str, str, str]]:
+    """The files that match one of the patterns, as (path, label, split).
+
+    Args:
+        files: paths with forward slashes.
+        patterns: paths with `{class}` for a class's folder and `*` for anything inside one part.
+        split: train or test.
+        folders: the class of each class folder.
+
+    Raises:
+        SettingError: a pattern has `{class}`, and there are no classes.
+    """
+    found = []
+    for pattern in patterns:
+        if "{class}" in pattern and not folders:
+            raise SettingError(
+                f"A layout with {{class}} needs the classes' names. Received: {pattern!r} and no "
+                "names. List them under [classes] names."
+            )
+        expression = _expression(pattern, folders)
+        for path in files:
+            match = expression.fullmatch(path)
+            if match:
+                folder = match.groupdict().get("label")
+                found.append((path, folders[folder] if folder else "", split))
+    return found
+
+
+def _expression(pattern: str, folders: dict[str, str]) -> re.Pattern[str]:
+    parts = re.split(r"(\{class\}|\*)", pattern)
+    either = "|".join(re.escape(folder) for folder in folders)
+    translated = {"{class}": f"(?P<label>{either})", "*": "[^/]*"}
+    return re.compile("".join(translated.get(part, re.escape(part)) for part in parts))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.randomness import generator
+from kagglecxr.core.seeding import generator
 from kagglecxr.data.phantoms import film
 from kagglecxr.data.phantoms.anatomy import draw_anatomy
 from kagglecxr.data.phantoms.canvas import Canvas

@@ -6,8 +6,8 @@ import keras
 from keras import layers, ops
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.card import Tensor
-from kagglecxr.models.layers.equalisation import WHITE, equalise, whole_pixels
+from kagglecxr.models.layers.equalisation import WHITE, equalise, round_pixels
+from kagglecxr.models.model_card import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
@@ -46,7 +46,7 @@ class EqualisedBrightenedEdges(layers.Layer):  # type: ignore[misc]
 
     def call(self, images: Tensor) -> Tensor:
         """Equalised, brightened, edges."""
-        grey = whole_pixels(images)
+        grey = round_pixels(images)
         equalised = ops.cast(equalise(images), "int32")
         brightened = ops.minimum(grey + self.brightening, WHITE)
         stack = ops.concatenate([equalised, brightened, _edges(grey)], axis=-1)
@@ -66,21 +66,21 @@ def _edges(grey: Tensor) -> Tensor:
 
     A convolution would be shorter, but may be worked out in fractions; these are whole numbers.
     """
-    grey = _mirrored(grey)
-    across = _difference(_smoothed(grey, 1), 2)
-    down = _difference(_smoothed(grey, 2), 1)
+    grey = _reflect_pad(grey)
+    across = _difference(_smooth(grey, 1), 2)
+    down = _difference(_smooth(grey, 2), 1)
     steepness = ops.sqrt(ops.cast(across * across + down * down, "float32"))
     return ops.minimum(ops.cast(ops.round(steepness), "int32"), WHITE)
 
 
-def _mirrored(grey: Tensor) -> Tensor:
+def _reflect_pad(grey: Tensor) -> Tensor:
     """A pixel more on each side, as OpenCV's BORDER_REFLECT_101 adds it, to a line of one too."""
     grey = ops.concatenate([grey[:, :2][:, -1:], grey, grey[:, -2:][:, :1]], axis=1)
     columns = [grey[:, :, :2][:, :, -1:], grey, grey[:, :, -2:][:, :, :1]]
     return ops.concatenate(columns, axis=2)
 
 
-def _smoothed(grey: Tensor, axis: int) -> Tensor:
+def _smooth(grey: Tensor, axis: int) -> Tensor:
     """1, 2, 1 along an axis, which loses two places."""
     before, here, after = _neighbours(grey, axis)
     return before + 2 * here + after

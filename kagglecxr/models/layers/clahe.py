@@ -8,8 +8,8 @@ import numpy.typing as npt
 from keras import layers, ops
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.card import Tensor
-from kagglecxr.models.layers.equalisation import LEVELS, WHITE, whole_pixels
+from kagglecxr.models.layers.equalisation import LEVELS, WHITE, round_pixels
+from kagglecxr.models.model_card import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
@@ -46,7 +46,7 @@ class ContrastLimitedEqualization(layers.Layer):  # type: ignore[misc]
     def call(self, images: Tensor) -> Tensor:
         """The images, equalised tile by tile."""
         height, width = images.shape[1:3]
-        pixels = whole_pixels(images)[..., 0]
+        pixels = round_pixels(images)[..., 0]
         filled = width % self.tiles != 0 or height % self.tiles != 0
         across, down = (_Axis(length, self.tiles, filled) for length in (width, height))
         covered = ops.take(ops.take(pixels, down.mirrored(), axis=1), across.mirrored(), axis=2)

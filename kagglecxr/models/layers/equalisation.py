@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kagglecxr.models.card import Tensor
+from kagglecxr.models.model_card import Tensor
 
 LEVELS = 256
 WHITE = LEVELS - 1
@@ -45,7 +45,7 @@ class HistogramEqualization(layers.Layer):  # type: ignore[misc]
         return input_shape
 
 
-def whole_pixels(images: Tensor) -> Tensor:
+def round_pixels(images: Tensor) -> Tensor:
     """Raw pixels as int32 in 0..255."""
     if keras.backend.standardize_dtype(images.dtype) == "uint8":
         return ops.cast(images, "int32")
@@ -56,7 +56,7 @@ def equalise(images: Tensor) -> Tensor:
     """Equalises (batch, H, W, C) raw pixels, each image and channel on its own, to uint8."""
     batch, height, width, channels = ops.shape(images)
     places = height * width
-    pixels = ops.reshape(whole_pixels(images), (batch, places, channels))
+    pixels = ops.reshape(round_pixels(images), (batch, places, channels))
     number = ops.reshape(ops.arange(batch * channels, dtype="int32"), (batch, 1, channels))
     lane = ops.reshape(ops.arange(places, dtype="int32") % LANES, (places, 1))
     bins = ops.reshape((number * LANES + lane) * LEVELS + pixels, (-1,))

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.card import Tensor
+from kagglecxr.models.model_card import Tensor
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")

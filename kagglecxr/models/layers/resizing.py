@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kagglecxr.models.card import Tensor
+from kagglecxr.models.model_card import Tensor
 
 Length = Any
 """Pixels of a side: an int, or a tensor where it is not known before the model runs."""

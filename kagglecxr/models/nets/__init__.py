@@ -1,6 +1,6 @@
-"""Nets trained from scratch: the kit's own for CPUs, and those of the source reports."""
+"""The networks of the zoo: backbones of keras.applications, and nets trained from scratch."""
 
 # Importing them fills the registry.
-from kagglecxr.models.nets import large_kernels, plain, separable, small, unets, xception45
+from kagglecxr.models.nets import backbones, cnns, separable_cnns, unets
 
-__all__ = ["large_kernels", "plain", "separable", "small", "unets", "xception45"]
+__all__ = ["backbones", "cnns", "separable_cnns", "unets"]

@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from kagglecxr.models.card import Tensor, model_card
 from kagglecxr.models.layers import ApplyMask
 from kagglecxr.models.layers.resizing import SquareResizing
+from kagglecxr.models.model_card import Tensor, model_card
 from kagglecxr.models.scaling import three_channels, zero_to_one
 
 LUNGS = "lungs"
@@ -16,7 +16,7 @@ LUNGS = "lungs"
     source="Rapport TP4, report 2",
     input_size=128,
     smallest=4,
-    explainable_layer="up1_relu2",
+    gradcam_layer="up1_relu2",
     parameters=466_529,
     trainable_parameters=466_529,
     channels=3,
@@ -43,7 +43,7 @@ def unet_small(inputs: Tensor) -> Tensor:
     source="Analyse de radiographies pulmonaires Covid-19, report 3",
     input_size=256,
     smallest=16,
-    explainable_layer="up1_relu2",
+    gradcam_layer="up1_relu2",
     parameters=599_073,
     trainable_parameters=597_281,
     classes=1,

@@ -9,18 +9,18 @@ import keras
 from keras import layers
 
 from kagglecxr.core.errors import WeightsError, shorten
-from kagglecxr.models.weights.stored import (
+from kagglecxr.models.weights.hdf5 import (
     StoredLayer,
-    StoredWeights,
-    keys_of,
-    opened,
+    StoredLayout,
+    layer_keys,
+    open_weights,
+    read_layout,
     read_tensors,
-    stored_weights,
 )
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelParts:
     """A model, and models that share its layers, into which weights can go.
 
     Attributes:
@@ -37,7 +37,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadReport:
     """What became of a weights file's tensors.
 
     Attributes:
@@ -67,12 +67,12 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises:
         WeightsError: the file belongs to another model, or is damaged.
     """
-    loaded = load_pretrained(Parts(model, model, model), path)
+    loaded = load_pretrained(ModelParts(model, model, model), path)
     if loaded.unused:
         raise _misfit(model, path, loaded.complaint())
 
 
-def load_pretrained(parts: Parts, path: Path) -> Loaded:
+def load_pretrained(parts: ModelParts, path: Path) -> LoadReport:
     """Loads a weights file into the part of a model that it fits.
 
     Args:
@@ -83,8 +83,8 @@ def load_pretrained(parts: Parts, path: Path) -> Loaded:
     Raises:
         WeightsError: the file fits no part, or is damaged; nothing has been loaded.
     """
-    with opened(path, parts.model.name) as file:
-        stored = stored_weights(file)
+    with open_weights(path, parts.model.name) as file:
+        stored = read_layout(file)
         first = (parts.imagenet,) * 2 if stored.in_order else (parts.model, parts.backbone)
         candidates = [first, (parts.lungs, parts.lungs)] if parts.lungs else [first]
         reasons = []
@@ -106,13 +106,13 @@ def _ordered(layer: layers.Layer) -> list[keras.Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _matched(stored: StoredWeights, part: keras.Model) -> dict[int, StoredLayer]:
+def _matched(stored: StoredLayout, part: keras.Model) -> dict[int, StoredLayer]:
     """The stored layer that fits each layer of a part, by the layer's identity."""
     if stored.in_order:
         pairs = list(zip(_weighty(part), stored.layers, strict=False))
     else:
         by_key = {kept.key: kept for kept in stored.layers}
-        pairs = [(layer, by_key[key]) for key, layer in keys_of(part) if key in by_key]
+        pairs = [(layer, by_key[key]) for key, layer in layer_keys(part) if key in by_key]
     return {id(layer): kept for layer, kept in pairs if _fits(layer, kept)}
 
 
@@ -122,10 +122,10 @@ def _fits(layer: layers.Layer, kept: StoredLayer) -> bool:
 
 
 def _load(
-    file: h5py.File, stored: StoredWeights, part: keras.Model, matched: dict[int, StoredLayer]
-) -> Loaded:
+    file: h5py.File, stored: StoredLayout, part: keras.Model, matched: dict[int, StoredLayer]
+) -> LoadReport:
     used = {kept.key for kept in matched.values()}
-    loaded = Loaded(
+    loaded = LoadReport(
         part.name,
         tuple(kept.name for kept in stored.layers if kept.key not in used),
         tuple(layer.name for layer in _weighty(part) if id(layer) not in matched),

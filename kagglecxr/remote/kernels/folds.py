@@ -10,14 +10,14 @@ from typing import Any
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import digest, read_json, write_json, write_text
 from kagglecxr.core.progress import Reporter
-from kagglecxr.remote.asking import Patience
-from kagglecxr.remote.failures import KaggleError
-from kagglecxr.remote.kernels.composing import with_settings
-from kagglecxr.remote.kernels.metadata import LONGEST, kernel_metadata, read_metadata
-from kagglecxr.remote.kernels.pushing import Pushed, SessionsTakenError, push_kernel
-from kagglecxr.remote.kernels.watching import COMPLETE, look_at_kernel
+from kagglecxr.remote.client import RetryPolicy
+from kagglecxr.remote.errors import KaggleError
+from kagglecxr.remote.kernels.kernel_metadata import MAX_SLUG, kernel_metadata, read_kernel_metadata
+from kagglecxr.remote.kernels.push import KernelVersion, SessionLimitError, push_kernel
+from kagglecxr.remote.kernels.status import COMPLETE, kernel_status
+from kagglecxr.remote.kernels.templates import set_constants
 
-RECEIPT = "pushed.json"
+PUSH_STATE = "pushed.json"
 """Which version of what script was pushed; beside the metadata, and never sent."""
 
 
@@ -62,7 +62,7 @@ def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
         SettingError: fewer than two folds, or the script's FOLDS is another number.
         MissingError: there is no such kernel.
     """
-    metadata = read_metadata(folder)
+    metadata = read_kernel_metadata(folder)
     script = (folder / metadata.code_file).read_text(encoding="utf-8")
     stated = re.search(r"^FOLDS = (\d+)", script, re.MULTILINE)
     if folds < 2 or stated is None or int(stated.group(1)) != folds:
@@ -74,37 +74,37 @@ def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
     return [_write_fold_kernel(folder, fold) for fold in range(folds)]
 
 
-def fold_kernel(folder: Path, fold: int) -> Path:
+def fold_folder(folder: Path, fold: int) -> Path:
     """Where the kernel of a fold lies."""
     return folder.with_name(f"{folder.name}-fold-{fold}")
 
 
-def kernels_of(folder: Path) -> list[str]:
+def kernel_ids(folder: Path) -> list[str]:
     """The names on Kaggle of the folds' kernels that were pushed; else of the kernel itself.
 
     Raises:
         MissingError: there is no such kernel.
     """
-    return [read_metadata(place).id for place in fold_kernels(folder) or [folder]]
+    return [read_kernel_metadata(place).id for place in pushed_folds(folder) or [folder]]
 
 
-def fold_kernels(folder: Path) -> list[Path]:
+def pushed_folds(folder: Path) -> list[Path]:
     """The kernels of single folds that were written beside a kernel."""
-    return sorted(path.parent for path in folder.parent.glob(f"{folder.name}-fold-*/{RECEIPT}"))
+    return sorted(path.parent for path in folder.parent.glob(f"{folder.name}-fold-*/{PUSH_STATE}"))
 
 
 def _write_fold_kernel(folder: Path, fold: int) -> Path:
-    metadata = read_metadata(folder)
+    metadata = read_kernel_metadata(folder)
     script = (folder / metadata.code_file).read_text(encoding="utf-8")
     owner, _, slug = metadata.id.partition("/")
     ending = f"fold-{fold}"
-    stem = slug[: LONGEST - len(ending) - 1].rstrip("-")
+    stem = slug[: MAX_SLUG - len(ending) - 1].rstrip("-")
     values = metadata.model_dump(exclude_none=True)
     values |= {"id": f"{owner}/{stem}-{ending}", "title": f"{stem}-{ending}"}
     values.pop("id_no", None)
-    place = fold_kernel(folder, fold)
+    place = fold_folder(folder, fold)
     place.mkdir(parents=True, exist_ok=True)
-    write_text(place / metadata.code_file, with_settings(script, {"FOLD": fold}))
+    write_text(place / metadata.code_file, set_constants(script, {"FOLD": fold}))
     kernel_metadata(values, str(place)).write(place)
     return place
 
@@ -113,7 +113,7 @@ def push_folds(
     folders: list[Path],
     reporter: Reporter,
     queue: Queue = Queue(),
-    patience: Patience = Patience(),
+    patience: RetryPolicy = RetryPolicy(),
 ) -> list[FoldPush]:
     """Pushes the folds that neither run nor have ended well; the same call again goes on.
 
@@ -135,7 +135,7 @@ def push_folds(
         while folder not in done:
             try:
                 done[folder] = _push_fold(folder, reporter, patience)
-            except SessionsTakenError as error:
+            except SessionLimitError as error:
                 if waited + queue.pause > queue.most:
                     done[folder] = FoldPush(folder, str(error), is_refused=True)
                     continue
@@ -147,28 +147,28 @@ def push_folds(
     return list(done.values())
 
 
-def _push_fold(folder: Path, reporter: Reporter, patience: Patience) -> FoldPush:
-    metadata = read_metadata(folder)
+def _push_fold(folder: Path, reporter: Reporter, patience: RetryPolicy) -> FoldPush:
+    metadata = read_kernel_metadata(folder)
     script = digest((folder / metadata.code_file).read_text(encoding="utf-8"))
-    receipt = folder / RECEIPT
+    receipt = folder / PUSH_STATE
     before = read_json(receipt) if receipt.is_file() else {}
     if before.get("script") == script:
-        told = _under_way(metadata.id, before, reporter, patience)
+        told = _current_status(metadata.id, before, reporter, patience)
         if told:
             return FoldPush(folder, told)
     # First, so that a push whose end nobody saw is looked for before there is another.
     write_json(receipt, {"kernel": metadata.id, "version": 0, "script": script})
-    pushed: Pushed = push_kernel(folder, reporter, patience)
+    pushed: KernelVersion = push_kernel(folder, reporter, patience)
     write_json(receipt, {"kernel": pushed.kernel, "version": pushed.version, "script": script})
     return FoldPush(folder, f"pushed as version {pushed.version}: {pushed.url}")
 
 
-def _under_way(
-    kernel: str, receipt: Mapping[str, Any], reporter: Reporter, patience: Patience
+def _current_status(
+    kernel: str, receipt: Mapping[str, Any], reporter: Reporter, patience: RetryPolicy
 ) -> str:
     """What a kernel that was pushed before is at; empty where it has to be pushed again."""
     try:
-        state = look_at_kernel(kernel, reporter, patience)
+        state = kernel_status(kernel, reporter, patience)
     except KaggleError as error:
         if error.status in (403, 404) and not receipt["version"]:
             return ""

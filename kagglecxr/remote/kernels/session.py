@@ -11,7 +11,7 @@ from types import TracebackType
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import write_text
-from kagglecxr.remote.kernels.attached import link_weights
+from kagglecxr.remote.kernels.inputs import link_weights
 
 
 @dataclass(frozen=True)

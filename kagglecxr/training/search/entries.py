@@ -84,7 +84,7 @@ class Range(BaseModel):
 Entry = Range | tuple[Choice, ...]
 
 
-def make_entry(name: str, value: object) -> Entry:
+def parse_entry(name: str, value: object) -> Entry:
     """A validated entry.
 
     Args:
@@ -99,7 +99,7 @@ def make_entry(name: str, value: object) -> Entry:
             return Range.model_validate(value)
         choices: tuple[Choice, ...] = TypeAdapter(tuple[Choice, ...]).validate_python(value)
     except ValidationError as error:
-        raise SettingError(_sentence(name, value, error)) from error
+        raise SettingError(_entry_error(name, value, error)) from error
     if not choices:
         raise SettingError(
             f"An entry of a space holds no choice. Received: {name} = []. Name some, or leave the "
@@ -108,7 +108,7 @@ def make_entry(name: str, value: object) -> Entry:
     return tuple(dict.fromkeys(choices))
 
 
-def _sentence(name: str, value: object, error: ValidationError) -> str:
+def _entry_error(name: str, value: object, error: ValidationError) -> str:
     first = error.errors()[0]
     told = f"An entry of a space is not valid. Received: {name} = {value!r} ({first['msg']}). "
     if first["type"] == "extra_forbidden":

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.registry import unknown
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.weights.finding import IMAGENET, each_source
-from kagglecxr.training.choice import with_known_model
+from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.weights.sources import IMAGENET, each_source
 from kagglecxr.training.recipe import Recipe, make_recipe
-from kagglecxr.training.search.entries import Entry, Range, make_entry
-from kagglecxr.training.search.preprocessing import PREPROCESSING
+from kagglecxr.training.search.entries import Entry, Range, parse_entry
+from kagglecxr.training.search.pipeline_caches import PIPELINE_PARAMETERS
+from kagglecxr.training.select_recipe import check_model
 
 SPACES = Path(__file__).parent / "spaces"
 
@@ -53,9 +53,9 @@ class Space:
         changes = [
             f"{name}={json.dumps(value, ensure_ascii=False)}"
             for name, value in parameters.items()
-            if name not in PREPROCESSING
+            if name not in PIPELINE_PARAMETERS
         ]
-        recipe = with_known_model(make_recipe(base.model_dump(), changes))
+        recipe = check_model(make_recipe(base.model_dump(), changes))
         if not MODELS[recipe.model].download and IMAGENET in each_source(recipe.weights):
             return recipe.model_copy(update={"weights": "", "trainable": "all", "stages": []})
         return recipe
@@ -72,7 +72,7 @@ class Space:
 
     def start(self, base: Recipe) -> dict[str, Any]:
         """The recipe's own values, of those entries where the space holds them."""
-        found = {name: _value(base.model_dump(), name) for name in self.entries}
+        found = {name: _lookup(base.model_dump(), name) for name in self.entries}
         return {
             name: found[name]
             for name, entry in self.entries.items()
@@ -102,7 +102,7 @@ def load_space(name: str) -> Space:
     named = SPACES / f"{name}.toml"
     path = named if named.is_file() else Path(name)
     if not path.is_file():
-        raise unknown("space or space file", name, space_names())
+        raise unknown_name_error("space or space file", name, space_names())
     try:
         return make_space(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -120,24 +120,24 @@ def make_space(values: Mapping[str, Any]) -> Space:
     >>> make_space({"epochs": {"low": 2, "high": 8}}).entries["epochs"].high
     8
     """
-    return Space({name: make_entry(name, value) for name, value in _flat(values)})
+    return Space({name: parse_entry(name, value) for name, value in _flatten(values)})
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
     flat: list[tuple[str, Any]] = []
     for key, value in values.items():
         name = f"{before}{key}"
         # A range is known by its ends; any other table is a section of the recipe.
         if isinstance(value, dict) and not {"low", "high"} & set(value):
-            flat += _flat(value, f"{name}.")
+            flat += _flatten(value, f"{name}.")
         else:
             flat.append((name, value))
     return flat
 
 
-def _value(values: Mapping[str, Any], name: str) -> Any:
+def _lookup(values: Mapping[str, Any], name: str) -> Any:
     first, _, rest = name.partition(".")
     if not rest:
         return values.get(first)
     inner = values.get(first)
-    return _value(inner, rest) if isinstance(inner, Mapping) else None
+    return _lookup(inner, rest) if isinstance(inner, Mapping) else None

@@ -1,8 +1,6 @@
-"""The study that a search writes to: what it asks for, and when a trial is given up.
+"""The Optuna study of a search: its sampler, its pruner, and how it is opened."""
 
-The sampler is the tree-structured Parzen estimator (Bergstra et al. 2011).
-"""
-
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,21 +12,59 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from kagglecxr.core.randomness import derive_seed
+from kagglecxr.core.seeding import derive_seed
+from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.entries import Entry, Range
-from kagglecxr.training.search.halving import Halving
-from kagglecxr.training.search.ledger import LOST
 from kagglecxr.training.search.space import Space
-from kagglecxr.training.search.storage import open_storage
+from kagglecxr.training.search.study_storage import open_storage
+from kagglecxr.training.search.trial_queue import RECIPE, REQUEUED_FROM
+
+REDUCTION_FACTOR = 3
+"""One trial in so many goes on after so great a part of its epochs."""
+_COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+class SuccessiveHalving(BasePruner):
+    """After a third of a trial's epochs, lets it go on if it is in the best third of all so far.
+
+    Not earlier: a net from chance answers no better than chance in its first epochs, until its
+    batch normalisation has seen enough (Hyperband's bracket s = 1; Li et al. 2017). Unlike Optuna's
+    own it goes by what was reported alone and leaves failed trials out, so that one that was killed
+    and taken up is not counted twice, and the search ends as if it had not been.
+    """
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether a trial is given up at the epoch that it has reported last."""
+        step = trial.last_step
+        if step is None or RECIPE not in trial.user_attrs or step != _pruning_epoch(trial):
+            return False
+        score = trial.intermediate_values[step]
+        others = [
+            other.intermediate_values[step]
+            for other in study.get_trials(deepcopy=False, states=_COUNTED)
+            if other.number != trial.number and step in other.intermediate_values
+        ]
+        if len(others) < REDUCTION_FACTOR - 1:
+            return False
+        sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+        better = sum(sign * other > sign * score for other in others)
+        return math.isnan(score) or better >= (len(others) + 1) // REDUCTION_FACTOR
+
+
+def _pruning_epoch(trial: FrozenTrial) -> int:
+    stages = Recipe.model_validate(trial.user_attrs[RECIPE]).in_stages()
+    return math.ceil(sum(stage.epochs for stage in stages) / REDUCTION_FACTOR)
+
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-class NumberedSampler(BaseSampler):
+class PerTrialSampler(BaseSampler):
     """Draws each trial from a stream of its own number, those that only repeat others left out.
 
     So a search that was killed goes on as it would have, and two machines that share a study do
@@ -45,7 +81,7 @@ class NumberedSampler(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Starts the stream of this trial."""
-        repeated = [t for t in study.get_trials(deepcopy=False) if LOST in t.user_attrs]
+        repeated = [t for t in study.get_trials(deepcopy=False) if REQUEUED_FROM in t.user_attrs]
         number = trial.number - sum(other.number < trial.number for other in repeated)
         self._sampler = self._make(derive_seed(self._seed, "trial", number))
         self._sampler.before_trial(study, trial)
@@ -88,7 +124,7 @@ def open_study(name: str, place: str, *, maximise: bool, seed: int) -> Study:
 
     Args:
         name: the same for all who search together.
-        place: see `kagglecxr.training.search.storage.storage_place`.
+        place: see `kagglecxr.training.search.study_storage.storage_location`.
         maximise: whether a greater score is better.
         seed: all draws derive from it and from the trials' numbers.
 
@@ -99,8 +135,8 @@ def open_study(name: str, place: str, *, maximise: bool, seed: int) -> Study:
         study_name=name,
         storage=open_storage(place),
         direction="maximize" if maximise else "minimize",
-        sampler=NumberedSampler(_sampler, derive_seed(seed, "search")),
-        pruner=Halving(),
+        sampler=PerTrialSampler(_tpe_sampler, derive_seed(seed, "search")),
+        pruner=SuccessiveHalving(),
         load_if_exists=True,
     )
 
@@ -110,23 +146,23 @@ def open_trial(name: str, place: str, number: int) -> Trial:
 
     Args:
         name: of the study.
-        place: see `kagglecxr.training.search.storage.storage_place`.
+        place: see `kagglecxr.training.search.study_storage.storage_location`.
         number: the trial's.
     """
     storage = open_storage(place)
     study = optuna.load_study(
-        study_name=name, storage=storage, sampler=RandomSampler(), pruner=Halving()
+        study_name=name, storage=storage, sampler=RandomSampler(), pruner=SuccessiveHalving()
     )
     study_id = storage.get_study_id_from_name(name)
     return Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
+def to_distributions(space: Space) -> dict[str, BaseDistribution]:
     """A space in Optuna's words."""
-    return {name: _distribution(entry) for name, entry in space.entries.items()}
+    return {name: _to_distribution(entry) for name, entry in space.entries.items()}
 
 
-def _distribution(entry: Entry) -> BaseDistribution:
+def _to_distribution(entry: Entry) -> BaseDistribution:
     if not isinstance(entry, Range):
         return CategoricalDistribution(entry)
     if entry.whole():
@@ -134,7 +170,7 @@ def _distribution(entry: Entry) -> BaseDistribution:
     return FloatDistribution(entry.low, entry.high, entry.log, entry.step)
 
 
-def _sampler(seed: int) -> BaseSampler:
+def _tpe_sampler(seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         # Before Optuna 5 the liar, which keeps trials that run at once apart, was an experiment.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

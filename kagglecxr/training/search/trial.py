@@ -1,7 +1,7 @@
 """The process of one trial: TensorFlow's memory grows with every model, and goes with its process.
 
-Run as `python -m kagglecxr.training.search.trial` with a `Job` as one line on its standard input.
-It ends when that is closed, so no trial outlives the search that began it.
+Run as `python -m kagglecxr.training.search.trial` with a `TrialSpec` as one line on its standard
+input. It ends when that is closed, so no trial outlives the search that began it.
 """
 
 import functools
@@ -22,41 +22,40 @@ import optuna
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import fold_folder
+from kagglecxr.core.run_record import fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.preparation import Prepared, load_prepared
+from kagglecxr.data.prepare import PreparedData, load_prepared
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.runtime import start_keras
-from kagglecxr.training.fold import Conditions, train_fold
-from kagglecxr.training.fold_data import Fitting
+from kagglecxr.models.runtime import setup_keras
+from kagglecxr.training.fold import FoldOptions, train_fold
+from kagglecxr.training.fold_data import FitInputs
+from kagglecxr.training.initial_weights import SplitDigest, fetch_weights, initial_weights
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.search.job import Job, Outcome
-from kagglecxr.training.search.preprocessing import with_cache
-from kagglecxr.training.search.processes import LOG
+from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.search.study import open_trial
-from kagglecxr.training.starting_weights import Split, reachable, starting_weights
+from kagglecxr.training.search.trial_process import LOG_FILE, TrialResult, TrialSpec
 
-Report = Callable[[int, float], bool]
+ReportScore = Callable[[int, float], bool]
 """Takes an epoch's number and score; whether the training is to be given up."""
 
 
-class EpochScore(keras.callbacks.Callback):  # type: ignore[misc]
+class ReportEpochScore(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports a score after each epoch, and gives up a training that is not promising.
 
     Args:
         score: of what has been learned so far, on the held-out images.
-        report: see `Report`.
+        report: see `ReportScore`.
         kept: a file with the scores so far, from which a training that was killed reports again.
     """
 
-    def __init__(self, score: Callable[[], float], report: Report, kept: Path) -> None:
+    def __init__(self, score: Callable[[], float], report: ReportScore, kept: Path) -> None:
         super().__init__()
         self._score, self._report, self._kept = score, report, kept
         self._scores: dict[str, float] = read_json(kept) if kept.is_file() else {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Reports this epoch, unless `report_kept` did.
+        """Reports this epoch, unless `replay_scores` did.
 
         Raises:
             TrialPruned: the score is no good.
@@ -70,13 +69,15 @@ class EpochScore(keras.callbacks.Callback):  # type: ignore[misc]
             raise optuna.TrialPruned
 
 
-def report_kept(kept: Path, report: Report) -> None:
+def replay_scores(kept: Path, report: ReportScore) -> None:
     """Reports what a fold had reached before a kill, or before it was finished."""
     for epoch, score in (read_json(kept) if kept.is_file() else {}).items():
         report(int(epoch), score)
 
 
-def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optuna.Trial) -> Outcome:
+def train_trial(
+    prepared: PreparedData, workspace: Workspace, job: TrialSpec, trial: optuna.Trial
+) -> TrialResult:
     """Trains the folds of a trial; its score is that of the held-out images, mean of the folds.
 
     The score of an epoch is that of the images as they are, the last that of the recipe's views.
@@ -89,8 +90,8 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
     """
     recipe, folder = Recipe.model_validate(job.recipe), Path(job.folder)
     prepared = with_cache(prepared, workspace, job.cache)
-    sources = reachable(recipe, Silent())
-    split = Split.of(workspace, workspace.folds)
+    sources = fetch_weights(recipe, Silent())
+    split = SplitDigest.of(workspace, workspace.folds)
     metric = prepared.competition.rules().metric
     epochs = sum(stage.epochs for stage in recipe.in_stages())
     scores: list[float] = []
@@ -98,35 +99,40 @@ def train_trial(prepared: Prepared, workspace: Workspace, job: Job, trial: optun
         place = fold_folder(folder, fold)
         place.mkdir(parents=True, exist_ok=True)
         truth = prepared.target_ids()[prepared.fold == fold]
-        kept, report = place / "scores.json", _reporter(trial, epochs * fold, list(scores))
-        report_kept(kept, report)
-        watch = functools.partial(_watch, functools.partial(metric, truth), report, kept)
+        kept, report = place / "scores.json", _score_reporter(trial, epochs * fold, list(scores))
+        replay_scores(kept, report)
+        watch = functools.partial(_score_callbacks, functools.partial(metric, truth), report, kept)
 
         def weights(fold: int) -> Sequence[Path]:
-            return starting_weights(sources, recipe.model, fold, split, prepared, prepared.fold)
+            return initial_weights(sources, recipe.model, fold, split, prepared, prepared.fold)
 
         try:
             train_fold(
                 prepared, recipe, prepared.fold, fold, place, job.seed, Silent(),
-                Conditions(weights=weights, callbacks=watch),
+                FoldOptions(weights=weights, callbacks=watch),
             )  # fmt: skip
         except optuna.TrialPruned:
             shutil.rmtree(place)
-            return Outcome("pruned")
+            return TrialResult("pruned")
         for kept_weights in place.rglob("*.weights.h5"):
             kept_weights.unlink()
         held_out = Predictions.load(place / "validation.npz")
         scores.append(metric(held_out.truth, held_out.probabilities))
-    return Outcome("finished", float(np.mean(scores)))
+    return TrialResult("finished", float(np.mean(scores)))
 
 
-def _watch(
-    score: Callable[[npt.NDArray[np.float32]], float], report: Report, kept: Path, fitting: Fitting
-) -> list[EpochScore]:
-    return [EpochScore(lambda: score(fitting.answers(["as_is"])), report, kept)]
+def _score_callbacks(
+    score: Callable[[npt.NDArray[np.float32]], float],
+    report: ReportScore,
+    kept: Path,
+    fitting: FitInputs,
+) -> list[ReportEpochScore]:
+    return [ReportEpochScore(lambda: score(fitting.answers(["identity"])), report, kept)]
 
 
-def _reporter(trial: optuna.Trial, epochs_before: int, scores_before: Sequence[float]) -> Report:
+def _score_reporter(
+    trial: optuna.Trial, epochs_before: int, scores_before: Sequence[float]
+) -> ReportScore:
     def report(epoch: int, score: float) -> bool:
         trial.report(float(np.mean([*scores_before, score])), epochs_before + epoch)
         return trial.should_prune()
@@ -134,13 +140,13 @@ def _reporter(trial: optuna.Trial, epochs_before: int, scores_before: Sequence[f
     return report
 
 
-def _end_with_the_search() -> None:
+def _exit_with_parent() -> None:
     sys.stdin.read()
     # Not `sys.exit`: the training runs in another thread, and is kept as of its last epoch.
     os._exit(1)
 
 
-def _print_to(log: Path) -> None:
+def _redirect_output(log: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     with log.open("ab") as stream:
@@ -148,7 +154,7 @@ def _print_to(log: Path) -> None:
             os.dup2(stream.fileno(), descriptor)
 
 
-def _run(job: Job) -> Outcome:
+def _run(job: TrialSpec) -> TrialResult:
     try:
         competition = load_competition(job.competition)
         workspace = Workspace(Path(job.work), competition.name)
@@ -156,10 +162,10 @@ def _run(job: Job) -> Outcome:
         trial = open_trial(job.study, job.storage, job.number)
         return train_trial(prepared, workspace, job, trial)
     except CxrError as error:
-        return Outcome("failed", error=str(error))
+        return TrialResult("failed", error=str(error))
     except Exception as error:  # noqa: BLE001 what breaks one model leaves the others to be tried
         traceback.print_exc()
-        return Outcome("failed", error=f"{type(error).__name__}: {error}")
+        return TrialResult("failed", error=f"{type(error).__name__}: {error}")
 
 
 def main() -> None:
@@ -168,10 +174,10 @@ def main() -> None:
     if not line:
         # The search has ended without a trial for this process.
         return
-    job = Job.of_line(line)
-    _print_to(Path(job.folder) / LOG)
-    threading.Thread(target=_end_with_the_search, daemon=True).start()
-    start_keras()
+    job = TrialSpec.of_line(line)
+    _redirect_output(Path(job.folder) / LOG_FILE)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    setup_keras()
     _run(job).write(Path(job.folder))
     sys.stdout.flush()
     sys.stderr.flush()

@@ -9,23 +9,22 @@ from optuna.trial import Trial
 from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.preparation import Prepared
+from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import run_name
-from kagglecxr.training.search.budget import Budget
-from kagglecxr.training.search.findings import Findings, find_out
-from kagglecxr.training.search.job import Job
-from kagglecxr.training.search.ledger import PIPELINE, RECIPE, RUN, Owner
-from kagglecxr.training.search.preprocessing import Preprocessing, pipeline_text
-from kagglecxr.training.search.processes import Process, TrialProcess
-from kagglecxr.training.search.running import run_search
+from kagglecxr.training.search.pipeline_caches import PipelineCaches, pipeline_text
+from kagglecxr.training.search.results import SearchResult, collect_results
+from kagglecxr.training.search.search_budget import SearchBudget
+from kagglecxr.training.search.search_loop import run_search
 from kagglecxr.training.search.space import Space
-from kagglecxr.training.search.storage import storage_place, telling_of_storage
-from kagglecxr.training.search.study import distributions, open_study
+from kagglecxr.training.search.study import open_study, to_distributions
+from kagglecxr.training.search.study_storage import explain_storage_errors, storage_location
+from kagglecxr.training.search.trial_process import RunningTrial, TrialProcess, TrialSpec
+from kagglecxr.training.search.trial_queue import PIPELINE, RECIPE, RUN, WorkerLock
 
 
 def study_name(
-    prepared: Prepared, recipe: Recipe, space: Space, trial_folds: int, seed: int
+    prepared: PreparedData, recipe: Recipe, space: Space, trial_folds: int, seed: int
 ) -> str:
     """The name of a study: a digest of all that its scores depend on."""
     folds = int(prepared.fold.max()) + 1
@@ -35,16 +34,16 @@ def study_name(
 
 def tune_recipe(
     competition: str,
-    prepared: Prepared,
+    prepared: PreparedData,
     workspace: Workspace,
     recipe: Recipe,
     space: Space,
-    budget: Budget,
+    budget: SearchBudget,
     reporter: Reporter,
     *,
     seed: int = 0,
-    start: Callable[[Job], Process] = TrialProcess,
-) -> Findings:
+    start: Callable[[TrialSpec], RunningTrial] = TrialProcess,
+) -> SearchResult:
     """Searches for a better recipe; the same call goes on where an earlier one ended.
 
     The recipe itself is tried first, with the values of the space where it lies outside.
@@ -67,14 +66,14 @@ def tune_recipe(
     folds = int(prepared.fold.max()) + 1
     budget.check(folds)
     space.check(recipe)
-    preprocessing = Preprocessing(prepared, workspace, reporter)
+    preprocessing = PipelineCaches(prepared, workspace, reporter)
     preprocessing.check(space.entries)
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
-    place = storage_place(folder, budget.storage)
+    place = storage_location(folder, budget.storage)
     metric = prepared.competition.rules().metric
 
-    def begin(trial: Trial) -> Process:
+    def begin(trial: Trial) -> RunningTrial:
         chosen, images = space.recipe(recipe, trial.params), preprocessing.of(trial.params)
         run = run_name(images, chosen, folds, seed)
         cache = "" if images is prepared else images.cache.key
@@ -82,7 +81,7 @@ def tune_recipe(
         trial.set_user_attr(PIPELINE, cache and pipeline_text(images))
         trial.set_user_attr(RUN, run)
         return start(
-            Job(
+            TrialSpec(
                 competition=competition,
                 work=str(workspace.root),
                 study=name,
@@ -96,10 +95,10 @@ def tune_recipe(
             )
         )
 
-    owner = Owner(f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "owners").absolute())
-    with telling_of_storage(place):
+    owner = WorkerLock(f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "owners").absolute())
+    with explain_storage_errors(place):
         study = open_study(name, place, maximise=metric.greater_is_better, seed=seed)
         if not study.get_trials(deepcopy=False):
             study.enqueue_trial(space.start(recipe) | preprocessing.start(space.entries))
-        run_search(study, distributions(space), budget, owner, begin, reporter)
-        return find_out(study, metric.name, budget.trial_folds)
+        run_search(study, to_distributions(space), budget, owner, begin, reporter)
+        return collect_results(study, metric.name, budget.trial_folds)

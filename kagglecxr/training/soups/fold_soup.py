@@ -6,19 +6,21 @@ from pathlib import Path
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import digest, write_json
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import WEIGHTS, fold_folder
+from kagglecxr.core.run_record import WEIGHTS, fold_folder
+from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
-from kagglecxr.data.preparation import Prepared
-from kagglecxr.inference.ensemble import checked_record
-from kagglecxr.models.runtime import make_repeatable
-from kagglecxr.models.weights.saving import save_weights
-from kagglecxr.training.record import MADE_OF
-from kagglecxr.training.soups.mean_weights import MeanOfFolds
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.inference.ensemble import read_compatible_run
+from kagglecxr.models.runtime import seed_everything
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.training.run_results import SOURCE_RUNS
+from kagglecxr.training.soups.mean_weights import AveragedFold
 
 
-def make_fold_soup(prepared: Prepared, workspace: Workspace, run: Path, reporter: Reporter) -> Path:
+def make_fold_soup(
+    prepared: PreparedData, workspace: Workspace, run: Path, reporter: Reporter
+) -> Path:
     """The mean of all folds of a run, as a run of one network, which predicts as fast as a fold.
 
     It has no out-of-fold score, and no fold can be chosen or left out by one: each training image
@@ -35,7 +37,7 @@ def make_fold_soup(prepared: Prepared, workspace: Workspace, run: Path, reporter
         SettingError: a run of a single network.
         DataError: it was trained for other targets or images.
     """
-    record = checked_record(run, prepared)
+    record = read_compatible_run(run, prepared)
     if record.folds < 2:
         raise SettingError(
             f"A soup is of several runs, or of the folds of one. Received: {record.name} alone, "
@@ -48,11 +50,11 @@ def make_fold_soup(prepared: Prepared, workspace: Workspace, run: Path, reporter
     )
     if (folder / "run.json").is_file():
         return folder
-    make_repeatable(derive_seed(record.seed, "soup"))
-    mean = MeanOfFolds(prepared, [run], record, read_folds(run / "folds.csv", prepared.index))
+    seed_everything(derive_seed(record.seed, "soup"))
+    mean = AveragedFold(prepared, [run], record, read_folds(run / "folds.csv", prepared.index))
     mean.load_all_folds(run)
     write_json(
-        folder / "recipe.json", {"seed": record.seed, MADE_OF: [record.name], **record.recipe}
+        folder / "recipe.json", {"seed": record.seed, SOURCE_RUNS: [record.name], **record.recipe}
     )
     save_weights(mean.model, fold_folder(folder, 0) / WEIGHTS)
     dataclasses.replace(
@@ -60,7 +62,7 @@ def make_fold_soup(prepared: Prepared, workspace: Workspace, run: Path, reporter
         name=folder.name,
         folds=1,
         # No fold is held out, so that no training on the same images may start from it.
-        data=record.data | {"folds": "none is held out", MADE_OF: record.name},
+        data=record.data | {"folds": "none is held out", SOURCE_RUNS: record.name},
         seconds=[sum(record.seconds)],
         metrics={},
     ).write(folder)

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.randomness import derive_seed
-from kagglecxr.core.run import WEIGHTS, RunRecord, fold_folder
-from kagglecxr.data.preparation import Prepared
+from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.core.seeding import derive_seed
+from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.ensemble import rebuild_model
-from kagglecxr.inference.predicting import predict
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.batch_norm import reestimate_batch_norm
+from kagglecxr.inference.predictor import predict_views
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe
@@ -22,7 +22,7 @@ _NONE = -1
 """The number of no fold."""
 
 
-class MeanOfFolds:
+class AveragedFold:
     """A model with the mean weights of the same fold of several runs.
 
     Batch statistics that the runs have learned, which shows in their differing, are measured anew
@@ -40,7 +40,7 @@ class MeanOfFolds:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedData,
         runs: Sequence[Path],
         record: RunRecord,
         fold_of: npt.NDArray[np.intp],
@@ -58,7 +58,7 @@ class MeanOfFolds:
         data = FoldData(self._prepared, self._fold_of, fold)
         self._load(_files(runs, fold), self._learned[fold], data, fold)
         images, rows = self._prepared.cache.images, data.rows[data.held_out]
-        seen = predict(self.model, images, rows, views=self._recipe.views)
+        seen = predict_views(self.model, images, rows, views=self._recipe.views)
         return Predictions(data.held_out_ids(), seen, data.held_out_truth())
 
     def load_all_folds(self, run: Path) -> None:
@@ -75,7 +75,7 @@ class MeanOfFolds:
             layer.trainable = layer.name in learned
         if learned:
             seed = derive_seed(self._record.seed, "fold", fold)
-            reestimate_batch_norm(self.model, data.plain_images(self._recipe, seed))
+            recalibrate_batch_norm(self.model, data.plain_images(self._recipe, seed))
 
 
 def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:

@@ -13,14 +13,13 @@ import pytest
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.building import build_cache, copy_cache_rows
 from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
-from kagglecxr.data.cache.decoding import BrokenImagesError
-from kagglecxr.data.cache.files import fingerprints
-from kagglecxr.data.leaks.duplicates import look_at
-from kagglecxr.data.pixels.images import read_image
-from kagglecxr.data.pixels.preprocessing import Pipeline
-from kagglecxr.data.pixels.steps import Scan
+from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
+from kagglecxr.data.images.decode import read_image
+from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.data.images.steps import ImageAndMask
+from kagglecxr.data.leakage.duplicates import fingerprint
 
 PATHS = [f"{'ab'[k % 2]}/chest {k}.png" for k in range(7)]
 PIPELINE = Pipeline.parse("gray | resize", 8)
@@ -33,7 +32,7 @@ class Counter:
         self.images = 0
         self.stop_after = stop_after
 
-    def __call__(self, scan: Scan) -> Scan:
+    def __call__(self, scan: ImageAndMask) -> ImageAndMask:
         self.images += 1
         if self.stop_after is not None and self.images > self.stop_after:
             raise KeyboardInterrupt
@@ -97,7 +96,7 @@ def test_the_measures_are_of_the_files_and_not_of_the_cached_images(
     assert measures["done"].all()
     for k, path in enumerate(PATHS):
         image = cv2.imread(str(root / path), cv2.IMREAD_UNCHANGED)
-        look = look_at(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        look = fingerprint(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         assert int(measures["phash"][k]) == look.phash
         np.testing.assert_array_equal(measures["thumbnail"][k], look.thumbnail)
 
@@ -116,7 +115,7 @@ def test_a_cache_is_a_read_only_memory_map_named_by_its_key(caches: Path, root: 
     assert isinstance(cache.images, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         cache.images[0] = 0
-    assert cache.key == cache_key(PATHS, fingerprints(root, PATHS), PIPELINE)
+    assert cache.key == cache_key(PATHS, file_checksums(root, PATHS), PIPELINE)
     assert [path.name for path in caches.iterdir()] == [cache.key]
     sidecar = json.loads((cache.folder / "cache.json").read_text())
     assert sidecar["pipeline"] == "gray | resize(8)"
@@ -135,7 +134,7 @@ def test_a_whole_cache_is_opened_and_nothing_decoded_again(caches: Path, root: P
 def test_the_key_changes_with_contents_paths_order_pipeline_and_size(
     caches: Path, root: Path
 ) -> None:
-    contents = fingerprints(root, PATHS)
+    contents = file_checksums(root, PATHS)
     key = cache_key(PATHS, contents, PIPELINE)
     assert key == cache_key(list(PATHS), list(contents), Pipeline.parse("gray|resize(8)", 99))
     others = {
@@ -320,7 +319,7 @@ def test_opencv_gets_its_threads_back(caches: Path, root: Path) -> None:
 
 def test_fingerprints_tell_contents_apart_and_names_not(root: Path) -> None:
     (root / "copy.png").write_bytes((root / PATHS[0]).read_bytes())
-    one, other, copy = fingerprints(root, [PATHS[0], PATHS[1], "copy.png"])
+    one, other, copy = file_checksums(root, [PATHS[0], PATHS[1], "copy.png"])
     assert one == copy
     assert one != other
 
@@ -379,3 +378,48 @@ class TestMasks:
         with pytest.raises(BrokenImagesError, match=masks[2]) as caught:
             build_cache(caches, root, PATHS, self.PIPELINE, Silent(), masks=masks)
         assert caught.value.paths == [PATHS[2]]
+
+
+ROWS = np.array([0, 2, 3, 6], np.intp)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Cache:
+    """Seven images of noise."""
+    random, paths = np.random.default_rng(0), [f"{k}.png" for k in range(7)]
+    for path in paths:
+        cv2.imwrite(str(tmp_path / path), random.integers(0, 256, (20, 24), np.uint8))
+    pipeline = Pipeline.parse("gray | resize", 8)
+    return build_cache(tmp_path / "cache", tmp_path, paths, pipeline, Silent())
+
+
+def assert_holds_rows(some: Cache, whole: Cache) -> None:
+    np.testing.assert_array_equal(some.images, whole.images[ROWS])
+    for name in whole.measures.dtype.names or ():
+        np.testing.assert_array_equal(some.measures[name], whole.measures[name][ROWS])
+
+
+def test_the_rows_are_those_of_the_whole_cache_which_stays(whole: Cache) -> None:
+    some = copy_cache_rows(whole.folder.parent, whole, ROWS)
+    assert_holds_rows(some, whole)
+    assert {path.name for path in whole.folder.parent.iterdir()} == {some.key, whole.key}
+
+
+def test_other_rows_are_another_cache_and_the_same_rows_the_same(whole: Cache) -> None:
+    root = whole.folder.parent
+    some = copy_cache_rows(root, whole, ROWS)
+    assert copy_cache_rows(root, whole, ROWS).key == some.key
+    assert copy_cache_rows(root, whole, ROWS[1:]).key not in (some.key, whole.key)
+
+
+def test_what_a_killed_copy_left_is_never_taken_for_a_cache(whole: Cache) -> None:
+    root = whole.folder.parent
+    key = copy_cache_rows(root, whole, ROWS).key
+    (root / key).rename(root / f"{key}.partial")
+    (root / f"{key}.partial" / "cache.json").unlink()
+    images = np.load(root / f"{key}.partial" / "images.npy", mmap_mode="r+")
+    images[:] = 0
+    images.flush()
+    (root / key).mkdir()
+    assert_holds_rows(copy_cache_rows(root, whole, ROWS), whole)
+    assert not (root / f"{key}.partial").exists()

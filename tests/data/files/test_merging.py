@@ -12,9 +12,10 @@ from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.competition import Competition
+from kagglecxr.data.competition import PRESETS, Competition, load_competition
 from kagglecxr.data.files.layout import COLUMNS, find_images
-from kagglecxr.data.preparation import Request, prepare_competition
+from kagglecxr.data.files.merging import hashes_file, merged_sources
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
 PIXEL = PIL.Image.fromarray(np.zeros((2, 2), np.uint8))
 
@@ -179,7 +180,7 @@ def test_merged_images_are_for_training_but_for_copies_of_what_is_tested(tmp_pat
     for k in range(0, 60, 2):
         drawn(other / "SICK" / f"copy-{k}.png", k)
     workspace = Workspace(tmp_path / "work", "mine")
-    request = Request(root, 32, "gray | resize", 0.2, 3, False, 0)
+    request = PrepareOptions(root, 32, "gray | resize", 0.2, 3, False, 0)
     prepare_competition(described(), workspace, request, Silent())
     index = read_table(workspace.index).set_index("id")
     test = set(index.index[index["split"] == "test"])
@@ -192,3 +193,52 @@ def test_merged_images_are_for_training_but_for_copies_of_what_is_tested(tmp_pat
     assert not set(index.loc[list(test), "group"]) & set(
         index.loc[index["split"] == "train", "group"]
     )
+
+
+BY_HAND = """
+name = "mine"
+[source]
+kind = "dataset"
+slug = "mary/lungs"
+sha256sums = "mine.sha256"
+[classes]
+names = ["NORMAL"]
+[[merge]]
+data = "from-a-hospital"
+classes = { NORMAL = "NORMAL" }
+[[merge]]
+data = "covid-ct"
+classes = { NORMAL = "NORMAL" }
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(BY_HAND)
+    return path
+
+
+def test_a_preset_of_the_same_name_tells_where_merged_data_come_from(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (merged,) = merged_sources(load_competition("covid19-radiography-topped-up"), raw)
+    assert merged.source is not None
+    assert merged.source.slug == "paultimothymooney/chest-xray-pneumonia"
+    assert merged.folder == tmp_path / "chest-xray-pneumonia"
+    assert not merged.is_brought
+    (raw / "chest-xray-pneumonia").mkdir(parents=True)
+    (merged,) = merged_sources(load_competition("covid19-radiography-topped-up"), raw)
+    assert merged.is_brought
+
+
+def test_merged_data_that_kaggle_does_not_serve_have_no_source(mine: Path, tmp_path: Path) -> None:
+    merged = merged_sources(load_competition(mine), tmp_path / "raw")
+    assert [part.source for part in merged] == [None, None]
+    assert merged_sources(load_competition("demo"), tmp_path) == []
+
+
+def test_a_list_of_hashes_lies_beside_the_toml(mine: Path) -> None:
+    described = load_competition(mine)
+    assert hashes_file(str(mine), described) == mine.parent / "mine.sha256"
+    assert hashes_file("demo", described) == PRESETS / "mine.sha256"
+    assert hashes_file("demo", load_competition("demo")) is None

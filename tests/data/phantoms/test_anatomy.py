@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.core.randomness import generator
-from kagglecxr.data.phantoms.anatomy import (
-    LEFT,
-    RIGHT,
-    draw_anatomy,
-    lung_outline,
-    smooth_curve,
-)
+from kagglecxr.core.seeding import generator
+from kagglecxr.data.phantoms.anatomy import LEFT, RIGHT, draw_anatomy, lung_outline, smooth_curve
 from kagglecxr.data.phantoms.canvas import Canvas
 from kagglecxr.data.phantoms.patient import Anatomy
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kagglecxr.core.randomness import generator
+from kagglecxr.core.seeding import generator
 from kagglecxr.data.phantoms.anatomy import draw_anatomy
 from kagglecxr.data.phantoms.canvas import Canvas
 from kagglecxr.data.phantoms.film import expose

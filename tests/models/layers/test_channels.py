@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.data.images.steps import STEPS, ImageAndMask
 from kagglecxr.data.phantoms import draw_phantom
-from kagglecxr.data.pixels.steps import STEPS, Scan
 from kagglecxr.models.layers import EqualisedBrightenedEdges
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,7 +22,7 @@ SHAPES = st.sampled_from([(1, 1, 1, 1), (2, 1, 9, 1), (2, 7, 1, 1), (3, 2, 2, 1)
 def by_the_step(images: Pixels, brightening: int = 40) -> Pixels:
     """The preprocessing step on each image."""
     return np.stack(
-        [STEPS["stack"](Scan(image[..., 0].copy()), brightening).image for image in images]
+        [STEPS["stack"](ImageAndMask(image[..., 0].copy()), brightening).image for image in images]
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.models.layers.clahe import ContrastLimitedEqualization
 
 

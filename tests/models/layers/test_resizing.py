@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.data.pixels.preprocessing import Pipeline
+from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.models.layers.resizing import SquareResizing
 
 SIDES = st.integers(1, 150)

@@ -10,10 +10,10 @@ import pytest
 
 from kagglecxr.core.errors import CxrWarning, WeightsError
 from kagglecxr.models import create_model
-from kagglecxr.models.card import MODELS
+from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.scaling import IMAGENET_DEVIATION
+from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.weights.loading import load_weights
-from kagglecxr.models.weights.saving import save_weights
 
 SHAPE = (32, 32, 1)
 SHARED = Path(__file__).parents[3].parent / "shared" / "weights"

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.progress import Bar, Silent, Unit
-from kagglecxr.remote.asking import Patience
-from kagglecxr.remote.datasets.metadata import dataset_metadata
-from kagglecxr.remote.datasets.publishing import Published, publish
-from kagglecxr.remote.datasets.runs import pack_run
-from kagglecxr.remote.waiting import Waiting
-from tests.remote.datasets.shelf import Shelf
-from tests.remote.stand_in import StandIn
+from kagglecxr.remote.client import PollPolicy, RetryPolicy
+from kagglecxr.remote.datasets.dataset_metadata import dataset_metadata
+from kagglecxr.remote.datasets.publish import PublishedDataset, publish
+from kagglecxr.remote.datasets.run_archives import pack_run
+from tests.remote.datasets.fake_datasets import FakeDatasets
+from tests.remote.fake_kaggle import FakeKaggle
 
 METADATA = {
     "id": "mary/kit-wheels",
@@ -24,7 +23,7 @@ METADATA = {
 }
 
 
-class Notes(Silent):
+class RecordedNotes(Silent):
     """Keeps the notes, and how far each bar came of what it was to count."""
 
     def __init__(self) -> None:
@@ -51,27 +50,27 @@ class Sender:
     """Publishes a folder and writes down what was said and how long it would have slept."""
 
     folder: Path
-    notes: Notes = field(default_factory=Notes)
+    notes: RecordedNotes = field(default_factory=RecordedNotes)
     slept: list[float] = field(default_factory=list)
 
-    def publish(self, *, public: bool = False, most: float = 1800.0) -> Published:
+    def publish(self, *, public: bool = False, most: float = 1800.0) -> PublishedDataset:
         sleep = self.slept.append
         return publish(
             self.folder,
             self.notes,
             public=public,
-            waiting=Waiting(most=most, sleep=sleep),
-            patience=Patience(sleep=sleep),
+            waiting=PollPolicy(most=most, sleep=sleep),
+            patience=RetryPolicy(sleep=sleep),
         )
 
 
 @pytest.fixture
-def shelf(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def shelf(fake_kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDatasets:
     """No dataset yet; the client's notes on its uploads go to a folder of the test's own."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr("time.sleep", lambda _: None)
-    return Shelf(stand_in)
+    return FakeDatasets(fake_kaggle)
 
 
 @pytest.fixture

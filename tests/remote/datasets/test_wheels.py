@@ -14,11 +14,10 @@ from wheel.wheelfile import WheelFile
 
 import kagglecxr
 from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.remote.datasets import image, installed
-from kagglecxr.remote.datasets.checkout import read_checkout
-from kagglecxr.remote.datasets.image import image_versions, lacking
-from kagglecxr.remote.datasets.installed import read_installed
-from kagglecxr.remote.datasets.wheels import build_wheels
+from kagglecxr.remote.datasets import distributions
+from kagglecxr.remote.datasets import wheels as wheels_module
+from kagglecxr.remote.datasets.distributions import read_installed, read_source_tree
+from kagglecxr.remote.datasets.wheels import build_wheels, image_versions, missing_from_image
 
 LACKED = {"cyclopts", "docstring_parser", "rich_rst", "tf_explain", "tomli_w"}
 PACKAGE = Path(kagglecxr.__file__).parent
@@ -122,7 +121,7 @@ def test_wheels_of_an_installed_wheel_are_the_same_files(site: Path, wheels: lis
 
 
 def test_requirements_are_those_of_setup_cfg_whatever_is_installed() -> None:
-    own = read_checkout(PACKAGE)
+    own = read_source_tree(PACKAGE)
     assert own is not None
     names = {Requirement(each).name for each in own.requires}
     assert {"tensorflow", "keras", "wheel", "tomli-w"} <= names
@@ -130,9 +129,9 @@ def test_requirements_are_those_of_setup_cfg_whatever_is_installed() -> None:
 
 
 def test_what_is_not_a_checkout_is_none(tmp_path: Path) -> None:
-    assert read_checkout(tmp_path / "kagglecxr") is None
+    assert read_source_tree(tmp_path / "kagglecxr") is None
     (tmp_path / "setup.cfg").write_text("[metadata]\nname = another\n")
-    assert read_checkout(tmp_path / "kagglecxr") is None
+    assert read_source_tree(tmp_path / "kagglecxr") is None
 
 
 def test_the_image_is_asked_by_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,13 +139,13 @@ def test_the_image_is_asked_by_name_and_version(monkeypatch: pytest.MonkeyPatch)
     assert known["numpy"] == "2.0.2"
     assert known["optuna"] == ""
     assert "tf-explain" not in known
-    monkeypatch.setattr(image, "image_versions", lambda: {"tomli-w": "1.0", "rich": ""})
-    assert lacking(["Tomli_W>=1.0", "rich>=99"]) == []
-    assert [each.metadata["Name"] for each in lacking(["tomli-w>=1.1"])] == ["tomli_w"]
+    monkeypatch.setattr(wheels_module, "image_versions", lambda: {"tomli-w": "1.0", "rich": ""})
+    assert missing_from_image(["Tomli_W>=1.0", "rich>=99"]) == []
+    assert [each.metadata["Name"] for each in missing_from_image(["tomli-w>=1.1"])] == ["tomli_w"]
 
 
 def test_requirements_of_requirements_are_found_once_and_without_extras() -> None:
-    found = lacking(
+    found = missing_from_image(
         ["cyclopts>=4", "tf-explain", "cyclopts[yaml]", "pywin32; sys_platform=='win32'"]
     )
     names = [each.metadata["Name"] for each in found]
@@ -161,7 +160,7 @@ def test_what_is_not_here_either_is_named(requirement: str, received: str) -> No
     with pytest.raises(
         MissingError, match=f"Received: {received}.*Run: pip install '{requirement}'"
     ):
-        lacking([requirement])
+        missing_from_image([requirement])
 
 
 def test_a_compiled_distribution_is_refused_by_name() -> None:
@@ -182,8 +181,8 @@ def written(folder: Path, record: list[str], wheel: str = "true") -> Path:
     return info
 
 
-def read_written(info: Path, monkeypatch: pytest.MonkeyPatch) -> installed.Packable:
-    monkeypatch.setattr(installed, "distribution", lambda _: PathDistribution(info))
+def read_written(info: Path, monkeypatch: pytest.MonkeyPatch) -> distributions.WheelContents:
+    monkeypatch.setattr(distributions, "distribution", lambda _: PathDistribution(info))
     return read_installed("thing")
 
 

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.remote.kernels.metadata import kernel_metadata
-from tests.remote.kernels.host import Host
-from tests.remote.stand_in import StandIn
+from kagglecxr.remote.kernels.kernel_metadata import kernel_metadata
+from tests.remote.fake_kaggle import FakeKaggle
+from tests.remote.kernels.fake_kernels import FakeKernels
 
 SCRIPT = 'COMPETITION = "umons"\nFOLDS = 3\nFOLD = None  # all of them\nprint(FOLD)\n'
 
 
 @pytest.fixture
-def host(stand_in: StandIn) -> Host:
-    host = Host()
-    host.serve(stand_in)
+def host(fake_kaggle: FakeKaggle) -> FakeKernels:
+    host = FakeKernels()
+    host.serve(fake_kaggle)
     return host
 
 

@@ -8,16 +8,16 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.remote.kernels.folds import (
-    RECEIPT,
+    PUSH_STATE,
     FoldPush,
     Queue,
-    fold_kernels,
     push_folds,
+    pushed_folds,
     write_fold_kernels,
 )
-from kagglecxr.remote.kernels.metadata import LONGEST, read_metadata
-from tests.remote.kernels.host import SAVE, Host
-from tests.remote.stand_in import StandIn, refused
+from kagglecxr.remote.kernels.kernel_metadata import MAX_SLUG, read_kernel_metadata
+from tests.remote.fake_kaggle import FakeKaggle, error_response
+from tests.remote.kernels.fake_kernels import SAVE, FakeKernels
 
 
 @pytest.fixture
@@ -32,17 +32,17 @@ def push(folders: list[Path], queue: Queue = Queue()) -> list[FoldPush]:  # noqa
 def test_each_fold_has_a_kernel_of_its_own_that_trains_it_alone(folders: list[Path]) -> None:
     assert [path.name for path in folders] == ["train-fold-0", "train-fold-1", "train-fold-2"]
     for fold, folder in enumerate(folders):
-        metadata = read_metadata(folder)
+        metadata = read_kernel_metadata(folder)
         assert metadata.id == f"mary/umons-train-fold-{fold}"
         assert metadata.machine_shape == "NvidiaTeslaT4"
         assert f"FOLD = {fold}  # all of them\n" in (folder / "train.py").read_text()
 
 
 def test_a_long_name_is_shortened(kernel_folder: Path) -> None:
-    slug = "a" * 25 + "-" + "b" * (LONGEST - 26)
+    slug = "a" * 25 + "-" + "b" * (MAX_SLUG - 26)
     path = kernel_folder / "kernel-metadata.json"
     write_json(path, read_json(path) | {"id": f"mary/{slug}", "title": slug})
-    ids = {read_metadata(folder).id for folder in write_fold_kernels(kernel_folder, 3)}
+    ids = {read_kernel_metadata(folder).id for folder in write_fold_kernels(kernel_folder, 3)}
     assert len(ids) == 3
 
 
@@ -55,9 +55,9 @@ def test_another_number_of_folds_than_the_script_s_is_refused(
 
 
 def test_all_folds_are_pushed_and_none_twice(
-    folders: list[Path], kernel_folder: Path, host: Host
+    folders: list[Path], kernel_folder: Path, host: FakeKernels
 ) -> None:
-    assert fold_kernels(kernel_folder) == []
+    assert pushed_folds(kernel_folder) == []
     told = [push.told for push in push(folders)]
     assert told[1] == ("pushed as version 1: https://www.kaggle.com/code/mary/umons-train-fold-1")
     assert len(host.pushed) == 3
@@ -69,10 +69,10 @@ def test_all_folds_are_pushed_and_none_twice(
         "complete, pushed before",
     ]
     assert len(host.pushed) == 3
-    assert fold_kernels(kernel_folder) == folders
+    assert pushed_folds(kernel_folder) == folders
 
 
-def test_the_fold_that_failed_is_pushed_again_alone(folders: list[Path], host: Host) -> None:
+def test_the_fold_that_failed_is_pushed_again_alone(folders: list[Path], host: FakeKernels) -> None:
     push(folders)
     host.status["umons-train-fold-2"], host.failure = "ERROR", "out of memory"
     told = [one.told for one in push(folders)]
@@ -80,7 +80,7 @@ def test_the_fold_that_failed_is_pushed_again_alone(folders: list[Path], host: H
     assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 2]
 
 
-def test_a_script_that_has_changed_is_pushed_again(folders: list[Path], host: Host) -> None:
+def test_a_script_that_has_changed_is_pushed_again(folders: list[Path], host: FakeKernels) -> None:
     push(folders)
     script = folders[0] / "train.py"
     script.write_text(script.read_text() + "print(1)\n")
@@ -89,9 +89,9 @@ def test_a_script_that_has_changed_is_pushed_again(folders: list[Path], host: Ho
 
 
 def test_one_refused_fold_does_not_keep_the_others(
-    folders: list[Path], host: Host, stand_in: StandIn
+    folders: list[Path], host: FakeKernels, fake_kaggle: FakeKaggle
 ) -> None:
-    stand_in.on(SAVE, host._save, refused(500, "sorry"), host._save)
+    fake_kaggle.on(SAVE, host._save, error_response(500, "sorry"), host._save)
     done = push(folders)
     assert [one.is_refused for one in done] == [False, True, False]
     assert "fault of its own" in done[1].told
@@ -99,16 +99,18 @@ def test_one_refused_fold_does_not_keep_the_others(
     assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 1]
 
 
-def test_a_push_whose_end_nobody_saw_is_looked_for(folders: list[Path], host: Host) -> None:
+def test_a_push_whose_end_nobody_saw_is_looked_for(folders: list[Path], host: FakeKernels) -> None:
     push(folders[:1])
-    receipt = folders[0] / RECEIPT
+    receipt = folders[0] / PUSH_STATE
     write_json(receipt, read_json(receipt) | {"version": 0})
     host.status["umons-train-fold-0"] = "RUNNING"
     assert push(folders)[0].told == "running, pushed before"
     assert host.versions("umons-train-fold-0") == 1
 
 
-def test_folds_wait_for_a_free_machine_as_long_as_told(folders: list[Path], host: Host) -> None:
+def test_folds_wait_for_a_free_machine_as_long_as_told(
+    folders: list[Path], host: FakeKernels
+) -> None:
     host.at_a_time = 2
     host.status = {"a": "RUNNING", "b": "RUNNING"}
     slept: list[float] = []

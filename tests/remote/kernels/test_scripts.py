@@ -9,15 +9,15 @@ import pytest
 
 from kagglecxr.core.files import read_json, read_table
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run import read_run
+from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, load_competition
-from kagglecxr.data.preparation import Request, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.inference.ensemble import blend_runs
-from kagglecxr.remote.datasets.runs import unpack_run
+from kagglecxr.remote.datasets.run_archives import unpack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
-from kagglecxr.remote.kernels.building import KernelSettings, build_kernels
-from kagglecxr.remote.kernels.composing import with_settings
+from kagglecxr.remote.kernels.builder import KernelSettings, build_kernels
+from kagglecxr.remote.kernels.templates import set_constants
 from kagglecxr.training.recipe import load_recipe
 from tests.remote.kernels.kaggle_machine import Form, KaggleMachine
 
@@ -114,7 +114,7 @@ def left_in(machine: KaggleMachine) -> list[str]:
 def changed(script: Path, folder: Path, settings: Mapping[str, object]) -> Path:
     """The script as a Kaggler edits it."""
     copy = folder / script.name
-    copy.write_text(with_settings(script.read_text(), settings))
+    copy.write_text(set_constants(script.read_text(), settings))
     return copy
 
 
@@ -196,7 +196,7 @@ def test_what_a_kernel_submits_is_what_the_run_says_at_home(
     assert left_in(made) == ["submission.csv"]
     described = described_at(tmp_path)
     workspace = Workspace(tmp_path / "work", "lungs")
-    request = Request(data, 32, "gray | resize", 0.2, 2, False, 0)
+    request = PrepareOptions(data, 32, "gray | resize", 0.2, 2, False, 0)
     prepared = prepare_competition(described, workspace, request, Silent())
     run = unpack_run(next(packed.iterdir()), workspace.runs)
     blend = blend_runs(prepared, workspace, [run], tmp_path / "submissions", Silent())

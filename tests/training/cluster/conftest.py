@@ -7,25 +7,24 @@ from typing import Any
 
 import pytest
 
-from kagglecxr.training.cluster.messages import Done, Setting
-from kagglecxr.training.cluster.parcel import Parcel, pack
-from kagglecxr.training.cluster.share import ClusterError
+from kagglecxr.training.cluster.file_bundle import FileBundle, pack
+from kagglecxr.training.cluster.task_messages import ClusterError, TaskEnvironment, TaskResult
 from kagglecxr.version import __version__
 
-HERE = Setting(__version__, "tensorflow", 2)
+HERE = TaskEnvironment(__version__, "tensorflow", 2)
 
 
 @dataclass(eq=False)
-class Pretended:
+class FakeTask:
     """A task that is done when it is asked."""
 
-    work: Callable[[], Done]
+    work: Callable[[], TaskResult]
     stopped: bool = False
 
     def has_ended(self) -> bool:
         return True
 
-    def result(self) -> Done:
+    def result(self) -> TaskResult:
         return self.work()
 
     def stop(self) -> None:
@@ -33,19 +32,19 @@ class Pretended:
 
 
 @dataclass
-class OneMachine:
+class FakeCluster:
     """Does what is begun on it one after the other, or says what it is told to."""
 
-    say: Callable[[Any], Done] | None = None
+    say: Callable[[Any], TaskResult] | None = None
     begun: list[Any] = field(default_factory=list)
 
-    def send(self, files: Mapping[str, Path]) -> Parcel:
+    def send(self, files: Mapping[str, Path]) -> FileBundle:
         return pack(files, lambda piece: piece)
 
-    def begin(self, work: Callable[[Setting, Any], Done], task: Any) -> Pretended:
+    def begin(self, work: Callable[[TaskEnvironment, Any], TaskResult], task: Any) -> FakeTask:
         self.begun.append(task)
         say = self.say
-        return Pretended(lambda: say(task) if say else work(HERE, task))
+        return FakeTask(lambda: say(task) if say else work(HERE, task))
 
     def here(self, kind: Callable[..., Any], *told: Any) -> Any:
         return kind(*told)
@@ -61,10 +60,10 @@ def as_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("KAGGLECXR_CLUSTER_FOLDER", str(tmp_path / "machine"))
-    monkeypatch.setattr("kagglecxr.training.cluster.machines.fetch", lambda piece: piece)
+    monkeypatch.setattr("kagglecxr.training.cluster.ray_cluster.fetch", lambda piece: piece)
     return tmp_path / "machine"
 
 
-def died(task: Any) -> Done:
+def died(task: Any) -> TaskResult:
     """What a task says whose machine is gone."""
     raise ClusterError("Its process or machine died. Received: nothing. Run it again.")

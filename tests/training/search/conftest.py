@@ -8,24 +8,24 @@ import optuna
 import pytest
 from optuna.trial import Trial
 
-from kagglecxr.training.search.job import Outcome
-from kagglecxr.training.search.ledger import Owner
 from kagglecxr.training.search.space import make_space
-from kagglecxr.training.search.study import distributions
+from kagglecxr.training.search.study import to_distributions
+from kagglecxr.training.search.trial_process import TrialResult
+from kagglecxr.training.search.trial_queue import WorkerLock
 
 SPACE = make_space({"learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}})
-DISTRIBUTIONS = distributions(SPACE)
+DISTRIBUTIONS = to_distributions(SPACE)
 
 
 @dataclass
-class Pretended:
+class FakeTrial:
     """A trial that ends, after some looks at it, as it is told to."""
 
-    ending: Outcome
+    ending: TrialResult
     looks: int = 0
     stopped: bool = False
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> TrialResult | None:
         self.looks -= 1
         return None if self.looks >= 0 else self.ending
 
@@ -34,17 +34,19 @@ class Pretended:
 
 
 @dataclass
-class Machine:
+class FakeLauncher:
     """Starts pretended trials, and remembers them."""
 
-    ending: Callable[[Trial], Outcome] = lambda trial: Outcome("finished", trial.number / 10)
+    ending: Callable[[Trial], TrialResult] = lambda trial: TrialResult(
+        "finished", trial.number / 10
+    )
     looks: int = 0
     begun: list[Trial] = field(default_factory=list)
-    processes: list[Pretended] = field(default_factory=list)
+    processes: list[FakeTrial] = field(default_factory=list)
 
-    def begin(self, trial: Trial) -> Pretended:
+    def begin(self, trial: Trial) -> FakeTrial:
         self.begun.append(trial)
-        self.processes.append(Pretended(self.ending(trial), self.looks))
+        self.processes.append(FakeTrial(self.ending(trial), self.looks))
         return self.processes[-1]
 
 
@@ -54,10 +56,10 @@ def study() -> optuna.Study:
 
 
 @pytest.fixture
-def owner(tmp_path: Path) -> Owner:
-    return Owner("here-1", tmp_path / "owners")
+def owner(tmp_path: Path) -> WorkerLock:
+    return WorkerLock("here-1", tmp_path / "owners")
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kagglecxr.training.search.running.BETWEEN_LOOKS", 0.001)
+    monkeypatch.setattr("kagglecxr.training.search.search_loop.POLL_SECONDS", 0.001)

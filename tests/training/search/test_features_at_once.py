@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.training.kept_features import KeptFeatures
+from kagglecxr.training.features.feature_cache import FeatureCache
 from tests.conftest import prepare_demo
 
 
@@ -26,12 +26,12 @@ def test_features_that_another_works_out_are_waited_for(
         time.sleep(0.2)
         np.save(path, np.zeros((len(rows), 3), np.float32))
 
-    monkeypatch.setattr(KeptFeatures, "_write", write)
+    monkeypatch.setattr(FeatureCache, "_write", write)
     found: list[np.ndarray] = []
 
     def look() -> None:
-        kept = KeptFeatures(prepared.cache, rows, trunk, "any", Silent())
-        found.append(kept.of("as_is"))
+        kept = FeatureCache(prepared.cache, rows, trunk, "any", Silent())
+        found.append(kept.of("identity"))
 
     threads = [threading.Thread(target=look) for _ in range(3)]
     for thread in threads:

@@ -23,15 +23,15 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.search.budget import Budget
-from kagglecxr.training.search.findings import Findings
-from kagglecxr.training.search.job import Job, Outcome
+from kagglecxr.training.search.results import SearchResult
+from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
-from kagglecxr.training.search.storage import open_storage
 from kagglecxr.training.search.study import open_study
+from kagglecxr.training.search.study_storage import open_storage
+from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from kagglecxr.training.search.tuning import tune_recipe
-from tests.conftest import Played, prepare_demo
-from tests.training.search.conftest import Pretended
+from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.search.conftest import FakeTrial
 from tests.training.search.postgres_server import (
     PASSWORD,
     USER,
@@ -81,23 +81,23 @@ def whole(url: sqlalchemy.URL) -> str:
 
 
 @dataclass
-class Machine:
+class SearchingMachine:
     """One of several that search together, each with a workspace of its own."""
 
-    demo: Played
+    demo: PreparedDemo
     root: Path
     url: str
     trials: int
-    jobs: list[Job] = field(default_factory=list)
-    found: list[Findings] = field(default_factory=list)
+    jobs: list[TrialSpec] = field(default_factory=list)
+    found: list[SearchResult] = field(default_factory=list)
 
-    def start(self, job: Job) -> Pretended:
+    def start(self, job: TrialSpec) -> FakeTrial:
         self.jobs.append(job)
-        return Pretended(Outcome("finished", float(job.recipe["batch_size"])), looks=5)
+        return FakeTrial(TrialResult("finished", float(job.recipe["batch_size"])), looks=5)
 
     def search(self) -> None:
         workspace = Workspace(self.root, "demo")
-        budget = Budget(self.trials, workers=2, storage=self.url)
+        budget = SearchBudget(self.trials, workers=2, storage=self.url)
         found = tune_recipe(
             "demo", self.demo.prepared, workspace, SMALL, FEW, budget, Silent(), start=self.start
         )
@@ -105,9 +105,9 @@ class Machine:
 
 
 @pytest.fixture
-def searched(demo: Played, url: sqlalchemy.URL, tmp_path: Path) -> list[Machine]:
+def searched(demo: PreparedDemo, url: sqlalchemy.URL, tmp_path: Path) -> list[SearchingMachine]:
     """Two that have searched at once, from an empty database on."""
-    machines = [Machine(demo, tmp_path / name, whole(url), 12) for name in ("one", "two")]
+    machines = [SearchingMachine(demo, tmp_path / name, whole(url), 12) for name in ("one", "two")]
     threads = [threading.Thread(target=machine.search) for machine in machines]
     for thread in threads:
         thread.start()
@@ -117,7 +117,7 @@ def searched(demo: Played, url: sqlalchemy.URL, tmp_path: Path) -> list[Machine]
 
 
 def test_two_that_search_at_once_find_every_trial_once(
-    searched: list[Machine], url: sqlalchemy.URL
+    searched: list[SearchingMachine], url: sqlalchemy.URL
 ) -> None:
     one, other = searched
     assert one.jobs
@@ -136,9 +136,11 @@ def test_two_that_search_at_once_find_every_trial_once(
 
 
 def test_a_search_goes_on_where_one_on_another_machine_ended(
-    demo: Played, url: sqlalchemy.URL, tmp_path: Path
+    demo: PreparedDemo, url: sqlalchemy.URL, tmp_path: Path
 ) -> None:
-    first, second = (Machine(demo, tmp_path / str(trials), whole(url), trials) for trials in (3, 5))
+    first, second = (
+        SearchingMachine(demo, tmp_path / str(trials), whole(url), trials) for trials in (3, 5)
+    )
     first.search()
     second.search()
     assert [len(first.jobs), len(second.jobs)] == [3, 2]
@@ -179,14 +181,14 @@ def test_a_server_that_cannot_be_used_is_told_without_the_password(
 
 
 def test_a_server_that_is_lost_on_the_way_is_told_and_all_trials_stopped(
-    demo: Played, url: sqlalchemy.URL, tmp_path: Path
+    demo: PreparedDemo, url: sqlalchemy.URL, tmp_path: Path
 ) -> None:
-    machine = Machine(demo, tmp_path, whole(url), 12)
-    processes: list[Pretended] = []
+    machine = SearchingMachine(demo, tmp_path, whole(url), 12)
+    processes: list[FakeTrial] = []
     engine = sqlalchemy.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
 
-    def start(job: Job) -> Pretended:
-        processes.append(Pretended(Outcome("pruned"), looks=10**9))
+    def start(job: TrialSpec) -> FakeTrial:
+        processes.append(FakeTrial(TrialResult("pruned"), looks=10**9))
         if len(processes) == 2:
             with engine.connect() as connection:
                 connection.execute(

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
-from kagglecxr.models.card import MODELS
-from kagglecxr.models.factory import list_models
-from kagglecxr.training.frozen_features import learns_on_features
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.zoo import list_models
+from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import load_recipe, make_recipe, recipe_names
 from kagglecxr.training.search.entries import Range
 from kagglecxr.training.search.space import load_space, make_space, space_names
-from kagglecxr.training.search.study import distributions
+from kagglecxr.training.search.study import to_distributions
 
 SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
 
@@ -43,8 +43,8 @@ def test_the_default_space_starts_from_the_whole_recipe(recipe: str) -> None:
 def test_every_trial_of_the_space_head_learns_on_features(seed: int) -> None:
     space = load_space("head")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    chosen = space.recipe(load_recipe("cpu"), study.ask(distributions(space)).params)
-    assert learns_on_features(chosen)
+    chosen = space.recipe(load_recipe("cpu"), study.ask(to_distributions(space)).params)
+    assert uses_frozen_features(chosen)
 
 
 def test_a_file_names_ranges_and_choices_by_dotted_names(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_file_names_ranges_and_choices_by_dotted_names(tmp_path: Path) -> None
     }
     chosen = space.recipe(SMALL, {"augmentation.rotation": 15, "model_options.dropout": 0.5})
     assert chosen.augmentation.rotation == 15
-    assert chosen.augmentation.mirror == SMALL.augmentation.mirror
+    assert chosen.augmentation.hflip == SMALL.augmentation.hflip
     assert chosen.model_options == {"width": 4, "dropout": 0.5}
 
 
@@ -167,6 +167,6 @@ def test_a_text_with_quotes_and_letters_of_any_alphabet_stays_itself() -> None:
 def test_whatever_is_drawn_lies_in_its_range(entry: Range, seed: int) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     space = make_space({"epochs": entry.model_dump(exclude_none=True)})
-    drawn = study.ask(distributions(space)).params["epochs"]
+    drawn = study.ask(to_distributions(space)).params["epochs"]
     assert entry.holds(drawn)
     assert isinstance(drawn, int) == entry.whole()

@@ -12,23 +12,23 @@ import pytest
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.search.job import Job, Outcome, read_outcome
-from kagglecxr.training.search.trial import EpochScore, report_kept, train_trial
-from tests.conftest import Played
+from kagglecxr.training.search.trial import ReportEpochScore, replay_scores, train_trial
+from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, read_result
+from tests.conftest import PreparedDemo
 from tests.training.search.conftest import DISTRIBUTIONS
 
 SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
 
 
-def make_job(demo: Played, folder: Path, folds: int = 1) -> Job:
-    return Job(
+def make_job(demo: PreparedDemo, folder: Path, folds: int = 1) -> TrialSpec:
+    return TrialSpec(
         competition="demo", work=str(demo.workspace.root), study="one", storage="", number=0,
         recipe=SMALL.model_dump(mode="json"), folder=str(folder), folds=folds, seed=0,
     )  # fmt: skip
 
 
 @pytest.fixture
-def job(demo: Played, tmp_path: Path) -> Job:
+def job(demo: PreparedDemo, tmp_path: Path) -> TrialSpec:
     return make_job(demo, tmp_path / "trial")
 
 
@@ -60,32 +60,32 @@ class Trained:
     """A trial of two folds that was not interrupted."""
 
     folder: Path
-    outcome: Outcome
+    outcome: TrialResult
     steps: dict[int, float]
 
 
 @pytest.fixture(scope="module")
-def trained(demo: Played, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder, trial = tmp_path_factory.mktemp("trial"), ask(_Never())
     outcome = train_trial(demo.prepared, demo.workspace, make_job(demo, folder, folds=2), trial)
     return Trained(folder, outcome, steps(trial))
 
 
-def scores(demo: Played, folder: Path) -> list[float]:
+def scores(demo: PreparedDemo, folder: Path) -> list[float]:
     metric = METRICS[demo.competition.metric.name]
     kept = [Predictions.load(path) for path in sorted(folder.glob("fold-*/validation.npz"))]
     return [metric(part.truth, part.probabilities) for part in kept]
 
 
 def test_a_trials_score_is_the_metric_of_its_held_out_images(
-    trained: Trained, demo: Played
+    trained: Trained, demo: PreparedDemo
 ) -> None:
     first, second = scores(demo, trained.folder)
-    assert trained.outcome == Outcome("finished", pytest.approx((first + second) / 2))
+    assert trained.outcome == TrialResult("finished", pytest.approx((first + second) / 2))
     assert not list(trained.folder.rglob("*.h5"))
 
 
-def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: Played) -> None:
+def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: PreparedDemo) -> None:
     assert list(trained.steps) == [1, 2, 3, 4]
     first, _ = scores(demo, trained.folder)
     kept = json.loads((trained.folder / "fold-1" / "scores.json").read_text())
@@ -93,7 +93,7 @@ def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: Played) -> No
 
 
 @pytest.mark.slow
-def test_each_epoch_of_each_stage_is_a_step(demo: Played, tmp_path: Path) -> None:
+def test_each_epoch_of_each_stage_is_a_step(demo: PreparedDemo, tmp_path: Path) -> None:
     recipe = make_recipe(
         {"stages": [{"epochs": 1, "trainable": "all"}]}, ["epochs=1", "model_options.width=4"]
     )
@@ -106,9 +106,9 @@ def test_each_epoch_of_each_stage_is_a_step(demo: Played, tmp_path: Path) -> Non
     assert not list(Path(job.folder).rglob("*.h5"))
 
 
-def test_a_trial_that_is_given_up_leaves_no_weights(demo: Played, job: Job) -> None:
+def test_a_trial_that_is_given_up_leaves_no_weights(demo: PreparedDemo, job: TrialSpec) -> None:
     trial = ask(_After(1))
-    assert train_trial(demo.prepared, demo.workspace, job, trial) == Outcome("pruned")
+    assert train_trial(demo.prepared, demo.workspace, job, trial) == TrialResult("pruned")
     assert list(steps(trial)) == [1]
     assert list(Path(job.folder).iterdir()) == []
 
@@ -118,15 +118,15 @@ class _KilledError(Exception):
 
 
 def test_a_trial_is_taken_up_after_its_last_epoch_and_reports_the_same(
-    trained: Trained, demo: Played, job: Job, monkeypatch: pytest.MonkeyPatch
+    trained: Trained, demo: PreparedDemo, job: TrialSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(EpochScore):
+    class Killed(ReportEpochScore):
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
             if epoch == 1:
                 raise _KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.search.trial.EpochScore", Killed)
+        patch.setattr("kagglecxr.training.search.trial.ReportEpochScore", Killed)
         with pytest.raises(_KilledError):
             train_trial(demo.prepared, demo.workspace, job, ask(_Never()))
     again = ask(_Never())
@@ -136,7 +136,7 @@ def test_a_trial_is_taken_up_after_its_last_epoch_and_reports_the_same(
 
 
 def test_a_finished_fold_is_reported_again_though_nothing_is_trained(
-    trained: Trained, demo: Played
+    trained: Trained, demo: PreparedDemo
 ) -> None:
     again = ask(_Never())
     outcome = train_trial(demo.prepared, demo.workspace, make_job(demo, trained.folder, 2), again)
@@ -145,7 +145,7 @@ def test_a_finished_fold_is_reported_again_though_nothing_is_trained(
 
 
 def test_an_epochs_score_is_kept_before_the_training_is_given_up(tmp_path: Path) -> None:
-    callback = EpochScore(lambda: 0.5, lambda epoch, score: True, tmp_path / "scores.json")
+    callback = ReportEpochScore(lambda: 0.5, lambda epoch, score: True, tmp_path / "scores.json")
     callback.set_model(keras.Sequential())
     with pytest.raises(optuna.TrialPruned):
         callback.on_epoch_end(0)
@@ -160,17 +160,17 @@ def test_an_epoch_that_was_reported_before_a_kill_is_not_reported_twice(tmp_path
         told.append((epoch, score))
         return False
 
-    callback = EpochScore(lambda: 0.5, report, tmp_path / "scores.json")
+    callback = ReportEpochScore(lambda: 0.5, report, tmp_path / "scores.json")
     callback.set_model(keras.Sequential())
-    report_kept(tmp_path / "scores.json", report)
+    replay_scores(tmp_path / "scores.json", report)
     for epoch in (0, 1):
         callback.on_epoch_end(epoch)
     assert told == [(1, 0.25), (2, 0.5)]
 
 
-def test_a_job_crosses_a_pipe_and_an_outcome_a_file(job: Job, tmp_path: Path) -> None:
-    assert Job.of_line(job.as_line()) == job
+def test_a_job_crosses_a_pipe_and_an_outcome_a_file(job: TrialSpec, tmp_path: Path) -> None:
+    assert TrialSpec.of_line(job.as_line()) == job
     assert job.as_line().count("\n") == 1
-    assert read_outcome(tmp_path) is None
-    Outcome("failed", error="no\nroom").write(tmp_path)
-    assert read_outcome(tmp_path) == Outcome("failed", error="no\nroom")
+    assert read_result(tmp_path) is None
+    TrialResult("failed", error="no\nroom").write(tmp_path)
+    assert read_result(tmp_path) == TrialResult("failed", error="no\nroom")

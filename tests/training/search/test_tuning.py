@@ -15,14 +15,13 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.recipe import load_recipe, make_recipe
-from kagglecxr.training.search.budget import Budget
-from kagglecxr.training.search.job import Job, Outcome
-from kagglecxr.training.search.processes import TrialProcess
+from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
-from kagglecxr.training.search.storage import open_storage
+from kagglecxr.training.search.study_storage import open_storage
+from kagglecxr.training.search.trial_process import TrialProcess, TrialResult, TrialSpec
 from kagglecxr.training.search.tuning import study_name, tune_recipe
-from tests.conftest import Played, prepare_demo
-from tests.training.search.conftest import SPACE, Pretended
+from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.search.conftest import SPACE, FakeTrial
 
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16"])
 TUNE = [
@@ -32,21 +31,28 @@ TUNE = [
 
 
 def test_a_recipe_is_tried_in_a_process_of_its_own_and_only_once(
-    demo: Played, tmp_path: Path
+    demo: PreparedDemo, tmp_path: Path
 ) -> None:
     workspace = Workspace(tmp_path, "demo")
     # The trial's own process reads the workspace again.
     for path in demo.workspace.root.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    begun: list[Job] = []
+    begun: list[TrialSpec] = []
 
-    def start(job: Job) -> TrialProcess:
+    def start(job: TrialSpec) -> TrialProcess:
         begun.append(job)
         return TrialProcess(job)
 
     for _ in range(2):
         found = tune_recipe(
-            "demo", demo.prepared, workspace, SMALL, SPACE, Budget(trials=1), Silent(), start=start
+            "demo",
+            demo.prepared,
+            workspace,
+            SMALL,
+            SPACE,
+            SearchBudget(trials=1),
+            Silent(),
+            start=start,
         )
         assert found.recipe == SMALL
         assert found.trials["state"].tolist() == ["finished"]
@@ -55,7 +61,7 @@ def test_a_recipe_is_tried_in_a_process_of_its_own_and_only_once(
     assert not (Path(job.folder) / "log.txt").read_text().count("Traceback")
 
 
-def test_another_question_is_another_study(demo: Played) -> None:
+def test_another_question_is_another_study(demo: PreparedDemo) -> None:
     other = make_space({"batch_size": [16, 32]})
     names = {
         study_name(demo.prepared, recipe, space, folds, seed)
@@ -69,7 +75,7 @@ def test_another_question_is_another_study(demo: Played) -> None:
 
 @pytest.mark.parametrize("url", [None, "sqlite:///{}/shared.db"])
 def test_a_search_is_the_same_whether_it_was_cut_in_two_or_not(
-    demo: Played, tmp_path: Path, url: str | None
+    demo: PreparedDemo, tmp_path: Path, url: str | None
 ) -> None:
     tried: list[list[dict[str, object]]] = []
     for calls in ([6], [2, 6]):
@@ -77,12 +83,12 @@ def test_a_search_is_the_same_whether_it_was_cut_in_two_or_not(
         root.mkdir()
         recipes: list[dict[str, object]] = []
 
-        def start(job: Job, recipes: list[dict[str, object]] = recipes) -> Pretended:
+        def start(job: TrialSpec, recipes: list[dict[str, object]] = recipes) -> FakeTrial:
             recipes.append(job.recipe)
-            return Pretended(Outcome("finished", float(job.recipe["learning_rate"])))
+            return FakeTrial(TrialResult("finished", float(job.recipe["learning_rate"])))
 
         for trials in calls:
-            budget = Budget(trials, storage=url and url.format(root))
+            budget = SearchBudget(trials, storage=url and url.format(root))
             found = tune_recipe(
                 "demo", demo.prepared, Workspace(root, "demo"), SMALL, SPACE, budget, Silent(),
                 start=start,
@@ -94,24 +100,24 @@ def test_a_search_is_the_same_whether_it_was_cut_in_two_or_not(
 
 
 def test_what_the_space_cannot_be_is_told_before_any_study_is_begun(
-    demo: Played, tmp_path: Path
+    demo: PreparedDemo, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingError, match="epoch"):
         tune_recipe(
             "demo", demo.prepared, Workspace(tmp_path, "demo"), SMALL,
-            make_space({"epoch": [1, 2]}), Budget(), Silent(),
+            make_space({"epoch": [1, 2]}), SearchBudget(), Silent(),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_dies_is_told_with_its_last_words(
-    demo: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "dies"
     script.write_text("#!/bin/sh\nread line\necho out of memory >&2\nexit 3\n")
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    process = TrialProcess(Job("demo", "", "one", "", 0, {}, str(tmp_path / "trial"), 1, 0))
+    process = TrialProcess(TrialSpec("demo", "", "one", "", 0, {}, str(tmp_path / "trial"), 1, 0))
     while (outcome := process.outcome()) is None:
         time.sleep(0.01)
     assert outcome.state == "died"
@@ -129,7 +135,7 @@ def test_a_process_is_told_of_the_storage_where_nobody_else_reads_it(
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
     folder, url = tmp_path / "trial", "postgresql+psycopg://me:one-secret@host/db"
-    process = TrialProcess(Job("demo", "", "one", url, 0, {}, str(folder), 1, 0))
+    process = TrialProcess(TrialSpec("demo", "", "one", url, 0, {}, str(folder), 1, 0))
     while (outcome := process.outcome()) is None:
         time.sleep(0.01)
     assert "understood" in outcome.error

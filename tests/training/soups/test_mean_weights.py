@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.errors import WeightsError
-from kagglecxr.core.run import WEIGHTS, fold_folder, read_run
+from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import write_index
 from kagglecxr.inference.ensemble import rebuild_model
-from kagglecxr.models.factory import create_model
-from kagglecxr.models.weights.saving import save_weights
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.models.zoo import create_model
 from kagglecxr.training.soups.mean_weights import (
-    MeanOfFolds,
+    AveragedFold,
     learned_statistics,
     load_mean_weights,
 )
-from tests.conftest import Played
-from tests.training.made_runs import make_run
+from tests.conftest import PreparedDemo
+from tests.training.run_factories import make_run
 
 
 def net(seed: int, width: int = 4) -> keras.Model:
@@ -73,7 +73,7 @@ def test_the_mean_of_a_file_and_itself_is_the_file(files: list[Path]) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_only_learned_statistics_are_measured_anew(demo: Played, tmp_path: Path) -> None:
+def test_only_learned_statistics_are_measured_anew(demo: PreparedDemo, tmp_path: Path) -> None:
     own = dataclasses.replace(demo, workspace=Workspace(tmp_path, "demo"))
     write_index(own.workspace.index, own.prepared.index)
     runs = [make_run(own, name, 1) for name in ("a", "b")]
@@ -84,7 +84,7 @@ def test_only_learned_statistics_are_measured_anew(demo: Played, tmp_path: Path)
     before = [layer.get_weights() for layer in norms(model)]
     norms(model)[1].moving_mean.assign(norms(model)[1].moving_mean + 1.0)
     save_weights(model, file)
-    mean = MeanOfFolds(own.prepared, runs, record, fold_of)
+    mean = AveragedFold(own.prepared, runs, record, fold_of)
     mean.answers(runs[:1], 0)
     same = [
         all(map(np.array_equal, layer.get_weights(), kept))

@@ -7,7 +7,7 @@ a hidden test part: its images are found anew, and one that cannot be read gets 
 
 import sys
 
-from kagglecxr.remote.kernels.scripts.opening import INPUT, SCRATCH, WORKING, install_wheels
+from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, install_wheels
 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 RUNS: list[str] = []  # names of attached runs; all of them where empty
@@ -20,20 +20,20 @@ def main() -> None:
     """Finds data and runs among the inputs, predicts, and checks the submission."""
     from kagglecxr.core.progress import Terminal
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.files.mounted import mounted_data
-    from kagglecxr.models.runtime import start_keras
-    from kagglecxr.remote.kernels.attached import attached_runs
+    from kagglecxr.data.files.kaggle_input import locate_input
+    from kagglecxr.models.runtime import setup_keras
+    from kagglecxr.remote.kernels.inputs import input_runs
     from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
 
-    start_keras()
-    from kagglecxr.inference.unseen import answer_unseen
+    setup_keras()
+    from kagglecxr.inference.predict_submission import predict_submission
 
     end_in_one_sentence()
     session = Session(INPUT, SCRATCH, HOURS - MARGIN)
     competition = load_competition(session.as_file(COMPETITION, "competition"))
-    data = mounted_data(competition, INPUT)
-    runs = attached_runs(INPUT, SCRATCH / "runs", RUNS)
-    answered = answer_unseen(
+    data = locate_input(competition, INPUT)
+    runs = input_runs(INPUT, SCRATCH / "runs", RUNS)
+    answered = predict_submission(
         competition, data, runs, WORKING / "submission.csv", SCRATCH / "unseen", Terminal(),
         seconds_left=session.seconds_left, pipeline=PIPELINE,
     )  # fmt: skip

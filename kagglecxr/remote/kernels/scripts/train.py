@@ -6,7 +6,7 @@ Expected: not measured yet.
 
 import shutil
 
-from kagglecxr.remote.kernels.scripts.opening import INPUT, SCRATCH, WORKING, install_wheels
+from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, install_wheels
 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 SIZE = 224
@@ -24,15 +24,15 @@ MARGIN = 0.5  # of them, left for what comes after the training
 def main() -> None:
     """Prepares the images, trains on them, and packs what was trained."""
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.files.mounted import mounted_data
-    from kagglecxr.remote.datasets.runs import pack_run
+    from kagglecxr.data.files.kaggle_input import locate_input
+    from kagglecxr.remote.datasets.run_archives import pack_run
     from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
 
     end_in_one_sentence()
     session = Session(INPUT, SCRATCH, HOURS - MARGIN)
     competition = session.as_file(COMPETITION, "competition")
     described = load_competition(competition)
-    data = [] if described.source.kind == "demo" else ["--data", mounted_data(described, INPUT)]
+    data = [] if described.source.kind == "demo" else ["--data", locate_input(described, INPUT)]
     shape = ["--size", SIZE, "--pipeline", PIPELINE, "--test", TEST, "--folds", FOLDS]
     session.verb("prepare", competition, *data, *shape, "--seed", SEED)
     recipe = ["--recipe", session.as_file(RECIPE, "recipe")]

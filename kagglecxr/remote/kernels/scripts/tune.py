@@ -8,7 +8,7 @@ this kernel's own output attached as an input, the next version goes on where th
 import shutil
 import subprocess
 
-from kagglecxr.remote.kernels.scripts.opening import INPUT, SCRATCH, WORKING, install_wheels
+from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, install_wheels
 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 SIZE = 224
@@ -27,21 +27,21 @@ MARGIN = 0.5  # of them, left for what comes after the search
 def main() -> None:
     """Prepares the images, searches, and keeps what was found."""
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.files.mounted import mounted_data
-    from kagglecxr.remote.kernels.attached import resume_studies
+    from kagglecxr.data.files.kaggle_input import locate_input
+    from kagglecxr.remote.kernels.inputs import restore_studies
     from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
 
     end_in_one_sentence()
     session = Session(INPUT, SCRATCH, HOURS - MARGIN)
     competition = session.as_file(COMPETITION, "competition")
     described = load_competition(competition)
-    data = [] if described.source.kind == "demo" else ["--data", mounted_data(described, INPUT)]
+    data = [] if described.source.kind == "demo" else ["--data", locate_input(described, INPUT)]
     shape = ["--size", SIZE, "--pipeline", PIPELINE, "--test", TEST, "--folds", FOLDS]
     session.verb("prepare", competition, *data, *shape, "--seed", SEED)
     words = ["--recipe", session.as_file(RECIPE, "recipe"), "--seed", SEED]
     words += ["--space", session.as_file(SPACE, "space"), "--trials", TRIALS]
     words += [word for change in CHANGES for word in ("--set", change)]
-    earlier, left = resume_studies(INPUT, session.work / "studies"), session.seconds_left()
+    earlier, left = restore_studies(INPUT, session.work / "studies"), session.seconds_left()
     try:
         # A timeout of the search counts the seconds of earlier versions too.
         limit = [] if earlier else ["--timeout", left]

@@ -1,0 +1,148 @@
+"""Decodes one image or mask file into 8-bit pixels."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.errors import DataError, MissingError
+
+Image = npt.NDArray[np.uint8]
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"})
+
+_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+_PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
+_PNG_COLOUR_TYPE, _GREY_WITH_ALPHA = 25, 4
+_DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
+
+
+class BrokenImageError(DataError):
+    """An image file that is empty, cut off or not an image."""
+
+
+def decode_image(data: bytes, name: str) -> Image:
+    """The pixels of an image file's bytes: (H, W) for grey, (H, W, 3) RGB for colour.
+
+    EXIF rotation is applied. An alpha channel is dropped: it says nothing in an X-ray. Deeper
+    images are scaled to 8 bits by the range they can hold: 16 bits, or 12 where no pixel exceeds
+    4,095, as detectors write them. DICOM goes through `decode_dicom`.
+
+    Args:
+        data: the file's bytes.
+        name: what to call it in an error.
+
+    Raises:
+        BrokenImageError: the file is empty, cut off or not an image.
+        MissingError: it is DICOM, and pydicom is not installed.
+    """
+    if not data:
+        raise broken_image(name, "the file is empty")
+    if data.startswith(_DICOM_SIGNATURE, _DICOM_PREAMBLE):
+        from kagglecxr.data.images.dicom import decode_dicom
+
+        return decode_dicom(data, name)
+    # OpenCV fills what is missing of a truncated file with grey and says nothing.
+    if not _is_complete(data):
+        raise broken_image(name, f"the file is cut off after {len(data)} bytes")
+    try:
+        pixels = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+        )
+    except cv2.error as error:
+        raise broken_image(name, f"OpenCV says {error.err}") from error
+    if pixels is None:
+        raise broken_image(name, "it is no image that can be decoded")
+    if _is_grey_with_alpha(data):
+        # OpenCV makes three equal channels of it.
+        pixels = pixels[..., 0]
+    if pixels.ndim == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return _to_uint8(pixels)
+
+
+def read_image(path: Path) -> Image:
+    """Reads an image file; see `decode_image`."""
+    return decode_image(path.read_bytes(), str(path))
+
+
+def name_without_suffix(path: str) -> str:
+    """An image's file name, or what a table calls it, without the suffix of an image file.
+
+    What follows a dot is no suffix otherwise: DICOM's ids are numbers with dots between them.
+
+    >>> name_without_suffix("train/a.JPG"), name_without_suffix("1.2.840.7")
+    ('a', '1.2.840.7')
+    """
+    name = PurePosixPath(path)
+    return name.stem if name.suffix.lower() in SUFFIXES else name.name
+
+
+def broken_image(name: str, reason: str) -> BrokenImageError:
+    """The refusal of a file, as one sentence."""
+    return BrokenImageError(
+        f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
+        "out with --skip-broken."
+    )
+
+
+def _is_complete(data: bytes) -> bool:
+    if data.startswith(b"\xff\xd8"):
+        # Inside a scan 0xFF is always followed by 0x00, so this marker is only found at its end.
+        scan = data.rfind(_START_OF_SCAN)
+        return data.find(_END_OF_IMAGE, scan) >= 0 if scan >= 0 else False
+    if data.startswith(_PNG_SIGNATURE):
+        return _PNG_END in data[-64:]
+    return True
+
+
+def _is_grey_with_alpha(data: bytes) -> bool:
+    return data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA
+
+
+def _to_uint8(pixels: npt.NDArray[Any]) -> Image:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype == np.uint16:
+        brightest = int(pixels.max(initial=0))
+        full_scale = 255 if brightest <= 255 else 4095 if brightest <= 4095 else 65535
+        scaled: npt.NDArray[np.float64] = pixels * (255.0 / full_scale)
+    else:
+        low, high = float(pixels.min()), float(pixels.max())
+        scaled = (pixels - low) * (255.0 / max(high - low, 1e-12))
+    return np.rint(scaled).astype(np.uint8)
+
+
+def read_mask(path: Path, shape: tuple[int, int]) -> Image:
+    """A mask as 0 and 255, (H, W), in its image's size.
+
+    White is what exceeds half of the file's brightest value, so files that say it with 1 and files
+    that say it with 255 read alike; one that is all black is an empty mask. Sizes are matched to
+    the nearest pixel: the Radiography Database has 256-pixel masks of 299-pixel images.
+
+    Args:
+        path: grey, RGB, palette or 1-bit; of the colours the brightest channel counts.
+        shape: (H, W) of the image.
+
+    Raises:
+        MissingError: no such file.
+        BrokenImageError: it cannot be read.
+    """
+    if not path.is_file():
+        raise MissingError(
+            f"A mask is not there. Looked for: {path}. Bring it, or take it out of the table that "
+            "names it."
+        )
+    pixels = read_image(path)
+    if pixels.ndim == 3:
+        pixels = pixels.max(axis=2)
+    # Twice a uint8 needs more than 8 bits.
+    inside = 2 * pixels.astype(np.uint16) > pixels.max()
+    mask = np.where(inside, np.uint8(255), np.uint8(0))
+    height, width = shape
+    if mask.shape == (height, width):
+        return mask
+    resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, np.uint8)

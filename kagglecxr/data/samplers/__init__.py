@@ -1,0 +1,1 @@
+"""Samplers: which image stands where in an epoch."""

@@ -1,0 +1,1 @@
+"""Exports models as one file, in the formats of several runtimes."""

@@ -1,0 +1,111 @@
+"""Every image backbone of keras.applications, built flat on the raw input; see backbones.csv.
+
+ConvNeXt alone keeps a few blocks nested, its stem and downsamplings; its last layers are flat.
+"""
+
+import csv
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.models.model_card import MODELS, ModelCard, Tensor
+from kagglecxr.models.scaling import IMAGENET_DEVIATION, IMAGENET_MEAN, SCALINGS, three_channels
+
+_TABLE = Path(__file__).parent / "backbones.csv"
+_FEATURES = "features"
+"""The explainable layer where Keras' own name of the last one changes from build to build."""
+
+
+def build_backbone(row: dict[str, str], inputs: Tensor, *, scaling: str = "") -> Tensor:
+    """The last feature map of a backbone.
+
+    Args:
+        row: its line of backbones.csv.
+        inputs: raw pixels (batch, H, W, 1 or 3).
+        scaling: another than that of its ImageNet weights, see `kagglecxr.models.scaling`.
+
+    Raises:
+        SettingError: another scaling for a net that scales inside.
+        UnknownNameError: no such scaling.
+    """
+    own = row["scaling"]
+    if own == "raw" and scaling not in {"", "raw"}:
+        raise SettingError(
+            f"This backbone scales pixels inside. Received: scaling={scaling!r} for {row['name']}. "
+            "Leave scaling out."
+        )
+    x = three_channels(SCALINGS[scaling or own](inputs))
+    # ImageNet weights are loaded later, from a file: here Keras would want a square RGB input.
+    backbone = getattr(keras.applications, row["application"])(
+        input_tensor=x, include_top=False, weights=None, **_variant(row)
+    )
+    for layer in backbone.layers:
+        if isinstance(layer, layers.Normalization) and layer.input_mean is None:
+            set_imagenet_statistics(layer)
+    features = backbone.output
+    if row["gradcam_layer"] == _FEATURES:
+        features = layers.Identity(name=_FEATURES)(features)
+    return features
+
+
+def set_imagenet_statistics(layer: layers.Normalization) -> None:
+    """Gives EfficientNet's first layer the colours of ImageNet, whatever weights it is built with.
+
+    Keras leaves it without effect until a file is loaded, whose variances are in truth deviations,
+    and then adds a layer that makes up for it.
+    """
+    layer.adapt_mean.assign(list(IMAGENET_MEAN))
+    layer.adapt_variance.assign([deviation**2 for deviation in IMAGENET_DEVIATION])
+    layer.finalize_state()
+
+
+def _variant(row: dict[str, str]) -> dict[str, Any]:
+    variant: dict[str, Any] = {"alpha": float(row["alpha"])} if row["alpha"] else {}
+    return variant | ({"minimalistic": True} if row["minimalistic"] else {})
+
+
+def _download(row: dict[str, str]) -> object:
+    # Keras names the weights of the MobileNets' variants after the input's size.
+    application = getattr(keras.applications, row["application"])
+    return application(include_top=False, input_shape=(224, 224, 3), **_variant(row))
+
+
+def _card(row: dict[str, str]) -> ModelCard:
+    variant = ", ".join(f"{key} {value}" for key, value in _variant(row).items())
+    return ModelCard(
+        name=row["name"],
+        build=functools.partial(build_backbone, row),
+        source=f"keras.applications.{row['application']}" + (f", {variant}" if variant else ""),
+        input_size=int(row["input_size"]),
+        smallest=int(row["smallest"]),
+        gradcam_layer=row["gradcam_layer"],
+        parameters=int(row["parameters"]),
+        trainable_parameters=int(row["trainable_parameters"]),
+        scaling=row["scaling"],
+        kind="backbone",
+        mixed_precision=row["mixed_precision"] == "yes",
+        weights_file=row["weights_file"],
+        download=functools.partial(_download, row),
+    )
+
+
+with _TABLE.open(encoding="utf-8", newline="") as _lines:
+    for _row in csv.DictReader(_lines):
+        MODELS.add_as(_row["name"])(_card(_row))
+
+# Report 2's: the head of its MobileNetV2, and all else as the backbone of that width.
+MODELS.add_as("mobilenet_v2_fc3")(
+    dataclasses.replace(
+        MODELS["mobilenet_v2_050"],
+        name="mobilenet_v2_fc3",
+        source="Rapport TP4, report 2: MobileNetV2 of width 0.5 and three dense layers",
+        parameters=2_544_820,
+        trainable_parameters=2_526_276,
+        head={"dense": (1024, 512), "dropout": 0.0},
+    )
+)

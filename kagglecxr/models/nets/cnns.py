@@ -1,0 +1,202 @@
+"""Convolutional networks without skips or separable convolutions, most of them from reports."""
+
+from collections.abc import Sequence
+
+from keras import layers
+
+from kagglecxr.models.model_card import Tensor, model_card
+from kagglecxr.models.scaling import standardised, three_channels, zero_to_one
+
+
+def _conv_norm_relu(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
+    x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    # A short training has a few hundred steps: the default momentum of 0.99 would still remember
+    # the first of them.
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+@model_card(
+    source="kagglecxr",
+    input_size=128,
+    gradcam_layer="block4_2_relu",
+    parameters=293_332,
+    trainable_parameters=292_404,
+    scaling="standardised",
+)
+def cnn_small(inputs: Tensor, *, width: int = 16, dropout: float = 0.2) -> Tensor:
+    """Four stages of strided and plain convolutions: a minute of CPU training goes far.
+
+    Args:
+        inputs: raw pixels.
+        width: channels of the first stage; doubled by each that follows.
+        dropout: share dropped before the last layer.
+    """
+    x = standardised(inputs)
+    x = _conv_norm_relu(x, width, 2, "block1_1")
+    for stage in (2, 3, 4):
+        filters = width * 2 ** (stage - 1)
+        x = _conv_norm_relu(x, filters, 2, f"block{stage}_1")
+        x = _conv_norm_relu(x, filters, 1, f"block{stage}_2")
+    # The mean says how much of a pattern there is, the maximum whether it is anywhere.
+    x = layers.Concatenate(name="pool")(
+        [layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="max")(x)]
+    )
+    return layers.Dropout(dropout, name="dropout")(x)
+
+
+REPORT_4 = "Mise en place d'un modèle de reconnaissance d'image, report 4"
+
+
+@model_card(
+    source="UMONS practical TP05, report 1",
+    input_size=224,
+    gradcam_layer="conv2_2",
+    parameters=205_783_107,
+    trainable_parameters=205_783_107,
+    channels=3,
+    classes=3,
+)
+def umons_scratch(inputs: Tensor) -> Tensor:
+    """Two pairs of convolutions, then a dense layer on all of the picture: 206 million weights."""
+    x = three_channels(zero_to_one(inputs))
+    for stage, filters in ((1, 64), (2, 128)):
+        for number in (1, 2):
+            name = f"conv{stage}_{number}"
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)(x)
+        x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{stage}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    return layers.Dense(512, activation="relu", name="dense")(x)
+
+
+@model_card(
+    source="Chest X-ray (Pneumonia), report 5",
+    input_size=224,
+    smallest=8,
+    gradcam_layer="conv3",
+    parameters=3_267_202,
+    trainable_parameters=3_267_202,
+    classes=2,
+)
+def cnn_3conv_dropout(inputs: Tensor, *, dropout: float = 0.2) -> Tensor:
+    """Three convolutions with pooling and dropout.
+
+    Args:
+        inputs: raw pixels.
+        dropout: share dropped after each stage.
+    """
+    x = zero_to_one(inputs)
+    for number, filters in enumerate((32, 64, 64), start=1):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+        x = layers.Dropout(dropout, name=f"dropout{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(64, activation="relu", name="dense")(x)
+    return layers.Dropout(dropout, name="dropout_dense")(x)
+
+
+@model_card(
+    source=REPORT_4,
+    input_size=224,
+    smallest=8,
+    gradcam_layer="conv3",
+    parameters=12_938_372,
+    trainable_parameters=12_938_372,
+)
+def cnn_plain(inputs: Tensor) -> Tensor:
+    """Three convolutions without normalisation; in the report it learned nothing (25.86 %).
+
+    The report gives no widths: these are the usual ones.
+    """
+    return _stages(inputs, (32, 64, 128), normalised=False, units=128)
+
+
+@model_card(
+    source=REPORT_4,
+    input_size=224,
+    smallest=16,
+    gradcam_layer="conv4",
+    parameters=3_453_572,
+    trainable_parameters=3_452_868,
+)
+def cnn_4conv_bn(inputs: Tensor) -> Tensor:
+    """Four convolutions with batch normalisation; 84.83 % in the report, which gives no widths."""
+    return _stages(inputs, (32, 64, 128, 128), normalised=True, units=128)
+
+
+@model_card(
+    source=REPORT_4,
+    input_size=224,
+    smallest=64,
+    gradcam_layer="conv6",
+    parameters=436_324,
+    trainable_parameters=435_428,
+)
+def cnn_6conv_bn(inputs: Tensor) -> Tensor:
+    """Six convolutions with batch normalisation; 84.38 % in the report, which gives no widths."""
+    return _stages(inputs, (32, 32, 64, 64, 128, 128), normalised=True, units=128)
+
+
+def _stages(inputs: Tensor, filters: Sequence[int], *, normalised: bool, units: int) -> Tensor:
+    """Convolutions, each halving the picture, then one dense layer."""
+    x = zero_to_one(inputs)
+    for number, width in enumerate(filters, start=1):
+        x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+        if normalised:
+            x = layers.BatchNormalization(name=f"norm{number}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    x = layers.Flatten(name="flatten")(x)
+    return layers.Dense(units, activation="relu", name="dense")(x)
+
+
+REPORT_3 = "Analyse de radiographies pulmonaires Covid-19, report 3"
+
+
+@model_card(
+    source=REPORT_3,
+    input_size=256,
+    smallest=64,
+    gradcam_layer="conv3",
+    parameters=444_359,
+    trainable_parameters=444_133,
+    classes=3,
+    scaling="raw",
+)
+def cnn_8x8_bn(inputs: Tensor) -> Tensor:
+    """Three 8x8 convolutions between batch normalisations, the first of which scales the pixels."""
+    x = layers.BatchNormalization(name="norm0")(inputs)
+    for number, filters in enumerate((16, 32, 64), start=1):
+        x = _conv(x, filters, number, "same")
+        x = layers.MaxPooling2D(4, name=f"pool{number}")(x)
+        x = layers.BatchNormalization(name=f"norm{number}")(x)
+    return _dense(x)
+
+
+@model_card(
+    source=REPORT_3,
+    input_size=256,
+    smallest=233,
+    gradcam_layer="conv5",
+    parameters=3_065_217,
+    trainable_parameters=3_065_217,
+    classes=1,
+)
+def cnn_8x8(inputs: Tensor) -> Tensor:
+    """Five 8x8 convolutions without padding, COVID or not."""
+    x = zero_to_one(inputs)
+    for number, filters in enumerate((16, 32, 64, 128), start=1):
+        x = _conv(x, filters, number, "valid")
+        x = layers.MaxPooling2D(2, name=f"pool{number}")(x)
+    return _dense(_conv(x, 256, 5, "valid"))
+
+
+def _conv(x: Tensor, filters: int, number: int, padding: str) -> Tensor:
+    return layers.Conv2D(
+        filters, 8, padding=padding, use_bias=False, activation="relu", name=f"conv{number}"
+    )(x)
+
+
+def _dense(x: Tensor) -> Tensor:
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(256, activation="relu", name="dense1")(x)
+    return layers.Dense(64, activation="relu", name="dense2")(x)

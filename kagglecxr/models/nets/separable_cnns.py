@@ -1,0 +1,105 @@
+"""Networks of depthwise separable convolutions, from report 3."""
+
+import functools
+
+import keras
+from keras import layers
+
+from kagglecxr.models.layers import EqualisedBrightenedEdges, HistogramEqualization
+from kagglecxr.models.model_card import Tensor, model_card
+from kagglecxr.models.nets.cnns import REPORT_3
+from kagglecxr.models.nets.unets import LUNGS, lungs_alone
+from kagglecxr.models.scaling import minus_one_to_one, zero_to_one
+
+
+@model_card(
+    source=REPORT_3,
+    input_size=256,
+    smallest=46,
+    gradcam_layer="stage4_conv2",
+    parameters=79_410,
+    trainable_parameters=78_930,
+    classes=2,
+)
+def separable_cnn(inputs: Tensor) -> Tensor:
+    """Four stages of two separable 4x4 convolutions of depth multiplier 2."""
+    x = zero_to_one(inputs)
+    for stage, filters in enumerate((16, 32, 64, 128), start=1):
+        x = _separable(x, filters, f"stage{stage}_conv1", "same")
+        x = layers.BatchNormalization(name=f"stage{stage}_norm")(x)
+        x = _separable(x, filters, f"stage{stage}_conv2", "valid")
+        if stage < 4:
+            x = layers.MaxPooling2D(2, padding="same", name=f"stage{stage}_pool")(x)
+    x = layers.GlobalMaxPooling2D(name="pool")(x)
+    return layers.Dense(16, activation="relu", name="dense")(x)
+
+
+@model_card(
+    source=REPORT_3,
+    input_size=299,
+    gradcam_layer="stage4_conv2",
+    parameters=678_483,
+    trainable_parameters=78_930,
+    classes=2,
+    lungs_layer=LUNGS,
+)
+def masked_separable_cnn(inputs: Tensor) -> Tensor:
+    """All of the report's chain: resize, U-Net mask, equalise, then `separable_cnn`.
+
+    Takes grey images of any size. The U-Net does not learn; its weights are those of a `unet_bn`.
+    """
+    return separable_cnn(HistogramEqualization(name="equalise")(lungs_alone(inputs, 256)))
+
+
+def _separable(x: Tensor, filters: int, name: str, padding: str) -> Tensor:
+    return layers.SeparableConv2D(
+        filters,
+        4,
+        padding=padding,
+        depth_multiplier=2,
+        use_bias=False,
+        activation="relu",
+        name=name,
+    )(x)
+
+
+_LAST = "block5_sepconv3_bn"
+"""The last of the 45."""
+
+
+@model_card(
+    source=REPORT_3,
+    input_size=299,
+    gradcam_layer="block_b_relu",
+    parameters=5_601_775,
+    trainable_parameters=4_990_446,
+    classes=2,
+    scaling="minus_one_to_one",
+    lungs_layer=LUNGS,
+    imagenet_layers=("block1_conv1", _LAST),
+    weights_file="xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    download=functools.partial(keras.applications.Xception, include_top=False),
+)
+def xception45(inputs: Tensor, *, filters: int = 256, dropout: float = 0.3) -> Tensor:
+    """Resize, U-Net mask, three channels, 45 layers of Xception, two convolutions, dense 4.
+
+    Takes grey images of any size. The U-Net does not learn; its weights are those of a `unet_bn`,
+    Xception's those of ImageNet. The report gives neither widths nor dropout of the two
+    convolutions.
+
+    Args:
+        inputs: raw pixels.
+        filters: channels of each of the two convolutions.
+        dropout: share dropped after each.
+    """
+    channels = EqualisedBrightenedEdges(name="channels")(lungs_alone(inputs, 224))
+    x = minus_one_to_one(channels)
+    whole = keras.applications.Xception(input_tensor=x, include_top=False, weights=None)
+    x = whole.get_layer(_LAST).output
+    for block in ("block_a", "block_b"):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"{block}_conv")(x)
+        x = layers.BatchNormalization(name=f"{block}_norm")(x)
+        x = layers.Dropout(dropout, name=f"{block}_dropout")(x)
+        x = layers.ReLU(name=f"{block}_relu")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return layers.Dense(4, activation="relu", name="dense")(x)

@@ -1,0 +1,111 @@
+"""Whether what arrived is what Kaggle lists, and what a list of hashes says."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.files import file_digest
+from kagglecxr.core.progress import Reporter
+from kagglecxr.remote.archives import FileStat
+
+SHA256SUMS = "SHA256SUMS"
+"""The list of hashes that data may bring themselves."""
+_SHA256_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
+
+
+def compare_with_listing(listed: Mapping[str, int], found: Mapping[str, FileStat]) -> list[str]:
+    """What is listed and did not arrive, or in another size, each with both sizes.
+
+    A list may leave out folders' names, and files. A size of 0 is one that was not told.
+    """
+    unmatched = {name for name in listed if name not in found}
+    wrong = [
+        f"{name} ({found[name].size} bytes of {size})"
+        for name, size in listed.items()
+        if name in found and size not in (0, found[name].size)
+    ]
+    loose = Counter(
+        _name_and_size(name, facts.size) for name, facts in found.items() if name not in listed
+    )
+    for name in sorted(unmatched):
+        if loose[_name_and_size(name, listed[name])] > 0:
+            loose[_name_and_size(name, listed[name])] -= 1
+        else:
+            wrong.append(f"{name} (missing)")
+    return wrong
+
+
+def _name_and_size(name: str, size: int) -> tuple[str, int]:
+    return PurePosixPath(name).name, size
+
+
+def check_listing(listed: Mapping[str, int], found: Mapping[str, FileStat], what: str) -> None:
+    """Refuses an archive that does not hold what Kaggle lists.
+
+    Raises:
+        DataError: files are missing or of another size.
+    """
+    if wrong := compare_with_listing(listed, found):
+        raise DataError(
+            f"What arrived is not what Kaggle lists. Received: {shorten(wrong)}, in {what}. Run "
+            "the same command again to fetch it anew; if that changes nothing, Kaggle is putting "
+            "out another version: try again in some hours."
+        )
+
+
+def read_sha256sums(path: Path) -> dict[str, str]:
+    """The SHA-256 of each file by its name, from a list in sha256sum's form.
+
+    Raises:
+        MissingError: the list is not there.
+        DataError: a line is not in that form.
+    """
+    if not path.is_file():
+        raise MissingError(
+            f"The list of hashes is not there. Looked for: {path}. Check sha256sums in [source] of "
+            "the competition's TOML file."
+        )
+    sums: dict[str, str] = {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if not (match := _SHA256_LINE.fullmatch(line.rstrip())):
+            raise DataError(
+                f"A list of hashes has a line that is not in sha256sum's form. Received: line "
+                f"{number} of {path}. Write it as: sha256sum FILE."
+            )
+        sums[PurePosixPath(match[2]).as_posix()] = match[1].lower()
+    return sums
+
+
+def check_sha256(
+    sums: Mapping[str, str], files: Mapping[str, Path], origin: str, reporter: Reporter
+) -> None:
+    """Compares every file that a list of hashes names.
+
+    Args:
+        sums: the SHA-256 of each file by its name.
+        files: where they are.
+        origin: whose list it is, in the error.
+        reporter: shown the files.
+
+    Raises:
+        DataError: a file is missing, or another one.
+    """
+    wrong = []
+    with reporter.bar("Comparing hashes", len(sums)) as bar:
+        for name, expected in sums.items():
+            if name not in files:
+                wrong.append(f"{name} (missing)")
+            elif file_digest(files[name]) != expected:
+                wrong.append(name)
+            bar.advance()
+    if wrong:
+        raise DataError(
+            f"Files are not what their list of hashes says. Received: {shorten(wrong)}, by "
+            f"{origin}. Run the same command again to fetch them anew; if that changes nothing, "
+            "the data or the list were changed: compare the dates of both."
+        )

@@ -1,0 +1,156 @@
+"""The pictures and tables of prepared data, in the workspace's folder `explore`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kagglecxr.core.files import read_json, read_table, write_table, write_text
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.reports.eda import image_grids, image_sections, table_sections
+from kagglecxr.reports.eda import tables as tables_of
+from kagglecxr.reports.eda.charts import largest
+from kagglecxr.reports.eda.pixel_statistics import PixelSummary, mean_grey, summarise
+from kagglecxr.reports.eda.tables import extreme_images, labelled_duplicates
+from kagglecxr.reports.page import PageSection, render_page
+from kagglecxr.reports.run_figures import save_figure
+
+PAGE = "index.html"
+TEST = "test part"
+NOT_ALWAYS = ("class-by-source", "extremes-*", "pixels-masked", "mean-by-source", "duplicates")
+"""The pictures that not every data set has, as patterns of their names."""
+
+Tables = Mapping[str, pd.DataFrame]
+Summaries = Mapping[str, PixelSummary]
+
+
+def explore_data(
+    prepared: PreparedData, workspace: Workspace, reporter: Reporter, *, seed: int
+) -> Path:
+    """Writes `explore/`: PNG and CSV files, and one page with all of it.
+
+    Of the test part only counts, sizes and grey values are told; its labels are never read.
+
+    Returns:
+        The page.
+
+    Raises:
+        MissingError: prepare was not run, or the original images are no longer there.
+        DataError: the workspace's files do not fit each other, or a file cannot be read.
+    """
+    folder = workspace.root / "explore"
+    pairs = read_table(workspace.require(workspace.duplicates, "prepare"))
+    tables = _tables(prepared, pairs)
+    by_class, by_source = _summaries(prepared, tables["sources"], reporter)
+    pixels = pd.DataFrame({name: of.pixels for name, of in by_class.items()})
+    for name, table in {**tables, "pixels": pixels.rename_axis("grey").reset_index()}.items():
+        write_table(folder / f"{name}.csv", table.round(6))
+    # A dollar sign in a name is a dollar sign, not the start of a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        parts = _sections(prepared, tables, by_class, by_source, seed)
+        drawn = _save(parts, folder, reporter)
+    title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
+    introduction = (
+        "What the training images show before any model sees them, and what could mislead one. "
+        "Of the test part only counts, sizes and grey values are told."
+    )
+    write_text(folder / PAGE, render_page(title, introduction, parts, drawn))
+    return folder / PAGE
+
+
+def _tables(prepared: PreparedData, pairs: pd.DataFrame) -> Tables:
+    index, classes = prepared.index, prepared.competition.classes.names
+    grey = mean_grey(prepared.cache.measures["thumbnail"])
+    return {
+        "classes": tables_of.class_counts(index, classes),
+        "sources": tables_of.class_by_source(index, classes),
+        "sizes": tables_of.image_sizes(index),
+        "brightness": extreme_images(index, grey, classes),
+        "duplicates": labelled_duplicates(pairs, index),
+    }
+
+
+def _summaries(
+    prepared: PreparedData, sources: pd.DataFrame, reporter: Reporter
+) -> tuple[Summaries, Summaries]:
+    """Of each class and the test part, and of the largest sources where any is known."""
+    table = prepared.index.table
+    is_train = (table["split"] == "train").to_numpy()
+    source = table["source"].replace("", tables_of.UNKNOWN)
+    sets: dict[tuple[str, str], npt.NDArray[np.bool_]] = {
+        ("class", name): (table["label"] == name).to_numpy() & is_train
+        for name in prepared.competition.classes.names
+    }
+    sets["class", TEST] = ~is_train
+    for name in largest(sources.groupby("source")["images"].sum()):
+        sets["source", name] = (source == name).to_numpy() & is_train
+    sets = {name: rows for name, rows in sets.items() if rows.any()}
+    with reporter.bar("Averaging images", len(table)) as bar:
+        found = summarise(prepared.cache.images, sets, bar)
+    by_class, by_source = (
+        {name: of for (kind, name), of in found.items() if kind == wanted}
+        for wanted in ("class", "source")
+    )
+    return by_class, by_source
+
+
+def _sections(
+    prepared: PreparedData, tables: Tables, by_class: Summaries, by_source: Summaries, seed: int
+) -> list[PageSection]:
+    index = prepared.index
+    train = index.rows("train")
+    labels = index.column("label", train)
+    sides = zip(index.column("width", train), index.column("height", train), strict=True)
+    majority, by_origin, by_size = (
+        tables_of.accuracy_from_fact(labels, facts, prepared.fold)
+        for facts in (
+            [""] * len(labels),
+            index.column("source", train),
+            [" × ".join(side) for side in sides],
+        )
+    )
+    has_mask = np.array(index.column("mask", train)) != ""
+    pipeline = str(read_json(prepared.cache.folder / "cache.json")["pipeline"])
+    of_train = {name: of for name, of in by_class.items() if name != TEST}
+    return [
+        table_sections.classes_section(tables["classes"]),
+        table_sections.sources_section(tables["sources"], by_origin, majority),
+        table_sections.sizes_section(tables["sizes"], by_size, majority),
+        image_sections.extremes_section(
+            image_grids.read_extremes(prepared, tables["brightness"]),
+            with_masks=bool(has_mask.any()),
+        ),
+        image_sections.pixels_section(
+            by_class,
+            TEST,
+            pipeline,
+            image_grids.read_sample(prepared, train, seed),
+            image_grids.read_sample(prepared, train[has_mask], seed),
+        ),
+        image_sections.means_section(of_train, by_source, pipeline),
+        image_sections.duplicates_section(
+            tables["duplicates"], image_grids.read_pairs(prepared, tables["duplicates"])
+        ),
+    ]
+
+
+def _save(parts: Sequence[PageSection], folder: Path, reporter: Reporter) -> dict[str, bytes]:
+    """Writes each picture's PNG and takes away those that an earlier exploration alone had."""
+    pictures = [picture for part in parts for picture in part.pictures]
+    written = {}
+    with reporter.bar("Drawing", len(pictures)) as bar:
+        for picture in pictures:
+            path = folder / f"{picture.name}.png"
+            save_figure(picture.figure, path)
+            written[picture.name] = path.read_bytes()
+            bar.advance()
+    for pattern in NOT_ALWAYS:
+        for old in folder.glob(f"{pattern}.png"):
+            if old.stem not in written:
+                old.unlink()
+    return written

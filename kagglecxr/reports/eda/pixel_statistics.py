@@ -1,0 +1,113 @@
+"""What the pixels of images say: brightness, distributions, means, lungs."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.progress import Bar
+from kagglecxr.data.images.decode import Image
+
+GREYS = 256
+BLOCK = 1 << 22
+"""How many pixels are in memory at once."""
+OUTLINE = (255, 209, 102)
+
+Values = npt.NDArray[np.float64]
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class PixelSummary:
+    """What a set of images looks like.
+
+    Attributes:
+        images: how many they are.
+        mean: their mean image, of an image's shape, 0 to 255.
+        pixels: (256,) the share of each grey value among all their pixels; sums to 1.
+    """
+
+    images: int
+    mean: Values
+    pixels: Values
+
+
+def summarise(
+    images: npt.NDArray[np.uint8], sets: Mapping[Name, npt.NDArray[np.bool_]], bar: Bar
+) -> dict[Name, PixelSummary]:
+    """The mean image and pixel distribution of sets of images, in one pass block by block.
+
+    Args:
+        images: (N, H, W) or (N, H, W, 3) uint8, an array or memory map; never all in memory.
+        sets: which images are in each set, (N,) truth values; sets may overlap, none is empty.
+        bar: told of every image.
+    """
+    belongs = np.array(list(sets.values()), np.float64).reshape(len(sets), len(images))
+    shape = images.shape[1:]
+    sums = np.zeros((len(sets), int(np.prod(shape))))
+    counts = np.zeros((len(sets), GREYS))
+    step = max(1, BLOCK // sums.shape[1])
+    for start in range(0, len(images), step):
+        block = np.asarray(images[start : start + step]).reshape(-1, sums.shape[1])
+        part = belongs[:, start : start + len(block)]
+        # Whole numbers below 2**53: the sums are exact, whatever the blocks.
+        sums += part @ block.astype(np.float64)
+        counts += part @ np.array([np.bincount(row, minlength=GREYS) for row in block], np.float64)
+        bar.advance(len(block))
+    size = belongs.sum(axis=1)
+    return {
+        name: PixelSummary(
+            int(size[k]), (sums[k] / size[k]).reshape(shape), counts[k] / counts[k].sum()
+        )
+        for k, name in enumerate(sets)
+    }
+
+
+def mean_grey(thumbnails: npt.NDArray[np.uint8]) -> Values:
+    """The mean grey value of each image file, (N,), from its thumbnail (N, 32, 32).
+
+    A thumbnail averages areas, so its mean is the file's own, whatever the pipeline did later.
+    """
+    values: Values = thumbnails.mean(axis=(1, 2), dtype=np.float64)
+    return values
+
+
+def gray_histogram(image: Image, mask: Image | None = None) -> Values:
+    """(256,) the share of each grey value, among the mask's pixels if there is one.
+
+    All zeros where the mask is empty.
+    """
+    pixels = image.ravel() if mask is None else image[mask > 0]
+    counts = np.bincount(pixels, minlength=GREYS)
+    return counts / max(pixels.size, 1)
+
+
+def equalised(image: Image, mask: Image | None = None) -> Image:
+    """Histogram equalisation (cv2.equalizeHist) of a grey image, masked first if there is a mask.
+
+    OpenCV maps the darkest grey value to 0 and leaves it out of the sum, so the black around
+    masked lungs takes no part.
+    """
+    return _uint8(cv2.equalizeHist(image if mask is None else masked(image, mask)))
+
+
+def masked(image: Image, mask: Image) -> Image:
+    """A grey image, black outside the mask."""
+    return np.where(mask > 0, image, 0).astype(np.uint8)
+
+
+def outlined(image: Image, mask: Image) -> Image:
+    """A grey image in RGB, (H, W, 3), with the contour of its mask drawn on it."""
+    drawn = np.repeat(image[..., None], 3, axis=2)
+    within = (mask > 0).astype(np.uint8)
+    contours, _ = cv2.findContours(within, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(drawn, contours, -1, OUTLINE, max(1, round(max(image.shape) / 150)))
+    return drawn
+
+
+def _uint8(image: object) -> Image:
+    pixels: Image = np.asarray(image, np.uint8)
+    return pixels

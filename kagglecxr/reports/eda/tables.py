@@ -1,0 +1,187 @@
+"""Tables of an exploration: counts by class, source and size, extreme images, duplicates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.data.index import Index
+
+UNKNOWN = "unknown"
+"""The source of images that name none, where others do."""
+
+
+def class_counts(index: Index, classes: Sequence[str]) -> pd.DataFrame:
+    """`split,class,images,share,groups,masks`: a line a class, and one for the test part.
+
+    The test part's labels stay unseen, so its one line has no class; shares are of the split.
+    """
+    table = index.table
+    train = table[table["split"] == "train"]
+    parts = [("train", name, train[train["label"] == name], len(train)) for name in classes]
+    test = table[table["split"] == "test"]
+    if len(test):
+        parts.append(("test", "", test, len(test)))
+    lines = [
+        (split, name, len(part), len(part) / all_of, part["group"].nunique(), _named(part["mask"]))
+        for split, name, part, all_of in parts
+    ]
+    return pd.DataFrame(lines, columns=["split", "class", "images", "share", "groups", "masks"])
+
+
+def class_by_source(index: Index, classes: Sequence[str]) -> pd.DataFrame:
+    """`class,source,images,share` of the training part; shares are of the class.
+
+    A class's largest source comes first; empty where no training image names its source.
+    """
+    train = index.table[index.table["split"] == "train"]
+    if not _named(train["source"]):
+        return pd.DataFrame(columns=["class", "source", "images", "share"])
+    source = train["source"].replace("", UNKNOWN)
+    lines: list[tuple[str, str, int, float]] = []
+    for name in classes:
+        counts = source[train["label"] == name].value_counts()
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+        lines += [(name, str(of), int(n), n / int(counts.sum())) for of, n in ordered]
+    return pd.DataFrame(lines, columns=["class", "source", "images", "share"])
+
+
+def image_sizes(index: Index) -> pd.DataFrame:
+    """`split,class,width,height,images`, the most frequent size of a class first; in pixels.
+
+    Raises:
+        DataError: the index holds a width or height that is no number.
+    """
+    table = index.table
+    wrong = ~(table["width"].str.fullmatch(r"\d+") & table["height"].str.fullmatch(r"\d+"))
+    if wrong.any():
+        raise DataError(
+            f"The index holds sizes that are no numbers. Received: {int(wrong.sum())} of them, at "
+            f"{shorten(list(table.loc[wrong, 'id']))}. Run prepare again."
+        )
+    sizes = table.assign(width=table["width"].astype(int), height=table["height"].astype(int))
+    sizes = sizes.rename(columns={"label": "class"})
+    keys = ["split", "class", "width", "height"]
+    counted = sizes.groupby(keys, as_index=False).size().rename(columns={"size": "images"})
+    return counted.sort_values(
+        ["split", "class", "images", "width", "height"], ascending=[False, True, False, True, True]
+    ).reset_index(drop=True)
+
+
+def accuracy_from_fact(
+    labels: Sequence[str], facts: Sequence[str], fold: npt.NDArray[np.intp]
+) -> float:
+    """The share of images whose class is guessed by a fact that says nothing of the lungs.
+
+    Each image is guessed to be of the class that its fact mostly has in the other folds, or of
+    their most frequent class where they do not know its fact. Of two classes as frequent, the one
+    with the alphabetically first name is guessed.
+
+    Args:
+        labels: the class of each training image.
+        facts: what is known of each, such as its source; all alike for the majority class.
+        fold: the fold of each, (N,).
+    """
+    table = pd.DataFrame({"label": list(labels), "fact": list(facts), "fold": fold})
+    right = 0
+    for held_out, part in table.groupby("fold"):
+        others = table[table["fold"] != held_out]
+        if others.empty:
+            continue
+        mostly = pd.crosstab(others["fact"], others["label"]).idxmax(axis=1)
+        guesses = part["fact"].map(mostly).fillna(_most_frequent(others["label"]))
+        right += int((guesses == part["label"]).sum())
+    return right / max(len(table), 1)
+
+
+def _named(cells: "pd.Series[str]") -> int:
+    return int((cells != "").sum())
+
+
+def _most_frequent(labels: "pd.Series[str]") -> str:
+    counts = labels.value_counts().sort_index()
+    return str(counts.idxmax())
+
+
+def extreme_images(
+    index: Index, grey: npt.NDArray[np.float64], classes: Sequence[str]
+) -> pd.DataFrame:
+    """`class,which,id,path,mask,mean_grey`: the darkest, median and brightest of each class.
+
+    Of an even number of images the median is the darker middle one. In a class of one or two
+    images, one image plays several parts and has one line.
+
+    Args:
+        index: the images.
+        grey: the mean grey value of each, in the index's order.
+        classes: the classes' names, in order.
+    """
+    lines = []
+    train = index.rows("train")
+    labels = np.array(index.column("label", train), dtype=object)
+    for name in classes:
+        rows = train[labels == name]
+        ordered = rows[np.argsort(grey[rows], kind="stable")]
+        parts: dict[int, list[str]] = {}
+        for which, place in (
+            ("darkest", 0),
+            ("median", (len(rows) - 1) // 2),
+            ("brightest", len(rows) - 1),
+        ):
+            if len(rows):
+                parts.setdefault(int(ordered[place]), []).append(which)
+        for row, which_ones in parts.items():
+            image = index.table.iloc[row]
+            told = (image["id"], image["path"], image["mask"], round(float(grey[row]), 2))
+            lines.append((name, " and ".join(which_ones), *told))
+    return pd.DataFrame(lines, columns=["class", "which", "id", "path", "mask", "mean_grey"])
+
+
+def sample_rows(
+    index: Index, rows: npt.NDArray[np.intp], count: int, chance: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """At most `count` of these rows, drawn at random, from as many classes as there are.
+
+    Returns:
+        Rows in the order of their classes' names.
+    """
+    shuffled = chance.permutation(rows)
+    labels = pd.Series(index.column("label", shuffled), dtype=object)
+    turn = labels.groupby(labels).cumcount().to_numpy()
+    first = np.argsort(turn, kind="stable")[:count]
+    chosen: npt.NDArray[np.intp] = shuffled[first]
+    return chosen[np.argsort(labels.to_numpy(dtype=str)[first], kind="stable")]
+
+
+def labelled_duplicates(pairs: pd.DataFrame, index: Index) -> pd.DataFrame:
+    """`first,second,correlation,split,first_label,second_label`: what most needs a look first.
+
+    Pairs with two labels come first, then the least alike; test images have no label.
+
+    Args:
+        pairs: `first,second,correlation` as duplicates.csv holds them.
+        index: the images.
+
+    Raises:
+        DataError: columns are missing, or a pair names an image that the index does not hold.
+    """
+    wanted = ["first", "second", "correlation"]
+    table = index.table.set_index("id")
+    absent = [column for column in wanted if column not in pairs]
+    strange = [] if absent else sorted(set(pairs["first"]) | set(pairs["second"]))
+    strange = [name for name in strange if name not in table.index]
+    if absent or strange:
+        raise DataError(
+            f"The table of duplicates does not fit the index. Received: "
+            f"{shorten(absent or strange)} that only one of them has. Run prepare again."
+        )
+    told = pairs[wanted].copy()
+    told["split"] = table["split"].reindex(told["first"]).to_numpy()
+    for which in ("first", "second"):
+        told[f"{which}_label"] = table["label"].reindex(told[which]).to_numpy()
+    told["same"] = told["first_label"] == told["second_label"]
+    told["alike"] = told["correlation"].astype(float)
+    ordered = told.sort_values(["same", "alike", "first", "second"], kind="stable")
+    return ordered.drop(columns=["same", "alike"]).reset_index(drop=True)

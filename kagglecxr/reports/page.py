@@ -1,0 +1,116 @@
+"""One page of pictures, sentences and tables that needs no other file and no network."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure and what is told of it.
+
+    Attributes:
+        name: of its PNG file, without suffix.
+        figure: what is drawn.
+        alt: what is to be seen, for who cannot see it.
+        caption: how it was made.
+    """
+
+    name: str
+    figure: Figure
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """A heading with sentences, pictures and at most one table.
+
+    Attributes:
+        title: the heading.
+        sentences: a paragraph each.
+        pictures: in order.
+        table: of ready-made text.
+    """
+
+    title: str
+    sentences: Sequence[str]
+    pictures: Sequence[PageFigure] = ()
+    table: pd.DataFrame | None = None
+
+
+def render_page(
+    title: str, introduction: str, sections: Sequence[PageSection], images: Mapping[str, bytes]
+) -> str:
+    """The page as HTML, its pictures inside.
+
+    Args:
+        title: of the page.
+        introduction: what stands below it.
+        sections: in order.
+        images: the PNG of each picture, by name.
+    """
+    contents = "".join(
+        f'<li><a href="#part-{number}">{html.escape(section.title)}</a></li>'
+        for number, section in enumerate(sections, start=1)
+    )
+    body = "".join(_section(n, section, images) for n, section in enumerate(sections, start=1))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style></head><body>\n"
+        f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(introduction)}</p>\n"
+        f"<nav><ol>{contents}</ol></nav>\n{body}</body></html>\n"
+    )
+
+
+def _section(number: int, section: PageSection, images: Mapping[str, bytes]) -> str:
+    sentences = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in section.sentences)
+    pictures = "".join(_picture(picture, images[picture.name]) for picture in section.pictures)
+    table = "" if section.table is None or section.table.empty else _table(section.table)
+    return (
+        f'<section id="part-{number}"><h2>{html.escape(section.title)}</h2>\n'
+        f"{sentences}{pictures}{table}</section>\n"
+    )
+
+
+def _picture(picture: PageFigure, image: bytes) -> str:
+    data = base64.b64encode(image).decode("ascii")
+    return (
+        f'<figure><div class="wide"><img alt="{html.escape(picture.alt)}" '
+        f'src="data:image/png;base64,{data}"></div>\n'
+        f"<figcaption>{html.escape(picture.caption)}</figcaption></figure>\n"
+    )
+
+
+def _table(table: pd.DataFrame) -> str:
+    head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in table.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>\n"
+        for row in table.to_numpy().tolist()
+    )
+    return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{rows}</tbody></table></div>\n"
+    )
+
+
+# On a phone a wide figure or table scrolls inside its frame: shrunk, its letters were unreadable.
+_STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fff;
+  max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word; }
+h1, h2 { line-height: 1.2; }
+h2 { margin-top: 2.5rem; border-bottom: 2px solid #1f6f8b; padding-bottom: .3rem; }
+a { color: #1f6f8b; }
+figure { margin: 1.5rem 0; }
+figcaption { color: #555; font-size: .9rem; }
+.wide { overflow-x: auto; }
+img { display: block; width: 100%; min-width: 40rem; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
+thead th { border-bottom: 2px solid #444; }
+"""

@@ -1,0 +1,130 @@
+"""When a training ends before its last epoch: it learns no more, or there is no more time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
+from kagglecxr.training.optimizer import plateau_rate
+from kagglecxr.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The moment by which a training and its predictions are to be done.
+
+    Attributes:
+        at: in seconds of the clock.
+        clock: in seconds.
+    """
+
+    at: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def within(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+        """So many seconds from now."""
+        return cls(clock() + seconds, clock)
+
+    def share(self, parts: int) -> "Deadline":
+        """An earlier one, that leaves as much time to each of the parts still to be done."""
+        return Deadline(self.clock() + self.left() / parts, self.clock)
+
+    def left(self) -> float:
+        """Seconds; below 0 once it is over."""
+        return self.at - self.clock()
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """A fold's part of the time of all folds.
+
+    It is dealt out when it is first asked for, which is before the fold's first epoch: a pass
+    through frozen layers, which serves all folds, is at the expense of all.
+
+    Attributes:
+        whole: by when all folds are to be done.
+        parts: how many of them are still to be done.
+    """
+
+    whole: Deadline
+    parts: int = 1
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """By when this fold is."""
+        return self.whole.share(self.parts)
+
+
+class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends a training in mid-epoch while there is still time to judge it and to predict.
+
+    An image that is predicted takes no longer than one that is learned from, which makes the time
+    still needed known from the second batch on.
+
+    Args:
+        deadline: of the fold.
+        predictions: images to be predicted after the last batch, each view counted.
+        batch_size: images of a training batch.
+    """
+
+    def __init__(self, deadline: Deadline, predictions: int, batch_size: int) -> None:
+        super().__init__()
+        self._deadline = deadline
+        self._batches_to_come = predictions / batch_size
+        self._began, self._batches = 0.0, 0
+        self.is_over = False
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Ends the training where the time left is only just enough."""
+        left = self._deadline.left()
+        if not self._batches:
+            # The first batch takes long, since it is when the graph is made.
+            self._began = left
+        seconds_a_batch = (self._began - left) / max(self._batches, 1)
+        self._batches += 1
+        if left <= seconds_a_batch * (self._batches_to_come + 1):
+            self.is_over = self.model.stop_training = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts anew, so that validation is not counted as training."""
+        self._batches = 0
+
+
+class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
+    """Follows the validation losses: sets the rate on a plateau, and ends what learns no more.
+
+    Args:
+        recipe: of one stage.
+        resume: knows the losses; it is called before this.
+    """
+
+    def __init__(self, recipe: Recipe, resume: ResumeCheckpoint) -> None:
+        super().__init__()
+        self._recipe, self._resume = recipe, resume
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the rate of this epoch."""
+        if self._recipe.schedule == "plateau":
+            self.model.optimizer.learning_rate = plateau_rate(self._recipe, self._resume.losses)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Ends the training once no loss was lower for too many epochs."""
+        if has_stopped_improving(self._resume.losses, self._recipe.patience):
+            self.model.stop_training = True
+
+
+def has_stopped_improving(losses: Sequence[float], patience: int | None) -> bool:
+    """Whether the lowest validation loss lies at least `patience` epochs back.
+
+    >>> learns_no_more([0.5, 0.4, 0.6, 0.5], 2), learns_no_more([0.5, 0.4, 0.6, 0.5], 3)
+    (True, False)
+    """
+    if patience is None or not losses:
+        return False
+    return len(losses) - 1 - int(np.argmin(losses)) >= patience

@@ -1,0 +1,137 @@
+"""Has the folds of a run trained on the machines of a cluster."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.errors import shorten
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import fold_folder
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
+from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
+from kagglecxr.training.cluster.remote_tasks import run_fold_task
+from kagglecxr.training.cluster.task_messages import ClusterError, FoldTask, TaskResult
+from kagglecxr.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class FoldRequest:
+    """Folds of one run.
+
+    Attributes:
+        workspace: the competition's.
+        run: the run's folder.
+        recipe: how to train.
+        fold_of: the fold of each training image.
+        starts: the weights files that each fold starts from, by the fold.
+        seed: of the whole run.
+    """
+
+    workspace: Workspace
+    run: Path
+    recipe: Recipe
+    fold_of: npt.NDArray[np.intp]
+    starts: Mapping[int, Sequence[Path]]
+    seed: int
+
+
+FoldExecutor = Callable[[FoldRequest, Reporter], None]
+"""Trains folds on other machines."""
+
+
+@contextlib.contextmanager
+def fold_executor(cluster: str | None) -> Iterator[FoldExecutor | None]:
+    """What trains folds on a cluster while it is connected; None for no cluster.
+
+    Raises:
+        CxrError: as `connect` does.
+    """
+    if cluster is None:
+        yield None
+        return
+    with connect(cluster) as machines:
+        yield functools.partial(train_folds, machines)
+
+
+def train_folds(machines: RayCluster, wanted: FoldRequest, reporter: Reporter) -> None:
+    """Trains those folds that are not finished, and writes each to the run's folder as it comes.
+
+    Args:
+        machines: where.
+        wanted: which folds, and how.
+        reporter: told of every fold.
+
+    Raises:
+        ClusterError: folds that failed, by name; the others are finished all the same.
+    """
+    missing = [
+        fold
+        for fold in wanted.starts
+        if not (fold_folder(wanted.run, fold) / "fold.json").is_file()
+    ]
+    if not missing:
+        return
+    failed: dict[int, str] = {}
+    with reporter.bar("Folds", len(missing)) as bar:
+        tasks = _submit(machines, wanted, missing)
+        for task in machines.as_they_end(tasks):
+            fold = tasks[task]
+            done = _collect(task, fold_folder(wanted.run, fold))
+            for note in done.notes:
+                reporter.note(f"Fold {fold} on {done.machine}: {note}")
+            if done.error:
+                failed[fold] = f"on {done.machine}: {done.error}"
+                reporter.note(f"Fold {fold} failed {failed[fold]}")
+            bar.advance()
+    if failed:
+        names = shorten([str(fold) for fold in sorted(failed)])
+        raise ClusterError(
+            f"Folds could not be trained. Received: fold {names}, the first {failed[min(failed)]} "
+            "The others are kept; mend that and run the same command again."
+        )
+
+
+def number_files(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by names that differ even where their own do not, in their order."""
+    return {f"{number}/{path.name}": path for number, path in enumerate(files)}
+
+
+def _submit(
+    machines: RayCluster, wanted: FoldRequest, missing: Sequence[int]
+) -> dict[RayTask, int]:
+    workspace = machines.send(workspace_files(wanted.workspace))
+    sent: dict[tuple[Path, ...], FileBundle] = {}
+    tasks = {}
+    for fold in missing:
+        files = tuple(wanted.starts[fold])
+        if files not in sent:
+            sent[files] = machines.send(number_files(files))
+        task = FoldTask(
+            workspace=workspace,
+            weights=sent[files],
+            starts=tuple(number_files(files)),
+            recipe=wanted.recipe.model_dump(mode="json"),
+            fold_of=tuple(wanted.fold_of.tolist()),
+            fold=fold,
+            run=wanted.run.name,
+            seed=wanted.seed,
+        )
+        tasks[machines.begin(run_fold_task, task)] = fold
+    return tasks
+
+
+def _collect(task: RayTask, folder: Path) -> TaskResult:
+    """Writes what came back to the fold's folder, if anything did."""
+    try:
+        done = task.result()
+    except ClusterError as error:
+        return TaskResult("the cluster", error=str(error))
+    if not done.error:
+        replace_folder(folder, done.files)
+    return done

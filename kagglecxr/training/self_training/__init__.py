@@ -1,1 +1,0 @@
-"""Learning from images without a label, as an earlier model sees them."""

@@ -1,0 +1,173 @@
+"""Averages the weights of runs into one run: one network, as fast as any of them.
+
+Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves
+accuracy without increasing inference time" (arXiv:2203.05482), algorithm 1, the greedy soup. It
+works where all runs start from the same trained weights; between nets that start from chance the
+mean of two is as bad as no training, and the greedy rule leaves the second out.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import digest, write_json
+from kagglecxr.core.metrics import Metric
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.core.seeding import derive_seed
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.index import read_folds, write_folds
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.inference.ensemble import read_compatible_run
+from kagglecxr.models.runtime import seed_everything
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.training.fold import FoldSummary
+from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run_results import SOURCE_RUNS, concatenate_folds, finish_run
+from kagglecxr.training.soups.fold_soup import make_fold_soup
+from kagglecxr.training.soups.mean_weights import AveragedFold
+
+
+def make_soup(
+    prepared: PreparedData, workspace: Workspace, runs: Sequence[Path], reporter: Reporter
+) -> Path:
+    """The greedy soup of runs of one architecture on the same folds, as a run of its own.
+
+    Runs are tried in the order of their out-of-fold scores and stay in the soup where its own does
+    not fall: below the best run's, nor below that of the best run with its batch statistics
+    measured anew as the soup's are, so that it is the mean that is judged. Fold k of the soup is
+    the mean of its runs' folds k alone, so that it has not seen the images held out there; all
+    folds are of the same runs. Since the runs are chosen by it, the soup's out-of-fold score is a
+    little optimistic. Of a single run it is `make_fold_soup`'s.
+
+    Args:
+        prepared: the data.
+        workspace: where the soup goes.
+        runs: folders of finished runs.
+        reporter: told of each run that is tried.
+
+    Returns:
+        The folder of the soup, which is a finished run as any other; the best run's own, and
+        nothing is written, where no other run helps.
+
+    Raises:
+        SettingError: runs of different architectures or folds, or without out-of-fold scores.
+        DataError: a run was trained for other targets or images.
+    """
+    if len(runs) == 1:
+        return make_fold_soup(prepared, workspace, runs[0], reporter)
+    metric = prepared.competition.rules().metric
+    members = _best_first({run: read_compatible_run(run, prepared) for run in runs}, metric)
+    runs, records = list(members), list(members.values())
+    _check_alike(records)
+    names = [record.name for record in records]
+    folder = workspace.runs / f"soup-{digest(names, metric.name)[:8]}"
+    if (folder / "run.json").is_file():
+        reporter.note(f"This soup is made already: {folder}")
+        return folder
+    seed_everything(derive_seed(records[0].seed, "soup"))
+    fold_of = read_folds(runs[0] / "folds.csv", prepared.index)
+    mean = AveragedFold(prepared, runs, records[0], fold_of)
+    chosen = _choose(members, mean, metric, reporter)
+    if len(chosen) == 1:
+        reporter.note(f"No other run helps {names[0]}, so no soup is made.")
+        return runs[0]
+    write_folds(
+        folder / "folds.csv", prepared.index.column("id", prepared.index.rows("train")), fold_of
+    )
+    _write(folder, prepared, workspace, mean, {run: members[run] for run in chosen})
+    return folder
+
+
+def _best_first(members: dict[Path, RunRecord], metric: Metric) -> dict[Path, RunRecord]:
+    scores = {run: _score(record, metric) for run, record in members.items()}
+    # By name first, so that equal scores have one order whatever was typed.
+    named = sorted(members, key=lambda run: members[run].name)
+    order = sorted(named, key=scores.__getitem__, reverse=metric.greater_is_better)
+    return {run: members[run] for run in order}
+
+
+def _score(record: RunRecord, metric: Metric) -> float:
+    score = record.metrics.get(f"oof_{metric.name}", math.nan)
+    if math.isnan(score):
+        raise SettingError(
+            f"A run without an out-of-fold score cannot be judged in a soup. Received: "
+            f"{record.name}. Leave it out."
+        )
+    return score
+
+
+def _choose(
+    members: dict[Path, RunRecord], mean: AveragedFold, metric: Metric, reporter: Reporter
+) -> list[Path]:
+    """The runs that stay, the best first."""
+    (first, record), *others = members.items()
+
+    def score(runs: Sequence[Path]) -> float:
+        answers = concatenate_folds([mean.answers(runs, fold) for fold in range(record.folds)])
+        return metric(answers.truth, answers.probabilities)
+
+    with reporter.bar("Averaging weights", len(members)) as bar:
+        chosen, best, anew = [first], _score(record, metric), score([first])
+        reporter.note(
+            f"{record.name}: out-of-fold {metric.name} {best:.4f}, with batch statistics measured "
+            f"as a soup's {anew:.4f}"
+        )
+        best = anew if metric.better(anew, best) else best
+        bar.advance()
+        for run, other in others:
+            reached = score([*chosen, run])
+            stays = reached == best or metric.better(reached, best)
+            told = "which stays" if stays else "left out"
+            reporter.note(f"with {other.name}: {reached:.4f}, {told}")
+            if stays:
+                chosen, best = [*chosen, run], reached
+            bar.advance()
+    return chosen
+
+
+def _write(
+    folder: Path,
+    prepared: PreparedData,
+    workspace: Workspace,
+    mean: AveragedFold,
+    members: dict[Path, RunRecord],
+) -> None:
+    """Writes the soup as a run."""
+    first, *_ = members.values()
+    names = [member.name for member in members.values()]
+    recipe = Recipe.model_validate(first.recipe)
+    kept = {"seed": first.seed, SOURCE_RUNS: names, **recipe.model_dump(mode="json")}
+    write_json(folder / "recipe.json", kept)
+    summaries = []
+    for fold in range(first.folds):
+        place = fold_folder(folder, fold)
+        mean.answers(list(members), fold).save(place / "validation.npz")
+        save_weights(mean.model, place / WEIGHTS)
+        seconds = sum(member.seconds[fold] for member in members.values())
+        summaries.append(FoldSummary(round(seconds, 1), first.parameters, {}))
+        write_json(place / "fold.json", summaries[-1].__dict__)
+    finish_run(folder, prepared, recipe, workspace, summaries, first.seed, names)
+
+
+def _check_alike(records: Sequence[RunRecord]) -> None:
+    first = _architecture(records[0])
+    for record in records[1:]:
+        for name, value in _architecture(record).items():
+            if value != first[name]:
+                raise SettingError(
+                    f"Only runs of one architecture on the same folds can be averaged. Received: "
+                    f"{record.name} with {name} {value}, {records[0].name} with {first[name]}. "
+                    "Name runs that differ in their seed or their training alone."
+                )
+
+
+def _architecture(record: RunRecord) -> dict[str, object]:
+    return {
+        "model": record.model,
+        "model options": record.recipe["model_options"],
+        "images": record.input_shape,
+        "index": record.data["index"],
+        "folds": record.data["folds"],
+    }

@@ -1,0 +1,70 @@
+"""Options of `train`: how much is trained, for how long, and where.
+
+Imports neither Keras nor NumPy, since the command line is parsed with it.
+"""
+
+from dataclasses import dataclass
+
+from cyclopts import Parameter
+
+from kagglecxr.core.errors import SettingError
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainOptions:
+    """How much is trained, how long, and where.
+
+    Attributes:
+        folds: Folds to split the training part into; those that prepare made unless told.
+        fold: Train this fold alone.
+        seeds: Train so many runs, with SEED, SEED + 1 and so on, all on the folds of the first.
+        pseudo_rounds: Train so many students more, which learn from the test part as the run before
+            sees it, as long as the out-of-fold score rises.
+        timeout: Seconds in which all is done: a fold whose epochs do not fit ends with its best.
+        cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
+    """
+
+    folds: int | None = None
+    fold: int | None = None
+    seeds: int = 1
+    pseudo_rounds: int = 0
+    timeout: float | None = None
+    cluster: str | None = None
+
+    def check(self) -> None:
+        """Refuses what cannot be.
+
+        Raises:
+            SettingError: no seeds, rounds below 0 or of a single fold, no time, or time on a
+                cluster.
+        """
+        if self.seeds < 1:
+            raise SettingError(
+                f"At least 1 seed is trained. Received: --seeds {self.seeds}. Use 3."
+            )
+        if self.pseudo_rounds < 0 or (self.pseudo_rounds and self.fold is not None):
+            raise SettingError(
+                f"Rounds of pseudo-labels are judged by all folds. Received: {self.pseudo_rounds} "
+                f"rounds{'' if self.fold is None else f' of fold {self.fold} alone'}. Use at least "
+                "0, and leave the fold out."
+            )
+        check_timeout(self.timeout)
+        if self.timeout is not None and self.cluster is not None:
+            raise SettingError(
+                f"A time limit holds for this machine alone. Received: --timeout {self.timeout} "
+                f"with --cluster {self.cluster}. Leave one of them out."
+            )
+
+
+def check_timeout(seconds: float | None) -> None:
+    """Refuses a limit that allows nothing; None is no limit.
+
+    Raises:
+        SettingError: no time at all.
+    """
+    if seconds is not None and not seconds > 0:
+        raise SettingError(
+            f"--timeout is a positive number of seconds. Received: {seconds}. Use a greater "
+            "number, or leave it out."
+        )

@@ -1,0 +1,56 @@
+"""The test part is matched with its sample submission, whatever the training part is."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.data.files.test_set import find_test_set
+from tests.data.files.test_layout import described, fill
+
+COMPETITION = described('test = ["test/*"]\ntrain = ["train/{class}/*"]')
+
+
+def sample(root: Path, *ids: str) -> Path:
+    (root / "sample_submission.csv").write_text("".join(f"{i},well\n" for i in ("id", *ids)))
+    return root
+
+
+def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) -> None:
+    root = sample(fill(tmp_path, "test/a.png", "test/b.JPG", "test/1.2.3.png"), "b.jpg", "1.2.3",
+                  "test/a.png")  # fmt: skip
+    part = find_test_set(root, COMPETITION)
+    assert part.ids == ["b.jpg", "1.2.3", "test/a.png"]
+    assert part.path_of == {
+        "b.jpg": "test/b.JPG", "1.2.3": "test/1.2.3.png", "test/a.png": "test/a.png"
+    }  # fmt: skip
+    assert part.unasked == []
+
+
+def test_ids_without_an_image_stay_and_images_without_an_id_are_told(tmp_path: Path) -> None:
+    root = sample(fill(tmp_path, "test/a.png", "test/z.png", "train/ill/a.png"), "a", "gone")
+    part = find_test_set(root, COMPETITION)
+    assert (part.ids, part.path_of) == (["a", "gone"], {"a": "test/a.png"})
+    assert part.unasked == ["test/z.png"]
+
+
+def test_the_sample_is_where_the_layout_says(tmp_path: Path) -> None:
+    fill(tmp_path, "test/a.png")
+    (tmp_path / "mine.csv").write_text("id,label\na,well\n")
+    part = find_test_set(tmp_path, described('test = ["test/*"]\ntrain = []\nsample = "mine.csv"'))
+    assert part.ids == ["a"]
+
+
+def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
+    root = fill(tmp_path, "test/a.png", "test/b.png")
+    with pytest.raises(MissingError, match=r"sample_submission\.csv"):
+        find_test_set(root, COMPETITION)
+    with pytest.raises(SettingError, match=r"\[layout\] test"):
+        find_test_set(root, described())
+    with pytest.raises(DataError, match=r"test/a\.png.* ids x, y"):
+        find_test_set(sample(root, "x", "y"), COMPETITION)
+    with pytest.raises(DataError, match=r"with a\b"):
+        find_test_set(sample(root, "a.png", "a.jpg"), COMPETITION)
+    fill(root, "test/a.jpg")
+    with pytest.raises(DataError, match=r"one name.* with a\b"):
+        find_test_set(sample(root, "a", "b"), COMPETITION)

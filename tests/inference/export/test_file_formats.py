@@ -1,0 +1,141 @@
+"""Every format answers as the model does that was written, and tells its classes."""
+
+import importlib.util
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from kagglecxr.core.errors import MissingError, SettingError, UnknownNameError
+from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.inference.export.converted_files import CLASSES_FILE
+from kagglecxr.inference.export.end_to_end import Member, end_to_end_model
+from kagglecxr.inference.export.file_formats import FORMATS, FileFormat, format_of
+from kagglecxr.models import create_model
+from kagglecxr.models.layers.outputs import LabeledOutput
+
+SHAPES = [(1, 24, 24, 1), (2, 61, 99, 1), (1, 48, 48, 3), (1, 20, 30, 3), (3, 50, 24, 3)]
+
+
+def by_keras(path: Path) -> list[str]:
+    return list(keras.saving.load_model(path).get_layer("probabilities").classes)
+
+
+def by_onnx(path: Path) -> list[str]:
+    import onnxruntime
+
+    told = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    assert told["origin"] == "made here"
+    return list(json.loads(told["classes"]))
+
+
+CLASSES_IN: dict[str, Callable[[Path], list[str]]] = {
+    "keras": by_keras,
+    "h5": by_keras,
+    "tflite": lambda path: zipfile.ZipFile(path).read(CLASSES_FILE).decode().split(),
+    "onnx": by_onnx,
+}
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    folds = []
+    for fold in range(2):
+        keras.utils.set_random_seed(fold)
+        small = create_model("cnn_small", num_classes=3, input_shape=(24, 24, 1), width=2)
+        folds.append(keras.Model(small.input, small.output, name=f"fold-{fold}"))
+    steps = Pipeline.parse("resize | equalise", 24).steps
+    members = [Member(folds, ["identity", "hflip"]), Member(folds[:1], ["identity"])]
+    return end_to_end_model(steps, members, ["é", "b", "c"], "made here")
+
+
+def asked(model: keras.Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(keras.ops.convert_to_numpy(model(images)))
+
+
+def needs(kind: FileFormat) -> None:
+    for package in (kind.writes, kind.reads):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_file_answers_images_of_any_size_as_its_model_does(
+    model: keras.Model, name: str, tmp_path: Path
+) -> None:
+    kind = FORMATS[name]
+    needs(kind)
+    path = tmp_path / f"model{kind.suffix}"
+    kind.write(model, path)
+    answers = kind.opened(path)
+    for shape in SHAPES:
+        images = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+        np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
+    assert CLASSES_IN[name](path) == ["é", "b", "c"]
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_model_that_was_never_asked_can_be_written(name: str, tmp_path: Path) -> None:
+    kind = FORMATS[name]
+    needs(kind)
+    inputs = keras.Input((None, None, None), name="image")
+    model = keras.Model(inputs, LabeledOutput(["a"])(inputs))
+    kind.write(model, tmp_path / f"model{kind.suffix}")
+    images = np.ones((1, 2, 3, 1), np.float32)
+    np.testing.assert_array_equal(kind.opened(tmp_path / f"model{kind.suffix}")(images), images)
+
+
+def test_an_h5_file_keeps_the_axes_of_a_normalisation(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 5, 2))
+    normalised = keras.layers.LayerNormalization(axis=(1, 2, 3), epsilon=0.5, name="n")(inputs)
+    model = keras.Model(inputs, normalised)
+    model.get_layer("n").gamma.assign(np.random.default_rng(0).random((4, 5, 2)))
+    FORMATS["h5"].write(model, tmp_path / "model.h5")
+    images = np.random.default_rng(1).random((3, 4, 5, 2), np.float32)
+    answers = FORMATS["h5"].opened(tmp_path / "model.h5")
+    np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
+
+
+def test_without_a_converter_the_package_to_install_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    with pytest.raises(MissingError, match=r"tf2onnx.*pip install 'kagglecxr\[export\]'"):
+        FORMATS["onnx"].check()
+
+
+def test_on_another_backend_the_one_to_take_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    FORMATS["keras"].check()
+    with pytest.raises(SettingError, match=r"\.tflite on jax.*KERAS_BACKEND=tensorflow"):
+        FORMATS["tflite"].check()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "suffix"),
+    [
+        (None, None, ".keras"),
+        ("h5", None, ".h5"),
+        (None, Path("a.b.onnx"), ".onnx"),
+        ("tflite", Path("a.tflite"), ".tflite"),
+    ],
+)
+def test_a_format_is_told_by_its_name_or_the_file_s(
+    name: str | None, path: Path | None, suffix: str
+) -> None:
+    assert format_of(name, path).suffix == suffix
+
+
+def test_an_unknown_format_or_another_suffix_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"'onx'.*onnx"):
+        format_of("onx", None)
+    with pytest.raises(UnknownNameError, match="'savedmodel'"):
+        format_of(None, Path("a.savedmodel"))
+    with pytest.raises(SettingError, match=r"a\.keras for h5.*a\.h5"):
+        format_of("h5", Path("a.keras"))

@@ -1,0 +1,487 @@
+"""From Kaggle to files in their place: whole or not at all, and nothing fetched without need."""
+
+import hashlib
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from filelock import FileLock
+
+from kagglecxr.core.disk import DiskSpaceError
+from kagglecxr.core.errors import CxrError, DataError, SettingError
+from kagglecxr.remote.download import full_archive
+from kagglecxr.remote.download.download_dir import DownloadDir, read_manifest
+from kagglecxr.remote.download.downloader import (
+    BusyError,
+    DownloadOptions,
+    DownloadResult,
+    download_data,
+    holds_other_data,
+)
+from kagglecxr.remote.download.source import DownloadContext, KaggleSource
+from kagglecxr.remote.errors import KaggleError
+from tests.remote.download.conftest import COMPETITION, DATASET
+from tests.remote.download.hosted_data import (
+    ALL,
+    ARCHIVE,
+    LIST,
+    LIST_OF_DATASET,
+    OF_DATASET,
+    ONE,
+    files_under,
+    host_files,
+    listing_response,
+    signed_redirect,
+    zipped,
+)
+from tests.remote.fake_kaggle import FakeKaggle, error_response, stored_file, tar_gz
+from tests.remote.recording import RecordingReporter
+
+random = Random(0)
+FILES = {
+    **{f"train/normal/{number}.png": random.randbytes(900) for number in range(30)},
+    "test/0.png": random.randbytes(700),
+    "sample_submission.csv": b"id,label\n0,normal\n",
+    "empty.txt": b"",
+}
+ALL_FILES = DownloadOptions()
+ALONE = "http://storage.test/data/0.png"
+
+
+@pytest.fixture
+def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
+    host_files(fake_kaggle, FILES)
+    return fake_kaggle
+
+
+def download(
+    place: DownloadDir, manner: DownloadContext, request: DownloadOptions = ALL_FILES
+) -> DownloadResult:
+    return download_data(COMPETITION, place.folder, request, manner)
+
+
+def beside(place: DownloadDir) -> set[str]:
+    names = {path.name for path in place.folder.parent.iterdir()}
+    return names - {f".downloading-{place.folder.name}.lock"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "calls"),
+    [(COMPETITION, [LIST, ALL]), (DATASET, [LIST_OF_DATASET, OF_DATASET])],
+)
+def test_all_files_arrive_in_their_place_and_nothing_else(
+    origin: KaggleSource,
+    calls: list[str],
+    kaggle: FakeKaggle,
+    place: DownloadDir,
+    manner: DownloadContext,
+) -> None:
+    done = download_data(origin, place.folder, DownloadOptions(), manner)
+    assert files_under(place.folder) == FILES
+    assert beside(place) == {"raw", "download.json"}
+    assert kaggle.calls == [*calls, ARCHIVE]
+    assert done.fetched == len(FILES)
+    assert str(done) == f"Downloaded 33 files (27.7 kB) of {origin}: {place.folder}."
+
+
+def test_an_archive_in_the_other_form_is_unpacked_as_well(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(ARCHIVE, stored_file(tar_gz(FILES)))
+    download(place, manner)
+    assert files_under(place.folder) == FILES
+    assert download(place, manner).fetched == 0
+
+
+def test_what_is_there_and_whole_is_not_asked_for_again(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    download(place, manner)
+    kaggle.seen.clear()
+    done = download(place, manner)
+    assert kaggle.seen == []
+    assert str(done) == (
+        f"There are 33 files (27.7 kB) of {COMPETITION} already, whole: {place.folder}."
+    )
+
+
+def test_again_means_again(kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext) -> None:
+    download(place, manner)
+    newer = {"train/normal/new.png": b"new"}
+    host_files(kaggle, newer)
+    download(place, manner, DownloadOptions(again=True))
+    assert files_under(place.folder) == newer
+
+
+def test_a_few_missing_files_are_fetched_alone(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, told: RecordingReporter
+) -> None:
+    download(place, manner)
+    (place.folder / "test" / "0.png").write_bytes(b"cut")
+    (place.folder / "sample_submission.csv").unlink()
+    alone = "http://storage.test/data/sample_submission.csv.zip"
+    kaggle.on(
+        ONE, lambda seen: signed_redirect(ALONE if "0.png" in seen.fields["fileName"] else alone)
+    )
+    kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
+    kaggle.on(alone, stored_file(zipped({"sample_submission.csv": FILES["sample_submission.csv"]})))
+    kaggle.seen.clear()
+    assert download(place, manner).fetched == 2
+    assert files_under(place.folder) == FILES
+    assert kaggle.calls == [ONE, ALONE, ONE, alone]
+    assert beside(place) == {"raw", "download.json"}
+
+
+def test_a_missing_file_that_is_another_by_now_is_refused(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    download(place, manner)
+    (place.folder / "test" / "0.png").unlink()
+    kaggle.on(ONE, signed_redirect(ALONE))
+    kaggle.on(ALONE, stored_file(bytes(700)))
+    with pytest.raises(DataError, match=r"another version of a file.*--again"):
+        download(place, manner)
+    assert not (place.folder / "test" / "0.png").exists()
+
+
+def test_many_missing_files_are_fetched_as_an_archive(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    download(place, manner)
+    shutil.rmtree(place.folder / "train")
+    kaggle.seen.clear()
+    download(place, manner)
+    assert kaggle.calls == [LIST, ALL, ARCHIVE]
+    assert files_under(place.folder) == FILES
+
+
+def test_data_of_other_origin_are_not_replaced_unless_told(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    place.folder.mkdir(parents=True)
+    (place.folder / "mine").write_text("mine")
+    assert holds_other_data(place.folder)
+    with pytest.raises(DataError, match=r"data already.*--again.*kagglecxr\.prepare umons-covid19"):
+        download(place, manner)
+    assert files_under(place.folder) == {"mine": b"mine"}
+    assert kaggle.seen == []
+    download(place, manner, DownloadOptions(again=True))
+    assert files_under(place.folder) == FILES
+    assert not holds_other_data(place.folder)
+    with pytest.raises(DataError, match=f"a download of {DATASET}.*of {COMPETITION} origin"):
+        download_data(DATASET, place.folder, DownloadOptions(), manner)
+
+
+def test_two_at_once_are_refused(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    place.folder.parent.mkdir(parents=True)
+    with FileLock(place.folder.with_name(".downloading-raw.lock")), pytest.raises(BusyError):
+        download(place, manner)
+    assert download(place, manner).fetched == len(FILES)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        zipped({**FILES, "../out.png": b"1"}),
+        zipped(FILES)[:-30],
+        zipped({name: FILES[name] for name in [*FILES][:-2]}),
+        zipped({**FILES, "test/0.png": b"1"}),
+        zipped({**FILES, "TEST/0.png": b"1"}),
+        b"<!doctype html>",
+        b"",
+    ],
+    ids=["outside", "cut", "file missing", "other size", "one name", "page", "empty"],
+)
+def test_what_is_wrong_ends_nowhere_and_is_fetched_anew(
+    archive: bytes, kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(ARCHIVE, stored_file(archive))
+    with pytest.raises(DataError, match="the same command again") as caught:
+        download(place, manner)
+    assert "\n" not in str(caught.value)
+    assert beside(place) == set()
+    kaggle.on(ARCHIVE, stored_file(zipped(FILES)))
+    download(place, manner)
+    assert files_under(place.folder) == FILES
+
+
+def test_a_changed_byte_is_refused_by_its_checksum(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    archive = bytearray(zipped(FILES))
+    archive[archive.index(FILES["test/0.png"]) + 7] ^= 1
+    kaggle.on(ARCHIVE, stored_file(bytes(archive)))
+    with pytest.raises(DataError, match=r"Bad CRC-32 for file 'test/0\.png'"):
+        download(place, manner)
+    assert beside(place) == set()
+
+
+def test_what_kaggle_does_not_list_is_kept_and_told(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, told: RecordingReporter
+) -> None:
+    kaggle.on(LIST, listing_response({"sample_submission.csv": 18}))
+    download(place, manner)
+    assert files_under(place.folder) == FILES
+    assert "32 files more than Kaggle lists" in told.notes[0]
+
+
+def test_hashes_are_compared_where_they_are_known(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    right = hashlib.sha256(FILES["test/0.png"]).hexdigest()
+    with pytest.raises(DataError, match=r"test/0\.png, by the competition's list"):
+        download(place, manner, DownloadOptions(sums={"test/0.png": "0" * 64}))
+    assert beside(place) == set()
+    download(place, manner, DownloadOptions(sums={"test/0.png": right}))
+    own = {**FILES, "SHA256SUMS": f"{right}  test/0.png\n{right}  empty.txt\n".encode()}
+    host_files(kaggle, own)
+    with pytest.raises(DataError, match=r"Received: empty\.txt, by their own SHA256SUMS"):
+        download(place, manner, DownloadOptions(again=True))
+    assert files_under(place.folder) == FILES
+
+
+@pytest.mark.parametrize("killed_at", ["check_against_list", "unpack", "_check_hashes"])
+def test_killed_after_the_transfer_it_asks_for_nothing_more(
+    killed_at: str,
+    kaggle: FakeKaggle,
+    place: DownloadDir,
+    manner: DownloadContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(full_archive, killed_at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            download(place, manner)
+    assert not place.folder.exists()
+    kaggle.seen.clear()
+    download(place, manner)
+    assert kaggle.seen == []
+    assert files_under(place.folder) == FILES
+
+
+def test_what_is_unpacked_already_is_not_written_again_and_what_is_wrong_is(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killing:
+        killing.setattr(full_archive, "_check_hashes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            download(place, manner)
+    kept, changed = (place.unpacked / f"train/normal/{number}.png" for number in (0, 1))
+    os.utime(kept, (1, 1))
+    changed.write_bytes(bytes(900))
+    (place.unpacked / "stranger").write_text("of another version")
+    download(place, manner)
+    assert files_under(place.folder) == FILES
+    assert (place.folder / "train/normal/0.png").stat().st_mtime == 1
+
+
+def test_a_new_version_since_the_list_was_made_is_listed_anew(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, waits: list[float]
+) -> None:
+    kaggle.on(ARCHIVE, error_response(503))
+    with pytest.raises(KaggleError):
+        download(place, manner)
+    newer = {"train/normal/new.png": b"new"}
+    host_files(kaggle, newer)
+    download(place, manner)
+    assert files_under(place.folder) == newer
+
+
+def test_a_disk_without_room_is_told_before_anything_is_fetched(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(place.folder.parent.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000))
+    with pytest.raises(DiskSpaceError, match=r"needs 27,7\d\d bytes where 20,000 are free"):
+        download(place, manner)
+    assert kaggle.calls == [LIST]
+    # Room for what is in the archive, but not for the archive as well.
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=40_000))
+    with pytest.raises(DiskSpaceError, match=r"needs 6\d,\d\d\d bytes where 40,000 are free"):
+        download(place, manner)
+    assert [*place.part.glob("*.zip")] == []
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "new token"),
+        (403, f"https://www.kaggle.com/competitions/{COMPETITION.slug}/rules"),
+        (404, "Check the slug"),
+        (500, "in some minutes"),
+        (503, "in some minutes"),
+    ],
+)
+@pytest.mark.parametrize("call", [LIST, ALL, ARCHIVE])
+def test_a_refusal_is_one_sentence_with_what_to_do(
+    call: str,
+    status: int,
+    advice: str,
+    kaggle: FakeKaggle,
+    place: DownloadDir,
+    manner: DownloadContext,
+) -> None:
+    kaggle.on(call, error_response(status, "You must accept\nthis competition's rules."))
+    with pytest.raises(KaggleError) as caught:
+        download(place, manner)
+    assert advice in str(caught.value)
+    assert str(status) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not place.folder.exists()
+    host_files(kaggle, FILES)
+    download(place, manner)
+    assert files_under(place.folder) == FILES
+
+
+def test_some_files_are_fetched_by_their_names(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(ONE, signed_redirect(ALONE))
+    kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
+    request = DownloadOptions(files=["test/0.png", "test/0.png"])
+    assert download(place, manner, request).fetched == 1
+    assert files_under(place.folder) == {"test/0.png": FILES["test/0.png"]}
+    manifest = read_manifest(place.manifest)
+    assert manifest is not None
+    assert not manifest.is_whole
+    kaggle.seen.clear()
+    assert download(place, manner, request).fetched == 0
+    assert kaggle.seen == []
+    assert download(place, manner, DownloadOptions(files=["test/0.png"], again=True)).fetched == 1
+    # Some files are not all.
+    assert download(place, manner).fetched == len(FILES)
+    assert files_under(place.folder) == FILES
+
+
+def test_some_files_do_not_cost_what_is_fetched_of_all(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kaggle.on(ALL, error_response(503))
+    with pytest.raises(KaggleError):
+        download(place, manner)
+    place.archive.write_bytes(zipped(FILES))
+    kaggle.on(ONE, signed_redirect(ALONE))
+    kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
+    download(place, manner, DownloadOptions(files=["test/0.png"]))
+    assert place.archive.is_file()
+
+
+@pytest.mark.parametrize("name", ["", "../x", "/etc/passwd", "a/../../x"])
+def test_a_name_that_leads_outside_is_refused(
+    name: str, kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    with pytest.raises(SettingError, match="named by its path in the data"):
+        download(place, manner, DownloadOptions(files=[name]))
+    assert kaggle.seen == []
+
+
+def spreadsheet() -> bytes:
+    return zipped({"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<y/>"})
+
+
+@pytest.mark.parametrize(
+    ("name", "arrives_as", "sent", "expected"),
+    [
+        ("d/x.csv", "x.csv", b"1,2", b"1,2"),
+        ("d/x.csv", "x.csv.zip", zipped({"x.csv": b"1,2"}, zipfile.ZIP_DEFLATED), b"1,2"),
+        ("d/x.csv", "x.csv.zip", zipped({"d/x.csv": b"1,2"}), b"1,2"),
+        ("d/x.csv", "x.csv", zipped({"x.csv": b"1,2"}), b"1,2"),
+        ("d/x.xlsx", "x.xlsx", spreadsheet(), spreadsheet()),
+        ("d/x.zip", "x.zip", zipped({"in": b"1"}), zipped({"in": b"1"})),
+        ("d/x.bin", "x.bin", b"PK, but no archive", b"PK, but no archive"),
+    ],
+)
+def test_a_single_file_comes_out_of_the_archive_it_was_sent_in(
+    name: str,
+    arrives_as: str,
+    sent: bytes,
+    expected: bytes,
+    kaggle: FakeKaggle,
+    place: DownloadDir,
+    manner: DownloadContext,
+) -> None:
+    address = f"http://storage.test/data/{arrives_as}"
+    kaggle.on(LIST, listing_response({name: len(expected)}))
+    kaggle.on(ONE, signed_redirect(address))
+    kaggle.on(address, stored_file(sent))
+    download(place, manner, DownloadOptions(files=[name]))
+    assert files_under(place.folder) == {name: expected}
+
+
+def test_a_single_file_of_the_dataset_is_asked_for_by_its_name(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(OF_DATASET, signed_redirect(ALONE))
+    kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
+    download_data(DATASET, place.folder, DownloadOptions(files=["test/0.png"]), manner)
+    assert kaggle.seen[1].fields["fileName"] == "test/0.png"
+    assert files_under(place.folder) == {"test/0.png": FILES["test/0.png"]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "request_of_it"),
+    [
+        (b"cut", DownloadOptions(files=["test/0.png"])),
+        (FILES["test/0.png"], DownloadOptions(files=["test/0.png"], sums={"test/0.png": "0" * 64})),
+        (zipped({"0.png": FILES["test/0.png"]})[:-9], DownloadOptions(files=["test/0.png"])),
+    ],
+    ids=["size", "hash", "cut archive"],
+)
+def test_a_single_file_that_is_wrong_replaces_nothing(
+    sent: bytes,
+    request_of_it: DownloadOptions,
+    kaggle: FakeKaggle,
+    place: DownloadDir,
+    manner: DownloadContext,
+) -> None:
+    address = f"{ALONE}.zip" if sent[:2] == b"PK" else ALONE
+    kaggle.on(ONE, signed_redirect(address))
+    kaggle.on(address, stored_file(sent))
+    with pytest.raises(DataError):
+        download(place, manner, request_of_it)
+    assert not place.folder.exists()
+    kaggle.seen.clear()
+    with pytest.raises(DataError):
+        download(place, manner, request_of_it)
+    # What was wrong is not taken for a part.
+    assert [seen.headers.get("range") for seen in kaggle.seen if seen.call == address] == [None]
+
+
+def test_an_unknown_file_names_what_was_asked_for(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(ONE, error_response(404, "Not found"))
+    with pytest.raises(KaggleError, match=r"404 for nowhere\.png of .*path.*/data$"):
+        download(place, manner, DownloadOptions(files=["nowhere.png"]))
+
+
+def test_no_secret_is_in_what_is_written(
+    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+) -> None:
+    kaggle.on(ARCHIVE, error_response(403, "x"))
+    with pytest.raises(CxrError) as caught:
+        download(place, manner)
+    written = b"".join(files_under(place.folder.parent).values()) + str(caught.value).encode()
+    assert b"s1gnature" not in written
+    assert b"k3y-of-mary" not in written
+
+
+def test_a_folder_has_its_own_place(
+    kaggle: FakeKaggle, tmp_path: Path, manner: DownloadContext
+) -> None:
+    download_data(COMPETITION, tmp_path / "raw", DownloadOptions(), manner)
+    download_data(DATASET, tmp_path / "kermany", DownloadOptions(), manner)
+    assert files_under(tmp_path / "raw") == files_under(tmp_path / "kermany") == FILES
+    assert {"download.json", "download-kermany.json"} <= {path.name for path in tmp_path.iterdir()}

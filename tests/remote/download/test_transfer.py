@@ -1,0 +1,220 @@
+"""One file through the real client: whole, and no byte of it twice that need not be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from kagglecxr.core.disk import DiskSpaceError
+from kagglecxr.remote.download.source import DownloadContext
+from kagglecxr.remote.download.transfer import IDENTITY, download_one
+from kagglecxr.remote.errors import KaggleError
+from tests.remote.download.conftest import COMPETITION
+from tests.remote.download.hosted_data import ALL, ARCHIVE, MODIFIED, signed_redirect
+from tests.remote.fake_kaggle import (
+    FakeKaggle,
+    FakeResponse,
+    RecordedRequest,
+    error_response,
+    stored_file,
+)
+from tests.remote.recording import RecordingReporter
+
+MIB = 2**20
+CONTENT = Random(0).randbytes(4 * MIB + 99)
+HEADERS = {"Accept-Ranges": "bytes", "ETag": '"one"', "Last-Modified": MODIFIED}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "part"
+
+
+@pytest.fixture
+def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
+    fake_kaggle.on(ALL, signed_redirect(ARCHIVE))
+    fake_kaggle.on(ARCHIVE, stored_file(CONTENT))
+    return fake_kaggle
+
+
+def fetched(
+    folder: Path, manner: DownloadContext, check: Callable[[int], None] = lambda size: None
+) -> bytes:
+    return download_one(
+        COMPETITION.errand(), COMPETITION.fetch_all, folder, check, manner
+    ).read_bytes()
+
+
+def cut(at: int, content: bytes = CONTENT, etag: str = '"one"') -> FakeResponse:
+    """The whole file, that breaks off."""
+    return FakeResponse(200, content, HEADERS | {"ETag": etag}, sent=at)
+
+
+def ranges(kaggle: FakeKaggle) -> list[str | None]:
+    return [seen.headers.get("range") for seen in kaggle.seen if seen.call == ARCHIVE]
+
+
+def leave_a_part(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, size: int = 2 * MIB
+) -> None:
+    """As a killed client leaves it: with its own note of what it is, and ours."""
+    answers = [cut(size), *[error_response(503)] * 9]
+    kaggle.on(ARCHIVE, *answers)
+    with pytest.raises(KaggleError):
+        fetched(folder, manner)
+    assert sum(path.stat().st_size for path in folder.glob("*.zip")) == size
+    kaggle.seen.clear()
+
+
+def test_it_arrives_with_its_size_told_first(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext
+) -> None:
+    sizes: list[int] = []
+    assert fetched(folder, manner, sizes.append) == CONTENT
+    assert sizes == [len(CONTENT)]
+
+
+def test_nothing_is_printed_by_the_client(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fetched(folder, manner)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_size_that_is_refused_is_not_fetched(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext
+) -> None:
+    def refuse(size: int) -> None:
+        raise DiskSpaceError("no room")
+
+    with pytest.raises(DiskSpaceError):
+        fetched(folder, manner, refuse)
+    assert [*folder.glob("*.zip")] == []
+
+
+def test_a_cut_connection_is_gone_on_with_by_the_client(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    kaggle.on(ARCHIVE, cut(2 * MIB + 7), stored_file(CONTENT))
+    assert fetched(folder, manner) == CONTENT
+    assert ranges(kaggle) == [None, f"bytes={2 * MIB}-"]
+    assert len(waits) == 1
+
+
+def test_a_part_of_an_earlier_process_is_gone_on_with(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    leave_a_part(kaggle, folder, manner)
+    kaggle.on(ARCHIVE, stored_file(CONTENT))
+    assert fetched(folder, manner) == CONTENT
+    assert ranges(kaggle) == [None, f"bytes={2 * MIB}-"]
+
+
+def test_a_whole_file_of_an_earlier_process_is_not_fetched_again(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext
+) -> None:
+    fetched(folder, manner)
+    kaggle.seen.clear()
+    assert fetched(folder, manner) == CONTENT
+    assert kaggle.seen == []
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_address_that_runs_out_is_asked_for_anew_and_costs_no_byte(
+    status: int,
+    kaggle: FakeKaggle,
+    folder: Path,
+    manner: DownloadContext,
+    waits: list[float],
+    told: RecordingReporter,
+) -> None:
+    kaggle.on(ARCHIVE, cut(2 * MIB), error_response(status, "expired"), stored_file(CONTENT))
+    assert fetched(folder, manner) == CONTENT
+    assert ranges(kaggle) == [None, f"bytes={2 * MIB}-", None, f"bytes={2 * MIB}-"]
+    assert kaggle.calls.count(ALL) == 2
+    assert told.notes == [f"the data of {COMPETITION} was cut off; going on at 2,097,152 bytes."]
+
+
+@pytest.mark.parametrize("status", [416, 429, 500, 503])
+def test_a_storage_s_error_is_not_taken_for_the_rest(
+    status: int, kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    kaggle.on(ARCHIVE, cut(2 * MIB), error_response(status, "x" * 5000), stored_file(CONTENT))
+    assert fetched(folder, manner) == CONTENT
+
+
+def test_a_storage_that_fails_on_and_on_keeps_the_part(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    leave_a_part(kaggle, folder, manner, MIB)
+    assert (folder / f"{COMPETITION.slug}.zip").read_bytes() == CONTENT[:MIB]
+
+
+def test_another_file_of_the_same_size_is_fetched_from_its_start(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    leave_a_part(kaggle, folder, manner)
+    other = bytes(len(CONTENT))
+    kaggle.on(ARCHIVE, FakeResponse(200, other, HEADERS | {"ETag": '"two"'}))
+    assert fetched(folder, manner) == other
+    assert ranges(kaggle) == [None]
+
+
+def test_another_file_s_rest_is_not_taken_for_this_one_s(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    """As a storage that cares for no If-Range sends it."""
+    other = bytes(len(CONTENT))
+
+    def rest_of_another(seen: RecordedRequest) -> FakeResponse:
+        answer = stored_file(other)(seen)
+        return FakeResponse(answer.status, answer.body, {**answer.headers, "ETag": '"two"'})
+
+    kaggle.on(ARCHIVE, cut(2 * MIB), rest_of_another)
+    assert fetched(folder, manner) == other
+
+
+def test_a_storage_that_sends_no_parts_is_asked_for_all(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    kaggle.on(ARCHIVE, cut(2 * MIB), FakeResponse(200, CONTENT))
+    assert fetched(folder, manner) == CONTENT
+
+
+def test_a_part_of_unknown_descent_is_fetched_from_its_start(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    leave_a_part(kaggle, folder, manner)
+    (folder / IDENTITY).write_text("{")
+    kaggle.on(ARCHIVE, stored_file(CONTENT))
+    assert fetched(folder, manner) == CONTENT
+    assert ranges(kaggle) == [None]
+
+
+def test_a_file_that_is_always_cut_at_its_start_is_given_up(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, waits: list[float]
+) -> None:
+    kaggle.on(ARCHIVE, cut(100))
+    with pytest.raises(KaggleError, match="not arrive whole"):
+        fetched(folder, manner)
+    assert kaggle.calls.count(ALL) == 1
+
+
+def test_a_silent_storage_is_given_up(
+    kaggle: FakeKaggle, folder: Path, told: RecordingReporter, waits: list[float]
+) -> None:
+    kaggle.on(
+        ARCHIVE, FakeResponse(200, CONTENT, HEADERS, sent=MIB, hangs=True), FakeResponse(mute=True)
+    )
+    with pytest.raises(KaggleError, match="fell silent"):
+        fetched(folder, DownloadContext(told, timeout=0.2))
+    assert (folder / f"{COMPETITION.slug}.zip").read_bytes() == CONTENT[:MIB]
+
+
+def test_too_many_requests_are_waited_out(
+    kaggle: FakeKaggle, folder: Path, manner: DownloadContext, told: RecordingReporter
+) -> None:
+    kaggle.on(ALL, FakeResponse(429, headers={"Retry-After": "9"}), signed_redirect(ARCHIVE))
+    assert fetched(folder, manner) == CONTENT
+    assert "asking again in 9 s" in told.notes[0]

@@ -1,0 +1,156 @@
+"""A push is believed only as far as Kaggle's answer goes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kagglecxr.core.errors import CxrError, MissingError, SettingError
+from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.progress import Silent
+from kagglecxr.remote.client import RetryPolicy
+from kagglecxr.remote.errors import KaggleError
+from kagglecxr.remote.kernels.push import KernelVersion, SessionLimitError, push_kernel
+from kagglecxr.remote.kernels.status import kernel_status
+from tests.remote.conftest import KEY
+from tests.remote.fake_kaggle import FakeKaggle, error_response
+from tests.remote.kernels.fake_kernels import SAVE, STATUS, FakeKernels
+
+
+def failure(folder: Path, kind: type[CxrError] = KaggleError) -> str:
+    with pytest.raises(kind) as caught:
+        push_kernel(folder, Silent())
+    return str(caught.value)
+
+
+def change(folder: Path, **changes: Any) -> None:
+    path = folder / "kernel-metadata.json"
+    write_json(path, read_json(path) | changes)
+
+
+def test_what_the_metadata_say_arrives(host: FakeKernels, kernel_folder: Path) -> None:
+    assert push_kernel(kernel_folder, Silent()) == KernelVersion(
+        "mary/umons-train", 1, "https://www.kaggle.com/code/mary/umons-train"
+    )
+    (sent,) = host.pushed
+    assert sent["text"] == (kernel_folder / "train.py").read_text()
+    assert (sent["slug"], sent["newTitle"]) == ("mary/umons-train", "umons-train")
+    assert (sent["isPrivate"], sent["enableGpu"], sent["machineShape"]) == (
+        True,
+        True,
+        "NvidiaTeslaT4",
+    )
+    # The client's own default is on.
+    assert sent.get("enableInternet", False) is False
+    assert sent["datasetDataSources"] == ["mary/kagglecxr-wheels"]
+    assert sent["competitionDataSources"] == ["covid-19-challenge-umons"]
+    assert (sent["language"], sent["kernelType"]) == ("python", "script")
+
+
+def test_an_error_in_the_answer_is_one(host: FakeKernels, kernel_folder: Path) -> None:
+    host.answer = {"error": "Notebook not found"}
+    assert "refuses the kernel. Received: Notebook not found" in failure(kernel_folder)
+
+
+def test_too_many_sessions_are_told_apart(host: FakeKernels, kernel_folder: Path) -> None:
+    host.at_a_time = 0
+    assert "when one has ended" in failure(kernel_folder, SessionLimitError)
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("invalidDatasetSources", "dataset_sources"),
+        ("invalidCompetitionSources", "competition_sources"),
+        ("invalidKernelSources", "kernel_sources"),
+        ("invalidModelSources", "model_sources"),
+    ],
+)
+def test_sources_that_were_dropped_are_an_error(
+    field: str, key: str, host: FakeKernels, kernel_folder: Path
+) -> None:
+    host.answer = {field: ["mary/gone"]}
+    message = failure(kernel_folder)
+    assert f"{key} mary/gone, in version 1 of mary/umons-train" in message
+    assert "push again" in message
+
+
+def test_another_name_than_the_id_s_is_an_error(host: FakeKernels, kernel_folder: Path) -> None:
+    host.answer = {"ref": "/code/mary/umons-train-2"}
+    assert "another name. Received: umons-train-2" in failure(kernel_folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"title": "Another title"}, "another-title"),
+        ({"id": "INSERT_OWNER/umons-train"}, "placeholder"),
+        ({"machine_shape": "NvidiaTeslaP100"}, "NvidiaTeslaT4"),
+        ({"dataset_sources": ["datasets/mary/wheels"]}, "datasets/"),
+    ],
+)
+def test_metadata_that_break_a_rule_are_not_sent(
+    changes: dict[str, Any], told: str, host: FakeKernels, kernel_folder: Path
+) -> None:
+    change(kernel_folder, **changes)
+    assert told in failure(kernel_folder, SettingError)
+    assert host.pushed == []
+
+
+def test_a_script_that_is_not_there_is_not_sent(host: FakeKernels, kernel_folder: Path) -> None:
+    (kernel_folder / "train.py").unlink()
+    assert "not there" in failure(kernel_folder, MissingError)
+
+
+@pytest.mark.parametrize(
+    ("status", "wrong"),
+    [
+        (401, "does not accept the credentials"),
+        (403, "refuses access"),
+        (404, "does not know"),
+        (409, "does not accept the request"),
+        (500, "fault of its own"),
+    ],
+)
+def test_each_refusal_is_one_sentence(
+    status: int, wrong: str, host: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle
+) -> None:
+    for call in (SAVE, STATUS):
+        fake_kaggle.on(call, error_response(status, f"said {KEY}"))
+    for message in (failure(kernel_folder), status_failure("mary/umons-train")):
+        assert wrong in message
+        assert KEY not in message
+        assert "\n" not in message
+
+
+def status_failure(kernel: str) -> str:
+    with pytest.raises(KaggleError) as caught:
+        kernel_status(kernel, Silent())
+    return str(caught.value)
+
+
+def test_too_many_requests_are_waited_out(
+    host: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle
+) -> None:
+    fake_kaggle.on(SAVE, error_response(429), host._save)
+    slept: list[float] = []
+    pushed = push_kernel(kernel_folder, Silent(), RetryPolicy(sleep=slept.append))
+    assert (pushed.version, slept) == (1, [15.0])
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "COMPLETE", "CANCEL_ACKNOWLEDGED"])
+def test_the_status_is_kaggle_s(status: str, host: FakeKernels) -> None:
+    host.status["umons-train"] = status
+    state = kernel_status("mary/umons-train", Silent())
+    assert str(state) == status.lower()
+    assert state.has_ended is (status in ("COMPLETE", "CANCEL_ACKNOWLEDGED"))
+
+
+def test_the_reason_of_an_error_is_told(host: FakeKernels) -> None:
+    host.status["umons-train"], host.failure = "ERROR", "Your notebook tried to allocate too much"
+    state = kernel_status("mary/umons-train", Silent())
+    assert str(state) == "error: Your notebook tried to allocate too much"
+
+
+def test_a_kernel_that_was_never_pushed_is_told(host: FakeKernels) -> None:
+    assert "kagglecxr.kernel push" in status_failure("mary/nothing")

@@ -1,0 +1,190 @@
+"""A soup is a run as any other, of the runs that helped, and each fold has seen its folds alone."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import read_json
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
+from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
+from kagglecxr.inference.parts import choose_parts
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.reports.comparison import compare_runs
+from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.soups.greedy_soup import make_soup
+from tests.conftest import FOLDS, PreparedDemo, prepare_demo
+from tests.training.run_factories import make_run
+
+
+@pytest.fixture(scope="module")
+def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("soup"))
+
+
+@pytest.fixture(scope="module")
+def runs(own: PreparedDemo) -> list[Path]:
+    """Two runs whose scores are so bad that no soup of them can be worse."""
+    return [make_run(own, f"made-{seed}", seed, wrong=True) for seed in (1, 2)]
+
+
+class Scripted:
+    """Means of runs whose out-of-fold answers are right for as many images as they are told to."""
+
+    right: dict[frozenset[str], float]
+
+    def __init__(self, prepared: object, runs: object, record: object, fold_of: np.ndarray) -> None:
+        self.fold_of, self.truth = fold_of, prepared.target_ids()  # type: ignore[attr-defined]
+
+    def answers(self, runs: Sequence[Path], fold: int) -> Predictions:
+        share = self.right[frozenset(run.name for run in runs)]
+        truth = self.truth[self.fold_of == fold]
+        wrong = (truth + 1) % 4
+        decided = np.where(np.arange(len(truth)) < share * len(truth), truth, wrong)
+        ids = np.array([str(n) for n in range(len(truth))])
+        return Predictions(ids, np.eye(4, dtype=np.float32)[decided], truth)
+
+
+def with_scores(runs: Sequence[Path], folder: Path, scores: Sequence[float]) -> list[Path]:
+    """Copies of a run's record and folds under other names, with other scores."""
+    made = []
+    for letter, score in zip("abc", scores, strict=False):
+        place = folder / letter
+        place.mkdir()
+        (place / "folds.csv").write_bytes((runs[0] / "folds.csv").read_bytes())
+        metrics = {"oof_balanced_accuracy": score}
+        dataclasses.replace(read_run(runs[0]), name=letter, metrics=metrics).write(place)
+        made.append(place)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("right", "kept"),
+    [
+        ({"b": 0.5, "ba": 0.9, "bac": 0.95}, "bac"),
+        ({"b": 0.5, "ba": 0.2, "bc": 0.9}, "bc"),
+        ({"b": 0.5, "ba": 0.9, "bac": 0.3}, "ba"),
+        ({"b": 0.5, "ba": 0.1, "bc": 0.1}, "b"),
+        ({"b": 1.0, "ba": 0.9, "bc": 0.9}, "b"),
+    ],
+)
+def test_runs_are_tried_best_first_and_stay_where_the_score_does_not_fall(
+    own: PreparedDemo,
+    runs: list[Path],
+    tmp_path: Path,
+    right: dict[str, float],
+    kept: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    members = with_scores(runs, tmp_path, [0.5, 0.6, 0.4])
+    chosen: list[list[str]] = []
+    monkeypatch.setattr(
+        Scripted, "right", {frozenset(k): v for k, v in right.items()}, raising=False
+    )
+    monkeypatch.setattr("kagglecxr.training.soups.greedy_soup.MeanOfFolds", Scripted)
+    monkeypatch.setattr(
+        "kagglecxr.training.soups.greedy_soup._write",
+        lambda *parts: chosen.append([run.name for run in parts[-1]]),
+    )
+    made = make_soup(own.prepared, own.workspace, members, Silent())
+    if kept == "b":
+        assert made == members[1]
+        assert (chosen, made.parent) == ([], tmp_path)
+    else:
+        assert chosen == [list(kept)]
+
+
+@pytest.fixture(scope="module")
+def soup(own: PreparedDemo, runs: list[Path]) -> Path:
+    return make_soup(own.prepared, own.workspace, runs, Silent())
+
+
+def test_a_soup_says_what_it_is_made_of(soup: Path, runs: list[Path], own: PreparedDemo) -> None:
+    record = read_run(soup)
+    assert soup.parent == own.workspace.runs
+    assert soup.name == record.name
+    assert soup.name.startswith("soup-")
+    assert sorted(record.data["made_of"].split()) == sorted(run.name for run in runs)
+    assert read_json(soup / "recipe.json")["made_of"] == record.data["made_of"].split()
+    assert record.seconds == [30.0, 32.0, 34.0]
+    assert record.folds == FOLDS
+
+
+def test_a_fold_is_the_mean_of_the_same_fold_of_its_runs(soup: Path, runs: list[Path]) -> None:
+    model = rebuild_model(read_run(soup))
+
+    def kernel(run: Path, fold: int) -> np.ndarray:
+        model.load_weights(fold_folder(run, fold) / WEIGHTS)
+        return np.array(model.get_layer("block4_2_conv").kernel)
+
+    for fold in range(FOLDS):
+        mean = np.mean([kernel(run, fold) for run in runs], axis=0)
+        np.testing.assert_allclose(kernel(soup, fold), mean, atol=1e-7)
+    assert not np.allclose(kernel(soup, 0), kernel(soup, 1), atol=1e-3)
+
+
+def test_its_out_of_fold_answers_are_those_of_its_own_weights(
+    soup: Path, own: PreparedDemo
+) -> None:
+    record = read_run(soup)
+    oof = Predictions.load(soup / "oof.npz")
+    model = rebuild_model(record)
+    model.load_weights(fold_folder(soup, 1) / WEIGHTS)
+    data = FoldData(own.prepared, own.prepared.fold, 1)
+    recipe = make_recipe(record.recipe)
+    again = data.fitting(model, recipe, 0).answers(recipe.views)
+    np.testing.assert_allclose(oof.of(data.held_out_ids().tolist()), again, atol=1e-6)
+    assert sorted(oof.ids.tolist()) == sorted(
+        own.prepared.index.column("id", own.prepared.index.rows("train"))
+    )
+
+
+def test_other_verbs_take_it_as_a_run(
+    soup: Path, runs: list[Path], own: PreparedDemo, tmp_path: Path
+) -> None:
+    chosen = choose_runs(own.prepared, own.workspace, [soup.name, runs[0].name])
+    blend = blend_runs(own.prepared, own.workspace, chosen, tmp_path, Silent())
+    assert blend.runs == [soup.name, runs[0].name]
+    assert choose_parts(own.prepared, own.workspace, [soup.name]).runs == [soup]
+    assert soup.name in compare_runs(own.workspace, tmp_path / "ledger.csv").columns
+
+
+def test_a_soup_is_made_once(soup: Path, runs: list[Path], own: PreparedDemo) -> None:
+    before = (soup / "run.json").stat().st_mtime_ns
+    assert make_soup(own.prepared, own.workspace, runs[::-1], Silent()) == soup
+    assert (soup / "run.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"model": "cnn_plain"}, "with model cnn_plain, "),
+        ({"data": {"folds": "others"}}, "with folds others"),
+        ({"recipe": {"model_options": {"width": 8}}}, "model options {'width': 8}"),
+    ],
+)
+def test_runs_that_cannot_be_averaged_are_refused(
+    runs: list[Path], own: PreparedDemo, tmp_path: Path, changed: dict[str, object], told: str
+) -> None:
+    record = read_run(runs[0])
+    values = {
+        key: {**getattr(record, key), **value} if isinstance(value, dict) else value
+        for key, value in changed.items()
+    }
+    metrics = {**record.metrics, "oof_balanced_accuracy": -1.0}
+    dataclasses.replace(record, name="odd", metrics=metrics, **values).write(tmp_path)
+    with pytest.raises(SettingError, match=f"Received: odd .*{told}"):
+        make_soup(own.prepared, own.workspace, [tmp_path, runs[0]], Silent())
+
+
+def test_a_run_without_a_score_is_refused(
+    runs: list[Path], own: PreparedDemo, tmp_path: Path
+) -> None:
+    dataclasses.replace(read_run(runs[0]), name="odd", metrics={}).write(tmp_path)
+    with pytest.raises(SettingError, match="Received: odd"):
+        make_soup(own.prepared, own.workspace, [runs[0], tmp_path], Silent())
