@@ -67,6 +67,11 @@ class PreparedData:
     cache: Cache
     root: Path
 
+    @property
+    def pipeline_text(self) -> str:
+        """The preprocessing of the cached images, in its canonical spelling."""
+        return str(read_json(self.cache.folder / "cache.json")["pipeline"])
+
     def class_ids(self) -> npt.NDArray[np.intp]:
         """The class id of each training image, in the index's order."""
         labels = self.index.column("label", self.index.rows("train"))

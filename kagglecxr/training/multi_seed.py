@@ -44,8 +44,8 @@ def train_seeds(
     """
     extent.check()
     deadline = None if extent.timeout is None else Deadline.within(extent.timeout)
-    with fold_executor(extent.cluster) as elsewhere:
-        options = RunOptions(seed, extent.folds, seed, extent.fold, deadline, elsewhere)
+    with fold_executor(extent.cluster) as executor:
+        options = RunOptions(seed, extent.folds, seed, extent.fold, deadline, executor)
         return [
             train_pseudo_rounds(
                 prepared, workspace, recipe, reporter,

@@ -18,11 +18,11 @@ from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.callbacks.early_stopping import Deadline, TimeBudget
-from kagglecxr.training.cluster.cluster_folds import FoldExecutor, FoldRequest
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.initial_weights import SplitDigest, fetch_weights, initial_weights
 from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels, pseudo_labels
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.remote_folds import FoldExecutor, FoldRequest
 from kagglecxr.training.run_results import finish_run
 
 
@@ -55,7 +55,7 @@ class RunOptions:
             of several seeds can be blended out of fold only if their folds are the same.
         only_fold: train this one alone; others may follow in later calls, or on other machines.
         deadline: when all that is wanted has to be done; its time is shared by the folds.
-        elsewhere: trains folds on other machines.
+        fold_executor: trains the folds on other machines; None trains them in this process.
     """
 
     seed: int = 0
@@ -63,7 +63,7 @@ class RunOptions:
     fold_seed: int | None = None
     only_fold: int | None = None
     deadline: Deadline | None = None
-    elsewhere: FoldExecutor | None = None
+    fold_executor: FoldExecutor | None = None
 
 
 def train_run(
@@ -124,9 +124,10 @@ def train_run(
     if teacher:
         unlabelled = partial(pseudo_labels, prepared, teacher, fold_of, folder)
         conditions = replace(conditions, unlabelled=unlabelled)
-    elif options.elsewhere is not None:
+    elif options.fold_executor is not None:
         starts = {fold: weights(fold) for fold in missing}
-        options.elsewhere(FoldRequest(workspace, folder, recipe, fold_of, starts, seed), reporter)
+        request = FoldRequest(workspace, folder, recipe, fold_of, starts, seed)
+        options.fold_executor(request, reporter)
         missing = []
     for number, fold in enumerate(missing):
         share = TimeBudget(options.deadline, len(missing) - number) if options.deadline else None

@@ -17,7 +17,6 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.search.pipeline_caches import pipeline_text
 from kagglecxr.training.stage import input_shape
 
 SOURCE_RUNS = "made_of"
@@ -82,7 +81,7 @@ def finish_run(
         machine={"backend": setup_keras(), "devices": list_devices()},
         seconds=[summary.seconds for summary in summaries],
         metrics=means | scores,
-        pipeline=pipeline_text(prepared),
+        pipeline=prepared.pipeline_text,
     ).write(folder)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.files import read_json, read_table, write_table, write_text
+from kagglecxr.core.files import read_table, write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
@@ -115,7 +115,7 @@ def _sections(
         )
     )
     has_mask = np.array(index.column("mask", train)) != ""
-    pipeline = str(read_json(prepared.cache.folder / "cache.json")["pipeline"])
+    pipeline = prepared.pipeline_text
     of_train = {name: of for name, of in by_class.items() if name != TEST}
     return [
         table_sections.classes_section(tables["classes"]),

@@ -2,47 +2,17 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from kagglecxr.core.errors import shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import fold_folder
-from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_fold_task
 from kagglecxr.training.cluster.task_messages import ClusterError, FoldTask, TaskResult
-from kagglecxr.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class FoldRequest:
-    """Folds of one run.
-
-    Attributes:
-        workspace: the competition's.
-        run: the run's folder.
-        recipe: how to train.
-        fold_of: the fold of each training image.
-        starts: the weights files that each fold starts from, by the fold.
-        seed: of the whole run.
-    """
-
-    workspace: Workspace
-    run: Path
-    recipe: Recipe
-    fold_of: npt.NDArray[np.intp]
-    starts: Mapping[int, Sequence[Path]]
-    seed: int
-
-
-FoldExecutor = Callable[[FoldRequest, Reporter], None]
-"""Trains folds on other machines."""
+from kagglecxr.training.remote_folds import FoldExecutor, FoldRequest
 
 
 @contextlib.contextmanager
@@ -59,12 +29,12 @@ def fold_executor(cluster: str | None) -> Iterator[FoldExecutor | None]:
         yield functools.partial(train_folds, machines)
 
 
-def train_folds(machines: RayCluster, wanted: FoldRequest, reporter: Reporter) -> None:
+def train_folds(machines: RayCluster, request: FoldRequest, reporter: Reporter) -> None:
     """Trains those folds that are not finished, and writes each to the run's folder as it comes.
 
     Args:
         machines: where.
-        wanted: which folds, and how.
+        request: which folds, and how.
         reporter: told of every fold.
 
     Raises:
@@ -72,17 +42,17 @@ def train_folds(machines: RayCluster, wanted: FoldRequest, reporter: Reporter) -
     """
     missing = [
         fold
-        for fold in wanted.starts
-        if not (fold_folder(wanted.run, fold) / "fold.json").is_file()
+        for fold in request.initial_weights
+        if not (fold_folder(request.run, fold) / "fold.json").is_file()
     ]
     if not missing:
         return
     failed: dict[int, str] = {}
     with reporter.bar("Folds", len(missing)) as bar:
-        tasks = _submit(machines, wanted, missing)
+        tasks = _submit(machines, request, missing)
         for task in machines.as_they_end(tasks):
             fold = tasks[task]
-            done = _collect(task, fold_folder(wanted.run, fold))
+            done = _collect(task, fold_folder(request.run, fold))
             for note in done.notes:
                 reporter.note(f"Fold {fold} on {done.machine}: {note}")
             if done.error:
@@ -103,24 +73,24 @@ def number_files(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _submit(
-    machines: RayCluster, wanted: FoldRequest, missing: Sequence[int]
+    machines: RayCluster, request: FoldRequest, missing: Sequence[int]
 ) -> dict[RayTask, int]:
-    workspace = machines.send(workspace_files(wanted.workspace))
+    workspace = machines.send(workspace_files(request.workspace))
     sent: dict[tuple[Path, ...], FileBundle] = {}
     tasks = {}
     for fold in missing:
-        files = tuple(wanted.starts[fold])
+        files = tuple(request.initial_weights[fold])
         if files not in sent:
             sent[files] = machines.send(number_files(files))
         task = FoldTask(
             workspace=workspace,
             weights=sent[files],
             starts=tuple(number_files(files)),
-            recipe=wanted.recipe.model_dump(mode="json"),
-            fold_of=tuple(wanted.fold_of.tolist()),
+            recipe=request.recipe.model_dump(mode="json"),
+            fold_of=tuple(request.fold_of.tolist()),
             fold=fold,
-            run=wanted.run.name,
-            seed=wanted.seed,
+            run=request.run.name,
+            seed=request.seed,
         )
         tasks[machines.begin(run_fold_task, task)] = fold
     return tasks

@@ -13,7 +13,6 @@ from typing import Any
 from filelock import FileLock
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.building import build_cache
@@ -63,13 +62,13 @@ class PipelineCaches:
             name: value
             for name in PIPELINE_PARAMETERS
             for value in self._choices(entries, name)
-            if self._parse({name: value}).text == pipeline_text(self.prepared)
+            if self._parse({name: value}).text == self.prepared.pipeline_text
         }
 
     def of(self, parameters: Mapping[str, Any]) -> PreparedData:
         """The data with the images that a trial's parameters ask for."""
         pipeline = self._parse(parameters)
-        if pipeline.text == pipeline_text(self.prepared):
+        if pipeline.text == self.prepared.pipeline_text:
             return self.prepared
         if pipeline.text not in self._made:
             self._made[pipeline.text] = self._make(pipeline)
@@ -94,7 +93,7 @@ class PipelineCaches:
                 "example, size = [128, 192]."
             )
         if text is None:
-            own = pipeline_text(self.prepared)
+            own = self.prepared.pipeline_text
             text = own if size is None else re.sub(r"resize\(\d+\)", "resize", own)
         return Pipeline.parse(
             str(text), self.prepared.cache.images.shape[1] if size is None else size
@@ -103,11 +102,6 @@ class PipelineCaches:
     def _choices(self, entries: Mapping[str, Entry], name: str) -> tuple[Any, ...]:
         entry = entries.get(name, ())
         return () if isinstance(entry, Range) else entry
-
-
-def pipeline_text(prepared: PreparedData) -> str:
-    """What was done to the images, in its one spelling."""
-    return str(read_json(prepared.cache.folder / "cache.json")["pipeline"])
 
 
 def with_cache(prepared: PreparedData, workspace: Workspace, key: str) -> PreparedData:

@@ -12,7 +12,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import run_name
-from kagglecxr.training.search.pipeline_caches import PipelineCaches, pipeline_text
+from kagglecxr.training.search.pipeline_caches import PipelineCaches
 from kagglecxr.training.search.results import SearchResult, collect_results
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.search_loop import run_search
@@ -78,7 +78,7 @@ def tune_recipe(
         run = run_name(images, chosen, folds, seed)
         cache = "" if images is prepared else images.cache.key
         trial.set_user_attr(RECIPE, chosen.model_dump(mode="json"))
-        trial.set_user_attr(PIPELINE, cache and pipeline_text(images))
+        trial.set_user_attr(PIPELINE, cache and images.pipeline_text)
         trial.set_user_attr(RUN, run)
         return start(
             TrialSpec(

@@ -10,11 +10,12 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder
 from kagglecxr.models import create_model
 from kagglecxr.models.weights.hdf5 import save_weights
-from kagglecxr.training.cluster.cluster_folds import FoldRequest, train_folds
+from kagglecxr.training.cluster.cluster_folds import train_folds
 from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.task_messages import ClusterError, TaskResult
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.remote_folds import FoldRequest
 from tests.conftest import PreparedDemo
 from tests.training.cluster.conftest import FakeCluster, died
 

@@ -13,12 +13,13 @@ import pytest
 
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder
-from kagglecxr.training.cluster.cluster_folds import FoldRequest, train_folds
+from kagglecxr.training.cluster.cluster_folds import train_folds
 from kagglecxr.training.cluster.cluster_trials import RayTrialStarter
 from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.ray_cluster import connect
 from kagglecxr.training.fold import train_fold
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.remote_folds import FoldRequest
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.tuning import tune_recipe

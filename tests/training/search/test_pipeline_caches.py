@@ -11,7 +11,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import load_prepared
 from kagglecxr.training.recipe import load_recipe, make_recipe
-from kagglecxr.training.search.pipeline_caches import PipelineCaches, pipeline_text, with_cache
+from kagglecxr.training.search.pipeline_caches import PipelineCaches, with_cache
 from kagglecxr.training.search.results import write_best_recipe
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Space, make_space
@@ -55,7 +55,7 @@ def test_the_images_as_they_are_prepared_are_used_as_they_are(
 
 def test_a_size_alone_keeps_the_rest_of_the_pipeline(preprocessing: PipelineCaches) -> None:
     smaller = preprocessing.of({"size": 32})
-    assert pipeline_text(smaller) == "gray | resize(32)"
+    assert smaller.pipeline_text == "gray | resize(32)"
     assert smaller.cache.images.shape[1:] == (32, 32)
     assert preprocessing.of({"size": 32}) is smaller
 
