@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS
@@ -19,7 +20,6 @@ from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
-from kagglecxr.training.callbacks.early_stopping import TimeBudget
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
 from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.recipe import Recipe

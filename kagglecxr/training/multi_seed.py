@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.training.callbacks.early_stopping import Deadline
 from kagglecxr.training.cluster.cluster_folds import fold_executor
 from kagglecxr.training.pseudo_rounds import train_pseudo_rounds
 from kagglecxr.training.recipe import Recipe

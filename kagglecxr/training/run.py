@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.core.deadline import Deadline, TimeBudget
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.files import digest, write_json
 from kagglecxr.core.progress import Reporter
@@ -17,7 +18,6 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.training.callbacks.early_stopping import Deadline, TimeBudget
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.initial_weights import SplitDigest, fetch_weights, initial_weights
 from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels, pseudo_labels

@@ -8,6 +8,7 @@ from typing import Literal
 
 import keras
 
+from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.prepare import PreparedData
@@ -19,7 +20,6 @@ from kagglecxr.models.zoo import create_model
 from kagglecxr.training.callbacks.averaging import MovingAverage, TopKAverage
 from kagglecxr.training.callbacks.early_stopping import (
     EarlyStopping,
-    TimeBudget,
     TimeLimit,
     has_stopped_improving,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cyclopts import Parameter
 
+from kagglecxr.core.deadline import check_timeout
 from kagglecxr.core.errors import SettingError
 
 
@@ -55,16 +56,3 @@ class TrainOptions:
                 f"A time limit holds for this machine alone. Received: --timeout {self.timeout} "
                 f"with --cluster {self.cluster}. Leave one of them out."
             )
-
-
-def check_timeout(seconds: float | None) -> None:
-    """Refuses a limit that allows nothing; None is no limit.
-
-    Raises:
-        SettingError: no time at all.
-    """
-    if seconds is not None and not seconds > 0:
-        raise SettingError(
-            f"--timeout is a positive number of seconds. Received: {seconds}. Use a greater "
-            "number, or leave it out."
-        )

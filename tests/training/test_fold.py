@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kagglecxr.core import deadline
+from kagglecxr.core.deadline import Deadline, TimeBudget
 from kagglecxr.core.errors import DataError, LeakError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.seeding import derive_seed
@@ -16,7 +18,6 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.weights.loading import load_weights
-from kagglecxr.training.callbacks.early_stopping import Deadline, TimeBudget
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FoldData
@@ -263,11 +264,13 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
         assert (moved > 1e-8) == path.startswith("logits"), path
 
 
-def test_a_fold_ends_in_time_with_its_best_epoch(demo: PreparedDemo, tmp_path: Path) -> None:
+def test_a_fold_ends_in_time_with_its_best_epoch(
+    demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), _Notes()
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
-    deadline = Deadline.within(60.0, lambda: float(next(now)))
+    monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))
     summary = train_fold(
         demo.prepared,
         recipe,
@@ -276,7 +279,7 @@ def test_a_fold_ends_in_time_with_its_best_epoch(demo: PreparedDemo, tmp_path: P
         tmp_path,
         5,
         notes,
-        FoldOptions(time=TimeBudget(deadline)),
+        FoldOptions(time=TimeBudget(Deadline.within(60.0))),
     )
     assert summary.ended == "out of time"
     assert "out of time after" in notes.told[0]

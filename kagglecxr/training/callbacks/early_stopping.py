@@ -1,64 +1,15 @@
 """When a training ends before its last epoch: it learns no more, or there is no more time."""
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.optimizer import plateau_rate
 from kagglecxr.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """The moment by which a training and its predictions are to be done.
-
-    Attributes:
-        at: in seconds of the clock.
-        clock: in seconds.
-    """
-
-    at: float
-    clock: Callable[[], float] = time.monotonic
-
-    @classmethod
-    def within(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
-        """So many seconds from now."""
-        return cls(clock() + seconds, clock)
-
-    def share(self, parts: int) -> "Deadline":
-        """An earlier one, that leaves as much time to each of the parts still to be done."""
-        return Deadline(self.clock() + self.left() / parts, self.clock)
-
-    def left(self) -> float:
-        """Seconds; below 0 once it is over."""
-        return self.at - self.clock()
-
-
-@dataclass(frozen=True)
-class TimeBudget:
-    """A fold's part of the time of all folds.
-
-    It is dealt out when it is first asked for, which is before the fold's first epoch: a pass
-    through frozen layers, which serves all folds, is at the expense of all.
-
-    Attributes:
-        whole: by when all folds are to be done.
-        parts: how many of them are still to be done.
-    """
-
-    whole: Deadline
-    parts: int = 1
-
-    @cached_property
-    def deadline(self) -> Deadline:
-        """By when this fold is."""
-        return self.whole.share(self.parts)
 
 
 class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]

@@ -16,13 +16,13 @@ import numpy.typing as npt
 from filelock import FileLock
 from keras import tree
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import assert_room, atomic_write, digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.tta import VIEWS
-from kagglecxr.training.callbacks.early_stopping import Deadline
 
 Features = npt.NDArray[np.floating]
 _BATCH = 64

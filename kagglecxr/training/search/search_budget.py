@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from cyclopts import Parameter
 
+from kagglecxr.core.deadline import check_timeout
 from kagglecxr.core.errors import SettingError
-from kagglecxr.training.train_options import check_timeout
 
 
 @Parameter(name="*")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kagglecxr.core import deadline
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.training.callbacks.early_stopping import (
-    Deadline,
-    TimeBudget,
     TimeLimit,
     has_stopped_improving,
 )
@@ -42,21 +42,13 @@ class _Clock:
         return self.now
 
 
-def test_what_serves_all_folds_is_at_the_expense_of_all() -> None:
-    clock = _Clock()
-    share = TimeBudget(Deadline.within(100.0, clock), 4)
-    clock.now = 20.0
-    assert share.deadline.left() == 20.0
-    clock.now = 25.0
-    assert share.deadline.left() == 15.0
-
-
 @pytest.mark.parametrize(("seconds", "batches"), [(20.0, 10), (1000.0, 40)])
 def test_as_many_batches_are_learned_from_as_leave_time_to_predict(
-    seconds: float, batches: int
+    seconds: float, batches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, learned = _Clock(), 0
-    limit = TimeLimit(Deadline.within(seconds, clock), predictions=36, batch_size=4)
+    monkeypatch.setattr(deadline, "monotonic", clock)
+    limit = TimeLimit(Deadline.within(seconds), predictions=36, batch_size=4)
 
     def tick(batch: int, logs: object) -> None:
         nonlocal learned

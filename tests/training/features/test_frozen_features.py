@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kagglecxr.core import deadline
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.inference.predictions import Predictions
@@ -14,7 +16,6 @@ from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training import stage as stage_module
-from kagglecxr.training.callbacks.early_stopping import Deadline
 from kagglecxr.training.features import feature_cache
 from kagglecxr.training.features.feature_cache import FeatureCache
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
@@ -144,18 +145,18 @@ def test_features_that_half_precision_cannot_hold_are_refused(
         kept.of("identity")
 
 
-def test_a_pass_that_does_not_end_in_time_is_refused_at_once(own: PreparedDemo) -> None:
+def test_a_pass_that_does_not_end_in_time_is_refused_at_once(
+    own: PreparedDemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image = keras.Input((*own.prepared.cache.images.shape[1:3], 1))
     trunk = keras.Model(image, keras.layers.GlobalMaxPooling2D()(image), name="maxima")
     rows = own.prepared.index.rows("train")
     now = iter(range(10**6))
-
-    def until(seconds: float) -> Deadline:
-        return Deadline.within(seconds, lambda: float(next(now)))
-
+    monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))
     name = f"in time {len(rows)}"
     early, late = (
-        FeatureCache(own.prepared.cache, rows, trunk, name, Silent(), until(s)) for s in (4, 1000)
+        FeatureCache(own.prepared.cache, rows, trunk, name, Silent(), Deadline.within(s))
+        for s in (4.0, 1000.0)
     )
     with pytest.raises(SettingError, match="s to come for maxima"):
         early.of("identity")
