@@ -16,8 +16,8 @@ from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.images.phash import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.leakage.duplicates import fingerprint
 
 SIZE, TURNS = 224, 7
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import seconds
-from kagglecxr.data.leakage.duplicates import Fingerprint, find_duplicates, fingerprint, near_pairs
+from kagglecxr.data.images.phash import Fingerprint, fingerprint
+from kagglecxr.data.leakage.duplicates import find_duplicates, near_pairs
 from kagglecxr.data.phantoms import draw_phantom
 
 COUNT, SIDE, CHESTS, AT_ONCE, COPIES = 21_165, 299, 300, 1000, 20

@@ -10,7 +10,7 @@ from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.folds import hold_out
-from kagglecxr.data.images.decode import name_without_suffix
+from kagglecxr.data.images.image import name_without_suffix
 
 
 def split_test_set(

@@ -11,7 +11,7 @@ from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import open_maps
 from kagglecxr.data.cache.image_loader import ImageLoader, decode_all
-from kagglecxr.data.images.decode import Image, broken_image
+from kagglecxr.data.images.image import Image, broken_image
 from kagglecxr.data.images.pipeline import Pipeline
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import digest, read_json, write_json
+from kagglecxr.data.images.phash import THUMBNAIL
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.leakage.duplicates import THUMBNAIL
 
 FORMAT = 2
 """Raised when what a cache folder holds changes its meaning: older ones are then left alone."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.progress import Bar
-from kagglecxr.data.images.decode import BrokenImageError, Image, decode_image, read_mask
+from kagglecxr.data.images.decode import decode_image, read_mask
+from kagglecxr.data.images.image import BrokenImageError, Image
+from kagglecxr.data.images.phash import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.leakage.duplicates import fingerprint
 
 
 class BrokenImagesError(DataError):

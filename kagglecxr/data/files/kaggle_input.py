@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.images.decode import SUFFIXES
+from kagglecxr.data.images.image import SUFFIXES
 
 DEEPEST = 6
 """Levels of folders that are looked through; datasets/<owner>/<slug> are three of them."""

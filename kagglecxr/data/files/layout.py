@@ -10,7 +10,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.merging import as_merged, merged_folder
 from kagglecxr.data.files.metadata import with_labels, with_metadata, with_sources
-from kagglecxr.data.images.decode import SUFFIXES
+from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
 
 COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import read_table
-from kagglecxr.data.images.decode import name_without_suffix
+from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
 
 _HOSTS_OF_MANY = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})

@@ -11,7 +11,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.core.files import read_table
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.layout import match_patterns
-from kagglecxr.data.images.decode import SUFFIXES, name_without_suffix
+from kagglecxr.data.images.image import SUFFIXES, name_without_suffix
 
 SAMPLE = "sample_submission.csv"
 """Kaggle's own name of it, where the layout tells none."""

@@ -1,1 +1,1 @@
-"""From an image file to the pixels that a pipeline makes of it."""
+"""From an image file to preprocessed pixels."""

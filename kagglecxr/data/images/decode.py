@@ -1,26 +1,19 @@
 """Decodes one image or mask file into 8-bit pixels."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError, MissingError
-
-Image = npt.NDArray[np.uint8]
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"})
+from kagglecxr.core.errors import MissingError
+from kagglecxr.data.images.image import Image, broken_image
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
 _PNG_COLOUR_TYPE, _GREY_WITH_ALPHA = 25, 4
 _DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
-
-
-class BrokenImageError(DataError):
-    """An image file that is empty, cut off or not an image."""
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -66,26 +59,6 @@ def decode_image(data: bytes, name: str) -> Image:
 def read_image(path: Path) -> Image:
     """Reads an image file; see `decode_image`."""
     return decode_image(path.read_bytes(), str(path))
-
-
-def name_without_suffix(path: str) -> str:
-    """An image's file name, or what a table calls it, without the suffix of an image file.
-
-    What follows a dot is no suffix otherwise: DICOM's ids are numbers with dots between them.
-
-    >>> name_without_suffix("train/a.JPG"), name_without_suffix("1.2.840.7")
-    ('a', '1.2.840.7')
-    """
-    name = PurePosixPath(path)
-    return name.stem if name.suffix.lower() in SUFFIXES else name.name
-
-
-def broken_image(name: str, reason: str) -> BrokenImageError:
-    """The refusal of a file, as one sentence."""
-    return BrokenImageError(
-        f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
-        "out with --skip-broken."
-    )
 
 
 def _is_complete(data: bytes) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.data.images.decode import BrokenImageError, Image, broken_image
+from kagglecxr.data.images.image import BrokenImageError, Image, broken_image
 
 
 def decode_dicom(data: bytes, name: str) -> Image:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.data.images.decode import Image
+from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.steps import NEED_MASK, STEPS, ImageAndMask, Step
 
 DEFAULT_PIPELINE = "gray | resize"

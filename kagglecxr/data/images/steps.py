@@ -15,7 +15,7 @@ from pydantic import Field
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.registry import Registry
-from kagglecxr.data.images.decode import Image
+from kagglecxr.data.images.image import Image
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Tiles = Annotated[int, Field(ge=1, le=64)]

@@ -1,1 +1,1 @@
-"""Copies, conflicts and shared patients: what they are, and what is done about them."""
+"""Duplicates, label conflicts and shared patients: detection, removal and report."""

@@ -7,46 +7,23 @@ thumbnail of each image decides.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from kagglecxr.data.images.decode import Image
-
 HASH_DISTANCE = 10
 """Pairs whose hashes differ in more bits than this are not looked at."""
 CORRELATION = 0.99
 """Pairs whose thumbnails correlate less than this are different images."""
-THUMBNAIL = 32
 BLOCK = 256
 """Images compared with all later ones at a time, by one thread."""
 GATHERED = 4096
 """Pairs whose thumbnails are gathered at a time: 32 MB."""
 THREADS = min(4, os.cpu_count() or 1)
 """More would only need more memory: 21,165 images take 45 MB of differences a thread."""
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What of an image is compared: a 64-bit hash and a thumbnail (32, 32) uint8."""
-
-    phash: int
-    thumbnail: npt.NDArray[np.uint8]
-
-
-def fingerprint(image: Image) -> Fingerprint:
-    """The perceptual hash (DCT signs against their median, as pHash) and thumbnail of an image."""
-    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    low = cv2.dct(small.astype(np.float32))[:8, :8].ravel()
-    # The first coefficient is the mean brightness, which says nothing of the content.
-    bits = low > np.median(low[1:])
-    return Fingerprint(int.from_bytes(np.packbits(bits).tobytes(), "big"), small.astype(np.uint8))
 
 
 def near_pairs(

@@ -1,1 +1,1 @@
-"""From the cache to batches: their order, their changes, and how Keras takes them."""
+"""Keras sequences of batches, and the augmentation applied to them."""

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from kagglecxr.core.errors import MissingError
 from kagglecxr.core.seeding import generator
-from kagglecxr.data.images.decode import Image, read_image, read_mask
+from kagglecxr.data.images.decode import read_image, read_mask
+from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.reports.eda.charts import SHADES, WIDTH

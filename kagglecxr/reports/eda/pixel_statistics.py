@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.progress import Bar
-from kagglecxr.data.images.decode import Image
+from kagglecxr.data.images.image import Image
 
 GREYS = 256
 BLOCK = 1 << 22

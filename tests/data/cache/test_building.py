@@ -17,9 +17,9 @@ from kagglecxr.data.cache.building import build_cache, copy_cache_rows
 from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
 from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
 from kagglecxr.data.images.decode import read_image
+from kagglecxr.data.images.phash import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.images.steps import ImageAndMask
-from kagglecxr.data.leakage.duplicates import fingerprint
 
 PATHS = [f"{'ab'[k % 2]}/chest {k}.png" for k in range(7)]
 PIPELINE = Pipeline.parse("gray | resize", 8)

@@ -14,13 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.data.images.decode import (
-    BrokenImageError,
-    decode_image,
-    name_without_suffix,
-    read_image,
-    read_mask,
-)
+from kagglecxr.data.images.decode import decode_image, read_image, read_mask
+from kagglecxr.data.images.image import BrokenImageError, name_without_suffix
 
 Pixels = npt.NDArray[np.uint8]
 

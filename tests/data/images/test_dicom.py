@@ -30,7 +30,8 @@ from pydicom.uid import (
 )
 
 from kagglecxr.core.errors import CxrError, MissingError
-from kagglecxr.data.images.decode import BrokenImageError, decode_image, read_image
+from kagglecxr.data.images.decode import decode_image, read_image
+from kagglecxr.data.images.image import BrokenImageError
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
 STEPS = np.array([[0, 1000], [2000, 4000]], np.uint16)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
-from kagglecxr.data.images.decode import Image
+from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE, Pipeline
 from kagglecxr.data.images.steps import STEPS
 

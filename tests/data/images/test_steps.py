@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.data.images.decode import Image
+from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.images.steps import STEPS, ImageAndMask
 from kagglecxr.data.phantoms import draw_phantom

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.data.images.decode import Image, read_image
+from kagglecxr.data.images.decode import read_image
+from kagglecxr.data.images.image import Image
+from kagglecxr.data.images.phash import Fingerprint, fingerprint
 from kagglecxr.data.leakage.duplicates import (
     CORRELATION,
     HASH_DISTANCE,
-    Fingerprint,
     find_duplicates,
-    fingerprint,
     joined_groups,
     near_pairs,
 )
