@@ -23,6 +23,7 @@ import keras
 import keras_tuner
 import numpy as np
 
+from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
@@ -107,7 +108,7 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
             verbose=0,
             callbacks=options["callbacks"],
         )
-        metric = self._prepared.competition.rules().metric
+        metric = METRICS[self._prepared.competition.metric.name]
         return {"score": metric(self._data.held_out_truth(), fitting.answers(["identity"]))}
 
     def _recipe(self, hp: keras_tuner.HyperParameters) -> Recipe:
@@ -144,7 +145,7 @@ def search(case: Case, root: Path) -> None:
         print(f"tune: {ended}, {found.trials['epochs'].sum()} epochs")
 
     def theirs() -> None:
-        metric = competition.rules().metric
+        metric = METRICS[competition.metric.name]
         tuner = keras_tuner.RandomSearch(
             Recipes(case, prepared),
             objective=keras_tuner.Objective("score", "max" if metric.greater_is_better else "min"),

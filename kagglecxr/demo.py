@@ -2,7 +2,6 @@
 
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kagglecxr.core.cli import CommonOptions, run_verb
@@ -29,8 +28,9 @@ def demo(
     from kagglecxr.data.phantoms import make_demo
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
     from kagglecxr.inference.ensemble import blend_runs
-    from kagglecxr.leaderboard import rehearsal
     from kagglecxr.leaderboard.baselines import baseline_predictions
+    from kagglecxr.leaderboard.ledger import utc_timestamp
+    from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.recipe import load_recipe
     from kagglecxr.training.run import RunOptions, describe_run, train_run
@@ -48,21 +48,20 @@ def demo(
     clock.append(time.perf_counter())
     blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal)
     clock.append(time.perf_counter())
-    rules = prepared.competition.rules()
-    verdict = rehearsal.rehearse(
+    result = rehearse(
         blend.submission,
-        rules,
+        prepared.competition,
         workspace,
         SUBMISSIONS / "ledger.csv",
         baseline_predictions(prepared),
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        time=utc_timestamp(),
         seed=common.seed,
     )
     clock.append(time.perf_counter())
     names = ("start Keras", "draw", "prepare", "train", "ensemble", "submit")
     for name, begin, end in zip(names, clock[:-1], clock[1:], strict=True):
         sys.stdout.write(f"{name:<12} {end - begin:6.1f} s\n")
-    sys.stdout.write(f"{describe_run(run)}\n{rehearsal.describe_rehearsal(verdict, rules)}\n")
+    sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")
     common.end(f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo")
 
 

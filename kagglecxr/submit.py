@@ -14,7 +14,7 @@ def submit(
     competition: str,
     file: Path | None = None,
     *,
-    wish: SubmitOptions = SubmitOptions(),
+    options: SubmitOptions = SubmitOptions(),
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Checks a submission, has it scored, writes the ledger at each step.
@@ -23,35 +23,38 @@ def submit(
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        file: The submission; the competition's newest in submissions/ unless told. With --kernel
-            the name of the file that it writes, submission.csv unless told.
-        wish: What is sent besides, and how.
+        file: The submission; the competition's newest in submissions/ by default. With --kernel
+            the name of the file that it writes, submission.csv by default.
+        options: What is sent besides, and how.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.leaderboard.entering import enter_kaggle, enter_rehearsal
+    from kagglecxr.leaderboard.entering import enter_kaggle
     from kagglecxr.leaderboard.kaggle import SubmitContext
+    from kagglecxr.leaderboard.rehearsal import submit_locally
     from kagglecxr.remote.client import PollPolicy
 
     described = load_competition(competition)
-    wish.check(described.source.kind)
+    options.check(described.source.kind)
     workspace = common.workspace(described.name)
     around = SubmitContext(
         SUBMISSIONS / "ledger.csv",
         lambda: datetime.now(UTC),
         common.terminal,
-        PollPolicy(wish.wait),
+        PollPolicy(options.wait),
     )
-    if wish.local or described.source.kind != "competition":
-        entered = enter_rehearsal(described, workspace, file, wish, around, common.seed)
+    if options.local or described.source.kind != "competition":
+        report = submit_locally(described, workspace, file, options, around.ledger, common.seed)
     else:
-        entered = enter_kaggle(described, workspace, file, wish, around)
-    if entered.told:
-        sys.stdout.write(f"{entered.told}\n")
+        report = enter_kaggle(described, workspace, file, options, around)
+    if report.text:
+        sys.stdout.write(f"{report.text}\n")
     following = (
-        "the same, no --dry-run" if wish.dry_run else f"python -m kagglecxr.compare {competition}"
+        "the same, no --dry-run"
+        if options.dry_run
+        else f"python -m kagglecxr.compare {competition}"
     )
-    common.end(entered.end, following)
+    common.end(report.summary, following)
 
 
 if __name__ == "__main__":

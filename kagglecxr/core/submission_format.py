@@ -1,148 +1,218 @@
-"""The form of a submission: its columns, what a cell may hold, and how a file is checked."""
+"""The format of a submission: its columns, what its cells hold, how it is built and validated.
 
+What the cells hold is a form. To add one, write its class here and register it in FORMS.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, ConfigDict
+from pydantic.dataclasses import dataclass as validated_dataclass
 
 from kagglecxr.core.errors import SettingError, SubmissionError, shorten
+from kagglecxr.core.registry import Registry
 
-Form = Literal["class", "class_id", "probability", "one_column_a_class"]
+Probabilities = npt.NDArray[np.floating]
+TextCells: TypeAlias = "pd.Series[str]"
+TypedCells: TypeAlias = "pd.Series[str] | pd.Series[int] | pd.Series[float]"
 
 
-class SubmissionFormat(BaseModel):
-    """The columns of a submission and what they hold.
+@dataclass(frozen=True)
+class Form(ABC):
+    """What the cells of a submission hold.
 
     Attributes:
-        id: name of the column of image ids.
-        target: name of the answer's column, unused where each class has its own.
-        form: a class name, a class number, the positive class's probability, or one a class.
-        positive: the class whose probability is asked for; the last one unless told.
+        target: name of the answer's column.
+        positive: the class whose probability is submitted, where one is named.
+        targets: names of the targets, in order.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    target: str
+    positive: str | None
+    targets: list[str]
+    holds_probabilities: ClassVar[bool] = True
 
-    id: str = "id"
-    target: str = "label"
-    form: Form = "class"
-    positive: str | None = None
+    def columns(self) -> list[str]:
+        """The answer's columns, in order."""
+        return [self.target]
 
-    def columns(self, targets: list[str]) -> list[str]:
-        """All columns of the file, in order."""
-        answer = targets if self.form == "one_column_a_class" else [self.target]
-        return [self.id, *answer]
+    @abstractmethod
+    def build(self, probabilities: Probabilities) -> pd.DataFrame:
+        """Returns the answer's columns for probabilities (N, targets)."""
 
-    def positive_column(self, targets: list[str]) -> int:
-        """The number of the target whose probability is asked for.
+    @abstractmethod
+    def parse(self, submission: pd.DataFrame) -> Probabilities:
+        """Returns the probabilities (N, targets) of a validated submission."""
 
-        Raises:
-            SettingError: the positive class is no target.
-        """
-        if not self.positive:
-            return len(targets) - 1
-        if self.positive not in targets:
-            raise SettingError(
-                f"The positive class is no target. Received: {self.positive!r}. Name one of "
-                f"{', '.join(targets)} under [submission] positive."
-            )
-        return targets.index(self.positive)
-
-    def fill(
-        self, ids: list[str], probabilities: npt.NDArray[np.floating], targets: list[str]
-    ) -> pd.DataFrame:
-        """The submission for probabilities (N, targets)."""
-        table = pd.DataFrame({self.id: ids})
-        best = probabilities.argmax(axis=1)
-        if self.form == "class":
-            table[self.target] = [targets[k] for k in best]
-        elif self.form == "class_id":
-            table[self.target] = best
-        elif self.form == "probability":
-            table[self.target] = probabilities[:, self.positive_column(targets)]
-        else:
-            for k, target in enumerate(targets):
-                table[target] = probabilities[:, k]
-        return table
-
-    def probabilities(
-        self, submission: pd.DataFrame, targets: list[str]
-    ) -> npt.NDArray[np.floating]:
-        """The probabilities (N, targets) that a checked submission states; 0 or 1 for classes."""
-        if self.form == "one_column_a_class":
-            return submission[targets].to_numpy(np.float64)
-        answers = submission[self.target]
-        if self.form == "probability":
-            positive = answers.to_numpy(np.float64)
-            columns = np.repeat(1.0 - positive[:, None], len(targets), axis=1)
-            columns[:, self.positive_column(targets)] = positive
-            return columns
-        if self.form == "class":
-            numbers = np.array([targets.index(name) for name in answers], np.intp)
-        else:
-            numbers = answers.to_numpy(np.intp)
-        return np.eye(len(targets))[numbers]
-
-    def check(
-        self, submission: pd.DataFrame, sample: pd.DataFrame, targets: list[str]
-    ) -> pd.DataFrame:
-        """The submission in the sample's order, with typed cells, if it is in perfect form.
-
-        Both tables are as `read_table` gives them, every cell text.
-
-        Raises:
-            SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; an
-                unknown class; a probability that is none.
-        """
-        checked = _in_sample_order(submission, sample, self.id)
-        for column in list(sample.columns)[1:]:
-            _check_filled(checked, column, self.id, targets if self.form == "class" else [])
-            checked[column] = self._typed(checked, column, targets)
-        return checked
-
-    def _typed(
-        self, checked: pd.DataFrame, column: str, targets: list[str]
-    ) -> "pd.Series[str] | pd.Series[float] | pd.Series[int]":
-        cells = checked[column]
-        if self.form == "class":
-            _refuse(~cells.isin(targets), cells, f"Use one of {', '.join(targets)}")
-            return cells
+    def validate(self, cells: TextCells) -> TypedCells:
+        """Returns the cells of an answer's column, typed; they are probabilities by default."""
         numbers = pd.to_numeric(cells, errors="coerce")
-        if self.form == "class_id":
-            _refuse(~numbers.isin(range(len(targets))), cells, f"Use 0 to {len(targets) - 1}")
-            return numbers.astype(int)
         _refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
         return numbers.astype(float)
 
 
-def validate_like_sample(submission: pd.DataFrame, sample: pd.DataFrame) -> None:
-    """Refuses a submission that is not like the sample, where no more is known of the form.
+FORMS = Registry[type[Form]]("submission form")
 
-    Both tables are as `read_table` gives them, every cell text; the first column holds the ids.
+
+@FORMS.add_as("class")
+class _ClassForm(Form):
+    """The name of the most probable class."""
+
+    holds_probabilities = False
+
+    def build(self, probabilities: Probabilities) -> pd.DataFrame:
+        names = np.array(self.targets, object)[np.argmax(probabilities, axis=1)]
+        return pd.DataFrame({self.target: names})
+
+    def parse(self, submission: pd.DataFrame) -> Probabilities:
+        return _one_hot(
+            [self.targets.index(name) for name in submission[self.target]], self.targets
+        )
+
+    def validate(self, cells: TextCells) -> TypedCells:
+        _refuse(~cells.isin(self.targets), cells, f"Use one of {', '.join(self.targets)}")
+        return cells
+
+
+@FORMS.add_as("class_id")
+class _ClassIdForm(Form):
+    """The number of the most probable class, from 0."""
+
+    holds_probabilities = False
+
+    def build(self, probabilities: Probabilities) -> pd.DataFrame:
+        return pd.DataFrame({self.target: np.argmax(probabilities, axis=1)})
+
+    def parse(self, submission: pd.DataFrame) -> Probabilities:
+        return _one_hot(list(submission[self.target]), self.targets)
+
+    def validate(self, cells: TextCells) -> TypedCells:
+        ids = range(len(self.targets))
+        numbers = pd.to_numeric(cells, errors="coerce")
+        _refuse(~numbers.isin(ids), cells, f"Use 0 to {len(ids) - 1}")
+        return numbers.astype(int)
+
+
+@FORMS.add_as("probability")
+class _ProbabilityForm(Form):
+    """The probability of the positive class, which defaults to the last target."""
+
+    def build(self, probabilities: Probabilities) -> pd.DataFrame:
+        return pd.DataFrame({self.target: probabilities[:, self._positive_column()]})
+
+    def parse(self, submission: pd.DataFrame) -> Probabilities:
+        positive = submission[self.target].to_numpy(np.float64)
+        columns = np.repeat(1.0 - positive[:, None], len(self.targets), axis=1)
+        columns[:, self._positive_column()] = positive
+        return columns
+
+    def _positive_column(self) -> int:
+        if self.positive and self.positive not in self.targets:
+            raise SettingError(
+                f"The positive class is no target. Received: {self.positive!r}. Name one of "
+                f"{', '.join(self.targets)} under [submission] positive."
+            )
+        return self.targets.index(self.positive or self.targets[-1])
+
+
+@FORMS.add_as("one_column_a_class")
+class _ColumnPerClassForm(Form):
+    """The probability of each target, in a column of its own."""
+
+    def columns(self) -> list[str]:
+        return self.targets
+
+    def build(self, probabilities: Probabilities) -> pd.DataFrame:
+        return pd.DataFrame(probabilities, columns=self.targets)
+
+    def parse(self, submission: pd.DataFrame) -> Probabilities:
+        return submission[self.targets].to_numpy(np.float64)
+
+
+def _one_hot(ids: list[int], targets: list[str]) -> Probabilities:
+    return np.eye(len(targets))[np.array(ids, np.intp)]
+
+
+def _known_form(name: str) -> str:
+    FORMS[name]
+    return name
+
+
+@validated_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class SubmissionFormat:
+    """The columns of a submission and what they hold: [submission] of a competition's TOML.
+
+    Attributes:
+        id: name of the column of image ids.
+        target: name of the answer's column, unused where each class has its own.
+        form: what the cells hold: a name in FORMS.
+        positive: the class whose probability is submitted; defaults to the last one.
+    """
+
+    id: str = "id"
+    target: str = "label"
+    form: Annotated[str, AfterValidator(_known_form)] = "class"
+    positive: str | None = None
+
+    def columns(self, targets: list[str]) -> list[str]:
+        """Returns all columns of the file, in order."""
+        return [self.id, *self._form(targets).columns()]
+
+    def build(
+        self, ids: list[str], probabilities: Probabilities, targets: list[str]
+    ) -> pd.DataFrame:
+        """Returns the submission for probabilities (N, targets)."""
+        table = self._form(targets).build(probabilities)
+        table.insert(0, self.id, ids)
+        return table
+
+    def parse(self, submission: pd.DataFrame, targets: list[str]) -> Probabilities:
+        """Returns the probabilities (N, targets) of a validated submission; 0 or 1 for classes."""
+        return self._form(targets).parse(submission)
+
+    def validate(
+        self, submission: pd.DataFrame, sample: pd.DataFrame, targets: list[str]
+    ) -> pd.DataFrame:
+        """Returns the submission in the sample's order, with typed cells.
+
+        Both tables are as `read_table` returns them, every cell text.
+
+        Raises:
+            SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; an
+                unknown class; a number that is no probability.
+        """
+        form = self._form(targets)
+        table = _in_sample_order(submission, sample, self.id, targets)
+        for column in table.columns.drop(self.id):
+            table[column] = form.validate(table[column])
+        return table
+
+    def _form(self, targets: list[str]) -> Form:
+        return FORMS[self.form](self.target, self.positive, targets)
+
+
+def validate_like_sample(submission: pd.DataFrame, sample: pd.DataFrame) -> None:
+    """Validates a submission of unknown form by the sample, whose first column holds the ids.
 
     Raises:
-        SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; letters where
-            the sample has numbers.
+        SubmissionError: as `SubmissionFormat.validate` does; text where the sample has numbers.
     """
-    id_column, *answers = sample.columns
-    checked = _in_sample_order(submission, sample, id_column)
-    for column in answers:
-        _check_filled(checked, column, id_column, [])
-        cells = checked[column]
+    table = _in_sample_order(submission, sample, sample.columns[0], [])
+    for column in table.columns[1:]:
         if pd.to_numeric(sample[column], errors="coerce").notna().all():
-            _refuse(
-                pd.to_numeric(cells, errors="coerce").isna(),
-                cells,
-                "Use numbers, as the sample submission does",
-            )
+            is_text = pd.to_numeric(table[column], errors="coerce").isna()
+            _refuse(is_text, table[column], "Use numbers, as the sample submission does")
 
 
 def _in_sample_order(
-    submission: pd.DataFrame, sample: pd.DataFrame, id_column: str
+    submission: pd.DataFrame, sample: pd.DataFrame, id_column: str, targets: Collection[str]
 ) -> pd.DataFrame:
-    """The submission with the sample's columns and ids, in the sample's order."""
+    """Returns the submission's lines in the sample's order; refuses other ids and empty cells."""
     expected = list(sample.columns)
     if list(submission.columns) != expected:
         raise SubmissionError(
@@ -150,10 +220,19 @@ def _in_sample_order(
             f"Write exactly {expected}."
         )
     _check_ids(submission[id_column], sample[id_column])
-    return submission.set_index(id_column).loc[sample[id_column]].reset_index()
+    table = submission.set_index(id_column).loc[sample[id_column]].reset_index()
+    for column in table.columns.drop(id_column):
+        empty = table[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
+        empty &= ~table[column].isin(targets)  # a class may be called "none"
+        if empty.any():
+            raise SubmissionError(
+                f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "
+                f"{column!r} of ids {shorten(list(table.loc[empty, id_column]))}. Fill them in."
+            )
+    return table
 
 
-def _check_ids(received: "pd.Series[str]", wanted: "pd.Series[str]") -> None:
+def _check_ids(received: TextCells, wanted: TextCells) -> None:
     doubled = sorted(set(received[received.duplicated()]))
     missing = sorted(set(wanted) - set(received))
     extra = sorted(set(received) - set(wanted))
@@ -169,20 +248,7 @@ def _check_ids(received: "pd.Series[str]", wanted: "pd.Series[str]") -> None:
             )
 
 
-def _check_filled(
-    checked: pd.DataFrame, column: str, id_column: str, answers: Collection[str]
-) -> None:
-    """Refuses cells that say nothing, unless that is one of the answers."""
-    empty = checked[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
-    empty &= ~checked[column].isin(answers)
-    if empty.any():
-        raise SubmissionError(
-            f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "
-            f"{column!r} of ids {shorten(list(checked.loc[empty, id_column]))}. Fill them in."
-        )
-
-
-def _refuse(wrong: "pd.Series[bool]", cells: "pd.Series[str]", act: str) -> None:
+def _refuse(wrong: "pd.Series[bool]", cells: TextCells, act: str) -> None:
     if wrong.any():
         raise SubmissionError(
             f"The submission has answers that cannot be scored. Received: "

@@ -70,11 +70,6 @@ class Workspace:
         return self.root / "rehearsal" / "solution.csv"
 
     @property
-    def references(self) -> Path:
-        """The reference entries of the rehearsal leaderboard, one column each."""
-        return self.root / "rehearsal" / "references.csv"
-
-    @property
     def ensembles(self) -> Path:
         """One folder a blend."""
         return self.root / "ensemble"

@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.core.rules import ScoringSpec
-from kagglecxr.core.submission_format import SubmissionFormat
+from kagglecxr.core.submission_format import FORMS, SubmissionFormat
 from kagglecxr.data.schema import Classes, Layout, Merge, MetricChoice, Source, TomlTable
 
 PRESETS = Path(__file__).parent.parent / "competitions"
@@ -36,7 +35,7 @@ class Competition(TomlTable):
     @model_validator(mode="after")
     def _metric_fits_the_form(self) -> "Competition":
         metric = METRICS[self.metric.name]
-        if metric.needs_probabilities and self.submission.form in ("class", "class_id"):
+        if metric.needs_probabilities and not FORMS[self.submission.form].holds_probabilities:
             raise ValueError(f"metric {metric.name!r} needs probabilities, not classes")
         positive = self.submission.positive
         if self.classes.names and positive and positive not in self.classes.targets():
@@ -72,10 +71,6 @@ class Competition(TomlTable):
         """The target id of each class name."""
         members = self.classes.targets().values()
         return {name: t for t, names in enumerate(members) for name in names}
-
-    def rules(self) -> ScoringSpec:
-        """What its leaderboard scores by."""
-        return ScoringSpec(self.name, self.submission, self.targets(), METRICS[self.metric.name])
 
     def pools(self) -> list[list[int]]:
         """The class ids that make each target, as BalancedSequence takes them."""

@@ -74,7 +74,7 @@ def _with_sample(
     else:
         ids, targets = list(found.loc[test, "id"]), competition.targets()
         even = np.full((len(ids), len(targets)), 1.0 / len(targets))
-        write_table(workspace.sample_submission, competition.submission.fill(ids, even, targets))
+        write_table(workspace.sample_submission, competition.submission.build(ids, even, targets))
     return found
 
 

@@ -207,5 +207,5 @@ def _write_submission(
     sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
     ids = list(sample.iloc[:, 0])
     competition = prepared.competition
-    table = competition.submission.fill(ids, blended.of(ids), competition.targets())
+    table = competition.submission.build(ids, blended.of(ids), competition.targets())
     write_table(path, table[list(sample.columns)])

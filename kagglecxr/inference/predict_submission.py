@@ -133,7 +133,7 @@ def _write(
     path: Path,
 ) -> None:
     form = competition.submission
-    table = form.fill(part.ids, answers, targets)
+    table = form.build(part.ids, answers, targets)
     with atomic_write(path) as beside:
         table[list(part.sample.columns)].to_csv(beside, index=False)
-        form.check(read_table(beside), part.sample, targets)
+        form.validate(read_table(beside), part.sample, targets)

@@ -1,4 +1,10 @@
-"""Reference entries of the rehearsal leaderboard: what a submission must beat to mean anything."""
+"""Baselines: simple predictions that a submission has to beat on the rehearsal leaderboard.
+
+To add one, write its function here and register it under the name that the leaderboard shows.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -7,36 +13,43 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from kagglecxr.core.registry import Registry
 from kagglecxr.data.prepare import PreparedData
 
 THUMBNAIL_SIZE = 24
 
+Probabilities: TypeAlias = npt.NDArray[np.float64]
+Baseline: TypeAlias = Callable[[PreparedData], Probabilities]
+BASELINES = Registry[Baseline]("baseline")
 
-def baseline_predictions(prepared: PreparedData) -> dict[str, npt.NDArray[np.float64]]:
-    """The probabilities (test images, targets) of each reference, by its name.
 
-    - majority class: everything is the most frequent target of the training part;
-    - pixel logistic regression: on 24x24 grey pixels, targets weighed alike.
-    """
-    truth = prepared.target_ids()
+def baseline_predictions(prepared: PreparedData) -> dict[str, Probabilities]:
+    """Returns the (n_test, n_targets) probabilities of each baseline, by name."""
+    return {name: BASELINES[name](prepared) for name in BASELINES.names()}
+
+
+@BASELINES.add_as("majority class")
+def majority_class(prepared: PreparedData) -> Probabilities:
+    """Predicts the most frequent target of the training part everywhere."""
     targets = len(prepared.competition.targets())
-    test = prepared.index.rows("test")
-    majority = np.zeros((len(test), targets))
-    majority[:, np.bincount(truth, minlength=targets).argmax()] = 1.0
+    most_frequent = np.bincount(prepared.target_ids(), minlength=targets).argmax()
+    return np.tile(np.eye(targets)[most_frequent], (len(prepared.index.rows("test")), 1))
+
+
+@BASELINES.add_as("pixel logistic regression")
+def pixel_logistic_regression(prepared: PreparedData) -> Probabilities:
+    """Logistic regression on 24x24 gray pixels, targets weighted alike."""
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
     )
-    model.fit(_thumbnails(prepared, prepared.index.rows("train")), truth)
-    return {
-        "majority class": majority,
-        "pixel logistic regression": model.predict_proba(_thumbnails(prepared, test)),
-    }
+    model.fit(_thumbnails(prepared, "train"), prepared.target_ids())
+    probabilities: Probabilities = model.predict_proba(_thumbnails(prepared, "test"))
+    return probabilities
 
 
-def _thumbnails(prepared: PreparedData, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+def _thumbnails(prepared: PreparedData, split: str) -> npt.NDArray[np.float32]:
+    rows = prepared.index.rows(split)
+    size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
     images = prepared.cache.images
-    small = [
-        cv2.resize(images[row], (THUMBNAIL_SIZE, THUMBNAIL_SIZE), interpolation=cv2.INTER_AREA)
-        for row in rows
-    ]
+    small = [cv2.resize(images[row], size, interpolation=cv2.INTER_AREA) for row in rows]
     return np.stack(small).reshape(len(rows), -1).astype(np.float32)

@@ -1,77 +1,25 @@
-"""Brings a submission to a leaderboard: checked first, then scored here or sent to Kaggle."""
+"""Submits to Kaggle: validated first, then sent and scored."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from kagglecxr.core.errors import CxrError, MissingError
-from kagglecxr.core.submission_format import validate_like_sample
+from kagglecxr.core.errors import CxrError
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepare import load_prepared
-from kagglecxr.leaderboard import rehearsal
-from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.kaggle import SubmissionRequest, SubmitContext, describe_result, submit
 from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota
 from kagglecxr.leaderboard.submission import (
+    NOTHING_SENT,
     FileSubmission,
     KernelSubmission,
+    SubmitReport,
     find_sample,
+    newest_submission,
     out_of_fold_score,
+    validate_file,
 )
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 from kagglecxr.remote.credentials import credential_sources
-
-_CHECKED = "{} is in perfect form; nothing was sent."
-
-
-@dataclass(frozen=True)
-class SubmitReport:
-    """What a verb says of a submission.
-
-    Attributes:
-        told: lines to read.
-        end: the last line, before what comes next.
-    """
-
-    told: str
-    end: str
-
-
-def enter_rehearsal(
-    competition: Competition,
-    workspace: Workspace,
-    file: Path | None,
-    wish: SubmitOptions,
-    around: SubmitContext,
-    seed: int,
-) -> SubmitReport:
-    """Checks a file and, unless a check is all that was wanted, scores it on this machine.
-
-    Args:
-        competition: as it was prepared.
-        workspace: with its rehearsal test part.
-        file: the submission; the newest beside the ledger if None.
-        wish: what else was asked for.
-        around: ledger, clock.
-        seed: of the bootstrap.
-
-    Raises:
-        SubmissionError: the file is not in the sample submission's form.
-        MissingError: no such file, or no rehearsal test part.
-    """
-    prepared = load_prepared(competition, workspace)
-    rules = prepared.competition.rules()
-    file = file or rehearsal.newest_submission(around.ledger.parent, competition.name)
-    rehearsal.check_file(file, rules, workspace)
-    if wish.dry_run:
-        return SubmitReport("", _CHECKED.format(file))
-    verdict = rehearsal.rehearse(
-        file, rules, workspace, around.ledger, baseline_predictions(prepared),
-        time=around.now().isoformat(timespec="seconds"),
-        message=wish.message, again=wish.again, seed=seed,
-    )  # fmt: skip
-    written = "Wrote a line to" if verdict.is_new else "This file was scored before; see"
-    return SubmitReport(rehearsal.describe_rehearsal(verdict, rules), f"{written} {around.ledger}.")
 
 
 def enter_kaggle(
@@ -99,8 +47,10 @@ def enter_kaggle(
     """
     order = _order(competition, workspace, file, wish, around.ledger.parent)
     if wish.dry_run:
-        told = f"Would send {order.parcel.described} to {order.slug}: {_left(order.slug, around)}."
-        return SubmitReport(told, _CHECKED.format(order.parcel.name))
+        told = (
+            f"Would send {order.parcel.description} to {order.slug}: {_left(order.slug, around)}."
+        )
+        return SubmitReport(told, NOTHING_SENT.format(order.parcel.name))
     outcome = submit(order, around)
     if not outcome.is_scored:
         return SubmitReport(
@@ -121,27 +71,12 @@ def _order(
     if wish.kernel is not None:
         kernel = KernelSubmission(wish.kernel, wish.version or 0, str(file or "submission.csv"))
         return SubmissionRequest(name, slug, kernel, wish.message, again=wish.again)
-    file = file or rehearsal.newest_submission(folder, name)
-    _check_form(competition, workspace, file)
+    file = file or newest_submission(folder, name)
+    if workspace.prepared.is_file():
+        competition = load_prepared(competition, workspace).competition
+    validate_file(file, find_sample(workspace, competition.layout.sample), competition)
     score = out_of_fold_score(workspace, file)
     return SubmissionRequest(name, slug, FileSubmission(file), wish.message, score, wish.again)
-
-
-def _check_form(competition: Competition, workspace: Workspace, file: Path) -> None:
-    if not file.is_file():
-        raise MissingError(
-            f"The submission file is not there. Received: {file}. Run ensemble, or name another."
-        )
-    sample = rehearsal.read_submission(find_sample(workspace, competition.layout.sample))
-    submitted = rehearsal.read_submission(file)
-    if workspace.prepared.is_file():
-        rules = load_prepared(competition, workspace).competition.rules()
-    elif competition.classes.names:
-        rules = competition.rules()
-    else:
-        validate_like_sample(submitted, sample)
-        return
-    rules.form.check(submitted, sample, rules.targets)
 
 
 def _left(slug: str, around: SubmitContext) -> str:

@@ -189,7 +189,7 @@ def _send(
     if entry is None:
         entry = _new_entry(order, around)
         add_entry(around.ledger, entry)
-    reporter.note(f"Sending {parcel.described} to {slug} as {entry.message!r}: {allowance}.")
+    reporter.note(f"Sending {parcel.description} to {slug} as {entry.message!r}: {allowance}.")
     errand = competition_context(slug, "a submission")
     message = entry.message
     try:

@@ -1,7 +1,8 @@
-"""What was submitted, when, and what it scored: one line a submission, never lost."""
+"""The ledger: one line a submission: what was submitted, when, and what it scored."""
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -30,36 +31,46 @@ class LedgerEntry:
 COLUMNS = [field.name for field in dataclasses.fields(LedgerEntry)]
 
 
+def utc_timestamp() -> str:
+    """Returns the current time as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def read_ledger(path: Path) -> list[LedgerEntry]:
-    """All entries, oldest first; none where there is no ledger yet."""
+    """Returns all entries, oldest first; none where there is no ledger yet."""
     if not path.is_file():
         return []
     table = read_table(path).reindex(columns=COLUMNS, fill_value="")
-    return [
-        LedgerEntry(**{str(key): value for key, value in row.items()})
-        for row in table.to_dict("records")
-    ]
+    return [LedgerEntry(*row) for row in table.itertuples(index=False)]
 
 
 def write_ledger(path: Path, entries: list[LedgerEntry]) -> None:
-    """Writes all entries, whole or not at all."""
-    table = pd.DataFrame([dataclasses.asdict(entry) for entry in entries], columns=COLUMNS)
-    write_table(path, table)
+    """Writes all entries atomically."""
+    write_table(path, pd.DataFrame(map(dataclasses.astuple, entries), columns=COLUMNS))
 
 
 def add_entry(path: Path, entry: LedgerEntry) -> None:
-    """Writes one more line, whoever else is writing."""
+    """Appends a line; safe with other processes that write."""
     with _locked(path):
         write_ledger(path, [*read_ledger(path), entry])
 
 
 def amend_entry(path: Path, entry: LedgerEntry, **changes: str) -> LedgerEntry:
-    """Rewrites a line, told by time, competition, hash and message, and gives the new one."""
+    """Rewrites the line of a submission and returns it; safe with other processes that write."""
     amended = dataclasses.replace(entry, **changes)
     with _locked(path):
         lines = [amended if _key(line) == _key(entry) else line for line in read_ledger(path)]
         write_ledger(path, lines)
     return amended
+
+
+def find_entry(
+    entries: list[LedgerEntry], competition: str, sha256: str, ref: str
+) -> LedgerEntry | None:
+    """Returns the latest entry of this very file for this competition and test part."""
+    wanted = (competition, sha256, ref)
+    same = [entry for entry in entries if (entry.competition, entry.sha256, entry.ref) == wanted]
+    return same[-1] if same else None
 
 
 def _key(entry: LedgerEntry) -> tuple[str, str, str, str]:
@@ -69,15 +80,3 @@ def _key(entry: LedgerEntry) -> tuple[str, str, str, str]:
 def _locked(path: Path) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path.with_name(".ledger.lock"))
-
-
-def find_entry(
-    entries: list[LedgerEntry], competition: str, sha256: str, ref: str
-) -> LedgerEntry | None:
-    """The latest entry of this very file for this competition and test part."""
-    same = [
-        entry
-        for entry in entries
-        if (entry.competition, entry.sha256, entry.ref) == (competition, sha256, ref)
-    ]
-    return same[-1] if same else None

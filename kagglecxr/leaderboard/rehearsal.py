@@ -1,7 +1,5 @@
-"""The rehearsal leaderboard: a whole competition on this machine, with no account."""
+"""The rehearsal leaderboard: scores and ranks submissions on this machine, with no account."""
 
-import dataclasses
-import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +8,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import MissingError, SubmissionError
+from kagglecxr.core.errors import MissingError
 from kagglecxr.core.files import file_digest, read_table
-from kagglecxr.core.metrics import Interval, bootstrap_interval
-from kagglecxr.core.rules import ScoringSpec
+from kagglecxr.core.metrics import METRICS, Interval, Metric, bootstrap_interval
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.leaderboard.ledger import LedgerEntry, add_entry, find_entry, read_ledger
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.prepare import load_prepared
+from kagglecxr.leaderboard.baselines import baseline_predictions
+from kagglecxr.leaderboard.ledger import (
+    LedgerEntry,
+    add_entry,
+    find_entry,
+    read_ledger,
+    utc_timestamp,
+)
+from kagglecxr.leaderboard.submission import (
+    NOTHING_SENT,
+    SubmitReport,
+    newest_submission,
+    validate_file,
+)
+from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 REHEARSED = "rehearsal"
 """The ledger's status of a file scored on this machine."""
@@ -34,17 +47,19 @@ class LeaderboardRow:
 
 @dataclass(frozen=True)
 class RehearsalResult:
-    """What the rehearsal says of a submission.
+    """What the rehearsal leaderboard says of a submission.
 
     Attributes:
+        metric: name of the competition's metric.
         interval: the score and its bootstrap bounds.
-        rank: its place among all entries.
-        board: all of them, best first.
+        rank: the submission's among all rows.
+        board: all rows, best first.
         errors: the ids whose most probable target is wrong.
         images: how many were scored.
-        is_new: whether the ledger got a line, or this very file was scored before.
+        is_new: whether the ledger got a line; False where this very file was scored before.
     """
 
+    metric: str
     interval: Interval
     rank: int
     board: list[LeaderboardRow]
@@ -53,76 +68,122 @@ class RehearsalResult:
     is_new: bool
 
 
-def newest_submission(folder: Path, competition: str) -> Path:
-    """The submission of a competition that was written last.
+def submit_locally(
+    competition: Competition,
+    workspace: Workspace,
+    file: Path | None,
+    options: SubmitOptions,
+    ledger: Path,
+    seed: int,
+) -> SubmitReport:
+    """Validates a submission and, unless it is a dry run, scores it on this machine.
 
-    `covid19-radiography-covid-RUN.csv` is one of another competition than `covid19-radiography`:
-    the names of runs and blends hold one hyphen at most.
+    Args:
+        competition: the competition.
+        workspace: its prepared data, with a rehearsal test part.
+        file: the submission's CSV; defaults to the newest beside the ledger.
+        options: of the verb `submit`.
+        ledger: the ledger's CSV.
+        seed: of the bootstrap.
 
     Raises:
-        MissingError: there is none.
+        SubmissionError: the file is not in the sample submission's form.
+        MissingError: no such file, or no rehearsal test part.
     """
-    own = [
-        path
-        for path in folder.glob(f"{glob.escape(competition)}-*.csv")
-        if path.stem.removeprefix(f"{competition}-").count("-") <= 1
-    ]
-    files = sorted(own, key=lambda path: (path.stat().st_mtime, path.name))
-    if not files:
-        raise MissingError(
-            f"There is no submission of {competition}. Looked in: {folder}. "
-            f"Run: python -m kagglecxr.ensemble {competition}"
+    prepared = load_prepared(competition, workspace)
+    competition = prepared.competition
+    file = file or newest_submission(ledger.parent, competition.name)
+    validate_file(file, _sample(workspace), competition)
+    if options.dry_run:
+        return SubmitReport("", NOTHING_SENT.format(file))
+    result = rehearse(
+        file, competition, workspace, ledger, baseline_predictions(prepared),
+        time=utc_timestamp(), message=options.message, again=options.again, seed=seed,
+    )  # fmt: skip
+    written = "Wrote a line to" if result.is_new else "This file was scored before; see"
+    return SubmitReport(describe_rehearsal(result), f"{written} {ledger}.")
+
+
+def rehearse(
+    file: Path,
+    competition: Competition,
+    workspace: Workspace,
+    ledger: Path,
+    baselines: Mapping[str, npt.NDArray[np.floating]],
+    *,
+    time: str,
+    message: str = "",
+    again: bool = False,
+    seed: int = 0,
+) -> RehearsalResult:
+    """Validates, scores and ranks a submission, and writes it to the ledger.
+
+    A file whose very bytes were scored before gets no second line, unless `again` is set.
+
+    Args:
+        file: the submission's CSV.
+        competition: its format, targets and metric.
+        workspace: where solution and sample submission are.
+        ledger: the ledger's CSV.
+        baselines: (n_test, n_targets) probabilities of each baseline, in the solution's order.
+        time: of the submission, for the ledger.
+        message: the submitter's, for the ledger.
+        again: write a line even if the file was scored before.
+        seed: of the bootstrap.
+
+    Raises:
+        SubmissionError: the file is not in the sample submission's form.
+        MissingError: no such file, or no rehearsal test part.
+    """
+    solution = read_solution(workspace)
+    submission = validate_file(file, _sample(workspace), competition)
+    targets, metric = competition.targets(), METRICS[competition.metric.name]
+    probabilities = competition.submission.parse(submission, targets)
+    row_of = {name: row for row, name in enumerate(submission[competition.submission.id])}
+    probabilities = probabilities[[row_of[name] for name in solution["id"]]]
+    truth = np.array([targets.index(label) for label in solution["label"]], np.intp)
+    groups = solution["group"].to_numpy(dtype=object)
+    interval = bootstrap_interval(
+        metric, truth, probabilities, groups, generator(seed, "bootstrap")
+    )
+    # Scores on another test part cannot be compared, so an entry says which one it was.
+    part, sha256 = file_digest(workspace.solution)[:12], file_digest(file)
+    entries = read_ledger(ledger)
+    rivals = {
+        f"{Path(entry.file).name}, {entry.time}": float(entry.local_score)
+        for entry in entries
+        if (entry.ref, entry.competition) == (part, competition.name) and entry.sha256 != sha256
+    }
+    board = _rank(
+        metric, {name: metric(truth, given) for name, given in baselines.items()},
+        rivals | {file.name: interval.score},
+    )  # fmt: skip
+    rank = next(row.rank for row in board if row.name == file.name)
+    is_new = again or find_entry(entries, competition.name, sha256, part) is None
+    if is_new:
+        entry = LedgerEntry(
+            time=time,
+            competition=competition.name,
+            file=str(file),
+            sha256=sha256,
+            message=message,
+            ref=part,
+            status=REHEARSED,
+            rank=str(rank),
+            local_score=f"{interval.score:.6f}",
         )
-    return files[-1]
+        add_entry(ledger, entry)
+    wrong = probabilities.argmax(axis=1) != truth
+    errors = list(solution["id"][wrong])
+    return RehearsalResult(metric.name, interval, rank, board, errors, len(truth), is_new)
 
 
-def check_file(file: Path, rules: ScoringSpec, workspace: Workspace) -> pd.DataFrame:
-    """The submission's cells, typed and in the sample's order, if it is in perfect form.
-
-    Raises:
-        SubmissionError: it is not; the sentence says where.
-        MissingError: no such file, or no sample submission.
-    """
-    if not file.is_file():
-        raise MissingError(
-            f"The submission file is not there. Received: {file}. Run ensemble, or name another."
-        )
-    sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
-    return rules.form.check(read_submission(file), sample, rules.targets)
-
-
-def read_submission(file: Path) -> pd.DataFrame:
-    """A submission's cells as text.
-
-    Raises:
-        SubmissionError: it is no CSV.
-    """
-    try:
-        return read_table(file)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise SubmissionError(
-            f"The submission is not a CSV. Received: {file} ({reason}). Write the columns of the "
-            "sample submission."
-        ) from error
-
-
-def describe_rehearsal(verdict: RehearsalResult, rules: ScoringSpec) -> str:
-    """The verdict as lines to read: score, rank, leaderboard."""
-    width = max(len(line.name) for line in verdict.board)
-    lines = [
-        f"{rules.metric.name}: {verdict.interval} on {verdict.images} images, "
-        f"{len(verdict.errors)} errors",
-        f"Rank {verdict.rank} of {len(verdict.board)} on the rehearsal leaderboard:",
-    ]
-    for line in verdict.board:
-        kind = "  reference" if line.is_baseline else ""
-        lines.append(f"  {line.rank:>2}  {line.name:<{width}}  {line.score:.4f}{kind}")
-    return "\n".join(lines)
+def _sample(workspace: Workspace) -> Path:
+    return workspace.require(workspace.sample_submission, "prepare")
 
 
 def read_solution(workspace: Workspace) -> pd.DataFrame:
-    """The rehearsal test part's `id,label,group`, which nothing but a leaderboard may read.
+    """Returns the rehearsal test part's `id,label,group`, for leaderboards only.
 
     Raises:
         MissingError: the competition has no rehearsal test part.
@@ -135,97 +196,29 @@ def read_solution(workspace: Workspace) -> pd.DataFrame:
     return read_table(workspace.solution)
 
 
-def rehearse(
-    file: Path,
-    rules: ScoringSpec,
-    workspace: Workspace,
-    ledger: Path,
-    references: Mapping[str, npt.NDArray[np.floating]],
-    *,
-    time: str,
-    message: str = "",
-    again: bool = False,
-    seed: int = 0,
-) -> RehearsalResult:
-    """Checks, scores and ranks a submission, and writes it into the ledger.
-
-    A file whose very bytes were scored before is scored the same without a second line, unless
-    asked `again`.
-
-    Args:
-        file: the submission's CSV.
-        rules: what it is scored by.
-        workspace: where solution and sample submission lie.
-        ledger: the ledger's CSV.
-        references: probabilities of reference entries for the test images in the solution's order.
-        time: now, as the ledger shall say it.
-        message: the submitter's.
-        again: write a line though the file was scored before.
-        seed: of the bootstrap.
-
-    Raises:
-        SubmissionError: the file is not in the sample submission's form.
-        MissingError: no such file, or no rehearsal test part.
-    """
-    solution = read_solution(workspace)
-    submitted = check_file(file, rules, workspace)
-    answers = rules.form.probabilities(submitted, rules.targets)
-    row = {name: i for i, name in enumerate(submitted[rules.form.id])}
-    answers = answers[[row[name] for name in solution["id"]]]
-    truth = np.array([rules.targets.index(label) for label in solution["label"]], np.intp)
-    groups = solution["group"].to_numpy(dtype=object)
-    interval = bootstrap_interval(
-        rules.metric, truth, answers, groups, generator(seed, "bootstrap")
-    )
-    entries = read_ledger(ledger)
-    sha256 = file_digest(file)
-    scores = {name: (rules.metric(truth, given), True) for name, given in references.items()}
-    # Scores on another test part cannot be compared, so a line says which one it was.
-    part = file_digest(workspace.solution)[:12]
-    rivals = [entry for entry in entries if entry.ref == part and entry.sha256 != sha256]
-    board = _board(file.name, interval.score, scores, rivals, rules)
-    rank = next(line.rank for line in board if line.name == file.name)
-    is_new = again or find_entry(entries, rules.competition, sha256, part) is None
-    if is_new:
-        entry = LedgerEntry(
-            time=time,
-            competition=rules.competition,
-            file=str(file),
-            sha256=sha256,
-            message=message,
-            ref=part,
-            status=REHEARSED,
-            rank=str(rank),
-            local_score=_kept(interval.score),
-        )
-        add_entry(ledger, entry)
-    wrong = answers.argmax(axis=1) != truth
-    return RehearsalResult(interval, rank, board, list(solution["id"][wrong]), len(truth), is_new)
-
-
-def _kept(score: float) -> str:
-    return f"{score:.6f}"
-
-
-def _board(
-    name: str,
-    score: float,
-    references: dict[str, tuple[float, bool]],
-    rivals: list[LedgerEntry],
-    rules: ScoringSpec,
+def _rank(
+    metric: Metric, baselines: dict[str, float], submissions: dict[str, float]
 ) -> list[LeaderboardRow]:
-    """All entries ranked; an earlier file of the same name but other bytes is told by its time.
+    """Returns all rows, best first; equal scores share the better rank."""
+    # Scores are compared as the ledger stores them: to six digits.
+    scores = {name: round(score, 6) for name, score in (baselines | submissions).items()}
+    ordered = sorted(scores.values(), reverse=metric.greater_is_better)
+    rows = [
+        LeaderboardRow(1 + ordered.index(score), name, score, name not in submissions)
+        for name, score in scores.items()
+    ]
+    return sorted(rows, key=lambda row: row.rank)
 
-    Scores are compared as the ledger keeps them.
-    """
-    scores = {key: (float(_kept(value)), known) for key, (value, known) in references.items()}
-    for entry in rivals:
-        if entry.competition == rules.competition:
-            scores[f"{Path(entry.file).name}, {entry.time}"] = (float(entry.local_score), False)
-    scores[name] = (float(_kept(score)), False)
-    sign = -1.0 if rules.metric.greater_is_better else 1.0
-    ordered = sorted(scores.items(), key=lambda item: sign * item[1][0])
-    lines = [LeaderboardRow(i, name, *values) for i, (name, values) in enumerate(ordered, start=1)]
-    # Equal scores share the better rank.
-    first_rank = {line.score: line.rank for line in reversed(lines)}
-    return [dataclasses.replace(line, rank=first_rank[line.score]) for line in lines]
+
+def describe_rehearsal(result: RehearsalResult) -> str:
+    """Returns score, rank and leaderboard as lines of text."""
+    width = max(len(row.name) for row in result.board)
+    lines = [
+        f"{result.metric}: {result.interval} on {result.images} images, "
+        f"{len(result.errors)} errors",
+        f"Rank {result.rank} of {len(result.board)} on the rehearsal leaderboard:",
+    ]
+    for row in result.board:
+        kind = "  baseline" if row.is_baseline else ""
+        lines.append(f"  {row.rank:>2}  {row.name:<{width}}  {row.score:.4f}{kind}")
+    return "\n".join(lines)

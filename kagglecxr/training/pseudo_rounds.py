@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
@@ -46,7 +47,7 @@ def train_pseudo_rounds(
     if rounds:
         check_pseudo_labels(prepared, recipe)
     best = train_run(prepared, workspace, recipe, reporter, share_time(options, rounds + 1))
-    metric = prepared.competition.rules().metric
+    metric = METRICS[prepared.competition.metric.name]
     for number in range(1, rounds + 1):
         student = train_run(
             prepared, workspace, recipe, reporter,

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from random import Random
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +13,25 @@ from pydantic import ValidationError
 
 from kagglecxr.core.errors import CxrError, SubmissionError
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.submission_format import Form, SubmissionFormat
+from kagglecxr.core.submission_format import FORMS, SubmissionFormat
 
-FORMS: tuple[Form, ...] = get_args(Form)
 TARGETS = ["covid-19", "normal", "viral-pneumonia"]
 NOTHING = {"", "nan", "none", "null"}
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), min_size=1)
 TARGET_NAMES = NAMES.filter(lambda name: name.strip().lower() not in NOTHING and name != "id")
 
 
-def two_of(form: Form) -> list[str]:
+def two_of(form: str) -> list[str]:
     """As many targets as the form can tell apart."""
     return TARGETS[:2] if form == "probability" else TARGETS
 
 
 @st.composite
-def filled(
+def built(
     draw: st.DrawFn,
 ) -> tuple[SubmissionFormat, list[str], list[str], npt.NDArray[np.float64]]:
     """A form, targets, ids and probabilities that fit each other."""
-    form = draw(st.sampled_from(FORMS))
+    form = draw(st.sampled_from(FORMS.names()))
     most = 2 if form == "probability" else 4
     targets = draw(st.lists(TARGET_NAMES, min_size=2, max_size=most, unique=True))
     ids = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
@@ -51,7 +49,7 @@ def filled(
 
 
 @settings(deadline=None, max_examples=120)
-@given(case=filled(), random=st.randoms(use_true_random=False))
+@given(case=built(), random=st.randoms(use_true_random=False))
 def test_what_is_filled_in_is_understood_again_whatever_the_order_of_the_lines(
     case: tuple[SubmissionFormat, list[str], list[str], npt.NDArray[np.float64]],
     random: Random,
@@ -60,12 +58,12 @@ def test_what_is_filled_in_is_understood_again_whatever_the_order_of_the_lines(
     form, targets, ids, given = case
     folder = tmp_path_factory.getbasetemp()
     even = np.full_like(given, 1 / len(targets))
-    write_table(folder / "sample.csv", form.fill(ids, even, targets))
+    write_table(folder / "sample.csv", form.build(ids, even, targets))
     order = list(range(len(ids)))
     random.shuffle(order)
-    write_table(folder / "shuffled.csv", form.fill(ids, given, targets).iloc[order])
+    write_table(folder / "shuffled.csv", form.build(ids, given, targets).iloc[order])
 
-    checked = form.check(
+    checked = form.validate(
         read_table(folder / "shuffled.csv"), read_table(folder / "sample.csv"), targets
     )
 
@@ -73,7 +71,7 @@ def test_what_is_filled_in_is_understood_again_whatever_the_order_of_the_lines(
     expected = given
     if form.form in ("class", "class_id"):
         expected = np.eye(len(targets))[given.argmax(axis=1)]
-    np.testing.assert_allclose(form.probabilities(checked, targets), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(form.parse(checked, targets), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -86,21 +84,21 @@ def test_what_is_filled_in_is_understood_again_whatever_the_order_of_the_lines(
     ],
 )
 def test_each_form_is_written_as_its_leaderboard_reads_it(
-    form: Form, text: str, tmp_path: Path
+    form: str, text: str, tmp_path: Path
 ) -> None:
     given = np.array([[0.25, 0.75], [0.875, 0.125]])
-    table = SubmissionFormat(id="image", target="answer", form=form).fill(
+    table = SubmissionFormat(id="image", target="answer", form=form).build(
         ["x", "y"], given, TARGETS[:2]
     )
     write_table(tmp_path / "s.csv", table)
     assert (tmp_path / "s.csv").read_text() == text
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_columns_told_are_the_columns_filled(form: Form) -> None:
+@pytest.mark.parametrize("form", FORMS.names())
+def test_the_columns_told_are_the_columns_filled(form: str) -> None:
     submission = SubmissionFormat(id="image", target="answer", form=form)
     targets = two_of(form)
-    table = submission.fill(["x"], np.full((1, len(targets)), 1 / len(targets)), targets)
+    table = submission.build(["x"], np.full((1, len(targets)), 1 / len(targets)), targets)
     assert list(table.columns) == submission.columns(targets)
 
 
@@ -108,24 +106,22 @@ def test_the_positive_class_is_the_last_unless_told() -> None:
     given = np.array([[0.9, 0.1]])
     by_default = SubmissionFormat(form="probability")
     told = SubmissionFormat(form="probability", positive="covid-19")
-    assert by_default.fill(["x"], given, TARGETS[:2])["label"].tolist() == [0.1]
-    assert told.fill(["x"], given, TARGETS[:2])["label"].tolist() == [0.9]
-    assert told.probabilities(pd.DataFrame({"label": [0.9]}), TARGETS[:2])[0] == pytest.approx(
-        [0.9, 0.1]
-    )
+    assert by_default.build(["x"], given, TARGETS[:2])["label"].tolist() == [0.1]
+    assert told.build(["x"], given, TARGETS[:2])["label"].tolist() == [0.9]
+    assert told.parse(pd.DataFrame({"label": [0.9]}), TARGETS[:2])[0] == pytest.approx([0.9, 0.1])
 
 
 def test_a_positive_class_that_is_no_target_is_the_users_mistake() -> None:
     form = SubmissionFormat(form="probability", positive="covid")
     with pytest.raises(CxrError, match="covid"):
-        form.positive_column(TARGETS[:2])
+        form.build(["x"], np.array([[0.9, 0.1]]), TARGETS[:2])
 
 
 def test_an_unknown_form_or_entry_is_refused() -> None:
     with pytest.raises(ValidationError):
-        SubmissionFormat.model_validate({"form": "classes"})
+        SubmissionFormat(form="classes")
     with pytest.raises(ValidationError):
-        SubmissionFormat.model_validate({"targets": "label"})
+        SubmissionFormat(targets="label")  # type: ignore[call-arg]
 
 
 def table(text: str) -> pd.DataFrame:
@@ -160,7 +156,7 @@ def test_a_submission_in_a_wrong_form_is_refused_by_what_was_received(
     submission: str, received: str
 ) -> None:
     with pytest.raises(SubmissionError) as caught:
-        SubmissionFormat().check(table(submission), SAMPLE, TARGETS)
+        SubmissionFormat().validate(table(submission), SAMPLE, TARGETS)
     assert received in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -169,27 +165,27 @@ def test_a_submission_in_a_wrong_form_is_refused_by_what_was_received(
 def test_a_class_number_that_is_none_is_refused(answer: str) -> None:
     form = SubmissionFormat(form="class_id")
     with pytest.raises(SubmissionError, match=r"Use 0 to 2") as caught:
-        form.check(table(f"id,label a,{answer}"), table("id,label a,0"), TARGETS)
+        form.validate(table(f"id,label a,{answer}"), table("id,label a,0"), TARGETS)
     assert repr(answer) in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", ["1.01", "-0.1", "inf", "-inf", "50%", "half"])
 @pytest.mark.parametrize("form", ["probability", "one_column_a_class"])
-def test_a_probability_that_is_none_is_refused(form: Form, answer: str) -> None:
+def test_a_probability_that_is_none_is_refused(form: str, answer: str) -> None:
     columns = ",".join(SubmissionFormat(form=form).columns(["label"]))
     with pytest.raises(SubmissionError, match="between 0 and 1") as caught:
-        SubmissionFormat(form=form).check(
+        SubmissionFormat(form=form).validate(
             table(f"{columns} a,{answer}"), table(f"{columns} a,0.5"), ["label"]
         )
     assert repr(answer) in str(caught.value)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMS.names())
 @pytest.mark.parametrize("answer", ["", "nan", "NaN", "null", "None"])
-def test_an_empty_answer_is_refused_in_every_form(form: Form, answer: str) -> None:
+def test_an_empty_answer_is_refused_in_every_form(form: str, answer: str) -> None:
     columns = ",".join(SubmissionFormat(form=form).columns(["label"]))
     with pytest.raises(SubmissionError, match=r"empty or NaN cells.*ids a"):
-        SubmissionFormat(form=form).check(
+        SubmissionFormat(form=form).validate(
             table(f"{columns} a,{answer}"), table(f"{columns} a,0"), ["label"]
         )
 
@@ -198,21 +194,21 @@ def test_an_empty_answer_is_refused_in_every_form(form: Form, answer: str) -> No
 def test_a_class_may_be_called_none(name: str, tmp_path: Path) -> None:
     targets = ["covid-19", name]
     form = SubmissionFormat()
-    write_table(tmp_path / "s.csv", form.fill(["a"], np.array([[0.2, 0.8]]), targets))
+    write_table(tmp_path / "s.csv", form.build(["a"], np.array([[0.2, 0.8]]), targets))
     submission = read_table(tmp_path / "s.csv")
-    checked = form.check(submission, submission, targets)
-    assert form.probabilities(checked, targets).tolist() == [[0.0, 1.0]]
+    checked = form.validate(submission, submission, targets)
+    assert form.parse(checked, targets).tolist() == [[0.0, 1.0]]
 
 
 def test_a_checked_submission_has_numbers_where_the_form_asks_for_them() -> None:
     numbers = SubmissionFormat(form="class_id")
-    checked = numbers.check(table("id,label a,2"), table("id,label a,0"), TARGETS)
+    checked = numbers.validate(table("id,label a,2"), table("id,label a,0"), TARGETS)
     assert checked["label"].tolist() == [2]
     chances = SubmissionFormat(form="probability")
-    checked = chances.check(table("id,label a,2.5e-1"), table("id,label a,0"), TARGETS[:2])
+    checked = chances.validate(table("id,label a,2.5e-1"), table("id,label a,0"), TARGETS[:2])
     assert checked["label"].tolist() == [0.25]
 
 
 def test_the_first_of_two_equally_probable_classes_is_answered() -> None:
-    table_ = SubmissionFormat().fill(["x"], np.array([[0.4, 0.4, 0.2]]), TARGETS)
+    table_ = SubmissionFormat().build(["x"], np.array([[0.4, 0.4, 0.2]]), TARGETS)
     assert table_["label"].tolist() == ["covid-19"]

@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
@@ -16,7 +15,6 @@ from kagglecxr.data.index import Index
 from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
-from kagglecxr.leaderboard.baselines import baseline_predictions
 from tests.conftest import PreparedDemo, prepare_demo
 from tests.training.run_factories import make_run
 
@@ -121,14 +119,3 @@ def test_without_a_test_part_there_is_nothing_to_predict(
             dataclasses.replace(own.prepared, index=train_only),
             own.workspace, runs, tmp_path, Silent(),
         )  # fmt: skip
-
-
-def test_references_are_the_majority_and_a_pixel_regression(demo: PreparedDemo) -> None:
-    entries = baseline_predictions(demo.prepared)
-    assert set(entries) == {"majority class", "pixel logistic regression"}
-    majority = entries["majority class"]
-    targets = demo.prepared.competition.targets()
-    assert majority[:, targets.index("Normal")].tolist() == [1.0] * len(majority)
-    labels = pd.Series(demo.prepared.index.column("label", demo.prepared.index.rows("train")))
-    assert labels.value_counts().index[0] == "Normal"
-    np.testing.assert_allclose(entries["pixel logistic regression"].sum(axis=1), 1.0, rtol=1e-5)

@@ -1,8 +1,7 @@
-"""The rehearsal leaderboard: checks, scores, ranks, and what it writes down."""
+"""The rehearsal leaderboard: scores, ranks, and what it writes to the ledger."""
 
-import gzip
-import json
-import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -15,19 +14,18 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 from sklearn import metrics as scores
 
-from kagglecxr.core.errors import CxrError, MissingError, SubmissionError
+from kagglecxr.core.errors import MissingError, SubmissionError
 from kagglecxr.core.files import file_digest, write_table
 from kagglecxr.core.metrics import METRICS, Metric
-from kagglecxr.core.rules import ScoringSpec
 from kagglecxr.core.submission_format import SubmissionFormat
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.schema import Classes, MetricChoice, Source
 from kagglecxr.leaderboard.ledger import LedgerEntry, read_ledger, write_ledger
 from kagglecxr.leaderboard.rehearsal import (
     REHEARSED,
     RehearsalResult,
-    check_file,
     describe_rehearsal,
-    newest_submission,
     read_solution,
     rehearse,
 )
@@ -42,6 +40,13 @@ SHARE = Metric("share", lambda truth, given: float((given.argmax(axis=1) == trut
 """The accuracy, without the hundreds of calls to scikit-learn that a bootstrap would make."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def share() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METRICS._entries, SHARE.name, SHARE)
+        yield
+
+
 def answers(decided: list[int]) -> Probabilities:
     return np.eye(3)[decided]
 
@@ -51,152 +56,154 @@ def with_errors(count: int) -> Probabilities:
     return answers([(k + 1) % 3 if i < count else k for i, k in enumerate(TRUTH)])
 
 
-def lay_out(workspace: Workspace, form: SubmissionFormat, groups: list[str] | None = None) -> None:
-    """Writes the rehearsal's solution, and the sample submission."""
-    labels = [TARGETS[k] for k in TRUTH]
-    solution = pd.DataFrame({"id": IDS, "label": labels, "group": groups or IDS})
-    write_table(workspace.solution, solution)
-    write_table(workspace.sample_submission, form.fill(IDS, np.full((len(IDS), 3), 1 / 3), TARGETS))
+@dataclass(frozen=True)
+class Rehearsal:
+    """A competition on a workspace, whose submissions are scored."""
+
+    competition: Competition
+    workspace: Workspace
+    ledger: Path
+
+    def lay_out(self, groups: list[str] | None = None) -> None:
+        """Writes the rehearsal's solution, and the sample submission."""
+        labels = [TARGETS[k] for k in TRUTH]
+        solution = pd.DataFrame({"id": IDS, "label": labels, "group": groups or IDS})
+        write_table(self.workspace.solution, solution)
+        write_table(self.workspace.sample_submission, self.built(np.full((len(IDS), 3), 1 / 3)))
+
+    def built(self, given: Probabilities) -> pd.DataFrame:
+        """The submission for probabilities."""
+        return self.competition.submission.build(IDS, given, TARGETS)
+
+    def submit(
+        self,
+        name: str,
+        given: Probabilities,
+        *,
+        time: str = "t",
+        again: bool = False,
+        baselines: dict[str, Probabilities] | None = None,
+    ) -> RehearsalResult:
+        """Writes a submission and has it scored."""
+        file = self.ledger.parent / name
+        write_table(file, self.built(given))
+        return self.rehearse(file, time=time, again=again, baselines=baselines)
+
+    def rehearse(
+        self,
+        file: Path,
+        *,
+        time: str = "t",
+        message: str = "",
+        again: bool = False,
+        baselines: dict[str, Probabilities] | None = None,
+    ) -> RehearsalResult:
+        """Has a file scored."""
+        return rehearse(
+            file, self.competition, self.workspace, self.ledger, baselines or {},
+            time=time, message=message, again=again,
+        )  # fmt: skip
+
+
+def laid_out(root: Path, form: str = "class", metric: str = SHARE.name) -> Rehearsal:
+    competition = Competition(
+        name="demo",
+        source=Source(kind="demo"),
+        classes=Classes(names=TARGETS),
+        metric=MetricChoice(name=metric),
+        submission=SubmissionFormat(form=form),
+    )
+    rehearsal = Rehearsal(competition, Workspace(root / "work", "demo"), root / "s" / "ledger.csv")
+    rehearsal.lay_out()
+    return rehearsal
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    workspace = Workspace(tmp_path / "work", "demo")
-    lay_out(workspace, SubmissionFormat())
-    return workspace
+def rehearsal(tmp_path: Path) -> Rehearsal:
+    return laid_out(tmp_path)
 
 
-@pytest.fixture
-def rules() -> ScoringSpec:
-    return ScoringSpec("demo", SubmissionFormat(), TARGETS, SHARE)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    return tmp_path / "submissions" / "ledger.csv"
-
-
-def submit(
-    name: str,
-    given: Probabilities,
-    rules: ScoringSpec,
-    workspace: Workspace,
-    ledger: Path,
-    *,
-    time: str = "t",
-    again: bool = False,
-    references: dict[str, Probabilities] | None = None,
-) -> RehearsalResult:
-    """Writes a submission and has it scored."""
-    file = ledger.parent / name
-    write_table(file, rules.form.fill(IDS, given, TARGETS))
-    return rehearse(file, rules, workspace, ledger, references or {}, time=time, again=again)
-
-
-def places(verdict: RehearsalResult) -> list[tuple[int, str]]:
-    return [(line.rank, line.name) for line in verdict.board]
+def places(result: RehearsalResult) -> list[tuple[int, str]]:
+    return [(line.rank, line.name) for line in result.board]
 
 
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "log_loss"])
-def test_the_score_is_scikit_learns(name: str, workspace: Workspace, ledger: Path) -> None:
-    form = SubmissionFormat(form="one_column_a_class")
-    lay_out(workspace, form)
+def test_the_score_is_scikit_learns(name: str, tmp_path: Path) -> None:
+    rehearsal = laid_out(tmp_path, "one_column_a_class", name)
     given = np.random.default_rng(0).dirichlet([1, 1, 1], len(IDS))
     decided = given.argmax(axis=1)
-    verdict = submit(
-        "demo-a.csv", given, ScoringSpec("demo", form, TARGETS, METRICS[name]), workspace, ledger
-    )
+    result = rehearsal.submit("demo-a.csv", given)
     expected = {
         "accuracy": scores.accuracy_score(TRUTH, decided),
         "balanced_accuracy": scores.balanced_accuracy_score(TRUTH, decided),
         "log_loss": scores.log_loss(TRUTH, given),
     }
-    assert verdict.interval.score == pytest.approx(expected[name])
-    assert verdict.interval.low < verdict.interval.score < verdict.interval.high
+    assert result.interval.score == pytest.approx(expected[name])
+    assert result.interval.low < result.interval.score < result.interval.high
 
 
-def test_the_ids_of_the_errors_are_told(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    verdict = submit("demo-a.csv", with_errors(2), rules, workspace, ledger)
-    assert verdict.errors == ["i0", "i1"]
-    assert verdict.images == 9
-    assert verdict.interval.score == pytest.approx(7 / 9)
+def test_the_ids_of_the_errors_are_listed(rehearsal: Rehearsal) -> None:
+    result = rehearsal.submit("demo-a.csv", with_errors(2))
+    assert result.errors == ["i0", "i1"]
+    assert result.images == 9
+    assert result.interval.score == pytest.approx(7 / 9)
 
 
-def test_the_order_of_the_lines_does_not_matter(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    told = submit("demo-a.csv", with_errors(3), rules, workspace, ledger)
-    table = rules.form.fill(IDS, with_errors(3), TARGETS)
-    file = ledger.parent / "demo-b.csv"
+def test_the_order_of_the_lines_does_not_matter(rehearsal: Rehearsal) -> None:
+    first = rehearsal.submit("demo-a.csv", with_errors(3))
+    table = rehearsal.built(with_errors(3))
+    file = rehearsal.ledger.parent / "demo-b.csv"
     order = list(range(len(IDS)))
     Random(0).shuffle(order)
     write_table(file, table.iloc[order])
-    verdict = rehearse(file, rules, workspace, ledger, {}, time="t")
-    assert verdict.interval == told.interval
-    assert verdict.errors == told.errors
+    result = rehearsal.rehearse(file)
+    assert result.interval == first.interval
+    assert result.errors == first.errors
 
 
-def test_the_order_of_the_solution_need_not_be_the_samples(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    write_table(workspace.solution, read_solution(workspace).iloc[::-1])
-    references = {"strong": with_errors(1)[::-1]}
-    verdict = submit("demo-a.csv", with_errors(2), rules, workspace, ledger, references=references)
-    assert [line.score for line in verdict.board] == pytest.approx([8 / 9, 7 / 9])
-    assert verdict.errors == ["i1", "i0"]
+def test_the_order_of_the_solution_need_not_be_the_samples(rehearsal: Rehearsal) -> None:
+    write_table(rehearsal.workspace.solution, read_solution(rehearsal.workspace).iloc[::-1])
+    baselines = {"strong": with_errors(1)[::-1]}
+    result = rehearsal.submit("demo-a.csv", with_errors(2), baselines=baselines)
+    assert [line.score for line in result.board] == pytest.approx([8 / 9, 7 / 9])
+    assert result.errors == ["i1", "i0"]
 
 
-def test_patients_with_equal_images_make_the_score_less_sure(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
+def test_patients_with_equal_images_make_the_score_less_sure(rehearsal: Rehearsal) -> None:
     given = with_errors(3)
-    alone = submit("demo-a.csv", given, rules, workspace, ledger).interval
-    lay_out(workspace, SubmissionFormat(), groups=list("aaabbbccc"))
-    together = submit("demo-a.csv", given, rules, workspace, ledger).interval
+    alone = rehearsal.submit("demo-a.csv", given).interval
+    rehearsal.lay_out(groups=list("aaabbbccc"))
+    together = rehearsal.submit("demo-a.csv", given).interval
     assert together.score == alone.score
     assert together.high - together.low > 1.3 * (alone.high - alone.low)
 
 
-def test_one_patient_alone_has_one_score_only(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    lay_out(workspace, SubmissionFormat(), groups=["a"] * len(IDS))
-    interval = submit("demo-a.csv", with_errors(3), rules, workspace, ledger).interval
+def test_one_patient_alone_has_one_score_only(rehearsal: Rehearsal) -> None:
+    rehearsal.lay_out(groups=["a"] * len(IDS))
+    interval = rehearsal.submit("demo-a.csv", with_errors(3)).interval
     assert interval.low == interval.score == interval.high
 
 
-def test_the_same_seed_tells_the_same_interval(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    first = submit("demo-a.csv", with_errors(3), rules, workspace, ledger)
-    assert submit("demo-a.csv", with_errors(3), rules, workspace, ledger).interval == first.interval
+def test_the_same_seed_gives_the_same_interval(rehearsal: Rehearsal) -> None:
+    first = rehearsal.submit("demo-a.csv", with_errors(3))
+    assert rehearsal.submit("demo-a.csv", with_errors(3)).interval == first.interval
 
 
-def test_references_are_ranked_with_the_submission(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    references = {"majority class": with_errors(5), "strong": with_errors(1)}
-    verdict = submit("demo-a.csv", with_errors(3), rules, workspace, ledger, references=references)
-    assert places(verdict) == [(1, "strong"), (2, "demo-a.csv"), (3, "majority class")]
-    assert [line.is_baseline for line in verdict.board] == [True, False, True]
-    assert [line.score for line in verdict.board] == pytest.approx([8 / 9, 6 / 9, 4 / 9])
-    assert verdict.rank == 2
-    assert len(read_ledger(ledger)) == 1
+def test_baselines_are_ranked_with_the_submission(rehearsal: Rehearsal) -> None:
+    baselines = {"majority class": with_errors(5), "strong": with_errors(1)}
+    result = rehearsal.submit("demo-a.csv", with_errors(3), baselines=baselines)
+    assert places(result) == [(1, "strong"), (2, "demo-a.csv"), (3, "majority class")]
+    assert [line.is_baseline for line in result.board] == [True, False, True]
+    assert [line.score for line in result.board] == pytest.approx([8 / 9, 6 / 9, 4 / 9])
+    assert result.rank == 2
+    assert len(read_ledger(rehearsal.ledger)) == 1
 
 
-def test_where_less_is_better_the_smallest_score_is_first(
-    workspace: Workspace, ledger: Path
-) -> None:
-    form = SubmissionFormat(form="one_column_a_class")
-    lay_out(workspace, form)
-    rules = ScoringSpec("demo", form, TARGETS, METRICS["log_loss"])
-    references = {"even": np.full((9, 3), 1 / 3), "sure": 0.94 * ALL_RIGHT + 0.02}
-    verdict = submit(
-        "demo-a.csv", 0.7 * ALL_RIGHT + 0.1, rules, workspace, ledger, references=references
-    )
-    assert places(verdict) == [(1, "sure"), (2, "demo-a.csv"), (3, "even")]
+def test_where_less_is_better_the_smallest_score_is_first(tmp_path: Path) -> None:
+    rehearsal = laid_out(tmp_path, "one_column_a_class", "log_loss")
+    baselines = {"even": np.full((9, 3), 1 / 3), "sure": 0.94 * ALL_RIGHT + 0.02}
+    result = rehearsal.submit("demo-a.csv", 0.7 * ALL_RIGHT + 0.1, baselines=baselines)
+    assert places(result) == [(1, "sure"), (2, "demo-a.csv"), (3, "even")]
 
 
 @settings(deadline=None, max_examples=20)
@@ -204,49 +211,42 @@ def test_where_less_is_better_the_smallest_score_is_first(
 def test_equal_scores_share_the_better_rank(
     wrong: list[int], own: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    root = tmp_path_factory.mktemp("ranks")
-    workspace = Workspace(root, "demo")
-    lay_out(workspace, SubmissionFormat())
-    rules = ScoringSpec("demo", SubmissionFormat(), TARGETS, SHARE)
-    references = {f"r{i}": with_errors(count) for i, count in enumerate(wrong)}
-    verdict = submit(
-        "demo-a.csv", with_errors(own), rules, workspace, root / "l.csv", references=references
-    )
+    rehearsal = laid_out(tmp_path_factory.mktemp("ranks"))
+    baselines = {f"r{i}": with_errors(count) for i, count in enumerate(wrong)}
+    result = rehearsal.submit("demo-a.csv", with_errors(own), baselines=baselines)
     expected = rankdata([own, *wrong], method="min").astype(int).tolist()
-    rank_of = {line.name: line.rank for line in verdict.board}
+    rank_of = {line.name: line.rank for line in result.board}
     assert [rank_of["demo-a.csv"], *[rank_of[f"r{i}"] for i in range(len(wrong))]] == expected
-    assert verdict.rank == expected[0]
+    assert result.rank == expected[0]
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 3, 4])
 def test_a_submission_shares_the_rank_of_an_earlier_one_of_equal_score(
-    wrong: int, rules: ScoringSpec, workspace: Workspace, ledger: Path
+    wrong: int, rehearsal: Rehearsal
 ) -> None:
     last_wrong = [(k + 1) % 3 if i >= 9 - wrong else k for i, k in enumerate(TRUTH)]
-    submit("demo-a.csv", with_errors(wrong), rules, workspace, ledger, time="t1")
+    rehearsal.submit("demo-a.csv", with_errors(wrong), time="t1")
     # The lines are turned round so that the bytes differ even where no answer does.
-    later = rules.form.fill(IDS, answers(last_wrong), TARGETS).iloc[::-1]
-    write_table(ledger.parent / "demo-b.csv", later)
-    verdict = rehearse(ledger.parent / "demo-b.csv", rules, workspace, ledger, {}, time="t2")
-    assert sorted(places(verdict)) == [(1, "demo-a.csv, t1"), (1, "demo-b.csv")]
+    later = rehearsal.built(answers(last_wrong)).iloc[::-1]
+    write_table(rehearsal.ledger.parent / "demo-b.csv", later)
+    result = rehearsal.rehearse(rehearsal.ledger.parent / "demo-b.csv", time="t2")
+    assert sorted(places(result)) == [(1, "demo-a.csv, t1"), (1, "demo-b.csv")]
 
 
-def test_the_ledger_tells_all_of_a_new_submission(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    file = ledger.parent / "demo-a.csv"
-    write_table(file, rules.form.fill(IDS, with_errors(3), TARGETS))
-    references = {"strong": ALL_RIGHT}
-    verdict = rehearse(file, rules, workspace, ledger, references, time="now", message="first, try")
-    assert verdict.is_new
-    assert read_ledger(ledger) == [
+def test_a_new_submission_is_a_complete_line_of_the_ledger(rehearsal: Rehearsal) -> None:
+    file = rehearsal.ledger.parent / "demo-a.csv"
+    write_table(file, rehearsal.built(with_errors(3)))
+    baselines = {"strong": ALL_RIGHT}
+    result = rehearsal.rehearse(file, time="now", message="first, try", baselines=baselines)
+    assert result.is_new
+    assert read_ledger(rehearsal.ledger) == [
         LedgerEntry(
             time="now",
             competition="demo",
             file=str(file),
             sha256=file_digest(file),
             message="first, try",
-            ref=file_digest(workspace.solution)[:12],
+            ref=file_digest(rehearsal.workspace.solution)[:12],
             status=REHEARSED,
             rank="2",
             local_score="0.666667",
@@ -254,180 +254,85 @@ def test_the_ledger_tells_all_of_a_new_submission(
     ]
 
 
-def test_the_same_bytes_add_no_second_line(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    first = submit("demo-a.csv", with_errors(3), rules, workspace, ledger, time="t1")
-    second = submit("demo-b.csv", with_errors(3), rules, workspace, ledger, time="t2")
+def test_the_same_bytes_add_no_second_line(rehearsal: Rehearsal) -> None:
+    first = rehearsal.submit("demo-a.csv", with_errors(3), time="t1")
+    second = rehearsal.submit("demo-b.csv", with_errors(3), time="t2")
     assert first.is_new
     assert not second.is_new
     assert second.interval == first.interval
     assert places(second) == [(1, "demo-b.csv")]
-    assert [entry.time for entry in read_ledger(ledger)] == ["t1"]
+    assert [entry.time for entry in read_ledger(rehearsal.ledger)] == ["t1"]
 
 
-def test_the_same_bytes_add_a_line_where_asked_again(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    submit("demo-a.csv", with_errors(3), rules, workspace, ledger, time="t1")
-    verdict = submit("demo-a.csv", with_errors(3), rules, workspace, ledger, time="t2", again=True)
-    assert verdict.is_new
-    assert [entry.time for entry in read_ledger(ledger)] == ["t1", "t2"]
+def test_the_same_bytes_add_a_line_with_again(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", with_errors(3), time="t1")
+    result = rehearsal.submit("demo-a.csv", with_errors(3), time="t2", again=True)
+    assert result.is_new
+    assert [entry.time for entry in read_ledger(rehearsal.ledger)] == ["t1", "t2"]
 
 
-def test_an_earlier_file_of_the_same_name_is_told_by_its_time(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    submit("demo-a.csv", with_errors(1), rules, workspace, ledger, time="t1")
-    verdict = submit("demo-a.csv", with_errors(2), rules, workspace, ledger, time="t2")
-    assert places(verdict) == [(1, "demo-a.csv, t1"), (2, "demo-a.csv")]
-    assert verdict.rank == 2
+def test_an_earlier_file_of_the_same_name_is_listed_with_its_time(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", with_errors(1), time="t1")
+    result = rehearsal.submit("demo-a.csv", with_errors(2), time="t2")
+    assert places(result) == [(1, "demo-a.csv, t1"), (2, "demo-a.csv")]
+    assert result.rank == 2
 
 
-def test_entries_of_another_test_part_do_not_appear_and_are_kept(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    submit("demo-a.csv", ALL_RIGHT, rules, workspace, ledger, time="t1")
-    lay_out(workspace, SubmissionFormat(), groups=list("aaabbbccc"))
-    verdict = submit("demo-b.csv", with_errors(2), rules, workspace, ledger, time="t2")
-    assert places(verdict) == [(1, "demo-b.csv")]
-    assert [entry.time for entry in read_ledger(ledger)] == ["t1", "t2"]
+def test_entries_of_another_test_part_do_not_appear_and_are_kept(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", ALL_RIGHT, time="t1")
+    rehearsal.lay_out(groups=list("aaabbbccc"))
+    result = rehearsal.submit("demo-b.csv", with_errors(2), time="t2")
+    assert places(result) == [(1, "demo-b.csv")]
+    assert [entry.time for entry in read_ledger(rehearsal.ledger)] == ["t1", "t2"]
 
 
-def test_the_same_file_on_another_test_part_is_a_new_line(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    submit("demo-a.csv", ALL_RIGHT, rules, workspace, ledger, time="t1")
-    lay_out(workspace, SubmissionFormat(), groups=list("aaabbbccc"))
-    assert submit("demo-a.csv", ALL_RIGHT, rules, workspace, ledger, time="t2").is_new
-    assert len(read_ledger(ledger)) == 2
+def test_the_same_file_on_another_test_part_is_a_new_line(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", ALL_RIGHT, time="t1")
+    rehearsal.lay_out(groups=list("aaabbbccc"))
+    assert rehearsal.submit("demo-a.csv", ALL_RIGHT, time="t2").is_new
+    assert len(read_ledger(rehearsal.ledger)) == 2
 
 
-def test_entries_of_another_competition_do_not_appear_and_are_kept(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    part = file_digest(workspace.solution)[:12]
+def test_entries_of_another_competition_do_not_appear_and_are_kept(rehearsal: Rehearsal) -> None:
+    part = file_digest(rehearsal.workspace.solution)[:12]
     other = LedgerEntry("t1", "umons", "umons-a.csv", "aa", ref=part, local_score="1.0")
     kaggle = LedgerEntry("t2", "demo", "demo-k.csv", "bb", ref="52417", public_score="0.99")
-    write_ledger(ledger, [other, kaggle])
-    verdict = submit("demo-a.csv", with_errors(2), rules, workspace, ledger, time="t3")
-    assert places(verdict) == [(1, "demo-a.csv")]
-    assert read_ledger(ledger)[:2] == [other, kaggle]
+    write_ledger(rehearsal.ledger, [other, kaggle])
+    result = rehearsal.submit("demo-a.csv", with_errors(2), time="t3")
+    assert places(result) == [(1, "demo-a.csv")]
+    assert read_ledger(rehearsal.ledger)[:2] == [other, kaggle]
 
 
-def test_a_refused_submission_leaves_the_ledger_as_it_was(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    submit("demo-a.csv", ALL_RIGHT, rules, workspace, ledger)
-    before = ledger.read_bytes()
-    bad = ledger.parent / "bad.csv"
+def test_a_refused_submission_leaves_the_ledger_as_it_was(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", ALL_RIGHT)
+    before = rehearsal.ledger.read_bytes()
+    bad = rehearsal.ledger.parent / "bad.csv"
     bad.write_text("id,label\ni0,normal\n")
     with pytest.raises(SubmissionError):
-        rehearse(bad, rules, workspace, ledger, {}, time="t")
-    assert ledger.read_bytes() == before
+        rehearsal.rehearse(bad)
+    assert rehearsal.ledger.read_bytes() == before
 
 
-def good_text() -> str:
-    return "id,label\n" + "".join(f"{i},{TARGETS[k]}\n" for i, k in zip(IDS, TRUTH, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("content", "received"),
-    [
-        (good_text().replace("i8,viral-pneumonia\n", ""), "1 such ids, i8"),
-        (good_text() + "i9,normal\n", "1 such ids, i9"),
-        (good_text() + "i8,normal\n", "1 such ids, i8"),
-        (good_text().replace("i3,normal", "i3,NaN"), "column 'label' of ids i3"),
-        (good_text().replace("i3,normal", "i3,"), "column 'label' of ids i3"),
-        (good_text().replace("i3,normal", "i3"), "i3"),
-        (good_text().replace("i3,normal", "i3,healthy"), "'healthy'"),
-        (good_text().replace("id,label", "id,class"), "['id', 'class']"),
-        (good_text().replace(",", ";"), "['id;label']"),
-        (good_text().replace("i3,normal", "i3,normal,1"), "Expected 2 fields in line 5, saw 3"),
-        (good_text().replace("i3,", '"i3,'), "bad.csv"),
-        ("", "bad.csv"),
-        ("\n \n", "bad.csv"),
-        ("id,label\n", "9 such ids, i0, i1, i2 and 6 more"),
-        (json.dumps({"i0": "normal"}), "i0"),
-        ("<!doctype html>\n<title>Sign in</title>\n", "doctype"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe", "bad.csv"),
-        (gzip.compress(good_text().encode(), mtime=0), "bad.csv"),
-        (good_text().encode("utf-16"), "bad.csv"),
-    ],
-)
-def test_a_bad_file_is_refused_in_one_line_that_names_what_was_received(
-    content: str | bytes, received: str, rules: ScoringSpec, workspace: Workspace
-) -> None:
-    file = workspace.root / "bad.csv"
-    file.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(SubmissionError) as caught:
-        check_file(file, rules, workspace)
-    assert received in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@settings(deadline=None, max_examples=60)
-@given(content=st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
-def test_no_bytes_whatever_are_a_fault_of_ours(
-    content: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    workspace = Workspace(tmp_path_factory.getbasetemp() / "bytes", "demo")
-    lay_out(workspace, SubmissionFormat())
-    file = workspace.root / "bytes.csv"
-    file.write_bytes(content)
-    with pytest.raises(CxrError):
-        check_file(file, ScoringSpec("demo", SubmissionFormat(), TARGETS, SHARE), workspace)
-
-
-def test_a_file_that_is_not_there_is_named(rules: ScoringSpec, workspace: Workspace) -> None:
-    with pytest.raises(MissingError, match=r"demo-none\.csv"):
-        check_file(workspace.root / "demo-none.csv", rules, workspace)
-
-
-def test_a_folder_is_no_submission(rules: ScoringSpec, workspace: Workspace) -> None:
-    with pytest.raises(MissingError):
-        check_file(workspace.root, rules, workspace)
-
-
-def test_without_a_sample_submission_prepare_is_named(
-    rules: ScoringSpec, workspace: Workspace
-) -> None:
-    workspace.sample_submission.unlink()
-    file = workspace.root / "demo-a.csv"
-    file.write_text(good_text())
+def test_without_a_sample_submission_prepare_is_named(rehearsal: Rehearsal) -> None:
+    rehearsal.workspace.sample_submission.unlink()
     with pytest.raises(MissingError, match=r"kagglecxr\.prepare demo"):
-        check_file(file, rules, workspace)
+        rehearsal.submit("demo-a.csv", ALL_RIGHT)
 
 
-def test_a_good_file_is_given_back_in_the_samples_order(
-    rules: ScoringSpec, workspace: Workspace
-) -> None:
-    header, *lines = good_text().splitlines()
-    file = workspace.root / "demo-a.csv"
-    file.write_text("\r\n".join([header, *reversed(lines)]), encoding="utf-8-sig")
-    checked = check_file(file, rules, workspace)
-    assert list(checked["id"]) == IDS
-    assert list(checked["label"]) == [TARGETS[k] for k in TRUTH]
-
-
-def test_without_a_solution_prepare_is_named_with_its_option(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    workspace.solution.unlink()
+def test_without_a_solution_prepare_is_named_with_its_option(rehearsal: Rehearsal) -> None:
+    rehearsal.workspace.solution.unlink()
     with pytest.raises(MissingError, match=r"prepare demo --test 0\.2"):
-        read_solution(workspace)
+        read_solution(rehearsal.workspace)
     with pytest.raises(MissingError, match="rehearsal test part"):
-        submit("demo-a.csv", ALL_RIGHT, rules, workspace, ledger)
-    assert not ledger.exists()
+        rehearsal.submit("demo-a.csv", ALL_RIGHT)
+    assert not rehearsal.ledger.exists()
 
 
-def test_the_verdict_is_told_as_score_rank_and_leaderboard(
-    rules: ScoringSpec, workspace: Workspace, ledger: Path
-) -> None:
-    references = {"majority class": with_errors(5), "strong": with_errors(3)}
-    verdict = submit("demo-a.csv", with_errors(3), rules, workspace, ledger, references=references)
-    first, second, *board = describe_rehearsal(verdict, rules).splitlines()
-    interval = verdict.interval
+def test_the_result_is_described_as_score_rank_and_leaderboard(rehearsal: Rehearsal) -> None:
+    baselines = {"majority class": with_errors(5), "strong": with_errors(3)}
+    result = rehearsal.submit("demo-a.csv", with_errors(3), baselines=baselines)
+    first, second, *board = describe_rehearsal(result).splitlines()
+    interval = result.interval
     assert first == (
         f"share: 0.6667 (95 % interval {interval.low:.4f} to {interval.high:.4f}) "
         "on 9 images, 3 errors"
@@ -435,40 +340,6 @@ def test_the_verdict_is_told_as_score_rank_and_leaderboard(
     assert second == "Rank 1 of 3 on the rehearsal leaderboard:"
     assert sorted(line.split() for line in board) == [
         ["1", "demo-a.csv", "0.6667"],
-        ["1", "strong", "0.6667", "reference"],
-        ["3", "majority", "class", "0.4444", "reference"],
+        ["1", "strong", "0.6667", "baseline"],
+        ["3", "majority", "class", "0.4444", "baseline"],
     ]
-
-
-def touch(path: Path, age: int) -> Path:
-    path.write_text("id,label\n")
-    os.utime(path, (age, age))
-    return path
-
-
-def test_the_newest_submission_is_the_one_written_last(tmp_path: Path) -> None:
-    touch(tmp_path / "demo-z.csv", 100)
-    newest = touch(tmp_path / "demo-a.csv", 200)
-    touch(tmp_path / "umons-a.csv", 300)
-    touch(tmp_path / "ledger.csv", 400)
-    touch(tmp_path / "demo-a.json", 500)
-    assert newest_submission(tmp_path, "demo") == newest
-
-
-def test_a_submission_of_a_competition_whose_name_goes_on_is_not_taken(tmp_path: Path) -> None:
-    own = touch(tmp_path / "covid19-radiography-cnn_small-01234567.csv", 100)
-    touch(tmp_path / "covid19-radiography-covid-cnn_small-01234567.csv", 200)
-    touch(tmp_path / "covid19-radiography-3-classes-mean-01234567.csv", 300)
-    assert newest_submission(tmp_path, "covid19-radiography") == own
-
-
-def test_where_there_is_no_submission_the_verb_is_named(tmp_path: Path) -> None:
-    touch(tmp_path / "umons-a.csv", 300)
-    with pytest.raises(MissingError, match=r"kagglecxr\.ensemble demo") as caught:
-        newest_submission(tmp_path, "demo")
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_no_folder_holds_no_submission(tmp_path: Path) -> None:
-    with pytest.raises(MissingError):
-        newest_submission(tmp_path / "submissions", "demo")

@@ -21,6 +21,7 @@ import optuna
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder
 from kagglecxr.core.workspace import Workspace
@@ -92,7 +93,7 @@ def train_trial(
     prepared = with_cache(prepared, workspace, job.cache)
     sources = fetch_weights(recipe, Silent())
     split = SplitDigest.of(workspace, workspace.folds)
-    metric = prepared.competition.rules().metric
+    metric = METRICS[prepared.competition.metric.name]
     epochs = sum(stage.epochs for stage in recipe.in_stages())
     scores: list[float] = []
     for fold in range(job.folds):

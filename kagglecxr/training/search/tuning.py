@@ -7,6 +7,7 @@ from collections.abc import Callable
 from optuna.trial import Trial
 
 from kagglecxr.core.files import digest
+from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
@@ -71,7 +72,7 @@ def tune_recipe(
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
     place = storage_location(folder, budget.storage)
-    metric = prepared.competition.rules().metric
+    metric = METRICS[prepared.competition.metric.name]
 
     def begin(trial: Trial) -> RunningTrial:
         chosen, images = space.recipe(recipe, trial.params), preprocessing.of(trial.params)

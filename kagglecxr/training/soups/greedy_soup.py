@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import digest, write_json
-from kagglecxr.core.metrics import Metric
+from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
 from kagglecxr.core.seeding import derive_seed
@@ -57,7 +57,7 @@ def make_soup(
     """
     if len(runs) == 1:
         return make_fold_soup(prepared, workspace, runs[0], reporter)
-    metric = prepared.competition.rules().metric
+    metric = METRICS[prepared.competition.metric.name]
     members = _best_first({run: read_compatible_run(run, prepared) for run in runs}, metric)
     runs, records = list(members), list(members.values())
     _check_alike(records)
