@@ -65,7 +65,7 @@ def draw_anatomy(anatomy: Anatomy, canvas: Canvas) -> Chest:
     lungs = np.maximum(
         canvas.polygon(lung_outline(anatomy, RIGHT)), canvas.polygon(lung_outline(anatomy, LEFT))
     )
-    heart = canvas.ellipse((anatomy.heart_side, 0.27), (anatomy.heart, 0.27), 0.55)
+    heart = canvas.disc((anatomy.heart_side, 0.27), (anatomy.heart, 0.27), 0.55)
     centre = _middle(canvas, anatomy)
     body = _body(canvas, anatomy)
     attenuation = anatomy.fat * body
@@ -75,14 +75,14 @@ def draw_anatomy(anatomy: Anatomy, canvas: Canvas) -> Chest:
     air = canvas.blur(lungs, 0.012)
     depth = 0.55 + 0.45 * canvas.blur(lungs, 0.10)
     attenuation -= 0.72 * air * depth
-    attenuation += 0.55 * canvas.blur((heart < 1).astype(np.float32), 0.02)
+    attenuation += 0.55 * canvas.blur(heart, 0.02)
     attenuation += centre
     attenuation += _ribs(canvas, anatomy) * (body > 0)
     attenuation += _vessels(canvas, anatomy) * air
     attenuation += _breasts(canvas, anatomy)
-    bubble = canvas.ellipse((0.42, anatomy.dome + 0.26), (0.13, 0.07), 0.1)
-    attenuation -= 0.25 * canvas.blur((bubble < 1).astype(np.float32), 0.02)
-    seen = lungs * (heart >= 1) * (np.abs(canvas.x) > 0.11)
+    bubble = canvas.disc((0.42, anatomy.dome + 0.26), (0.13, 0.07), 0.1)
+    attenuation -= 0.25 * canvas.blur(bubble, 0.02)
+    seen = lungs * (1 - heart) * (np.abs(canvas.x) > 0.11)
     return Chest(np.maximum(attenuation, 0.0).astype(np.float32), (seen > 0.5).astype(np.float32))
 
 
@@ -102,9 +102,8 @@ def _body(canvas: Canvas, anatomy: Anatomy) -> Field:
     inside = canvas.polygon(outline)
     thickness = np.sqrt(np.clip(1.05 - (canvas.x / 1.15) ** 2, 0.0, 1.0))
     # Skin and muscle grow over the first centimetres, so the body's edge is soft.
-    return (
-        canvas.blur(inside, 0.015) * (0.35 + 0.65 * canvas.blur(inside, 0.06)) * thickness
-    ).astype(np.float32)
+    skin = 0.35 + 0.65 * canvas.blur(inside, 0.06)
+    return np.asarray(canvas.blur(inside, 0.015) * skin * thickness, np.float32)
 
 
 def _middle(canvas: Canvas, anatomy: Anatomy) -> Field:
@@ -113,27 +112,28 @@ def _middle(canvas: Canvas, anatomy: Anatomy) -> Field:
     x = canvas.x - bend
     wide = 0.13 + 0.03 * canvas.y
     field = 0.38 * canvas.blur((np.abs(x) < wide).astype(np.float32), 0.02)
-    knob = canvas.ellipse((0.14, -0.33), (0.09, 0.10), 0.0)
-    field += 0.22 * canvas.blur((knob < 1).astype(np.float32), 0.012)
+    knob = canvas.disc((0.14, -0.33), (0.09, 0.10), 0.0)
+    field += 0.22 * canvas.blur(knob, 0.012)
     pipe = (np.abs(x - 0.01) < 0.038) & (canvas.y < -0.28)
     field -= 0.22 * canvas.blur(pipe.astype(np.float32), 0.012)
     for side in (RIGHT, LEFT):
         bronchus = np.array([[0.01, -0.28], [side * 0.12, -0.14], [side * 0.2, -0.05]])
         field -= 0.10 * canvas.blur(canvas.line(bronchus, 0.045), 0.01)
     height = 0.125
+    vertebrae = canvas.blank()
     for number in range(18):
         y = -1.05 + number * height
-        vertebra = canvas.ellipse(
+        vertebrae += canvas.disc(
             (float(anatomy.curve * np.sin(2.0 * y)), y), (0.075, height * 0.42), 0.0
         )
-        body = canvas.blur((vertebra < 1).astype(np.float32), 0.008)
-        field += 0.13 * body
+    field += 0.13 * canvas.blur(vertebrae, 0.008)
     return field.astype(np.float32)
 
 
 def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
     """Ten pairs of ribs, behind flat and in front fainter and steeper; clavicles, blades."""
-    field = canvas.blank()
+    # A blur of a sum is the sum of blurs, and costs as much as one of them.
+    bones, blades = canvas.blank(), canvas.blank()
     along = np.linspace(0.0, 1.0, 30)
     for side in (RIGHT, LEFT):
         for number in range(10):
@@ -147,7 +147,7 @@ def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
                 ],
                 axis=1,
             )
-            field += anatomy.rib_contrast * _tube(canvas, back, 0.050)
+            _add_tube(canvas, bones, back, 0.050, anatomy.rib_contrast)
             if number < 7:
                 front = np.stack(
                     [
@@ -156,7 +156,7 @@ def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
                     ],
                     axis=1,
                 )
-                field += 0.45 * anatomy.rib_contrast * _tube(canvas, front, 0.055)
+                _add_tube(canvas, bones, front, 0.055, 0.45 * anatomy.rib_contrast)
         clavicle = smooth_curve(
             [
                 (side * 0.09, anatomy.apex + 0.20),
@@ -167,17 +167,17 @@ def _ribs(canvas: Canvas, anatomy: Anatomy) -> Field:
             closed=False,
             samples=40,
         )
-        field += 1.6 * anatomy.rib_contrast * _tube(canvas, clavicle, 0.055)
-        blade = canvas.ellipse((side * 0.78, -0.45), (0.10, 0.32), side * 0.25)
-        field += 0.5 * anatomy.rib_contrast * canvas.blur((blade < 1).astype(np.float32), 0.012)
-    return field
+        _add_tube(canvas, bones, clavicle, 0.055, 1.6 * anatomy.rib_contrast)
+        blade = canvas.disc((side * 0.78, -0.45), (0.10, 0.32), side * 0.25)
+        blades += 0.5 * anatomy.rib_contrast * blade
+    return canvas.blur(bones, 0.005) + canvas.blur(blades, 0.012)
 
 
-def _tube(canvas: Canvas, points: Points, width: float) -> Field:
-    """A bone: its dense rim attenuates more than its marrow."""
-    whole = canvas.line(points, width)
-    marrow = canvas.line(points, width * 0.55)
-    return canvas.blur(np.maximum(whole - 0.45 * marrow, 0.0).astype(np.float32), 0.005)
+def _add_tube(canvas: Canvas, field: Field, points: Points, width: float, contrast: float) -> None:
+    """Adds a bone: its dense rim attenuates more than its marrow."""
+    window, whole = canvas.stroke(points, width)
+    marrow = canvas.line(points, 0.55 * width)[window]
+    field[window] += contrast * np.maximum(whole - 0.45 * marrow, 0.0)
 
 
 def _vessels(canvas: Canvas, anatomy: Anatomy) -> Field:
@@ -186,8 +186,8 @@ def _vessels(canvas: Canvas, anatomy: Anatomy) -> Field:
     field = canvas.blank()
     for side in (RIGHT, LEFT):
         hilum = np.array([side * 0.20, -0.04])
-        knot = canvas.ellipse((hilum[0], hilum[1]), (0.075, 0.14), -side * 0.3)
-        field += 0.8 * anatomy.vessels * canvas.blur((knot < 1).astype(np.float32), 0.025)
+        knot = canvas.disc((hilum[0], hilum[1]), (0.075, 0.14), -side * 0.3)
+        field += 0.8 * anatomy.vessels * canvas.blur(knot, 0.025)
         for _ in range(13):
             heading = random.uniform(-1.25, 1.35)
             reach = random.uniform(0.30, 0.60)
@@ -207,20 +207,16 @@ def _branch(
     random: np.random.Generator,
 ) -> None:
     steps = 8
-    points = [start]
-    for _ in range(steps):
-        heading += random.normal(0.0, 0.14)
-        step = reach / steps * np.array([side * np.cos(heading), np.sin(heading)])
-        points.append(points[-1] + step)
-    course = np.array(points)
+    headings = np.cumsum([heading, *random.normal(0.0, 0.14, steps)])[1:]
+    turns = reach / steps * np.stack([side * np.cos(headings), np.sin(headings)], axis=1)
+    course = np.cumsum([start, *turns], axis=0)
     for part in range(0, steps, 2):
-        thin = width * (1.0 - 0.8 * part / steps)
-        np.maximum(
-            field, contrast * thin / 0.03 * canvas.line(course[part : part + 3], thin), out=field
-        )
+        thin, piece = width * (1.0 - 0.8 * part / steps), course[part : part + 3]
+        window, drawn = canvas.stroke(piece, thin)
+        np.maximum(field[window], contrast * thin / 0.03 * drawn, out=field[window])
     if width > 0.02:
         fork = int(random.integers(3, 6))
-        turned = heading + random.choice([-0.6, 0.6])
+        turned = headings[-1] + random.choice([-0.6, 0.6])
         _branch(
             canvas, field, course[fork], turned, reach * 0.55, width * 0.6, side, contrast, random
         )

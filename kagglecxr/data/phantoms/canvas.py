@@ -1,11 +1,16 @@
 """A square grid for drawing: from -1 to 1, x to the right of the picture, y downwards."""
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Field = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
+Place = tuple[float, float]
+Window = tuple[slice, slice]
+WHOLE: Window = (slice(None), slice(None))
 
 
 class Canvas:
@@ -32,19 +37,42 @@ class Canvas:
 
     def line(self, points: Points, width: float) -> Field:
         """1 on a line of some width."""
-        thick = max(1, round(width / 2.0 * self.size))
         field = self.blank()
+        thick = max(1, round(width / 2.0 * self.size))
         cv2.polylines(field, [self.pixels(points)], False, 1.0, thick, cv2.LINE_AA, shift=4)
         return field
+
+    def stroke(self, points: Points, width: float) -> tuple[Window, Field]:
+        """A line of some width: the rows and columns that it lies in, and 1 on it there."""
+        reach = width + 4.0 / self.size
+        (left, right), (top, bottom) = (
+            (self.nearest(low - reach), self.nearest(high + reach))
+            for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True)
+        )
+        window = slice(top, bottom), slice(left, right)
+        return window, self.line(points, width)[window]
+
+    def nearest(self, coordinate: float) -> int:
+        """The first row or column at or after a coordinate; `size` where none is."""
+        return min(max(math.ceil((coordinate + 1.0) / 2.0 * self.size - 0.5), 0), self.size)
 
     def blur(self, field: Field, width: float) -> Field:
         """A Gaussian of standard deviation `width`."""
         blurred = cv2.GaussianBlur(field, (0, 0), max(0.3, width / 2.0 * self.size))
         return np.asarray(blurred, np.float32)
 
-    def ellipse(self, centre: tuple[float, float], axes: tuple[float, float], turn: float) -> Field:
+    def ellipse(self, centre: Place, axes: Place, turn: float, window: Window = WHOLE) -> Field:
         """Squared distance from an ellipse's centre: 1 on its edge, turned by `turn` radians."""
-        dx, dy = self.x - centre[0], self.y - centre[1]
+        dx, dy = self.x[window] - centre[0], self.y[window] - centre[1]
         u = dx * np.cos(turn) + dy * np.sin(turn)
         v = dy * np.cos(turn) - dx * np.sin(turn)
         return np.asarray((u / axes[0]) ** 2 + (v / axes[1]) ** 2, np.float32)
+
+    def disc(self, centre: Place, axes: Place, turn: float = 0.0) -> Field:
+        """1 inside an ellipse, 0 outside."""
+        field, reach = self.blank(), max(axes)
+        columns, rows = (
+            slice(self.nearest(middle - reach), self.nearest(middle + reach)) for middle in centre
+        )
+        field[rows, columns] = self.ellipse(centre, axes, turn, (rows, columns)) < 1
+        return field

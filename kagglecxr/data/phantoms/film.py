@@ -21,8 +21,8 @@ def with_lines(canvas: Canvas, attenuation: Field, random: np.random.Generator) 
             way = np.linspace(0, 1, 40)[:, None]
             course = (1 - way) ** 2 * start + 2 * way * (1 - way) * bend + way**2 * end
             attenuation = attenuation + 0.25 * canvas.blur(canvas.line(course, 0.008), 0.004)
-            dot = canvas.ellipse((float(start[0]), float(start[1])), (0.03, 0.03), 0.0)
-            attenuation = attenuation + 0.45 * (dot < 1)
+            dot = canvas.disc((float(start[0]), float(start[1])), (0.03, 0.03))
+            attenuation = attenuation + 0.45 * dot
     return attenuation.astype(np.float32)
 
 

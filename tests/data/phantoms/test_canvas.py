@@ -51,6 +51,32 @@ def test_an_ellipse_is_one_on_its_edge_and_nought_in_its_centre(
     np.testing.assert_allclose(distance, [[0, 1]], atol=2e-3)
 
 
+@given(
+    st.floats(-1.3, 1.3),
+    st.floats(-1.3, 1.3),
+    st.floats(0.05, 0.6),
+    st.floats(0.05, 0.6),
+    st.floats(0, np.pi),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_disc_is_all_of_the_inside_of_an_ellipse(
+    x: float, y: float, wide: float, high: float, turn: float
+) -> None:
+    canvas = Canvas(32)
+    inside = canvas.ellipse((x, y), (wide, high), turn) < 1
+    np.testing.assert_array_equal(canvas.disc((x, y), (wide, high), turn), inside)
+
+
+@given(st.lists(st.tuples(st.floats(-1.3, 1.3), st.floats(-1.3, 1.3)), min_size=2, max_size=4))
+@settings(max_examples=50, deadline=None)
+def test_a_stroke_is_all_of_a_line(points: list[tuple[float, float]]) -> None:
+    canvas, course = Canvas(32), np.array(points)
+    window, drawn = canvas.stroke(course, 0.1)
+    field = canvas.blank()
+    field[window] = drawn
+    np.testing.assert_array_equal(field, canvas.line(course, 0.1))
+
+
 def test_a_blur_keeps_what_is_there_and_spreads_it_by_its_width() -> None:
     canvas = Canvas(101)
     dot = canvas.blank()
