@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kagglecxr.core.cli import CommonOptions, run_verb
@@ -22,47 +24,52 @@ def demo(
     """
     from kagglecxr.models.runtime import setup_keras
 
-    clock = [time.perf_counter()]
-    setup_keras()
-    from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.phantoms import make_demo
-    from kagglecxr.data.prepare import PrepareOptions, prepare_competition
-    from kagglecxr.inference.ensemble import blend_runs
-    from kagglecxr.leaderboard.baselines import baseline_predictions
-    from kagglecxr.leaderboard.ledger import utc_timestamp
-    from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse
-    from kagglecxr.reports.run_report import report_run
-    from kagglecxr.training.recipe import load_recipe
-    from kagglecxr.training.run import RunOptions, describe_run, train_run
+    with _step("start Keras"):
+        setup_keras()
+        from kagglecxr.data.competition import load_competition
+        from kagglecxr.data.phantoms import make_demo
+        from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+        from kagglecxr.inference.ensemble import blend_runs
+        from kagglecxr.leaderboard.baselines import baseline_predictions
+        from kagglecxr.leaderboard.ledger import utc_timestamp
+        from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse
+        from kagglecxr.reports.run_report import report_run
+        from kagglecxr.training.recipe import load_recipe
+        from kagglecxr.training.run import RunOptions, describe_run, train_run
 
     competition = load_competition("demo")
     workspace, terminal = common.workspace("demo"), common.terminal
-    clock.append(time.perf_counter())
-    data = make_demo(workspace.raw, common.seed, terminal)
-    clock.append(time.perf_counter())
-    request = PrepareOptions(data, 128, "gray | resize", 0.2, 5, False, common.seed)
-    prepared = prepare_competition(competition, workspace, request, terminal)
-    clock.append(time.perf_counter())
-    run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
-    report_run(run)
-    clock.append(time.perf_counter())
-    blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal)
-    clock.append(time.perf_counter())
-    result = rehearse(
-        blend.submission,
-        prepared.competition,
-        workspace,
-        SUBMISSIONS / "ledger.csv",
-        baseline_predictions(prepared),
-        time=utc_timestamp(),
-        seed=common.seed,
-    )
-    clock.append(time.perf_counter())
-    names = ("start Keras", "draw", "prepare", "train", "ensemble", "submit")
-    for name, begin, end in zip(names, clock[:-1], clock[1:], strict=True):
-        sys.stdout.write(f"{name:<12} {end - begin:6.1f} s\n")
+    with _step("draw"):
+        data = make_demo(workspace.raw, common.seed, terminal)
+    with _step("prepare"):
+        options = PrepareOptions(data, 128, "gray | resize", 0.2, 5, False, common.seed)
+        prepared = prepare_competition(competition, workspace, options, terminal)
+    with _step("train"):
+        run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
+        report_run(run)
+    with _step("ensemble"):
+        blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal)
+    with _step("submit"):
+        result = rehearse(
+            blend.submission,
+            prepared.competition,
+            workspace,
+            SUBMISSIONS / "ledger.csv",
+            baseline_predictions(prepared),
+            time=utc_timestamp(),
+            seed=common.seed,
+        )
     sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")
     common.end(f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo")
+
+
+@contextmanager
+def _step(name: str) -> Iterator[None]:
+    """Prints a step's seconds as it ends, so that a log shows how far the demo is."""
+    start = time.perf_counter()
+    yield
+    sys.stdout.write(f"{name:<12} {time.perf_counter() - start:6.1f} s\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
