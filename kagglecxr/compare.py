@@ -27,7 +27,7 @@ def compare(
     table = compare_runs(workspace, Path("submissions") / "ledger.csv")
     paths = write_comparison(table, workspace.root)
     sys.stdout.write(to_markdown(table))
-    common.end(
+    common.finish(
         f"Compared {len(table.columns) - 1} runs: {', '.join(map(str, paths))}.",
         f"python -m kagglecxr.ensemble {competition}",
     )

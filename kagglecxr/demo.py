@@ -60,7 +60,9 @@ def demo(
             seed=common.seed,
         )
     sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")
-    common.end(f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo")
+    common.finish(
+        f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo"
+    )
 
 
 @contextmanager

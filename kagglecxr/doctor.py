@@ -29,7 +29,7 @@ def doctor(
         if finding.advice:
             sys.stdout.write(f"{'':<{width + 6}}{finding.advice}\n")
     ill = sum(not finding.is_well for finding in findings)
-    common.end(f"{ill} of {len(findings)} points want attention.", "python -m kagglecxr.demo")
+    common.finish(f"{ill} of {len(findings)} points want attention.", "python -m kagglecxr.demo")
 
 
 if __name__ == "__main__":

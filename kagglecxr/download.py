@@ -48,7 +48,7 @@ def download(
             further = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
             done = download_data(further, merged.folder, DownloadOptions(again=again), manner)
             lines.append(str(done))
-    common.end(" ".join(lines), f"python -m kagglecxr.prepare {competition}")
+    common.finish(" ".join(lines), f"python -m kagglecxr.prepare {competition}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def ensemble(
         if blend.score is None
         else f"out-of-fold {prepared.competition.metric.name} {blend.score:.4f}"
     )
-    common.end(
+    common.finish(
         f"Blended {', '.join(blend.runs)} ({told}): {blend.submission}.",
         f"python -m kagglecxr.submit {competition} {blend.submission}",
     )

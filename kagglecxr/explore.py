@@ -24,7 +24,7 @@ def explore(
     workspace = common.workspace(described.name)
     prepared = load_prepared(described, workspace)
     page = explore_data(prepared, workspace, common.terminal, seed=common.seed)
-    common.end(
+    common.finish(
         f"Explored {len(prepared.index.table)} images; open {page}.",
         f"python -m kagglecxr.train {competition}",
     )

@@ -49,7 +49,7 @@ def export(
     parts = choose_parts(prepared, workspace, runs, fold=fold, views=views)
     path = out or EXPORTS / f"{parts.name}{kind.suffix}"
     made = export_model(prepared, workspace, parts, kind, path, common.terminal)
-    common.end(
+    common.finish(
         f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, answers with the "
         f"probabilities of {', '.join(made.classes)}.",
         kind.use.format(path=made.path),

@@ -45,7 +45,7 @@ def prepare(
     prepared = prepare_competition(described, workspace, request, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
-    common.end(
+    common.finish(
         f"Prepared {len(table)} images ({counts}) of {table['group'].nunique()} groups in "
         f"{folds} folds: {workspace.index}.",
         f"python -m kagglecxr.train {competition}",

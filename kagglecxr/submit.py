@@ -54,7 +54,7 @@ def submit(
         if options.dry_run
         else f"python -m kagglecxr.compare {competition}"
     )
-    common.end(report.summary, following)
+    common.finish(report.summary, following)
 
 
 if __name__ == "__main__":

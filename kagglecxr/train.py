@@ -45,12 +45,14 @@ def train(
     runs = train_seeds(prepared, workspace, chosen, common.terminal, extent, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
         told = ", ".join(map(str, runs))
-        common.end(f"Trained fold {extent.fold}: {told}.", "the same command for the other folds")
+        common.finish(
+            f"Trained fold {extent.fold}: {told}.", "the same command for the other folds"
+        )
         return
     for run in runs:
         report_run(run)
     names = " ".join(run.name for run in runs)
-    common.end(
+    common.finish(
         describe_seeds(runs, prepared.competition.metric.name),
         f"python -m kagglecxr.ensemble {competition} {names}",
     )

@@ -65,7 +65,7 @@ def tune(
     path = write_best_recipe(found, workspace.recipes, competition)
     train = f"python -m kagglecxr.train {competition} --recipe {path}"
     prepare = f"{prepare_command(found, competition)}, then " if found.pipeline else ""
-    common.end(f"{describe_results(found)}: {path}.", f"{prepare}{train}")
+    common.finish(f"{describe_results(found)}: {path}.", f"{prepare}{train}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How training images are changed: what the data path and the layers inside a model both read."""
+"""Augmentation settings, read by the data path and by the layers inside a model."""
 
 from typing import Literal
 
@@ -6,25 +6,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class AugmentationSettings(BaseModel):
-    """How far each random change may go; all zero leaves images alone.
+    """Strength of each augmentation; with all zero, images stay unchanged.
 
     Attributes:
-        where: "data" changes uint8 images on the CPU, while batches are made; "model" changes them
-            in layers inside the model, for a GPU that waits for its batches. Mixing is always done
-            in the data path.
-        hflip: probability that left and right are exchanged.
-        rotation: degrees, either way.
-        zoom: share of the size, either way.
-        shift: share of the size, either way, along each axis.
-        contrast: share by which grey values are spread about their mean, either way.
-        brightness: share of the full scale added, either way.
-        gamma: grey values are raised to a power between 1 / (1 + gamma) and 1 + gamma, 1 in the
-            middle.
-        noise: standard deviation of the Gaussian noise on every grey value, as a share of the full
-            scale.
-        cutout: share of the height and of the width of the one box that is painted grey.
-        mixup: alpha of the Beta distribution from which the share of two mixed images is drawn.
-        cutmix: alpha of the Beta distribution from which the share of a pasted box is drawn.
+        where: "data" augments uint8 images on the CPU while batches are made; "model" uses layers
+            inside the model, for a GPU that waits for its batches. Mixing is always done in the
+            data path.
+        hflip: probability of a horizontal flip.
+        rotation: largest angle in degrees, in either direction.
+        zoom: largest share of the size, in or out.
+        shift: largest share of the size along each axis, in either direction.
+        contrast: largest share by which gray values spread about their mean, or contract.
+        brightness: largest share of the full scale that is added or subtracted.
+        gamma: gray values are raised to a power between 1 / (1 + gamma) and 1 + gamma, with
+            median 1.
+        noise: standard deviation of Gaussian noise, as a share of the full scale.
+        cutout: share of the height and of the width of one box that is filled with gray.
+        mixup: alpha of the Beta distribution of the share of two mixed images.
+        cutmix: alpha of the Beta distribution of the share of a pasted box.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,4 +43,4 @@ class AugmentationSettings(BaseModel):
 
 
 CUTOUT_GREY = 128
-"""What a cut-out box is painted with: the middle of the scale, neither air nor bone."""
+"""Gray value of a cutout box: the middle of the scale."""

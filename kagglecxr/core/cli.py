@@ -1,6 +1,6 @@
-"""What every verb shares: its common options, its one-line ending, its exit status.
+"""The command line of every verb: common options, messages, exit statuses.
 
-Verbs import what they need inside their function, so that `--help` never waits for a library.
+Verbs import libraries inside their function, so that `--help` is instant.
 """
 
 import errno
@@ -25,15 +25,15 @@ DONE, INTERNAL_ERROR, USER_ERROR = 0, 1, 2
 INTERRUPTED = 130
 
 _DISK_FULL = (
-    "The disk is full. Received: {error}. Make room and run the same command again: finished work "
-    "is kept."
+    "The disk is full. Received: {error}. Free some space and run the same command again: finished "
+    "work is kept."
 )
 _DISK_MESSAGES = {
     errno.ENOSPC: _DISK_FULL,
     errno.EDQUOT: _DISK_FULL,
-    errno.EROFS: "The disk is read-only. Received: {error}. Name another folder with --work.",
+    errno.EROFS: "The disk is read-only. Received: {error}. Choose another folder with --work.",
     errno.EACCES: "A file or folder may not be read or written. Received: {error}. Change its "
-    "permissions, or name another folder with --work.",
+    "permissions, or choose another folder with --work.",
 }
 
 
@@ -43,9 +43,9 @@ class CommonOptions:
     """Options of every verb.
 
     Attributes:
-        work: Folder for working files; work/<competition> unless told.
-        seed: The one seed from which all chance is derived.
-        quiet: Print nothing but errors and the result.
+        work: Folder for working files; defaults to work/<competition>.
+        seed: Seed of all random numbers.
+        quiet: Print only errors and the result.
     """
 
     work: Path | None = None
@@ -53,22 +53,22 @@ class CommonOptions:
     quiet: Annotated[bool, Parameter(negative="")] = False
 
     def workspace(self, competition: str) -> Workspace:
-        """The workspace of a competition."""
+        """Returns the workspace of a competition."""
         return Workspace.of(competition, self.work)
 
     @functools.cached_property
     def terminal(self) -> Terminal:
-        """Where bars and notes go."""
+        """The reporter that shows bars and notes."""
         return Terminal(self.quiet)
 
-    def end(self, written: str, following: str) -> None:
-        """The last line of a verb: what it wrote and what comes next."""
+    def finish(self, result: str, next_command: str) -> None:
+        """Prints the last line of a verb: what it wrote and the next command."""
         if not self.quiet:
-            sys.stdout.write(f"{written} Next: {following}\n")
+            sys.stdout.write(f"{result} Next: {next_command}\n")
 
 
 def make_app(name: str, description: str | None = None) -> App:
-    """A command-line application that reads help from signatures and docstrings."""
+    """Returns a command-line application whose help comes from signatures and docstrings."""
     return App(
         name=name,
         help=description,
@@ -79,10 +79,10 @@ def make_app(name: str, description: str | None = None) -> App:
 
 
 def run_app(app: App, words: list[str]) -> int:
-    """Runs an application on command-line words; errors become sentences and a status.
+    """Runs an application and turns errors into messages and an exit status.
 
     Returns:
-        0 done, 2 the user must act, 1 a fault of ours, 130 interrupted.
+        0 on success, 2 on a user error, 1 on an internal error, 130 if interrupted.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -90,17 +90,15 @@ def run_app(app: App, words: list[str]) -> int:
             warnings.showwarning = _show_warning
             app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Run the same command again to go on.\n")
+        sys.stderr.write("Stopped. Run the same command again to continue.\n")
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 the last line of defence: it tells, it does not hide
-        sentence = _user_message(error, app.name[0])
-        sentence = sentence and " ".join(sentence.split())
-        if sentence is None:
+    except Exception as error:  # noqa: BLE001 it is shown, not hidden
+        message = _user_message(error, app.name[0])
+        if message is None:
             traceback.print_exc()
-            sentence = "This is a fault of kagglecxr, not yours; the lines above say where."
-            sys.stderr.write(f"{sentence}\n")
+            sys.stderr.write("This is a bug in kagglecxr; please report the lines above.\n")
             return INTERNAL_ERROR
-        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"{' '.join(message.split())}\n")
         return USER_ERROR
     return DONE
 
@@ -116,7 +114,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Shows a warning for the user as one sentence, any other as Python does."""
+    """Shows a `CxrWarning` as its message, any other warning as Python does."""
     if issubclass(category, CxrWarning):
         sys.stderr.write(f"{message}\n")
     else:
@@ -124,13 +122,13 @@ def _show_warning(
 
 
 def _user_message(error: Exception, program: str) -> str | None:
-    """What a user can do about an error; None where it is no user's."""
+    """Returns the message of a user error; None for an internal error."""
     if isinstance(error, CycloptsError):
         return f"{error} See: {program} --help"
     if isinstance(error, CxrError):
         return str(error)
     if isinstance(error, OSError):
-        # HDF5 and NumPy raise it without a number when a write comes back short.
+        # HDF5 and NumPy raise it without an errno when a write is incomplete.
         short = "No space left" in str(error) or "requested and" in str(error)
         known = _DISK_FULL if short else _DISK_MESSAGES.get(error.errno or 0)
         return known.format(error=error) if known else None
@@ -138,7 +136,7 @@ def _user_message(error: Exception, program: str) -> str | None:
 
 
 def run_verb(verb: Callable[..., None]) -> None:
-    """Runs one verb as `python -m kagglecxr.<verb>` and leaves with its exit status."""
+    """Runs one verb as `python -m kagglecxr.<verb>` and exits with its status."""
     app = make_app(f"python -m kagglecxr.{verb.__name__}")
     app.default(verb)
     raise SystemExit(run_app(app, sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Whether a disk has room, asked before anything is written to it."""
+"""Disk space, checked before files are written."""
 
 import shutil
 from pathlib import Path
@@ -7,27 +7,29 @@ from kagglecxr.core.errors import CxrError
 
 
 class DiskSpaceError(CxrError, OSError):
-    """A disk with too little room for what is about to be written."""
+    """The disk has less free space than a file needs."""
 
 
 def ensure_disk_space(folder: Path, needed: int, what: str) -> None:
-    """Refuses what the disk has no room for.
+    """Checks that a disk has room for files before they are written.
+
+    HDF5 does not survive a full disk, and a large download should not fail near its end.
 
     Args:
-        folder: where it would be written; it need not be there yet.
-        needed: bytes.
-        what: its name in the error.
+        folder: where they will be written; it need not exist yet.
+        needed: their size in bytes.
+        what: their name in the error message.
 
     Raises:
-        RoomError: there is too little room.
+        DiskSpaceError: there is not enough space.
     """
-    there = next(
-        place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir()
+    existing = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir()
     )
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     if needed > free:
         raise DiskSpaceError(
-            f"The disk has too little room. Received: {what}, which needs {needed:,} bytes where "
-            f"{free:,} are free: {there}. Make room there, or name a folder on another disk with "
-            "--work."
+            f"There is not enough disk space. Received: {what}, which needs {needed:,} bytes where "
+            f"{free:,} are free: {existing}. Free some there, or choose a folder on another disk "
+            "with --work."
         )

@@ -1,23 +1,23 @@
-"""Every mistake a user can make, as one family of exceptions.
+"""Exceptions for user errors.
 
-Each message is one sentence of three parts: what is wrong, what was received, what to do.
+Each message says what is wrong, what was received and what to do.
 """
 
 
 class CxrError(Exception):
-    """A mistake the user can mend; verbs print it as one sentence and exit with status 2."""
+    """An error that the user can fix; verbs print its message and exit with status 2."""
 
 
 class SettingError(CxrError, ValueError):
-    """A setting, in a TOML file or on the command line, that cannot be used."""
+    """An invalid setting in a TOML file or on the command line."""
 
 
 class UnknownNameError(CxrError, ValueError):
-    """A name that no registry entry, preset or run has."""
+    """An unknown name of a registry entry, preset or run."""
 
 
 class DataError(CxrError, ValueError):
-    """Images, labels or masks that cannot be used as they are."""
+    """Images, labels or masks that cannot be used."""
 
 
 class LeakError(DataError):
@@ -25,23 +25,23 @@ class LeakError(DataError):
 
 
 class MissingError(CxrError, FileNotFoundError):
-    """A file or folder that an earlier step, or the user, has to bring."""
+    """A missing file or folder that an earlier step or the user must provide."""
 
 
 class SubmissionError(CxrError, ValueError):
-    """A submission file the leaderboard would refuse."""
+    """A submission file that the leaderboard would reject."""
 
 
 class WeightsError(CxrError, ValueError):
-    """A weights file that does not fit the model, or cannot be read."""
+    """A weights file that does not fit the model or cannot be read."""
 
 
 class CxrWarning(UserWarning):
-    """What a user should know of a result that came about all the same; verbs print it."""
+    """A warning for the user about a result that was produced nevertheless; verbs print it."""
 
 
 def shorten(names: list[str], most: int = 3) -> str:
-    """The first few names of a list as text, and how many more there are.
+    """Returns the first few names of a list as text, and the number of the others.
 
     >>> shorten(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'

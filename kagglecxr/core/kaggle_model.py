@@ -1,4 +1,4 @@
-"""A Kaggle Models handle, kept as data, and where a kernel finds what it names."""
+"""Handles of Kaggle models, and the folder where a kernel has them attached."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class KaggleModel:
         model: slug of the model.
         framework: keras, tensorFlow2, pyTorch and so on.
         variation: slug of the variation.
-        version: its number; None for the newest.
+        version: version number; None for the latest.
     """
 
     owner: str
@@ -32,10 +32,10 @@ class KaggleModel:
 
     @classmethod
     def parse(cls, text: str) -> "KaggleModel":
-        """Reads a handle.
+        """Parses a handle.
 
         Raises:
-            SettingError: it is none.
+            SettingError: the text is no handle.
 
         >>> KaggleModel.parse("kaggle://keras/densenet/keras/densenet_121_imagenet/3").version
         3
@@ -43,7 +43,7 @@ class KaggleModel:
         match = _HANDLE.fullmatch(text)
         if not match:
             raise SettingError(
-                f"A Kaggle Models handle cannot be read. Received: {text!r}. Write "
+                f"A Kaggle Models handle cannot be parsed. Received: {text!r}. Write "
                 f"{SCHEME}owner/model/framework/variation/version; the version may be left out."
             )
         owner, model, framework, variation, version = match.groups()
@@ -54,23 +54,23 @@ class KaggleModel:
 
     @property
     def source(self) -> str:
-        """What kernel-metadata.json lists under `model_sources`."""
+        """The entry of `model_sources` in kernel-metadata.json."""
         parts = [self.owner, self.model, self.framework, self.variation]
         return "/".join(parts if self.version is None else [*parts, str(self.version)])
 
-    def attached(self, mounts: Path = MOUNTS) -> Path | None:
-        """The folder at which a kernel has it attached; None where it has not.
+    def attached(self) -> Path | None:
+        """Returns the folder where this kernel has it attached, or None.
 
-        Kaggle mounts a model as models/owner/model/..., and used to leave out the first two. Of
-        several versions the newest is taken where the handle names none.
+        Kaggle mounts a model as models/owner/model/..., formerly without the first two parts. A
+        handle without a version means the latest one attached.
         """
         inside = Path(self.model, self.framework, self.variation)
-        for place in (mounts / "models" / self.owner / inside, mounts / inside):
+        for folder in (MOUNTS / "models" / self.owner / inside, MOUNTS / inside):
             if self.version is not None:
-                if (place / str(self.version)).is_dir():
-                    return place / str(self.version)
+                if (folder / str(self.version)).is_dir():
+                    return folder / str(self.version)
                 continue
-            versions = [path for path in place.glob("*") if path.is_dir() and path.name.isdigit()]
+            versions = [path for path in folder.glob("*") if path.is_dir() and path.name.isdigit()]
             if versions:
                 return max(versions, key=lambda path: int(path.name))
         return None

@@ -1,4 +1,4 @@
-"""Scores of predictions, by name, and how sure one can be of them."""
+"""Metrics, by name, and bootstrap intervals of their scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,30 +23,30 @@ class Metric:
     needs_probabilities: bool = False
 
     def __call__(self, truth: Labels, probabilities: Probabilities) -> float:
-        """The score."""
+        """Returns the score."""
         return self.measure(truth, probabilities)
 
     def better(self, one: float, other: float) -> bool:
-        """Whether the first score beats the second."""
+        """Returns whether the first score is better than the second."""
         return one > other if self.greater_is_better else one < other
 
 
 METRICS = Registry[Metric]("metric")
 
 
-def _decided(
+def _of_labels(
     score: Callable[[Labels, Labels], float],
 ) -> Callable[[Labels, Probabilities], float]:
     return lambda truth, probabilities: float(score(truth, probabilities.argmax(axis=1)))
 
 
-def _balanced_accuracy(truth: Labels, decided: Labels) -> float:
-    # scikit-learn's own warns when a prediction names a class that a resample does not hold.
-    return float(np.mean([np.mean(decided[truth == target] == target) for target in set(truth)]))
+def _balanced_accuracy(truth: Labels, predicted: Labels) -> float:
+    # scikit-learn's own warns when a predicted class is absent from a bootstrap resample.
+    return float(np.mean([np.mean(predicted[truth == target] == target) for target in set(truth)]))
 
 
-def _macro_f1(truth: Labels, decided: Labels) -> float:
-    return float(scores.f1_score(truth, decided, average="macro", zero_division=0))
+def _macro_f1(truth: Labels, predicted: Labels) -> float:
+    return float(scores.f1_score(truth, predicted, average="macro", zero_division=0))
 
 
 def _area_under_curve(truth: Labels, probabilities: Probabilities) -> float:
@@ -65,9 +65,9 @@ def _log_loss(truth: Labels, probabilities: Probabilities) -> float:
 
 
 for _metric in (
-    Metric("accuracy", _decided(scores.accuracy_score)),
-    Metric("balanced_accuracy", _decided(_balanced_accuracy)),
-    Metric("macro_f1", _decided(_macro_f1)),
+    Metric("accuracy", _of_labels(scores.accuracy_score)),
+    Metric("balanced_accuracy", _of_labels(_balanced_accuracy)),
+    Metric("macro_f1", _of_labels(_macro_f1)),
     Metric("auc", _area_under_curve, needs_probabilities=True),
     Metric("log_loss", _log_loss, greater_is_better=False, needs_probabilities=True),
 ):
@@ -76,7 +76,7 @@ for _metric in (
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and the bounds between which 95 % of its bootstrap resamples lie."""
+    """A score and its 95 % bootstrap interval."""
 
     score: float
     low: float
@@ -94,18 +94,18 @@ def bootstrap_interval(
     random: np.random.Generator,
     resamples: int = 1000,
 ) -> Interval:
-    """The percentile bootstrap of a score, drawing whole groups.
+    """Computes the percentile bootstrap of a score by resampling whole groups.
 
-    Images of one patient resemble each other, so drawing them one by one would promise too much
-    (the cluster bootstrap: Davison and Hinkley 1997, section 3.8).
+    Images of one patient are similar, so resampling single images would give too narrow an interval
+    (cluster bootstrap: Davison and Hinkley 1997, section 3.8).
 
     Args:
         metric: the score.
         truth: true target ids, (N,).
         probabilities: (N, targets).
         groups: the group of each image, (N,).
-        random: where the resamples come from.
-        resamples: how many.
+        random: generator of the resamples.
+        resamples: number of resamples.
     """
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     drawn = np.empty(resamples)

@@ -1,4 +1,4 @@
-"""How a long step says how far it is, without knowing to whom."""
+"""Progress bars and notes of library functions, on a terminal or silent."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,25 +21,25 @@ Unit = Literal["items", "bytes"]
 
 
 class Bar(Protocol):
-    """One step's count of finished items."""
+    """The progress bar of one step."""
 
     def advance(self, items: int = 1) -> None:
-        """Counts items as finished."""
+        """Adds finished items."""
 
     def describe(self, text: str) -> None:
-        """Says what the step is at."""
+        """Changes the text before the bar."""
 
 
 class Reporter(Protocol):
-    """Where library functions say what goes on."""
+    """Receives progress and notes of library functions."""
 
     def bar(
         self, what: str, total: int, *, unit: Unit = "items", done: int = 0
     ) -> contextlib.AbstractContextManager[Bar]:
-        """A bar for one step of `total` items or bytes, of which `done` were finished before."""
+        """Shows a bar for one step of `total` items or bytes, of which `done` are finished."""
 
     def note(self, text: str) -> None:
-        """One line the user should read."""
+        """Shows one line to the user."""
 
 
 class _SilentBar:
@@ -51,11 +51,11 @@ class _SilentBar:
 
 
 class Silent:
-    """Says nothing: for library use and tests."""
+    """A reporter that shows nothing, for library use."""
 
     @contextlib.contextmanager
     def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
-        """A bar that shows nothing."""
+        """Returns a bar that shows nothing."""
         yield _SilentBar()
 
     def note(self, text: str) -> None:
@@ -77,7 +77,7 @@ class _TerminalBar:
 
 
 class Terminal:
-    """Bars with the time left on stderr, only where it is a terminal; notes on stderr."""
+    """A reporter on stderr; bars with the remaining time only where it is a terminal."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -85,7 +85,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
-        """A bar that vanishes when its step is done."""
+        """Shows a bar that disappears when its step is done."""
         amounts: list[ProgressColumn] = [MofNCompleteColumn()]
         if unit == "bytes":
             amounts = [DownloadColumn(), TransferSpeedColumn()]
@@ -98,13 +98,13 @@ class Terminal:
             TimeRemainingColumn(),
         ]
         if self.quiet or not self.console.is_terminal:
-            # A disabled Progress of older rich versions still ends with an empty line.
+            # A disabled Progress of older versions of rich still prints an empty line.
             yield _SilentBar()
             return
         with Progress(*columns, console=self.console, transient=True) as progress:
             yield _TerminalBar(progress, what, total, done)
 
     def note(self, text: str) -> None:
-        """A line on stderr, shown letter by letter: a path may look like markup."""
+        """Prints a line to stderr without markup, which a path may look like."""
         if not self.quiet:
             self.console.print(text, markup=False, emoji=False)

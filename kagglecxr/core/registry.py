@@ -1,4 +1,4 @@
-"""Functions found by their own name."""
+"""Registries: named entries of one kind, such as steps, losses or models."""
 
 import difflib
 import fnmatch
@@ -11,13 +11,13 @@ Entry = TypeVar("Entry")
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """The three known names that look most like `name`, best first."""
+    """Returns the three known names most similar to `name`, best first."""
     known = sorted(names)
     return difflib.get_close_matches(name, known, n=3, cutoff=0.0)
 
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
-    """The error for a name that is not known, naming the nearest three."""
+    """Returns the error for an unknown name, which gives the nearest three."""
     return UnknownNameError(
         f"There is no {kind} of that name. Received: {name!r}. "
         f"The nearest are {shorten(nearest(name, names))}."
@@ -25,7 +25,7 @@ def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNam
 
 
 class Registry(Generic[Entry]):
-    """Named entries of one kind; a decorator adds, `[]` finds or names the nearest three.
+    """Named entries of one kind, added by a decorator and looked up by `[]`.
 
     >>> steps = Registry[Callable[[int], int]]("step")
     >>> @steps.add
@@ -40,19 +40,19 @@ class Registry(Generic[Entry]):
         self._entries: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> Entry:
-        """Registers a function, or anything with a `__name__`, under that name."""
+        """Registers a function, or anything with a `__name__`, under its own name."""
         return self.add_as(str(entry.__name__))(entry)  # type: ignore[attr-defined]
 
     def add_as(self, name: str) -> Callable[[Entry], Entry]:
-        """A decorator that registers under another name than the function's own."""
+        """Returns a decorator that registers an entry under the given name."""
 
-        def keep(entry: Entry) -> Entry:
+        def register(entry: Entry) -> Entry:
             if name in self._entries:
                 raise KeyError(f"Two entries of the {self.kind} registry are called {name!r}.")
             self._entries[name] = entry
             return entry
 
-        return keep
+        return register
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:
@@ -63,5 +63,5 @@ class Registry(Generic[Entry]):
         return name in self._entries
 
     def names(self, pattern: str = "*") -> list[str]:
-        """The registered names that match a shell pattern, sorted."""
+        """Returns the registered names that match a shell pattern, sorted."""
         return sorted(fnmatch.filter(self._entries, pattern))

@@ -1,4 +1,4 @@
-"""A training run as its folder tells it: run.json, and where its other files lie."""
+"""Training runs on disk: run.json and the folders of their folds."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,33 +9,32 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
 
 WEIGHTS = "model.weights.h5"
-"""What a run keeps of each fold, in the fold's folder."""
+"""The weights file in each fold's folder."""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json says.
+    """The contents of run.json.
 
     Attributes:
-        name: the run's, also its folder's.
-        competition: whose data it was trained on.
-        model: the zoo's name.
+        name: of the run and its folder.
+        competition: the name of the competition.
+        model: the model's name in the zoo.
         recipe: the whole recipe.
-        seed: from which all chance was derived.
-        folds: how many folds the training part was split into.
+        seed: the seed of all random numbers.
+        folds: number of folds of the training set.
         targets: the targets' names, in the order of the outputs.
         input_shape: (H, W, C) of one image.
         data: hashes of the index and the folds, the cache's key, and under `made_of` the runs whose
-            weights are in it, or the one that labelled its test images.
-        parameters: the model's, trainable ones and all.
-        megabytes: of one fold's weights.
+            weights it contains or the one whose predictions are its pseudo-labels.
+        parameters: numbers of trainable and of all parameters.
+        megabytes: size of one fold's weights.
         versions: of Python and the libraries that matter.
-        machine: the Keras backend and the accelerators it saw.
+        machine: the Keras backend and its accelerators.
         seconds: training time of each finished fold.
         metrics: means over the folds of the last epoch's losses and accuracies, and scores of
             the out-of-fold predictions.
-        pipeline: what was done to the images before the model saw them; empty in records of before
-            it was kept.
+        pipeline: the preprocessing of its images; empty in older records.
     """
 
     name: str
@@ -56,7 +55,7 @@ class RunRecord:
     pipeline: str = ""
 
     def write(self, folder: Path) -> None:
-        """Writes run.json, last of all: a run without it is not finished."""
+        """Writes run.json, which marks the run as finished."""
         write_json(folder / "run.json", dataclasses.asdict(self))
 
 
@@ -64,7 +63,7 @@ def read_run(folder: Path) -> RunRecord:
     """Reads a finished run's run.json.
 
     Raises:
-        DataError: it is damaged or was written by another version.
+        DataError: it is damaged or written by another version.
     """
     path = folder / "run.json"
     try:
@@ -79,14 +78,14 @@ def read_run(folder: Path) -> RunRecord:
 
 
 def finished_runs(runs: Path) -> list[Path]:
-    """The folders of finished runs, oldest first."""
-    return [path.parent for path in sorted(runs.glob("*/run.json"), key=_written)]
+    """Returns the folders of finished runs, oldest first."""
+    return [path.parent for path in sorted(runs.glob("*/run.json"), key=_written_at)]
 
 
 def fold_folder(run: Path, fold: int) -> Path:
-    """Where one fold's weights and history lie."""
+    """Returns the folder of one fold's weights and history."""
     return run / f"fold-{fold}"
 
 
-def _written(path: Path) -> tuple[float, str]:
+def _written_at(path: Path) -> tuple[float, str]:
     return path.stat().st_mtime, path.parent.name

@@ -1,4 +1,4 @@
-"""Where the working files of one competition lie."""
+"""The files and folders of one competition's workspace."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,98 +7,65 @@ from kagglecxr.core.errors import MissingError
 from kagglecxr.core.registry import unknown_name_error
 
 
+class _PathInWorkspace:
+    """A path below the workspace's root, as a read-only attribute."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __get__(self, workspace: "Workspace", owner: type["Workspace"]) -> Path:
+        return workspace.root / self._path
+
+
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one competition's working files (`work/<competition>/` unless told)."""
+    """The folder of one competition's working files; defaults to `work/<competition>/`."""
 
     root: Path
     competition: str
 
+    raw = _PathInWorkspace("raw")
+    """The downloaded data."""
+    index = _PathInWorkspace("index.csv")
+    """One row per image."""
+    folds = _PathInWorkspace("folds.csv")
+    """The fold of each training image."""
+    duplicates = _PathInWorkspace("duplicates.csv")
+    """Pairs of identical or nearly identical images."""
+    leaks = _PathInWorkspace("leaks.md")
+    """A report of data leakage between images."""
+    left_out = _PathInWorkspace("left_out.csv")
+    """Training images that are left out because they leak, and why."""
+    cache = _PathInWorkspace("cache")
+    """Decoded images, one folder per (data, pipeline, size)."""
+    prepared = _PathInWorkspace("prepare.json")
+    """The options of `prepare` and the cache it made; written last."""
+    sample_submission = _PathInWorkspace("sample_submission.csv")
+    """A submission in the leaderboard's format, with its ids."""
+    solution = _PathInWorkspace("rehearsal/solution.csv")
+    """The labels of the rehearsal test set, read by the rehearsal leaderboard only."""
+    ensembles = _PathInWorkspace("ensemble")
+    """One folder per ensemble."""
+    runs = _PathInWorkspace("runs")
+    """One folder per training run."""
+    kaggle = _PathInWorkspace("kaggle")
+    """Files to and from Kaggle: wheels, packed runs, kernels' output."""
+    studies = _PathInWorkspace("studies")
+    """One folder per hyperparameter search."""
+    recipes = _PathInWorkspace("recipes")
+    """Recipes found by searches, one TOML file each."""
+
     @classmethod
     def of(cls, competition: str, work: Path | None) -> "Workspace":
-        """The workspace of a competition, at `work` or at its default place."""
+        """Returns the workspace of a competition at `work` or at the default folder."""
         return cls(work or Path("work") / competition, competition)
 
-    @property
-    def raw(self) -> Path:
-        """The data as they were downloaded."""
-        return self.root / "raw"
-
-    @property
-    def index(self) -> Path:
-        """One line an image."""
-        return self.root / "index.csv"
-
-    @property
-    def folds(self) -> Path:
-        """The fold of each training image."""
-        return self.root / "folds.csv"
-
-    @property
-    def duplicates(self) -> Path:
-        """Images that are copies, or nearly, of one another."""
-        return self.root / "duplicates.csv"
-
-    @property
-    def leaks(self) -> Path:
-        """What was found that leaks between images, to be read."""
-        return self.root / "leaks.md"
-
-    @property
-    def left_out(self) -> Path:
-        """The training images that are not trained on since they leak, and why."""
-        return self.root / "left_out.csv"
-
-    @property
-    def cache(self) -> Path:
-        """Decoded images, one folder a (data, pipeline, size)."""
-        return self.root / "cache"
-
-    @property
-    def prepared(self) -> Path:
-        """What `prepare` was asked for and which cache holds its images; written last."""
-        return self.root / "prepare.json"
-
-    @property
-    def sample_submission(self) -> Path:
-        """A submission in the leaderboard's form, with the ids it wants."""
-        return self.root / "sample_submission.csv"
-
-    @property
-    def solution(self) -> Path:
-        """The rehearsal test part's labels, which only the rehearsal leaderboard reads."""
-        return self.root / "rehearsal" / "solution.csv"
-
-    @property
-    def ensembles(self) -> Path:
-        """One folder a blend."""
-        return self.root / "ensemble"
-
-    @property
-    def runs(self) -> Path:
-        """One folder a training run."""
-        return self.root / "runs"
-
-    @property
-    def kaggle(self) -> Path:
-        """What goes to Kaggle, and what came from there: wheels, packed runs, kernels' output."""
-        return self.root / "kaggle"
-
-    @property
-    def studies(self) -> Path:
-        """One folder a search for a recipe."""
-        return self.root / "studies"
-
-    @property
-    def recipes(self) -> Path:
-        """The recipes that were found by searches, one TOML file each."""
-        return self.root / "recipes"
-
     def run(self, name: str) -> Path:
-        """The folder of a run that exists.
+        """Returns the folder of a finished run.
 
         Raises:
             UnknownNameError: no run has that name.
+            MissingError: there is no run at all.
         """
         if not (self.runs / name / "run.json").is_file():
             known = [path.parent.name for path in self.runs.glob("*/run.json")]
@@ -111,14 +78,14 @@ class Workspace:
         return self.runs / name
 
     def require(self, path: Path, verb: str) -> Path:
-        """The path itself, if the step that writes it has been run.
+        """Returns the path if it exists.
 
         Raises:
-            MissingError: it has not; the sentence names the verb to run.
+            MissingError: it does not; the message names the verb that writes it.
         """
         if not path.exists():
             raise MissingError(
-                f"A file that `{verb}` writes is not there. Looked for: {path}. "
+                f"A file that `{verb}` writes does not exist. Looked for: {path}. "
                 f"Run: python -m kagglecxr.{verb} {self.competition}"
             )
         return path

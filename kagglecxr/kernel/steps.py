@@ -87,7 +87,7 @@ def build(
         if not wish.dry_run:
             publish(one.folder, terminal, public=wish.public)
         terminal.note(f"{'Packed' if wish.dry_run else 'On Kaggle'}: {one.ref}, {one.folder}")
-    common.end(
+    common.finish(
         f"Wrote the kernels {', '.join(map(str, kernels))}.",
         f"python -m kagglecxr.kernel push {kernels[0]}",
     )
@@ -118,7 +118,7 @@ def push(
 
     if folds is None:
         pushed = push_kernel(folder, common.terminal)
-        common.end(
+        common.finish(
             f"Pushed version {pushed.version} of {pushed.kernel}: {pushed.url}.",
             f"python -m kagglecxr.kernel status {folder}",
         )
@@ -132,7 +132,9 @@ def push(
             f"Not all folds run. Received: {', '.join(refused)} refused, as said above. Mend that, "
             "or wait, and run the same command again: the others are not pushed twice."
         )
-    common.end(f"All {folds} folds run or are done.", f"python -m kagglecxr.kernel status {folder}")
+    common.finish(
+        f"All {folds} folds run or are done.", f"python -m kagglecxr.kernel status {folder}"
+    )
 
 
 def status(
@@ -162,7 +164,7 @@ def status(
         else f"python -m kagglecxr.kernel push {folder}" if failed
         else f"python -m kagglecxr.kernel output COMPETITION {folder}"
     )  # fmt: skip
-    common.end(f"{complete} complete, {running} running, {failed} failed.", following)
+    common.finish(f"{complete} complete, {running} running, {failed} failed.", following)
 
 
 def output(
@@ -192,7 +194,7 @@ def output(
     home = collect_outputs(described, workspace, kernel_ids(folder), common.terminal)
     for line in home.told:
         common.terminal.note(line)
-    common.end(
+    common.finish(
         f"Fetched {len(home.files)} files: {home.folder}.",
         home.following or f"python -m kagglecxr.ensemble {competition} {' '.join(home.finished)}",
     )

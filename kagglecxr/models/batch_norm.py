@@ -1,31 +1,30 @@
-"""What batch normalisation does in training, and with which statistics it predicts.
+"""Batch normalisation: what it does in training, and the statistics it predicts with.
 
-keras.applications' MobileNets forget only a thousandth of their statistics a step, while a short
-fine-tuning has a few hundred steps: left alone, they predict with statistics of neither ImageNet
-nor X-rays.
+keras.applications' MobileNets update their statistics by a thousandth per step, while a short
+fine-tuning has a few hundred steps: by default they would predict with statistics of neither
+ImageNet nor X-rays.
 """
 
 from collections.abc import Iterable
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.model_card import Tensor
 
 FROZEN = "frozen"
 RECALIBRATED = "recalibrated"
 _MOMENTUM = 0.9
-"""Of statistics that are replaced in the end: good enough for what is seen on the way."""
+"""Of statistics that are replaced in the end: good enough for validation during training."""
 
 
 def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
-    """Chooses what a backbone's batch normalisation does in training.
+    """Sets how a backbone's batch normalisation behaves in training.
 
     Args:
         backbone: the part below the head.
         choice: "frozen" keeps the pre-trained statistics, scale and offset; a number is the
-            momentum with which new statistics are gathered; "recalibrated" gathers them too, for
+            momentum of the moving statistics; "recalibrated" updates them as well, for
             `recalibrate_batch_norm` to replace them after training.
 
     Raises:
@@ -49,16 +48,16 @@ def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
         layer.momentum = momentum
 
 
-def recalibrate_batch_norm(model: keras.Model, batches: Iterable[Tensor]) -> None:
-    """Replaces batch statistics by their plain means over batches, all weights as they are.
+def recalibrate_batch_norm(model: keras.Model, batches: Iterable[KerasTensor]) -> None:
+    """Replaces moving statistics by their means over batches, with all weights fixed (PreciseBN).
 
-    Layers that do not learn keep theirs. After Wu and Johnson 2021, "Rethinking 'Batch' in
-    BatchNorm", section 3 (PreciseBN).
+    Frozen layers keep theirs. After Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm",
+    section 3.
 
     Args:
         model: a trained model.
-        batches: images (batch, H, W, C) as in training, some hundred of them; each batch counts
-            alike.
+        batches: images (batch, H, W, C) as in training, some hundred of them; all batches weigh
+            the same.
     """
     norms = [layer for layer in _norms(model) if layer.trainable]
     drops = [layer for layer in model.layers if isinstance(layer, layers.Dropout)]
@@ -66,10 +65,10 @@ def recalibrate_batch_norm(model: keras.Model, batches: Iterable[Tensor]) -> Non
     try:
         for layer in drops:
             layer.rate = 0.0
-        for seen, images in enumerate(batches):
+        for number, images in enumerate(batches):
             for layer in norms:
-                # The old mean weighs as much as the batches it is made of.
-                layer.momentum = seen / (seen + 1)
+                # The mean so far weighs as much as the batches it is made of.
+                layer.momentum = number / (number + 1)
             model(images, training=True)
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):

@@ -1,7 +1,7 @@
-"""All accelerators of one machine for one model: each takes its part of every batch.
+"""Data parallelism over all accelerators of one machine.
 
-Keras' own `keras.distribution` does it on JAX. On TensorFlow Keras takes a distribution and leaves
-it unused, and `tf.distribute` does the same work; on PyTorch Keras has no word for several devices.
+On JAX `keras.distribution` does it. On TensorFlow Keras ignores a distribution, so `tf.distribute`
+is used. On PyTorch Keras supports one device only.
 """
 
 import contextlib
@@ -15,38 +15,38 @@ from kagglecxr.models.runtime import list_devices, mirrored_scope
 
 @contextlib.contextmanager
 def distribution_scope(
-    batch_size: int, note: Callable[[str], None], devices: Sequence[str] | None = None
+    batch_size: int, note: Callable[[str], None]
 ) -> Iterator[list[keras.callbacks.Callback]]:
-    """What is built, compiled and fitted inside learns on all devices at once.
+    """Distributes what is built, compiled and fitted in the scope over all devices.
 
-    A batch stays whole: its parts are of one size, and gradients and batch normalisation are those
-    of all of it, so that a training gives what it gives on one device, up to the order of sums. On
-    TensorFlow dropout differs too: each device draws for its part.
+    The devices get equal parts of a batch. Gradients and batch statistics are those of the whole
+    batch, so that training gives the same as on one device up to the order of sums. On TensorFlow
+    dropout differs too, as each device draws its own.
 
     Args:
-        batch_size: of the batches it is fitted on.
-        note: told which devices take how many images, where there are several.
-        devices: their names in Keras; the accelerators it sees where None.
+        batch_size: of the training batches.
+        note: called with a message that says which devices take how many images, where there are
+            several.
 
     Yields:
-        Callbacks to stand before all others in `fit`; none where there is one device.
+        Callbacks that must come first in `fit`; empty with one device.
     """
-    seen = list_devices() if devices is None else devices
-    names = list(seen)[: usable_devices(len(seen), batch_size)]
+    devices = list_devices()
+    used = devices[: usable_devices(len(devices), batch_size)]
     backend = keras.backend.backend()
-    if len(seen) > 1 and (reason := _reason_for_one(backend, names, batch_size)):
-        note(f"One of {len(seen)} devices is used: {reason}")
-        names = []
-    if len(names) < 2:
+    if len(devices) > 1 and (reason := _reason_for_one(backend, used, batch_size)):
+        note(f"One of {len(devices)} devices is used: {reason}")
+        used = []
+    if len(used) < 2:
         yield []
         return
-    note(_describe(len(names), len(seen), batch_size))
+    note(_describe(len(used), len(devices), batch_size))
     if backend == "tensorflow":
-        with mirrored_scope(names):
+        with mirrored_scope(used):
             yield [_SyncBatchNorm()]
         return
     before = keras.distribution.distribution()
-    distribution = keras.distribution.DataParallel(devices=names)
+    distribution = keras.distribution.DataParallel(devices=used)
     keras.distribution.set_distribution(distribution)
     try:
         yield [_DistributeTraining(distribution)]
@@ -55,9 +55,9 @@ def distribution_scope(
 
 
 def usable_devices(devices: int, batch_size: int) -> int:
-    """The most devices that a batch can be divided evenly over.
+    """Returns the largest number of devices that divides a batch evenly.
 
-    >>> usable(8, 32), usable(8, 30), usable(2, 7)
+    >>> usable_devices(8, 32), usable_devices(8, 30), usable_devices(2, 7)
     (8, 6, 1)
     """
     return max((n for n in range(1, devices + 1) if batch_size % n == 0), default=0)
@@ -67,28 +67,28 @@ def _reason_for_one(backend: str, names: Sequence[str], batch_size: int) -> str:
     if len(names) < 2:
         return f"a batch of {batch_size} images cannot be divided evenly. Use an even batch_size."
     if backend == "tensorflow" and names[0].lower().startswith("tpu"):
-        return "Keras reaches several TPU cores on JAX alone. Set KERAS_BACKEND=jax."
+        return "Keras supports several TPU cores on JAX only. Set KERAS_BACKEND=jax."
     if backend not in ("tensorflow", "jax"):
-        return f"Keras has no word for several on {backend}. Set KERAS_BACKEND=jax."
+        return f"Keras supports only one on {backend}. Set KERAS_BACKEND=jax."
     return ""
 
 
-def _describe(used: int, seen: int, batch_size: int) -> str:
-    left = (
-        f" The other {seen - used} have nothing to do: use a batch_size that {seen} divides."
-        if used < seen
+def _describe(used: int, devices: int, batch_size: int) -> str:
+    idle = (
+        f" The other {devices - used} are idle: use a batch_size that {devices} divides."
+        if used < devices
         else ""
     )
     return (
         f"Each batch of {batch_size} images is shared by {used} devices, {batch_size // used} "
-        f"images each.{left} To train a fold on each instead: --cluster local."
+        f"images each.{idle} To train a fold on each instead: --cluster local."
     )
 
 
 class _DistributeTraining(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shares out training batches alone: JAX refuses the last, shorter batch of other images.
+    """Distributes training batches only, since JAX rejects the shorter last batch of validation.
 
-    What is asked of the model in between, as its validation, each device works out whole.
+    Validation and predictions between epochs run whole on each device.
     """
 
     def __init__(self, distribution: Any) -> None:
@@ -106,7 +106,7 @@ class _DistributeTraining(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class _SyncBatchNorm(keras.callbacks.Callback):  # type: ignore[misc]
-    """Has batch normalisation look at the whole batch, as on JAX, not at a device's part."""
+    """Computes batch statistics over the whole batch, as on JAX, not over a device's part."""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._set(True)

@@ -1,19 +1,18 @@
-"""Freezes layers of a model, and splits it where learning starts."""
+"""Freezes layers of a model, and splits a model where training starts."""
 
 from typing import Any
 
 import keras
-from keras import layers, tree
+from keras import KerasTensor, layers, tree
 
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.models.model_card import Tensor
 
 HEAD = "head"
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 
 
 def set_trainable(model: keras.Model, backbone: keras.Model, trainable: str) -> None:
-    """Freezes all of a model below some layer.
+    """Freezes the layers of a model below the first one that is to be trained.
 
     Args:
         model: the flat model.
@@ -21,17 +20,17 @@ def set_trainable(model: keras.Model, backbone: keras.Model, trainable: str) -> 
             with its own head.
         trainable: "all"; "head" for what stands on the backbone; "last_conv" or "last_2_conv"
             for that and the last convolutions with what follows them; or the name of the first
-            layer that learns.
+            trainable layer.
 
     Raises:
         UnknownNameError: no layer has that name; the nearest three are given.
     """
     if trainable == "all":
         return
-    inside = {id(layer) for layer in backbone.layers}
+    in_backbone = {id(layer) for layer in backbone.layers}
     names = [layer.name for layer in model.layers]
     if trainable == HEAD:
-        frozen = [id(layer) in inside for layer in model.layers]
+        frozen = [id(layer) in in_backbone for layer in model.layers]
     else:
         start = names.index(_first_trainable(model, backbone, trainable, names))
         frozen = [number < start for number in range(len(names))]
@@ -52,35 +51,36 @@ def _first_trainable(
 
 
 def split_frozen_trunk(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """The half that need be asked once about an image, and the half that learns from its answers.
+    """Splits a model into a trunk whose features of an image never change, and the trained rest.
 
-    The first holds every layer that neither learns nor draws at random and stands on none that
-    does, as the frozen layers of a backbone and the pooling of their features. Both halves share
-    the model's layers: once the second has learned, so has the model.
+    The trunk holds every layer that is neither trained nor random and depends on no such layer: the
+    frozen layers of a backbone and the pooling of their features. Both parts share the model's
+    layers, so training the second trains the model.
 
     Returns:
-        Image to features, one tensor or a list of them, and these features to the model's output.
+        The trunk, from images to features (one tensor or a list of them), and the rest, from these
+        features to the model's output.
     """
     fixed: set[int] = set()
-    crossing: dict[int, Tensor] = {}
+    features: dict[int, KerasTensor] = {}
     for operation in model.operations:
         inputs = tree.flatten(operation.input)
         if all(id(tensor) in fixed for tensor in inputs) and _is_fixed(operation):
             fixed |= {id(tensor) for tensor in tree.flatten(operation.output)}
-        elif isinstance(operation, keras.layers.InputLayer):
+        elif isinstance(operation, layers.InputLayer):
             fixed.add(id(operation.output))
         else:
-            crossing |= {id(tensor): tensor for tensor in inputs if id(tensor) in fixed}
-    features = list(crossing.values())
-    between = features[0] if len(features) == 1 else features
+            features |= {id(tensor): tensor for tensor in inputs if id(tensor) in fixed}
+    outputs = list(features.values())
+    between = outputs[0] if len(outputs) == 1 else outputs
     return keras.Model(model.input, between), keras.Model(between, model.output)
 
 
 def _is_fixed(operation: Any) -> bool:
-    if isinstance(operation, keras.layers.InputLayer):
+    if isinstance(operation, layers.InputLayer):
         return False
-    if not isinstance(operation, keras.layers.Layer):
+    if not isinstance(operation, layers.Layer):
         return True
-    # Layers that are random say so by their generator, and are still only where they are frozen.
-    learns = bool(operation.weights) or hasattr(operation, "seed_generator")
-    return not (operation.trainable and learns)
+    # Random layers have a seed generator, and are deterministic only where they are frozen.
+    changes = bool(operation.weights) or hasattr(operation, "seed_generator")
+    return not (operation.trainable and changes)

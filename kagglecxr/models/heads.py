@@ -1,34 +1,33 @@
-"""What stands on a net's last features."""
+"""Heads: pooling, dense layers, logits and probabilities on a model's last features."""
 
 from collections.abc import Callable, Sequence
 
-from keras import layers
+from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import Registry
 from kagglecxr.models.layers import GeneralizedMeanPooling2D
-from kagglecxr.models.model_card import Tensor
 
-POOLINGS = Registry[Callable[[Tensor], Tensor]]("pooling")
+POOLINGS = Registry[Callable[[KerasTensor], KerasTensor]]("pooling")
 
 DROPOUT = 0.2
 
 
 @POOLINGS.add
-def average(x: Tensor) -> Tensor:
-    """How much of a pattern there is."""
+def average(x: KerasTensor) -> KerasTensor:
+    """Global average pooling: how much of a pattern there is."""
     return layers.GlobalAveragePooling2D(name="pool")(x)
 
 
 @POOLINGS.add_as("max")
-def maximum(x: Tensor) -> Tensor:
-    """Whether a pattern is anywhere."""
+def maximum(x: KerasTensor) -> KerasTensor:
+    """Global maximum pooling: whether a pattern is anywhere."""
     return layers.GlobalMaxPooling2D(name="pool")(x)
 
 
 @POOLINGS.add
-def average_max(x: Tensor) -> Tensor:
-    """Both, one beside the other."""
+def average_max(x: KerasTensor) -> KerasTensor:
+    """Global average and maximum pooling, concatenated."""
     pooled = [
         layers.GlobalAveragePooling2D(name="pool_average")(x),
         layers.GlobalMaxPooling2D(name="pool_max")(x),
@@ -37,54 +36,54 @@ def average_max(x: Tensor) -> Tensor:
 
 
 @POOLINGS.add
-def gem(x: Tensor) -> Tensor:
-    """Between the two, by an exponent that is learned (Radenović et al. 2019)."""
+def gem(x: KerasTensor) -> KerasTensor:
+    """Generalised-mean pooling with a learned exponent (Radenović et al. 2019)."""
     return GeneralizedMeanPooling2D(name="pool")(x)
 
 
-def logits(x: Tensor, units: int) -> Tensor:
-    """The last dense layer, in float32 also under mixed precision."""
+def logits(x: KerasTensor, units: int) -> KerasTensor:
+    """Adds the last dense layer, in float32 under mixed precision too."""
     return layers.Dense(units, dtype="float32", name="logits")(x)
 
 
-def mask_logits(x: Tensor, units: int) -> Tensor:
-    """The last convolution of a segmenter, a dense layer for each pixel."""
+def mask_logits(x: KerasTensor, units: int) -> KerasTensor:
+    """Adds the last convolution of a segmenter, a dense layer for each pixel."""
     return layers.Conv2D(units, 1, dtype="float32", name="logits")(x)
 
 
-def probabilities(x: Tensor) -> Tensor:
-    """Probabilities: one sigmoid unit, or a softmax over several."""
+def probabilities(x: KerasTensor) -> KerasTensor:
+    """Adds the output activation: a sigmoid for one unit, a softmax for several."""
     activation = "sigmoid" if x.shape[-1] == 1 else "softmax"
     return layers.Activation(activation, dtype="float32", name="probabilities")(x)
 
 
 def pooled_head(
-    x: Tensor,
+    x: KerasTensor,
     units: int,
     *,
     pooling: str = "average",
     dense: Sequence[int] = (),
     dropout: float = DROPOUT,
     dropout_samples: int = 1,
-) -> Tensor:
-    """Pools a backbone's features (h, w, channels) and ends in logits.
+) -> KerasTensor:
+    """Adds pooling, dense layers, dropout and logits to a backbone's features (h, w, channels).
 
     Args:
         x: a backbone's last feature map.
-        units: how many logits.
+        units: number of logits.
         pooling: "average", "max", "average_max" or "gem".
-        dense: units of dense layers in between, each followed by a ReLU.
-        dropout: share dropped before the logits; no such layer where 0.
-        dropout_samples: over how many drops the logits are averaged in training (multi-sample
-            dropout, Inoue 2019).
+        dense: units of dense ReLU layers in between.
+        dropout: dropout rate before the logits; 0 for no such layer.
+        dropout_samples: number of dropout masks over which logits are averaged in training
+            (multi-sample dropout, Inoue 2019).
 
     Raises:
-        UnknownNameError: an unknown pooling.
-        SettingError: fewer than one sample.
+        UnknownNameError: no such pooling.
+        SettingError: `dropout_samples` is below 1.
     """
     if dropout_samples < 1:
         raise SettingError(
-            f"Dropout is drawn at least once. Received: dropout_samples={dropout_samples}. "
+            f"dropout_samples is at least 1. Received: dropout_samples={dropout_samples}. "
             "Use 1, or about 5 for multi-sample dropout."
         )
     x = POOLINGS[pooling](x)

@@ -1,48 +1,49 @@
-"""The facts of a model, beside the function that builds it."""
+"""Model cards: the facts of each model of the zoo and the function that builds it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kagglecxr.core.registry import Registry
 
-Tensor = Any
-"""A symbolic Keras tensor; Keras has no public name for its type."""
+if TYPE_CHECKING:
+    from keras import KerasTensor
 
 Kind = Literal["net", "backbone", "segmenter"]
+Builder = Callable[..., "KerasTensor"]
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What one needs to know of a model before building it.
+    """The facts of a model.
 
     Attributes:
         name: its name in the zoo.
         build: takes the raw input tensor (H, W, 1 or 3; pixels 0..255) and keyword arguments;
-            returns a backbone's last feature map, or all of a net but its last layer.
+            returns a backbone's last feature map, or the input of a net's last layer.
         source: the paper, report or library it comes from.
-        input_size: the pixels it was made for, in height and width.
-        gradcam_layer: the last layer with a spatial extent, where saliency is read.
-        parameters: how many it has at `input_size`, `channels` and `classes`; of a backbone of
-            keras.applications, how many without a head.
-        trainable_parameters: how many of them learn when none is frozen by the user.
-        smallest: pixels, in height and width, below which it cannot be built.
+        input_size: height and width it was designed for, in pixels.
+        gradcam_layer: the last layer with spatial dimensions, for saliency maps.
+        parameters: their number at `input_size`, `channels` and `classes`; of a backbone of
+            keras.applications, without a head.
+        trainable_parameters: the number of trainable ones when no layer is frozen by the user.
+        smallest: smallest height and width it can be built for, in pixels.
         channels: of the input at which parameters are counted.
         classes: of the output at which parameters are counted.
-        scaling: what it does with raw pixels first, see `kagglecxr.models.scaling`.
-        kind: "net" has its own head but for the last layer, "backbone" takes the kit's head,
-            "segmenter" answers with a mask.
-        head: what the kit's head is on this backbone unless told otherwise.
-        mixed_precision: whether half precision is known to do it no harm.
-        lungs_layer: in a net with a U-Net in front, the layer that gives the mask.
-        imagenet_layers: first and last layer that ImageNet weights are for, where these are not
-            all of a backbone.
+        scaling: its scaling of raw pixels, see `kagglecxr.models.scaling`.
+        kind: "net" has its own head except for the last layer, "backbone" gets a pooled head,
+            "segmenter" returns a mask.
+        head: defaults of the head's arguments on this backbone.
+        mixed_precision: whether it is known to work in half precision.
+        lungs_layer: in a net with a U-Net in front, the layer that returns the mask.
+        imagenet_layers: first and last layer of the part that ImageNet weights are for, if not the
+            whole backbone.
         weights_file: the file of its ImageNet weights, as Keras names it; empty if there are none.
         download: fetches them into Keras' own folder.
     """
 
     name: str
-    build: Callable[..., Tensor]
+    build: Builder
     source: str
     input_size: int
     gradcam_layer: str
@@ -64,10 +65,10 @@ class ModelCard:
 MODELS = Registry[ModelCard]("model")
 
 
-def model_card(**facts: Any) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Registers a model under its function's name, with the facts of its card."""
+def model_card(**facts: Any) -> Callable[[Builder], Builder]:
+    """A decorator that registers a model under its function's name, with the facts of its card."""
 
-    def register(build: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def register(build: Builder) -> Builder:
         card = ModelCard(name=build.__name__, build=build, **facts)
         MODELS.add_as(card.name)(card)
         return build

@@ -1,4 +1,4 @@
-"""The machine under Keras: devices, determinism, and a start without native chatter."""
+"""What Keras has no API for: a quiet import, determinism, accelerators, TensorFlow's strategy."""
 
 import contextlib
 import logging
@@ -8,28 +8,28 @@ from collections.abc import Iterator, Sequence
 
 
 @contextlib.contextmanager
-def _native_stderr_to_nowhere() -> Iterator[None]:
-    """Silences what C++ libraries print while they load; Python's own stderr is untouched."""
+def _silence_native_stderr() -> Iterator[None]:
+    """Silences what C++ libraries print while they load; Python's own stderr is not affected."""
     try:
         kept = os.dup(2)
     except OSError:
         yield
         return
     sys.stderr.flush()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
+        os.close(null)
 
 
 def setup_keras() -> str:
-    """Imports Keras quietly and returns its backend's name."""
+    """Imports Keras without the backend's log messages and returns the backend's name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _native_stderr_to_nowhere():
+    with _silence_native_stderr():
         import keras
     # Each fold builds a new model, and TensorFlow warns of every graph it traces.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -38,7 +38,7 @@ def setup_keras() -> str:
 
 
 def seed_everything(seed: int) -> None:
-    """One seed fixes all that follows: weights, dropout, and the order of floating-point sums."""
+    """Seeds weights, dropout and shuffling, and makes TensorFlow's sums deterministic."""
     backend = setup_keras()
     import keras
 
@@ -50,37 +50,34 @@ def seed_everything(seed: int) -> None:
 
 
 def list_devices() -> list[str]:
-    """The accelerators Keras sees, as "gpu:0"; empty where there is only a CPU, or no word for it.
-
-    On PyTorch Keras has none.
-    """
+    """Returns the accelerators that Keras sees, such as "gpu:0"; empty on PyTorch."""
     backend = setup_keras()
     import keras
 
     if backend == "tensorflow":
         import tensorflow
 
-        # Not Keras' own list: it takes hold of every GPU's memory.
+        # Keras' own list would reserve all memory of every GPU.
         kinds = ("GPU", "TPU")
         found = [d for kind in kinds for d in tensorflow.config.list_physical_devices(kind)]
         return [device.name.removeprefix("/physical_device:").lower() for device in found]
     if backend != "jax":
         return []
-    # Asked for a kind that is not there, JAX raises.
+    # Called with a kind that is absent, JAX raises.
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 
 
 def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
-    """A scope of TensorFlow in which a model is built on several devices at once.
+    """Returns a TensorFlow scope in which a model is built on several devices at once.
 
     Args:
-        devices: as `list_devices` names them.
+        devices: names from `list_devices`.
     """
     from tensorflow import distribute
 
-    # By default sums are collective operations, which two models of one process mix up: "Shape
-    # mismatch in the collective instance".
-    sums = distribute.ReductionToOneDevice()
+    # The default collective operations mix up two models of one process: "Shape mismatch in the
+    # collective instance".
+    reduction = distribute.ReductionToOneDevice()
     scope: contextlib.AbstractContextManager[object]
-    scope = distribute.MirroredStrategy(list(devices), cross_device_ops=sums).scope()
+    scope = distribute.MirroredStrategy(list(devices), cross_device_ops=reduction).scope()
     return scope

@@ -1,9 +1,10 @@
-"""Builds any model of the zoo by its name."""
+"""The zoo: lists models and builds any of them by its name."""
 
 import warnings
 from typing import Any
 
 import keras
+from keras import KerasTensor
 
 from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import CxrError, CxrWarning, SettingError
@@ -12,13 +13,15 @@ from kagglecxr.models.batch_norm import set_batch_norm
 from kagglecxr.models.frozen_trunk import set_trainable
 from kagglecxr.models.heads import logits, mask_logits, pooled_head, probabilities
 from kagglecxr.models.layers import augmentation_layers
-from kagglecxr.models.model_card import MODELS, ModelCard, Tensor
+from kagglecxr.models.model_card import MODELS, ModelCard
 from kagglecxr.models.weights.loading import ModelParts, load_pretrained
 from kagglecxr.models.weights.sources import Weights, each_source, find_weights
 
+__all__ = ["MODELS", "create_model", "list_models"]
+
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The zoo's names that match a shell pattern.
+    """Returns the names of models that match a shell pattern.
 
     >>> list_models("mobilenet_v2_035")
     ['mobilenet_v2_035']
@@ -37,32 +40,32 @@ def create_model(
     augmentation: AugmentationSettings | None = None,
     **kwargs: Any,
 ) -> keras.Model:
-    """Builds a model that takes raw pixels and answers with probabilities.
+    """Builds a model that maps raw pixels to probabilities.
 
-    The model is flat: no model nested in it, so that any layer can be explained. Scaling and the
-    repeat to three channels happen inside.
+    The model is flat: it contains no nested model, so that any layer can be explained. Scaling and
+    the repeat to three channels happen inside.
 
     Args:
-        name: the zoo's name, see `list_models`.
-        num_classes: output classes; 1 means one sigmoid unit, else a softmax. Of a U-Net, the
-            classes of each pixel.
-        input_shape: (H, W, 1 or 3), pixels 0..255; H and W None for images of any size, in models
-            that can.
-        weights: None for chance, "imagenet", a file, a folder that holds it, a run's folder, a
-            Kaggle Models handle that is attached, or several of these, which are loaded in turn.
-            A head for other classes is left to chance, with a warning.
-        trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
-        batch_norm: "frozen", "recalibrated" or a momentum, see `set_batch_norm`; as the model has
-            it where None.
-        augmentation: changes training images in layers between input and scaling, whatever its
-            `where`; weights load with and without them. No such layers where None.
-        **kwargs: what the model takes, as `dropout`; a backbone takes `scaling` and what
-            `pooled_head` does.
+        name: a model's name, see `list_models`.
+        num_classes: number of output classes; 1 means one sigmoid unit, more a softmax. For a
+            U-Net, of each pixel.
+        input_shape: (H, W, 1 or 3), pixels 0..255; H and W may be None in models that take images
+            of any size.
+        weights: None for random weights, "imagenet", a file, a folder that holds it, a run's
+            folder, the handle of an attached Kaggle model, or several of these, which are loaded in
+            turn. A head for other classes is initialised randomly, with a warning.
+        trainable: "all", "head", "last_conv", "last_2_conv", or the first trainable layer.
+        batch_norm: "frozen", "recalibrated" or a momentum, see `set_batch_norm`; None for the
+            model's default.
+        augmentation: settings of augmentation layers between input and scaling, whatever their
+            `where`; weights load with and without them. None for no such layers.
+        **kwargs: arguments of the model, such as `dropout`; a backbone takes `scaling` and the
+            arguments of `pooled_head`.
 
     Raises:
-        UnknownNameError: no such model; the nearest three are named.
-        SettingError: a shape or an argument the model cannot have.
-        WeightsError, MissingError: weights that do not fit or are not there.
+        UnknownNameError: no such model; the nearest three are given.
+        SettingError: a shape or an argument that the model does not support.
+        WeightsError, MissingError: weights that do not fit or are missing.
     """
     card = MODELS[name]
     _check(card, num_classes, input_shape)
@@ -77,22 +80,22 @@ def create_model(
     except TypeError as error:
         raise SettingError(
             f"A model does not take these arguments. Received: {sorted(kwargs)} for {name} "
-            f"({error}). Leave out what it does not know."
+            f"({error}). Leave out the unsupported ones."
         ) from error
     except ValueError as error:
         raise SettingError(
             f"A model cannot be built on this input. Received: input_shape={input_shape} for "
-            f"{name} ({' '.join(str(error).split())[:160]}). It was made for {card.input_size} "
-            "pixels; use that, or another size it can halve."
+            f"{name} ({' '.join(str(error).split())[:160]}). Use "
+            f"{card.input_size} pixels, for which it was designed, or another size it can halve."
         ) from error
     model = keras.Model(inputs, probabilities(scores), name=name)
     parts = _parts(card, model, features)
     for source in each_source(weights):
         path = find_weights(card, source)
-        complaint = load_pretrained(parts, path).complaint()
-        if complaint:
+        problems = load_pretrained(parts, path).problems()
+        if problems:
             warnings.warn(
-                f"Weights do not fit a model wholly. Received: {path} for {name} ({complaint}).",
+                f"Weights fit a model only in part. Received: {path} for {name} ({problems}).",
                 CxrWarning,
                 stacklevel=2,
             )
@@ -103,8 +106,8 @@ def create_model(
 
 
 def _features_and_scores(
-    card: ModelCard, image: Tensor, num_classes: int, options: dict[str, Any]
-) -> tuple[Tensor, Tensor]:
+    card: ModelCard, image: KerasTensor, num_classes: int, options: dict[str, Any]
+) -> tuple[KerasTensor, KerasTensor]:
     if card.kind == "backbone":
         own = {key: value for key, value in options.items() if key == "scaling"}
         features = card.build(image, **own)
@@ -115,7 +118,7 @@ def _features_and_scores(
     return features, last(features, num_classes)
 
 
-def _parts(card: ModelCard, model: keras.Model, features: Tensor) -> ModelParts:
+def _parts(card: ModelCard, model: keras.Model, features: KerasTensor) -> ModelParts:
     backbone = keras.Model(model.inputs, features, name=f"{card.name}_backbone")
     imagenet, lungs = backbone, None
     if card.imagenet_layers:
@@ -130,17 +133,17 @@ def _parts(card: ModelCard, model: keras.Model, features: Tensor) -> ModelParts:
 def _check(card: ModelCard, num_classes: int, input_shape: tuple[int | None, ...]) -> None:
     if num_classes < 1:
         raise SettingError(
-            f"A model has at least one output class. Received: num_classes={num_classes}. "
+            f"num_classes is at least 1. Received: num_classes={num_classes}. "
             "Use 1 for one sigmoid unit, 2 or more for a softmax."
         )
     if len(input_shape) != 3 or input_shape[2] not in (1, 3):
         raise SettingError(
             f"An input is (height, width, 1 or 3 channels). Received: {input_shape}. "
-            "Use (224, 224, 1) for grey X-rays."
+            "Use (224, 224, 1) for gray X-rays."
         )
     if any(side is not None and side < card.smallest for side in input_shape[:2]):
         raise SettingError(
-            f"A model cannot be built on so small an input. Received: input_shape={input_shape} "
-            f"for {card.name}. Use {card.smallest} pixels or more; it was made for "
+            f"An input is too small for a model. Received: input_shape={input_shape} for "
+            f"{card.name}. Use {card.smallest} pixels or more; it was designed for "
             f"{card.input_size}."
         )

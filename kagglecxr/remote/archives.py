@@ -67,7 +67,7 @@ def unpack(
         DataError: the archive is broken, empty or absurdly large, or has an entry that is neither
             a file nor a folder, that lies outside, or that is encrypted. The folder may hold a
             part of it by then.
-        RoomError: the disk has no room for what is in it.
+        DiskSpaceError: the disk has no room for what is in it.
     """
     try:
         return (_unpack_zip if is_zip(archive) else _unpack_tar)(archive, folder, what, advance)

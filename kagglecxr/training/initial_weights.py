@@ -15,8 +15,8 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import Index, read_index
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights, keras_models_folder
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.remote.download.model_files import fetch_model
 from kagglecxr.training.recipe import Recipe
 

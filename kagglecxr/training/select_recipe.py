@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.runtime import list_devices
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
-from kagglecxr.models.zoo import list_models
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, load_recipe
 
 DEFAULT, FROM_SCRATCH = "default", "cpu_scratch"
@@ -65,7 +64,6 @@ def check_model(recipe: Recipe) -> Recipe:
         UnknownNameError: no such model.
         SettingError: a model that tells no classes, or lacks the weights it cannot do without.
     """
-    list_models()  # fills the registry
     card = MODELS[recipe.model]
     if card.kind == "segmenter":
         raise SettingError(

@@ -31,7 +31,7 @@ def run(action: Callable[[], None], *words: str) -> int:
             common: Options of every verb.
         """
         action()
-        common.end(f"Juggled {balls} balls.", "a rest")
+        common.finish(f"Juggled {balls} balls.", "a rest")
 
     app = make_app("python -m kagglecxr.juggle")
     app.default(juggle)

@@ -1,4 +1,4 @@
-"""A disk without room is told before it is full."""
+"""A disk with too little space is refused before anything is written."""
 
 import shutil
 from pathlib import Path
@@ -20,3 +20,10 @@ def test_the_room_of_a_folder_that_is_not_there_yet_is_its_disk_s(
         DiskSpaceError, match=r"the data, which needs 5,001 bytes where 5,000 are free: .*--work"
     ):
         ensure_disk_space(tmp_path / "a" / "b", 5001, "the data")
+
+
+def test_more_than_the_whole_disk_is_refused(tmp_path: Path) -> None:
+    ensure_disk_space(tmp_path, 1000, "a little")
+    with pytest.raises(DiskSpaceError):
+        ensure_disk_space(tmp_path, 2 * shutil.disk_usage(tmp_path).total, "too much")
+    assert list(tmp_path.iterdir()) == []

@@ -3,10 +3,8 @@
 import errno
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.files import (
-    assert_room,
     atomic_write,
     digest,
     file_digest,
@@ -39,11 +36,11 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 def test_a_file_appears_only_when_the_block_is_done(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "model.keras"
-    with atomic_write(path) as beside:
-        beside.write_text("weights")
+    with atomic_write(path) as temporary:
+        temporary.write_text("weights")
         assert not path.exists()
-        assert beside.parent == path.parent
-        assert beside.suffix == ".keras"
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".keras"
     assert path.read_text() == "weights"
     assert list(path.parent.iterdir()) == [path]
 
@@ -56,8 +53,8 @@ def test_a_failing_writer_leaves_the_old_file_and_no_litter(
     path.write_text("old")
 
     def fail() -> None:
-        with atomic_write(path) as beside:
-            beside.write_text("half of the n")
+        with atomic_write(path) as temporary:
+            temporary.write_text("half of the n")
             raise error
 
     with pytest.raises(error):
@@ -68,8 +65,8 @@ def test_a_failing_writer_leaves_the_old_file_and_no_litter(
 
 def test_a_failing_first_writer_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with atomic_write(tmp_path / "new.csv") as beside:
-            beside.write_text("half")
+        with atomic_write(tmp_path / "new.csv") as temporary:
+            temporary.write_text("half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -95,9 +92,9 @@ def test_a_block_that_writes_nothing_does_not_remove_the_old_file(tmp_path: Path
 def test_a_full_disk_leaves_the_old_file_and_no_litter(writer: str, tmp_path: Path) -> None:
     path = tmp_path / "kept"
     path.write_text("old")
-    with atomic_write(path) as beside:
-        name = beside.name
-        beside.write_text("old")
+    with atomic_write(path) as temporary:
+        name = temporary.name
+        temporary.write_text("old")
     (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught:
         WRITERS[writer](path)
@@ -106,31 +103,14 @@ def test_a_full_disk_leaves_the_old_file_and_no_litter(writer: str, tmp_path: Pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-SHARED_MEMORY = Path("/dev/shm")
-
-
-def test_room_that_is_there_is_taken_and_given_back(tmp_path: Path) -> None:
-    assert_room(tmp_path / "new", 1_000_000)
-    assert list((tmp_path / "new").iterdir()) == []
-
-
-@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="no disk that is asked for room at no cost")
-def test_a_disk_without_room_says_so_before_anything_is_written() -> None:
-    with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
-        with pytest.raises(OSError, match="No space left") as caught:
-            assert_room(Path(folder), 2 * shutil.disk_usage(folder).total)
-        assert caught.value.errno == errno.ENOSPC
-        assert list(Path(folder).iterdir()) == []
-
-
 def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "folds.csv"
     path.write_text("old")
     code = (
         "import os, signal, sys, pathlib\n"
-        "from kagglecxr.core.files import written_whole\n"
-        "with written_whole(pathlib.Path(sys.argv[1])) as beside:\n"
-        "    beside.write_text('half')\n"
+        "from kagglecxr.core.files import atomic_write\n"
+        "with atomic_write(pathlib.Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     finished = subprocess.run([sys.executable, "-c", code, str(path)], check=False)

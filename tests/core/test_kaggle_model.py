@@ -70,49 +70,56 @@ def test_what_is_no_handle_is_refused_with_its_form(text: str) -> None:
     assert "kaggle://owner/model/framework/variation/version" in str(caught.value)
 
 
+@pytest.fixture
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which a kernel has its inputs."""
+    monkeypatch.setattr(kaggle_model, "MOUNTS", tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("mount", MOUNTS)
-def test_a_kernel_has_it_at_either_mount(mount: str, tmp_path: Path) -> None:
-    place = tmp_path / mount / "3"
+def test_a_kernel_has_it_at_either_mount(mount: str, mounts: Path) -> None:
+    place = mounts / mount / "3"
     place.mkdir(parents=True)
-    assert HANDLE.attached(tmp_path) == place
+    assert HANDLE.attached() == place
 
 
-def test_the_mount_that_names_the_owner_goes_first(tmp_path: Path) -> None:
+def test_the_mount_that_names_the_owner_goes_first(mounts: Path) -> None:
     for mount in MOUNTS:
-        (tmp_path / mount / "3").mkdir(parents=True)
-    assert HANDLE.attached(tmp_path) == tmp_path / MOUNTS[0] / "3"
+        (mounts / mount / "3").mkdir(parents=True)
+    assert HANDLE.attached() == mounts / MOUNTS[0] / "3"
 
 
 @pytest.mark.parametrize("mount", MOUNTS)
-def test_the_newest_is_the_highest_number(mount: str, tmp_path: Path) -> None:
+def test_the_newest_is_the_highest_number(mount: str, mounts: Path) -> None:
     for version in ("9", "10", "2"):
-        (tmp_path / mount / version).mkdir(parents=True)
-    (tmp_path / mount / "config").mkdir()
-    (tmp_path / mount / "11").touch()
-    assert NEWEST.attached(tmp_path) == tmp_path / mount / "10"
+        (mounts / mount / version).mkdir(parents=True)
+    (mounts / mount / "config").mkdir()
+    (mounts / mount / "11").touch()
+    assert NEWEST.attached() == mounts / mount / "10"
 
 
 @pytest.mark.parametrize("mount", MOUNTS)
-def test_another_version_is_not_taken_for_it(mount: str, tmp_path: Path) -> None:
-    (tmp_path / mount / "4").mkdir(parents=True)
-    assert HANDLE.attached(tmp_path) is None
+def test_another_version_is_not_taken_for_it(mount: str, mounts: Path) -> None:
+    (mounts / mount / "4").mkdir(parents=True)
+    assert HANDLE.attached() is None
 
 
-def test_a_file_is_no_model(tmp_path: Path) -> None:
-    (tmp_path / MOUNTS[0]).mkdir(parents=True)
-    (tmp_path / MOUNTS[0] / "3").touch()
-    assert HANDLE.attached(tmp_path) is None
-    assert NEWEST.attached(tmp_path) is None
+def test_a_file_is_no_model(mounts: Path) -> None:
+    (mounts / MOUNTS[0]).mkdir(parents=True)
+    (mounts / MOUNTS[0] / "3").touch()
+    assert HANDLE.attached() is None
+    assert NEWEST.attached() is None
 
 
-def test_another_owner_s_model_is_not_taken_for_it(tmp_path: Path) -> None:
-    (tmp_path / "models/mary" / INSIDE / "3").mkdir(parents=True)
-    assert HANDLE.attached(tmp_path) is None
+def test_another_owner_s_model_is_not_taken_for_it(mounts: Path) -> None:
+    (mounts / "models/mary" / INSIDE / "3").mkdir(parents=True)
+    assert HANDLE.attached() is None
 
 
 @pytest.mark.parametrize("handle", [HANDLE, NEWEST])
-def test_outside_a_kernel_nothing_is_attached(handle: KaggleModel, tmp_path: Path) -> None:
-    assert handle.attached(tmp_path / "none") is None
+def test_outside_a_kernel_nothing_is_attached(handle: KaggleModel, mounts: Path) -> None:
+    assert handle.attached(mounts / "none") is None
 
 
 def test_the_docstrings_examples_are_true() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import MissingError, UnknownNameError
-from kagglecxr.core.workspace import Workspace
+from kagglecxr.core.workspace import Workspace, _PathInWorkspace
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_files_have_the_names_of_the_contract(workspace: Workspace) -> None:
 
 
 def test_no_two_things_share_a_place(workspace: Workspace) -> None:
-    names = [name for name, value in vars(Workspace).items() if isinstance(value, property)]
+    names = [name for name, value in vars(Workspace).items() if isinstance(value, _PathInWorkspace)]
     places = {getattr(workspace, name) for name in names}
     assert len(places) == len(names)
     assert all(workspace.root in place.parents for place in places)

@@ -17,7 +17,7 @@ import sys
 import keras
 import numpy as np
 from kagglecxr.models import create_model
-from kagglecxr.models.batch_norm import reestimate_batch_norm
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.losses import make_loss
 
@@ -31,7 +31,7 @@ for name in sys.argv[1:]:
     model.compile(keras.optimizers.SGD(1e-4), make_loss("focal", model.output.shape[-1]))
     before = model.get_weights()
     model.fit(images, targets, verbose=0)
-    reestimate_batch_norm(model, [images])
+    recalibrate_batch_norm(model, [images])
     changed = any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
     answers = model.predict(images, verbose=0)
     whole = np.isfinite(answers).all() and ((answers >= 0) & (answers <= 1)).all()

@@ -16,9 +16,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 
-from kagglecxr.models.runtime import start_keras
+from kagglecxr.models.runtime import setup_keras
 
-backend = start_keras()
+backend = setup_keras()
 if backend == "tensorflow":
     import tensorflow as tf
 
@@ -29,10 +29,10 @@ import keras
 import numpy as np
 
 from kagglecxr.data.sequences.sequence import BalancedSequence, OrderedSequence
-from kagglecxr.models import create_model
-from kagglecxr.models.batch_norm import reestimate_batch_norm
-from kagglecxr.models.devices import on_all_devices
-from kagglecxr.models.runtime import make_repeatable
+from kagglecxr.models import create_model, devices as devices_module
+from kagglecxr.models.batch_norm import recalibrate_batch_norm
+from kagglecxr.models.devices import distribution_scope
+from kagglecxr.models.runtime import seed_everything
 
 # TensorFlow's sums over two devices drift apart by and by; each device's own batch normalisation
 # would be 20 times farther off after one epoch.
@@ -52,9 +52,10 @@ class Looks(keras.callbacks.Callback):
 
 def learned(devices):
     keras.utils.clear_session()
-    make_repeatable(0)
+    seed_everything(0)
     notes = []
-    with on_all_devices(32, notes.append, devices) as callbacks:
+    devices_module.list_devices = lambda: devices
+    with distribution_scope(32, notes.append) as callbacks:
         model = create_model(
             "cnn_small", num_classes=3, input_shape=(32, 32, 1), width=4,
             dropout=0.2 if backend == "jax" else 0.0,
@@ -67,7 +68,7 @@ def learned(devices):
         ).history
     answers = model.predict(OrderedSequence(images, rows, 64), verbose=0)
     weights = model.get_weights()
-    reestimate_batch_norm(model, [images[:13].astype(np.float32)])
+    recalibrate_batch_norm(model, [images[:13].astype(np.float32)])
     normal = [l for l in model.layers if isinstance(l, keras.layers.BatchNormalization)]
     assert normal and not any(layer.synchronized for layer in normal)
     return weights, answers, history["val_loss"], notes
@@ -118,10 +119,11 @@ def test_as_many_devices_as_divide_a_batch(devices: int, batch_size: int) -> Non
     ],
 )
 def test_where_one_device_is_used_it_is_said(
-    batch_size: int, devices: list[str], words: str
+    batch_size: int, devices: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    with distribution_scope(batch_size, told.append, devices) as callbacks:
+    monkeypatch.setattr("kagglecxr.models.devices.list_devices", lambda: devices)
+    with distribution_scope(batch_size, told.append) as callbacks:
         assert callbacks == []
     assert (words in told[0]) if words else not told
 

@@ -10,7 +10,7 @@ from kagglecxr.models.runtime import list_devices, seed_everything
 
 
 def test_starting_keras_prints_nothing() -> None:
-    code = "from kagglecxr.models.runtime import start_keras; print(start_keras())"
+    code = "from kagglecxr.models.runtime import setup_keras; print(setup_keras())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "tensorflow\n"
     assert done.stderr == ""

@@ -8,8 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import CxrError, SettingError
-from kagglecxr.core.files import assert_room, atomic_write, read_json
+from kagglecxr.core.files import atomic_write, read_json
 from kagglecxr.core.progress import Bar, Reporter
 from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
 from kagglecxr.core.workspace import Workspace
@@ -90,7 +91,7 @@ def export_model(
     origin = f"{prepared.competition.name}: {made_of}; {pipeline.text}"
     model = end_to_end_model(pipeline.steps, members, classes, origin)
     overhead = 2**22
-    assert_room(path.parent, 4 * model.count_params() + overhead)
+    ensure_disk_space(path.parent, 4 * model.count_params() + overhead, path.name)
     with atomic_write(path) as beside:
         with _format_errors(file_format):
             file_format.write(model, beside)

@@ -21,7 +21,7 @@ class FileFormat:
         suffix: of its files, with the dot.
         writes: the package that writes them.
         reads: the package that reads them.
-        write: writes a model whose last layer is `ClassProbabilities`.
+        write: writes a model whose last layer is `LabeledOutput`.
         opened: what a file answers.
         use: how a file is opened; `{path}` stands for it.
     """
@@ -77,7 +77,7 @@ def format_of(name: str | None, path: Path | None) -> FileFormat:
     return found
 
 
-_BY_KERAS = 'import kagglecxr, keras; keras.saving.load_model("{path}")'
+_BY_KERAS = 'import kagglecxr.models.layers, keras; keras.saving.load_model("{path}")'
 FORMATS.add_as("keras")(
     FileFormat(
         ".keras", "keras", "keras", keras_files.save_keras, keras_files.load_keras, _BY_KERAS

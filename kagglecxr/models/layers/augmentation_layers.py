@@ -1,33 +1,33 @@
-"""Changes training images inside the model, where a GPU waits for the data path."""
+"""Augmentation as layers inside the model, where a GPU would wait for the CPU's data path."""
 
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import KerasTensor, layers, ops
 
 from kagglecxr.core.augmentation_settings import CUTOUT_GREY, AugmentationSettings
-from kagglecxr.models.model_card import Tensor
+from kagglecxr.models.layers.pixel_layer import PixelLayer
 
-# Keras clips what it brightens and spreads. Given the range of scaled pixels it would blacken raw
-# ones, and the reverse: these layers stand before any scaling.
+# Keras clips brightened and contrasted pixels to this range. These layers stand before any scaling:
+# with the range of scaled pixels they would blacken the images.
 RAW = (0, 255)
 BORDER = {"fill_mode": "nearest"}
 
 
 def augmentation_layers(settings: AugmentationSettings) -> list[layers.Layer]:
-    """The changes of `data.batches.augmentation` as layers, in their order of application.
+    """Returns the augmentations of the data path as layers, in their order of application.
 
-    They take and give raw pixels (batch, H, W, C) 0..255, and do nothing outside training. Their
-    chance comes from Keras' seed, not from an item's position.
+    They map raw pixels (batch, H, W, C) 0..255 to raw pixels and do nothing outside training. Their
+    random numbers come from Keras' seed, not from an image's position in the epoch.
 
     Args:
-        settings: how far each change may go; `where`, `mixup` and `cutmix` are not looked at.
+        settings: strength of each augmentation; `where`, `mixup` and `cutmix` are ignored.
 
     >>> [layer.name for layer in augmentation_layers(AugmentationSettings(zoom=0, shift=0))]
     ['augment_hflip', 'augment_rotation', 'augment_contrast', 'augment_brightness']
     """
     chosen = (
-        # RandomFlip knows no other probability than a half.
+        # RandomFlip knows no probability but a half.
         ("hflip", RandomHorizontalFlip, {"probability": settings.hflip}),
         ("rotation", layers.RandomRotation, {"factor": settings.rotation / 360, **BORDER}),
         ("zoom", layers.RandomZoom, {"height_factor": settings.zoom, **BORDER}),
@@ -49,7 +49,7 @@ def augmentation_layers(settings: AugmentationSettings) -> list[layers.Layer]:
         ),
         ("gamma", RandomGamma, {"factor": settings.gamma}),
         # Keras' GaussianNoise is for scaled values: it takes deviations up to 1.
-        ("noise", GreyNoise, {"deviation": 255.0 * settings.noise}),
+        ("noise", RandomNoise, {"deviation": 255.0 * settings.noise}),
         (
             "cutout",
             layers.RandomErasing,
@@ -62,7 +62,7 @@ def augmentation_layers(settings: AugmentationSettings) -> list[layers.Layer]:
         ),
     )
     return [
-        # In half precision neighbouring grey values would fall together.
+        # In half precision neighbouring gray values would fall together.
         WhileTraining(kind(dtype="float32", **options), name=f"augment_{entry}", dtype="float32")
         for entry, kind, options in chosen
         if getattr(settings, entry)
@@ -71,34 +71,30 @@ def augmentation_layers(settings: AugmentationSettings) -> list[layers.Layer]:
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
 class WhileTraining(layers.Wrapper):  # type: ignore[misc]
-    """Lets a layer change its input in training alone.
+    """Applies a layer in training only.
 
-    Keras' own random layers also do so where a call does not say whether it is for training, and
-    tell the layers after them that it is: `model(images)` would gather batch statistics.
+    Keras' own random layers also act where a call does not say whether it is for training, and tell
+    the layers after them that it is: `model(images)` would update batch statistics.
 
     Args:
-        layer: what changes a batch.
+        layer: the wrapped layer.
         **kwargs: name and dtype.
     """
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """The changed images in training, else the images."""
+    def call(self, images: KerasTensor, training: bool | None = None) -> KerasTensor:
+        """Returns the changed images in training, otherwise the images."""
         return self.layer(images, training=True) if training else images
 
 
-class _RandomLayer(layers.Layer):  # type: ignore[misc]
+class _RandomLayer(PixelLayer):
     """A random change of raw pixels (batch, H, W, C)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed_generator = keras.random.SeedGenerator()
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's."""
-        return input_shape
-
-    def uniform(self, images: Tensor, low: float, high: float) -> Tensor:
-        """One number an image, (batch, 1, 1, 1)."""
+    def uniform(self, images: KerasTensor, low: float, high: float) -> KerasTensor:
+        """Returns one random number per image, (batch, 1, 1, 1)."""
         return keras.random.uniform(
             (ops.shape(images)[0], 1, 1, 1), low, high, seed=self.seed_generator
         )
@@ -106,70 +102,64 @@ class _RandomLayer(layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
 class RandomHorizontalFlip(_RandomLayer):
-    """Exchanges left and right.
+    """Flips images left to right.
 
     Args:
-        probability: how often.
+        probability: probability of a flip.
         **kwargs: name and dtype.
     """
+
+    arguments = ("probability",)
 
     def __init__(self, probability: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.probability = probability
 
-    def call(self, images: Tensor, training: bool = True) -> Tensor:
-        """Some of the images mirrored."""
-        mirrored = self.uniform(images, 0.0, 1.0) < self.probability
-        return ops.where(mirrored, ops.flip(images, axis=2), images)
-
-    def get_config(self) -> dict[str, Any]:
-        """What builds the layer again."""
-        return {**super().get_config(), "probability": self.probability}
+    def call(self, images: KerasTensor, training: bool = True) -> KerasTensor:
+        """Returns the images, some of them flipped."""
+        flipped = self.uniform(images, 0.0, 1.0) < self.probability
+        return ops.where(flipped, ops.flip(images, axis=2), images)
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
 class RandomGamma(_RandomLayer):
-    """Raises grey values to a power, as shares of the full scale.
+    """Raises gray values, as shares of white, to a random power.
 
     Args:
-        factor: the power is between 1 / (1 + factor) and 1 + factor.
+        factor: the power lies between 1 / (1 + factor) and 1 + factor.
         **kwargs: name and dtype.
     """
+
+    arguments = ("factor",)
 
     def __init__(self, factor: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = factor
 
-    def call(self, images: Tensor, training: bool = True) -> Tensor:
-        """Each image to a power of its own."""
+    def call(self, images: KerasTensor, training: bool = True) -> KerasTensor:
+        """Returns the images, each raised to a power of its own."""
         power = ops.power(1.0 + self.factor, self.uniform(images, -1.0, 1.0))
         return 255.0 * ops.power(ops.clip(images, *RAW) / 255.0, power)
 
-    def get_config(self) -> dict[str, Any]:
-        """What builds the layer again."""
-        return {**super().get_config(), "factor": self.factor}
-
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
-class GreyNoise(_RandomLayer):
-    """Adds Gaussian noise to raw pixels, and cuts what leaves 0..255.
+class RandomNoise(_RandomLayer):
+    """Adds Gaussian noise to raw pixels and clips them to 0..255.
 
     Args:
-        deviation: standard deviation, in grey levels.
+        deviation: standard deviation, in gray levels.
         **kwargs: name and dtype.
     """
+
+    arguments = ("deviation",)
 
     def __init__(self, deviation: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.deviation = deviation
 
-    def call(self, images: Tensor, training: bool = True) -> Tensor:
-        """Noise on every value."""
+    def call(self, images: KerasTensor, training: bool = True) -> KerasTensor:
+        """Returns the noisy images."""
         noise = keras.random.normal(
             ops.shape(images), stddev=self.deviation, seed=self.seed_generator
         )
         return ops.clip(images + noise, *RAW)
-
-    def get_config(self) -> dict[str, Any]:
-        """What builds the layer again."""
-        return {**super().get_config(), "deviation": self.deviation}

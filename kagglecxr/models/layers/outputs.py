@@ -1,51 +1,41 @@
-"""What stands at a whole model's two ends: which views of an image it looks at, what it answers."""
+"""Layers of an exported model: the flipped view of its images, and labeled probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import KerasTensor, ops
 
-from kagglecxr.models.model_card import Tensor
+from kagglecxr.models.layers.pixel_layer import PixelLayer
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
-class HorizontalFlip(layers.Layer):  # type: ignore[misc]
-    """Left and right of (batch, H, W, C) images exchanged."""
+class HorizontalFlip(PixelLayer):
+    """Flips (batch, H, W, C) images left to right."""
 
-    def call(self, images: Tensor) -> Tensor:
-        """The images, mirrored."""
+    def call(self, images: KerasTensor) -> KerasTensor:
+        """Returns the flipped images."""
         return ops.flip(images, axis=2)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's."""
-        return input_shape
-
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
-class LabeledOutput(layers.Layer):  # type: ignore[misc]
-    """Leaves probabilities (batch, classes) as they are, and says what they are of.
+class LabeledOutput(PixelLayer):
+    """Returns probabilities (batch, classes) unchanged and keeps the names of their classes.
 
-    So that a file with a model in it needs no other beside it.
+    An exported file thus says by itself what its columns are.
 
     Args:
-        classes: their names, in the order of the columns.
-        origin: what the model was made of, to be read.
+        classes: the classes' names, in the order of the columns.
+        origin: a description of what the model was made of.
         **kwargs: name and dtype.
     """
 
+    arguments = ("classes", "origin")
+
     def __init__(self, classes: Sequence[str], origin: str = "", **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float32", **kwargs})
+        super().__init__(**kwargs)
         self.classes, self.origin = list(classes), origin
 
-    def call(self, probabilities: Tensor) -> Tensor:
-        """The probabilities."""
+    def call(self, probabilities: KerasTensor) -> KerasTensor:
+        """Returns the probabilities."""
         return probabilities
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """The input's."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """What builds the layer again."""
-        return {**super().get_config(), "classes": self.classes, "origin": self.origin}

@@ -1,6 +1,6 @@
 """Every image backbone of keras.applications, built flat on the raw input; see backbones.csv.
 
-ConvNeXt alone keeps a few blocks nested, its stem and downsamplings; its last layers are flat.
+Only ConvNeXt keeps nested blocks, its stem and downsamplings; its last layers are flat.
 """
 
 import csv
@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.model_card import MODELS, ModelCard, Tensor
+from kagglecxr.models.model_card import MODELS, ModelCard
 from kagglecxr.models.scaling import IMAGENET_DEVIATION, IMAGENET_MEAN, SCALINGS, three_channels
 
 _TABLE = Path(__file__).parent / "backbones.csv"
 _FEATURES = "features"
-"""The explainable layer where Keras' own name of the last one changes from build to build."""
+"""Name of the last feature layer where Keras' own name changes from build to build."""
 
 
-def build_backbone(row: dict[str, str], inputs: Tensor, *, scaling: str = "") -> Tensor:
-    """The last feature map of a backbone.
+def build_backbone(row: dict[str, str], inputs: KerasTensor, *, scaling: str = "") -> KerasTensor:
+    """Builds a backbone and returns its last feature map.
 
     Args:
-        row: its line of backbones.csv.
+        row: its row of backbones.csv.
         inputs: raw pixels (batch, H, W, 1 or 3).
-        scaling: another than that of its ImageNet weights, see `kagglecxr.models.scaling`.
+        scaling: defaults to that of its ImageNet weights, see `kagglecxr.models.scaling`.
 
     Raises:
-        SettingError: another scaling for a net that scales inside.
+        SettingError: another scaling for a backbone that scales inside.
         UnknownNameError: no such scaling.
     """
     own = row["scaling"]
@@ -40,7 +40,7 @@ def build_backbone(row: dict[str, str], inputs: Tensor, *, scaling: str = "") ->
             "Leave scaling out."
         )
     x = three_channels(SCALINGS[scaling or own](inputs))
-    # ImageNet weights are loaded later, from a file: here Keras would want a square RGB input.
+    # ImageNet weights are loaded later, from a file: here Keras would require a square RGB input.
     backbone = getattr(keras.applications, row["application"])(
         input_tensor=x, include_top=False, weights=None, **_variant(row)
     )
@@ -54,10 +54,10 @@ def build_backbone(row: dict[str, str], inputs: Tensor, *, scaling: str = "") ->
 
 
 def set_imagenet_statistics(layer: layers.Normalization) -> None:
-    """Gives EfficientNet's first layer the colours of ImageNet, whatever weights it is built with.
+    """Sets EfficientNet's normalisation layer to ImageNet's statistics, with any weights.
 
-    Keras leaves it without effect until a file is loaded, whose variances are in truth deviations,
-    and then adds a layer that makes up for it.
+    Keras leaves it without effect until a file is loaded, whose variances are in fact standard
+    deviations, and adds a layer that compensates for that.
     """
     layer.adapt_mean.assign(list(IMAGENET_MEAN))
     layer.adapt_variance.assign([deviation**2 for deviation in IMAGENET_DEVIATION])
@@ -70,7 +70,7 @@ def _variant(row: dict[str, str]) -> dict[str, Any]:
 
 
 def _download(row: dict[str, str]) -> object:
-    # Keras names the weights of the MobileNets' variants after the input's size.
+    # Keras names the weights of MobileNet variants after the input's size.
     application = getattr(keras.applications, row["application"])
     return application(include_top=False, input_shape=(224, 224, 3), **_variant(row))
 
@@ -98,7 +98,7 @@ with _TABLE.open(encoding="utf-8", newline="") as _lines:
     for _row in csv.DictReader(_lines):
         MODELS.add_as(_row["name"])(_card(_row))
 
-# Report 2's: the head of its MobileNetV2, and all else as the backbone of that width.
+# Report 2's MobileNetV2: the backbone of width 0.5 with the report's head.
 MODELS.add_as("mobilenet_v2_fc3")(
     dataclasses.replace(
         MODELS["mobilenet_v2_050"],

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from keras import layers
+from keras import KerasTensor, layers
 
-from kagglecxr.models.model_card import Tensor, model_card
+from kagglecxr.models.model_card import model_card
 from kagglecxr.models.scaling import standardised, three_channels, zero_to_one
 
 
-def _conv_norm_relu(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
+def _conv_norm_relu(x: KerasTensor, filters: int, strides: int, name: str) -> KerasTensor:
     x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    # A short training has a few hundred steps: the default momentum of 0.99 would still remember
-    # the first of them.
+    # A short training has a few hundred steps: with the default momentum of 0.99 the statistics
+    # would still depend on the first ones.
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
@@ -24,13 +24,13 @@ def _conv_norm_relu(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
     trainable_parameters=292_404,
     scaling="standardised",
 )
-def cnn_small(inputs: Tensor, *, width: int = 16, dropout: float = 0.2) -> Tensor:
-    """Four stages of strided and plain convolutions: a minute of CPU training goes far.
+def cnn_small(inputs: KerasTensor, *, width: int = 16, dropout: float = 0.2) -> KerasTensor:
+    """Four stages of strided and plain convolutions, for training on a CPU.
 
     Args:
         inputs: raw pixels.
-        width: channels of the first stage; doubled by each that follows.
-        dropout: share dropped before the last layer.
+        width: channels of the first stage; each further stage doubles them.
+        dropout: dropout rate before the last layer.
     """
     x = standardised(inputs)
     x = _conv_norm_relu(x, width, 2, "block1_1")
@@ -38,7 +38,7 @@ def cnn_small(inputs: Tensor, *, width: int = 16, dropout: float = 0.2) -> Tenso
         filters = width * 2 ** (stage - 1)
         x = _conv_norm_relu(x, filters, 2, f"block{stage}_1")
         x = _conv_norm_relu(x, filters, 1, f"block{stage}_2")
-    # The mean says how much of a pattern there is, the maximum whether it is anywhere.
+    # The mean measures how much of a pattern there is, the maximum whether it is anywhere.
     x = layers.Concatenate(name="pool")(
         [layers.GlobalAveragePooling2D(name="mean")(x), layers.GlobalMaxPooling2D(name="max")(x)]
     )
@@ -57,8 +57,8 @@ REPORT_4 = "Mise en place d'un modèle de reconnaissance d'image, report 4"
     channels=3,
     classes=3,
 )
-def umons_scratch(inputs: Tensor) -> Tensor:
-    """Two pairs of convolutions, then a dense layer on all of the picture: 206 million weights."""
+def umons_scratch(inputs: KerasTensor) -> KerasTensor:
+    """Two pairs of convolutions, then a dense layer on the flattened map: 206 million weights."""
     x = three_channels(zero_to_one(inputs))
     for stage, filters in ((1, 64), (2, 128)):
         for number in (1, 2):
@@ -78,12 +78,12 @@ def umons_scratch(inputs: Tensor) -> Tensor:
     trainable_parameters=3_267_202,
     classes=2,
 )
-def cnn_3conv_dropout(inputs: Tensor, *, dropout: float = 0.2) -> Tensor:
+def cnn_3conv_dropout(inputs: KerasTensor, *, dropout: float = 0.2) -> KerasTensor:
     """Three convolutions with pooling and dropout.
 
     Args:
         inputs: raw pixels.
-        dropout: share dropped after each stage.
+        dropout: dropout rate after each stage.
     """
     x = zero_to_one(inputs)
     for number, filters in enumerate((32, 64, 64), start=1):
@@ -103,10 +103,10 @@ def cnn_3conv_dropout(inputs: Tensor, *, dropout: float = 0.2) -> Tensor:
     parameters=12_938_372,
     trainable_parameters=12_938_372,
 )
-def cnn_plain(inputs: Tensor) -> Tensor:
-    """Three convolutions without normalisation; in the report it learned nothing (25.86 %).
+def cnn_plain(inputs: KerasTensor) -> KerasTensor:
+    """Three convolutions without normalisation; 25.86 % in the report, which is chance.
 
-    The report gives no widths: these are the usual ones.
+    The report gives no widths; these are common ones.
     """
     return _stages(inputs, (32, 64, 128), normalised=False, units=128)
 
@@ -119,7 +119,7 @@ def cnn_plain(inputs: Tensor) -> Tensor:
     parameters=3_453_572,
     trainable_parameters=3_452_868,
 )
-def cnn_4conv_bn(inputs: Tensor) -> Tensor:
+def cnn_4conv_bn(inputs: KerasTensor) -> KerasTensor:
     """Four convolutions with batch normalisation; 84.83 % in the report, which gives no widths."""
     return _stages(inputs, (32, 64, 128, 128), normalised=True, units=128)
 
@@ -132,13 +132,15 @@ def cnn_4conv_bn(inputs: Tensor) -> Tensor:
     parameters=436_324,
     trainable_parameters=435_428,
 )
-def cnn_6conv_bn(inputs: Tensor) -> Tensor:
+def cnn_6conv_bn(inputs: KerasTensor) -> KerasTensor:
     """Six convolutions with batch normalisation; 84.38 % in the report, which gives no widths."""
     return _stages(inputs, (32, 32, 64, 64, 128, 128), normalised=True, units=128)
 
 
-def _stages(inputs: Tensor, filters: Sequence[int], *, normalised: bool, units: int) -> Tensor:
-    """Convolutions, each halving the picture, then one dense layer."""
+def _stages(
+    inputs: KerasTensor, filters: Sequence[int], *, normalised: bool, units: int
+) -> KerasTensor:
+    """Adds convolutions, each halving the map, then one dense layer."""
     x = zero_to_one(inputs)
     for number, width in enumerate(filters, start=1):
         x = layers.Conv2D(width, 3, padding="same", activation="relu", name=f"conv{number}")(x)
@@ -162,7 +164,7 @@ REPORT_3 = "Analyse de radiographies pulmonaires Covid-19, report 3"
     classes=3,
     scaling="raw",
 )
-def cnn_8x8_bn(inputs: Tensor) -> Tensor:
+def cnn_8x8_bn(inputs: KerasTensor) -> KerasTensor:
     """Three 8x8 convolutions between batch normalisations, the first of which scales the pixels."""
     x = layers.BatchNormalization(name="norm0")(inputs)
     for number, filters in enumerate((16, 32, 64), start=1):
@@ -181,8 +183,8 @@ def cnn_8x8_bn(inputs: Tensor) -> Tensor:
     trainable_parameters=3_065_217,
     classes=1,
 )
-def cnn_8x8(inputs: Tensor) -> Tensor:
-    """Five 8x8 convolutions without padding, COVID or not."""
+def cnn_8x8(inputs: KerasTensor) -> KerasTensor:
+    """Five 8x8 convolutions without padding, for COVID or not."""
     x = zero_to_one(inputs)
     for number, filters in enumerate((16, 32, 64, 128), start=1):
         x = _conv(x, filters, number, "valid")
@@ -190,13 +192,13 @@ def cnn_8x8(inputs: Tensor) -> Tensor:
     return _dense(_conv(x, 256, 5, "valid"))
 
 
-def _conv(x: Tensor, filters: int, number: int, padding: str) -> Tensor:
+def _conv(x: KerasTensor, filters: int, number: int, padding: str) -> KerasTensor:
     return layers.Conv2D(
         filters, 8, padding=padding, use_bias=False, activation="relu", name=f"conv{number}"
     )(x)
 
 
-def _dense(x: Tensor) -> Tensor:
+def _dense(x: KerasTensor) -> KerasTensor:
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(256, activation="relu", name="dense1")(x)
     return layers.Dense(64, activation="relu", name="dense2")(x)

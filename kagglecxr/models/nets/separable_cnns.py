@@ -3,12 +3,12 @@
 import functools
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from kagglecxr.models.layers import EqualisedBrightenedEdges, HistogramEqualization
-from kagglecxr.models.model_card import Tensor, model_card
+from kagglecxr.models.model_card import model_card
 from kagglecxr.models.nets.cnns import REPORT_3
-from kagglecxr.models.nets.unets import LUNGS, lungs_alone
+from kagglecxr.models.nets.unets import LUNGS, mask_lungs
 from kagglecxr.models.scaling import minus_one_to_one, zero_to_one
 
 
@@ -21,7 +21,7 @@ from kagglecxr.models.scaling import minus_one_to_one, zero_to_one
     trainable_parameters=78_930,
     classes=2,
 )
-def separable_cnn(inputs: Tensor) -> Tensor:
+def separable_cnn(inputs: KerasTensor) -> KerasTensor:
     """Four stages of two separable 4x4 convolutions of depth multiplier 2."""
     x = zero_to_one(inputs)
     for stage, filters in enumerate((16, 32, 64, 128), start=1):
@@ -43,15 +43,15 @@ def separable_cnn(inputs: Tensor) -> Tensor:
     classes=2,
     lungs_layer=LUNGS,
 )
-def masked_separable_cnn(inputs: Tensor) -> Tensor:
-    """All of the report's chain: resize, U-Net mask, equalise, then `separable_cnn`.
+def masked_separable_cnn(inputs: KerasTensor) -> KerasTensor:
+    """The report's whole chain: resize, U-Net mask, equalise, then `separable_cnn`.
 
-    Takes grey images of any size. The U-Net does not learn; its weights are those of a `unet_bn`.
+    Takes gray images of any size. The U-Net is frozen; its weights are those of a `unet_bn`.
     """
-    return separable_cnn(HistogramEqualization(name="equalise")(lungs_alone(inputs, 256)))
+    return separable_cnn(HistogramEqualization(name="equalise")(mask_lungs(inputs, 256)))
 
 
-def _separable(x: Tensor, filters: int, name: str, padding: str) -> Tensor:
+def _separable(x: KerasTensor, filters: int, name: str, padding: str) -> KerasTensor:
     return layers.SeparableConv2D(
         filters,
         4,
@@ -64,7 +64,7 @@ def _separable(x: Tensor, filters: int, name: str, padding: str) -> Tensor:
 
 
 _LAST = "block5_sepconv3_bn"
-"""The last of the 45."""
+"""The last of the 45 layers of Xception."""
 
 
 @model_card(
@@ -80,19 +80,19 @@ _LAST = "block5_sepconv3_bn"
     weights_file="xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     download=functools.partial(keras.applications.Xception, include_top=False),
 )
-def xception45(inputs: Tensor, *, filters: int = 256, dropout: float = 0.3) -> Tensor:
+def xception45(inputs: KerasTensor, *, filters: int = 256, dropout: float = 0.3) -> KerasTensor:
     """Resize, U-Net mask, three channels, 45 layers of Xception, two convolutions, dense 4.
 
-    Takes grey images of any size. The U-Net does not learn; its weights are those of a `unet_bn`,
-    Xception's those of ImageNet. The report gives neither widths nor dropout of the two
+    Takes gray images of any size. The U-Net is frozen; its weights are those of a `unet_bn`,
+    Xception's those of ImageNet. The report gives neither widths nor dropout rates of the two
     convolutions.
 
     Args:
         inputs: raw pixels.
         filters: channels of each of the two convolutions.
-        dropout: share dropped after each.
+        dropout: dropout rate after each.
     """
-    channels = EqualisedBrightenedEdges(name="channels")(lungs_alone(inputs, 224))
+    channels = EqualisedBrightenedEdges(name="channels")(mask_lungs(inputs, 224))
     x = minus_one_to_one(channels)
     whole = keras.applications.Xception(input_tensor=x, include_top=False, weights=None)
     x = whole.get_layer(_LAST).output

@@ -1,15 +1,15 @@
-"""The reports' U-Nets (Ronneberger et al. 2015): raw pixels in, a mask of their size out."""
+"""The reports' U-Nets (Ronneberger et al. 2015), from raw pixels to a mask of the same size."""
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from kagglecxr.models.layers import ApplyMask
 from kagglecxr.models.layers.resizing import SquareResizing
-from kagglecxr.models.model_card import Tensor, model_card
+from kagglecxr.models.model_card import model_card
 from kagglecxr.models.scaling import three_channels, zero_to_one
 
 LUNGS = "lungs"
-"""The layer that gives the mask of `lungs_alone`."""
+"""The layer that returns the mask in `mask_lungs`."""
 
 
 @model_card(
@@ -23,8 +23,8 @@ LUNGS = "lungs"
     classes=1,
     kind="segmenter",
 )
-def unet_small(inputs: Tensor) -> Tensor:
-    """Three levels of 32, 64 and 128 channels, upwards by transposed convolutions."""
+def unet_small(inputs: KerasTensor) -> KerasTensor:
+    """Three levels of 32, 64 and 128 channels, upsampled by transposed convolutions."""
     x = three_channels(zero_to_one(inputs))
     skips = []
     for level, filters in enumerate((32, 64, 128), start=1):
@@ -49,17 +49,17 @@ def unet_small(inputs: Tensor) -> Tensor:
     classes=1,
     kind="segmenter",
 )
-def unet_bn(inputs: Tensor) -> Tensor:
-    """Five levels of 16 to 128 channels with batch normalisation, upwards by repetition."""
+def unet_bn(inputs: KerasTensor) -> KerasTensor:
+    """Five levels of 16 to 128 channels with batch normalisation, upsampled by repetition."""
     return unet_bn_features(zero_to_one(inputs))
 
 
-def lungs_alone(inputs: Tensor, size: int) -> Tensor:
-    """Raw pixels, black outside the lungs that a `unet_bn` sees; it does not learn.
+def mask_lungs(inputs: KerasTensor, size: int) -> KerasTensor:
+    """Resizes raw pixels and blackens them outside the lungs found by a frozen `unet_bn`.
 
     Args:
         inputs: raw grey pixels of any size, (batch, H, W, 1).
-        size: pixels of the square that comes out; a multiple of 16.
+        size: height and width of the result, a multiple of 16.
     """
     image = SquareResizing(size, name="resize")(inputs)
     scaled = layers.Rescaling(1 / 255, name="lungs_scale")(image)
@@ -70,11 +70,11 @@ def lungs_alone(inputs: Tensor, size: int) -> Tensor:
     return ApplyMask(name="masked")([image, mask])
 
 
-def unet_bn_features(scaled: Tensor) -> Tensor:
-    """The features (batch, H, W, 16) of which `unet_bn` makes its mask.
+def unet_bn_features(scaled: KerasTensor) -> KerasTensor:
+    """Returns the last features (batch, H, W, 16) of `unet_bn`.
 
     Args:
-        scaled: shares of white (batch, H, W, channels); H and W multiples of 16.
+        scaled: pixels 0..1 (batch, H, W, channels); H and W multiples of 16.
     """
     x = scaled
     skips = []
@@ -90,7 +90,7 @@ def unet_bn_features(scaled: Tensor) -> Tensor:
     return x
 
 
-def _two_convs(x: Tensor, filters: int, name: str, *, normalised: bool) -> Tensor:
+def _two_convs(x: KerasTensor, filters: int, name: str, *, normalised: bool) -> KerasTensor:
     for number in (1, 2):
         x = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv{number}")(x)
         if normalised:

@@ -1,4 +1,4 @@
-"""Weights files in HDF5: saved atomically, and read layer by layer without building a model."""
+"""Weights files in HDF5: saved atomically, and read layer by layer without loading a model."""
 
 import math
 import re
@@ -15,18 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
+from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import WeightsError
-from kagglecxr.core.files import assert_room, atomic_write
+from kagglecxr.core.files import atomic_write
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """One layer's tensors in a file.
+    """A layer's tensors in a file.
 
     Attributes:
-        key: what identifies it: a group's name, or the layer's own in Keras' older files.
+        key: its identifier: the group's name, or in Keras 2's files the layer's name.
         name: the layer's name when it was saved.
         tensors: paths in the file, in the order in which Keras wrote them.
         shapes: of these tensors.
@@ -40,12 +41,12 @@ class StoredLayer:
 
 @dataclass(frozen=True)
 class StoredLayout:
-    """A weights file's layers that have tensors.
+    """The layers of a weights file that have tensors.
 
     Attributes:
-        layers: in the order of the model where `in_order`.
-        in_order: whether it is a file of Keras 2's form, as ImageNet weights are, in which a
-            layer is found by its place; in Keras 3's form it is found by its key.
+        layers: in the order of the model if `in_order`.
+        in_order: True for a file in Keras 2's format, such as ImageNet weights, whose layers are
+            matched by order; in Keras 3's format they are matched by key.
     """
 
     layers: tuple[StoredLayer, ...]
@@ -54,42 +55,42 @@ class StoredLayout:
 
 @contextmanager
 def open_weights(path: Path, model: str) -> Iterator[h5py.File]:
-    """A weights file, opened to be read.
+    """Opens a weights file for reading.
 
     Raises:
-        WeightsError: it is damaged, cut off, or no HDF5 file.
+        WeightsError: it is damaged, truncated, or no HDF5 file.
     """
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, KeyError, ValueError, UserWarning) as error:
         raise WeightsError(
-            f"A weights file cannot be read: it is damaged, cut off or of another form. Received: "
-            f"{path} for {model} ({' '.join(str(error).split())[:160]}). Fetch it again; it has "
-            "to be a .weights.h5, or an .h5 as Keras downloads them."
+            "A weights file is damaged, truncated or of another format. Received: "
+            f"{path} for {model} ({' '.join(str(error).split())[:160]}). Download it again; "
+            "use a .weights.h5, or an .h5 as Keras downloads it."
         ) from error
 
 
 def read_layout(file: h5py.File) -> StoredLayout:
-    """What an open weights file holds.
+    """Returns the layers of an open weights file.
 
     Raises:
-        KeyError: it is of neither form.
+        KeyError: it has neither format.
     """
     if "layers" in file:
         return StoredLayout(tuple(_by_key(file["layers"])), in_order=False)
-    # A whole model of Keras 2 keeps its weights one group deeper.
+    # A whole Keras 2 model has its weights one group deeper.
     root = file.get("model_weights", file)
-    return StoredLayout(tuple(_by_place(root)), in_order=True)
+    return StoredLayout(tuple(_by_order(root)), in_order=True)
 
 
 def read_tensors(file: h5py.File, layer: StoredLayer) -> list[npt.NDArray[Any]]:
-    """The tensors of one layer."""
+    """Returns the tensors of one layer."""
     return [np.asarray(file[path]) for path in layer.tensors]
 
 
 def layer_keys(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
-    """The key of each layer in Keras 3's weights files: its class, counted in the model's order."""
+    """Yields each layer and its key in Keras 3's files: its class name, numbered in order."""
     seen: Counter[str] = Counter()
     for layer in model.layers:
         # Keras' own rule for class names: BatchNormalization becomes batch_normalization.
@@ -110,7 +111,7 @@ def _by_key(root: h5py.Group) -> Iterator[StoredLayer]:
             yield _layer(root, key, name, sorted(tensors, key=_natural))
 
 
-def _by_place(root: h5py.Group) -> Iterator[StoredLayer]:
+def _by_order(root: h5py.Group) -> Iterator[StoredLayer]:
     for name in _attribute(root, "layer_names"):
         tensors = [f"{root[name].name}/{path}" for path in _attribute(root[name], "weight_names")]
         if tensors:
@@ -123,7 +124,7 @@ def _layer(root: h5py.Group, key: str, name: str, tensors: list[str]) -> StoredL
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str]:
-    # HDF5 holds at most 64 KiB in an attribute: Keras cuts longer lists into name0, name1, ...
+    # HDF5 attributes hold at most 64 KiB: Keras splits longer lists into name0, name1, ...
     parts = (
         [name]
         if name in group.attrs
@@ -140,15 +141,15 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 
 def save_weights(model: keras.Model, path: Path, *, optimizer: bool = True) -> None:
-    """Writes a `.weights.h5`, whole or not at all.
+    """Writes a `.weights.h5` atomically.
 
     Args:
-        model: whose weights.
+        model: the model.
         path: the file.
-        optimizer: whether the optimiser's state is kept too, if the model is compiled.
+        optimizer: whether to include the optimizer's state, if the model is compiled.
 
     Raises:
-        OSError: the disk is full.
+        DiskSpaceError: there is not enough disk space.
     """
     if not optimizer:
         model = without_optimizer(model)
@@ -156,13 +157,13 @@ def save_weights(model: keras.Model, path: Path, *, optimizer: bool = True) -> N
     state = getattr(model, "optimizer", None)
     kept = [*model.variables, *(state.variables if state else [])]
     overhead = 2**20
-    assert_room(path.parent, sum(_bytes(variable) for variable in kept) + overhead)
-    with atomic_write(path) as beside:
-        model.save_weights(beside)
+    ensure_disk_space(path.parent, sum(map(_bytes, kept)) + overhead, path.name)
+    with atomic_write(path) as temporary:
+        model.save_weights(temporary)
 
 
 def without_optimizer(model: keras.Model) -> keras.Model:
-    """The same layers as a model that was never compiled, and so has no optimiser to keep."""
+    """Returns an uncompiled model of the same layers, so that no optimizer state is saved."""
     return keras.Model(model.inputs, model.outputs, name=model.name)
 
 

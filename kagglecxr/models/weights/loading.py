@@ -1,4 +1,4 @@
-"""Loads weights into the part of a model they fit, and says what was not used."""
+"""Loads weights into the part of a model they fit, and reports what was not used."""
 
 import warnings
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from kagglecxr.models.weights.hdf5 import (
 
 @dataclass(frozen=True)
 class ModelParts:
-    """A model, and models that share its layers, into which weights can go.
+    """A model and its parts, which share its layers and into which weights can be loaded.
 
     Attributes:
-        model: the whole.
-        backbone: what stands below the head; a file of the whole model has to fit all of it.
-        imagenet: what ImageNet weights are for; the backbone in most models.
+        model: the whole model.
+        backbone: the part below the head; a file of the whole model must fit all of it.
+        imagenet: the part that ImageNet weights are for; the backbone in most models.
         lungs: the U-Net in front, or None.
     """
 
@@ -38,50 +38,50 @@ class ModelParts:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a weights file's tensors.
+    """What was loaded from a weights file.
 
     Attributes:
-        part: the name of the part of the model they went into.
+        part: name of the part of the model that was loaded.
         unused: layers of the file that the part does not have.
-        left_to_chance: layers of the part that the file lacks, or has in another shape.
+        not_loaded: layers of the part that the file lacks or has with other shapes.
     """
 
     part: str
     unused: tuple[str, ...] = ()
-    left_to_chance: tuple[str, ...] = ()
+    not_loaded: tuple[str, ...] = ()
 
-    def complaint(self) -> str:
-        """What a user should know of it; empty where every tensor was used."""
-        told = []
+    def problems(self) -> str:
+        """Describes the layers that were not loaded or not used; empty if there are none."""
+        found = []
         if self.unused:
             some = shorten(list(self.unused))
-            told.append(f"of the file, {len(self.unused)} layers were not used: {some}")
-        if self.left_to_chance:
-            told.append(f"it has nothing for {shorten(list(self.left_to_chance))}")
-        return "; ".join(told)
+            found.append(f"of the file, {len(self.unused)} layers were not used: {some}")
+        if self.not_loaded:
+            found.append(f"it has nothing for {shorten(list(self.not_loaded))}")
+        return "; ".join(found)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Loads the weights file of this very model.
+    """Loads a weights file of exactly this model.
 
     Raises:
-        WeightsError: the file belongs to another model, or is damaged.
+        WeightsError: the file belongs to another model or is damaged.
     """
     loaded = load_pretrained(ModelParts(model, model, model), path)
     if loaded.unused:
-        raise _misfit(model, path, loaded.complaint())
+        raise _misfit(model, path, loaded.problems())
 
 
 def load_pretrained(parts: ModelParts, path: Path) -> LoadReport:
     """Loads a weights file into the part of a model that it fits.
 
     Args:
-        parts: of the model.
-        path: a `.weights.h5` of Keras 3, of this model with any head or of a `unet_bn` in front
-            of it; or an `.h5` as Keras downloads it.
+        parts: the model and its parts.
+        path: a Keras 3 `.weights.h5` of this model with any head, or of the `unet_bn` in front of
+            it; or an `.h5` as Keras downloads it.
 
     Raises:
-        WeightsError: the file fits no part, or is damaged; nothing has been loaded.
+        WeightsError: the file fits no part or is damaged; nothing has been loaded.
     """
     with open_weights(path, parts.model.name) as file:
         stored = read_layout(file)
@@ -102,12 +102,12 @@ def _weighty(model: keras.Model) -> list[layers.Layer]:
 
 
 def _ordered(layer: layers.Layer) -> list[keras.Variable]:
-    """A layer's variables in the order of Keras 2's files, in which the trainable come first."""
+    """Returns a layer's variables in the order of Keras 2's files, trainable ones first."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def _matched(stored: StoredLayout, part: keras.Model) -> dict[int, StoredLayer]:
-    """The stored layer that fits each layer of a part, by the layer's identity."""
+    """Returns the stored layer that fits each layer of a part, by the layer's id."""
     if stored.in_order:
         pairs = list(zip(_weighty(part), stored.layers, strict=False))
     else:
@@ -117,7 +117,7 @@ def _matched(stored: StoredLayout, part: keras.Model) -> dict[int, StoredLayer]:
 
 
 def _fits(layer: layers.Layer, kept: StoredLayer) -> bool:
-    # Sorted, because inside a nested block the two file forms have orders of their own.
+    # Sorted, since inside nested blocks the two file formats differ in order.
     return sorted(tuple(v.shape) for v in layer.weights) == sorted(kept.shapes)
 
 
@@ -131,23 +131,23 @@ def _load(
         tuple(layer.name for layer in _weighty(part) if id(layer) not in matched),
     )
     if stored.in_order:
-        # All are read before the first is set: a damaged file leaves the model as it was.
+        # All are read before the first is assigned: a damaged file leaves the model unchanged.
         read = [(layer, read_tensors(file, matched[id(layer)])) for layer in _weighty(part)]
         for layer, tensors in read:
-            # The colours of ImageNet are built in: see set_imagenet_statistics.
+            # ImageNet's statistics are set already: see set_imagenet_statistics.
             if not isinstance(layer, layers.Normalization):
                 for variable, value in zip(_ordered(layer), tensors, strict=True):
                     variable.assign(value)
         return loaded
     with warnings.catch_warnings():
-        # What is left to chance is told by the caller; of anything else Keras only warns.
-        warnings.simplefilter("ignore" if loaded.left_to_chance else "error", UserWarning)
-        part.load_weights(file.filename, skip_mismatch=bool(loaded.left_to_chance))
+        # The caller reports layers without weights; any other warning of Keras is an error.
+        warnings.simplefilter("ignore" if loaded.not_loaded else "error", UserWarning)
+        part.load_weights(file.filename, skip_mismatch=bool(loaded.not_loaded))
     return loaded
 
 
 def _misfit(model: keras.Model, path: Path, reason: str) -> WeightsError:
     return WeightsError(
-        f"A weights file does not fit {model.name}. Received: {path} ({reason}). Name a file of "
-        "this very model, or of its backbone."
+        f"A weights file does not fit {model.name}. Received: {path} ({reason}). Use a file of "
+        "this model or of its backbone."
     )

@@ -1,4 +1,4 @@
-"""Finds the file that `weights` means: ImageNet's, a path, a Kaggle model or another run."""
+"""Where weights come from: ImageNet, a file, a folder, a run or a Kaggle model."""
 
 import os
 from collections.abc import Sequence
@@ -15,45 +15,44 @@ Weights = str | Path | Sequence[str | Path] | None
 
 
 def keras_models_folder() -> Path:
-    """Where Keras keeps downloaded weights: $KERAS_HOME/models, or ~/.keras/models."""
+    """Returns the folder of downloaded weights: $KERAS_HOME/models, or ~/.keras/models."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"
 
 
 def has_imagenet_weights(card: ModelCard) -> bool:
-    """Whether a model's ImageNet weights are on this machine already."""
+    """Returns whether a model's ImageNet weights have been downloaded."""
     return bool(card.weights_file) and (keras_models_folder() / card.weights_file).is_file()
 
 
 def each_source(weights: Weights) -> list[str]:
-    """The sources of weights one by one; several are loaded one after the other."""
+    """Returns the sources of weights as a list; several are loaded in turn."""
     if not weights:
         return []
     several = [weights] if isinstance(weights, str | Path) else weights
     return [str(source) for source in several]
 
 
-def find_weights(card: ModelCard, source: str, *, fold: int = 0, mounts: Path = MOUNTS) -> Path:
-    """The file that one source of weights means for a model.
+def find_weights(card: ModelCard, source: str, *, fold: int = 0) -> Path:
+    """Returns the weights file of one source for a model.
 
     Args:
-        card: the model's.
+        card: of the model.
         source: "imagenet"; a file; a folder that holds the model's ImageNet file, or one weights
-            file alone; a run's folder; or a Kaggle Models handle that a kernel has attached.
-        fold: which fold of a run, counted anew where the run has fewer.
-        mounts: where Kaggle attaches data and models.
+            file alone; a run's folder; or the handle of a Kaggle model attached to this kernel.
+        fold: fold of a run, modulo the run's number of folds.
 
     Raises:
         WeightsError: the model has no ImageNet weights.
-        MissingError: the file is not there and cannot be fetched.
+        MissingError: the file does not exist and cannot be downloaded.
     """
     if source == IMAGENET:
         return _imagenet_file(card)
-    place = _attached(source, mounts) if source.startswith(SCHEME) else Path(source)
-    path = _in_folder(card, place, fold) if place.is_dir() else place
+    found = _attached(source) if source.startswith(SCHEME) else Path(source)
+    path = _in_folder(card, found, fold) if found.is_dir() else found
     if not path.is_file():
         raise MissingError(
-            f"A weights file is not there. Received: {source} for {card.name} (looked for "
+            f"A weights file does not exist. Received: {source} for {card.name} (looked for "
             f"{path}). {_where_to_get(card)}"
         )
     return path
@@ -67,14 +66,14 @@ def _in_folder(card: ModelCard, folder: Path, fold: int) -> Path:
     return files[0] if len(files) == 1 and not expected.is_file() else expected
 
 
-def _attached(handle: str, mounts: Path) -> Path:
+def _attached(handle: str) -> Path:
     model = KaggleModel.parse(handle)
-    folder = model.attached(mounts)
+    folder = model.attached()
     if folder is None:
         raise MissingError(
-            f"A Kaggle model is not attached. Received: {handle} (looked under {mounts}). In a "
+            f"A Kaggle model is not attached. Received: {handle} (looked in {MOUNTS}). In a "
             f"kernel, add {model.source} to model_sources in kernel-metadata.json, or with Add "
-            "Input in the editor; elsewhere, train fetches it where there is a network."
+            "Input in the editor; elsewhere, train downloads it if there is a network."
         )
     return folder
 
@@ -90,7 +89,7 @@ def _imagenet_file(card: ModelCard) -> Path:
         try:
             card.download()
         except Exception as error:
-            # Keras wraps every cause, no network above all, in a bare Exception.
+            # Keras raises a bare Exception for every cause, such as a missing network.
             raise MissingError(
                 f"The ImageNet weights of {card.name} could not be downloaded. Received: "
                 f"{' '.join(str(error).split())[:200]}. {_where_to_get(card)}"
@@ -102,7 +101,7 @@ def _where_to_get(card: ModelCard) -> str:
     if not card.weights_file:
         return "Check the path."
     return (
-        f"Get {card.weights_file} on a machine with a network (Keras puts it into "
-        "~/.keras/models), and name its folder: --set weights=FOLDER. In an offline kernel, attach "
-        "it as a dataset and name the mounted folder."
+        f"Download {card.weights_file} on a machine with a network (Keras saves it in "
+        "~/.keras/models), and pass its folder: --set weights=FOLDER. In an offline kernel, attach "
+        "it as a dataset and pass the mounted folder."
     )

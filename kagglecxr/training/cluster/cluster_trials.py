@@ -9,8 +9,8 @@ from kagglecxr.core.errors import CxrError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import find_weights
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect, fetch
 from kagglecxr.training.cluster.remote_tasks import run_trial_task

@@ -17,8 +17,9 @@ from filelock import FileLock
 from keras import tree
 
 from kagglecxr.core.deadline import Deadline
+from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.files import assert_room, atomic_write, digest
+from kagglecxr.core.files import atomic_write, digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.sequences.sequence import OrderedSequence
@@ -98,7 +99,7 @@ class FeatureCache:
     def _write(self, path: Path, view: str) -> None:
         shape = (len(self.rows), sum(math.prod(shape) for shape in self._shapes()))
         dtype = np.dtype(self._dtype())
-        assert_room(path.parent, dtype.itemsize * math.prod(shape))
+        ensure_disk_space(path.parent, dtype.itemsize * math.prod(shape), path.name)
         batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view])
         with (
             atomic_write(path) as beside,

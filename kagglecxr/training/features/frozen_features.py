@@ -14,7 +14,7 @@ from kagglecxr.data.sequences.mixup import OneHot
 from kagglecxr.data.sequences.sequence import EndlessSequence, SampledSequence
 from kagglecxr.inference.predictions import average
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
-from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.features.feature_cache import FeatureCache, Features
 from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.recipe import Recipe

@@ -2,8 +2,8 @@
 
 from kagglecxr.core.errors import MissingError, SettingError, WeightsError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.space import Space
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import IMAGENET, each_source
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.search.entries import Entry, Range, parse_entry
 from kagglecxr.training.search.pipeline_caches import PIPELINE_PARAMETERS

@@ -186,7 +186,7 @@ def test_a_fresh_python_loads_the_file_whatever_it_imports_first(
         f"model = keras.saving.load_model({str(whole.path)!r})\n"
         f"print(model.predict(np.load({str(tmp_path / 'image.npy')!r}), verbose=0)[0].tolist())"
     )
-    orders = ("import kagglecxr, keras", "import keras, kagglecxr")
+    orders = ("import kagglecxr.models.layers, keras", "import keras, kagglecxr.models.layers")
     fresh = [
         subprocess.Popen(
             [sys.executable, "-c", f"{order}; {code}"],

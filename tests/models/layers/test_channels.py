@@ -76,7 +76,7 @@ def test_a_saved_model_loads_and_gives_the_same(tmp_path: Path) -> None:
 
 
 def test_colour_is_refused() -> None:
-    with pytest.raises(SettingError, match="grey images"):
+    with pytest.raises(SettingError, match="gray images"):
         build(8, 8, 3)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kagglecxr.core import kaggle_model
 from kagglecxr.core.errors import MissingError, WeightsError
 from kagglecxr.models import create_model
 from kagglecxr.models.model_card import MODELS
@@ -46,18 +47,21 @@ def test_a_folder_with_one_weights_file_means_that(tmp_path: Path) -> None:
     assert find_weights(MODELS["cnn_small"], str(tmp_path)) == file
 
 
-def test_a_kaggle_model_is_found_where_it_is_attached(tmp_path: Path) -> None:
+def test_a_kaggle_model_is_found_where_it_is_attached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kaggle_model, "MOUNTS", tmp_path)
     card = MODELS["mobilenet_025"]
     folder = tmp_path / "models/me/cxr/keras/small/2"
     folder.mkdir(parents=True)
     (folder / card.weights_file).touch()
-    found = find_weights(card, "kaggle://me/cxr/keras/small/2", mounts=tmp_path)
+    found = find_weights(card, "kaggle://me/cxr/keras/small/2")
     assert found == folder / card.weights_file
 
 
-def test_a_kaggle_model_that_is_not_attached_says_how_to(tmp_path: Path) -> None:
+def test_a_kaggle_model_that_is_not_attached_says_how_to() -> None:
     with pytest.raises(MissingError, match=r"me/cxr/keras/small/2 to model_sources"):
-        find_weights(MODELS["cnn_small"], "kaggle://me/cxr/keras/small/2", mounts=tmp_path)
+        find_weights(MODELS["cnn_small"], "kaggle://me/cxr/keras/small/2")
 
 
 @pytest.mark.parametrize(("fold", "expected"), [(0, 0), (1, 1), (2, 0)])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kagglecxr.core import kaggle_model
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.kaggle_model import KaggleModel
 from kagglecxr.core.progress import Silent
@@ -126,10 +127,11 @@ def test_a_model_without_any_version_is_refused(kaggle: FakeKaggle, models: Path
 
 
 def test_the_folder_is_where_a_kernel_would_have_it_attached(
-    kaggle: FakeKaggle, models: Path
+    kaggle: FakeKaggle, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(kaggle_model, "MOUNTS", models.parent)
     place = fetch_model(HANDLE, models, Silent())
-    assert NEWEST.attached(models.parent) == HANDLE.attached(models.parent) == place
+    assert NEWEST.attached() == HANDLE.attached() == place
 
 
 @pytest.mark.parametrize(
