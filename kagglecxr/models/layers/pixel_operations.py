@@ -96,7 +96,9 @@ class ApplyMask(PixelLayer):
         inside = ops.stop_gradient(ops.round(lungs))
         return ops.cast(images, self.compute_dtype) * inside
 
-    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+    def compute_output_shape(  # type: ignore[override]
+        self, input_shape: Sequence[Shape]
+    ) -> Shape:
         """Returns the shape of the images."""
         return tuple(input_shape[0])
 
