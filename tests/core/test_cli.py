@@ -130,14 +130,14 @@ def test_a_fault_of_ours_shows_where_it_is_and_1(
     assert out == ""
     assert err.startswith("Traceback")
     assert "a bug" in err
-    assert "fault of kagglecxr" in err.splitlines()[-1]
+    assert "bug in kagglecxr" in err.splitlines()[-1]
 
 
 def test_control_c_is_130_and_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(lambda: signal.raise_signal(signal.SIGINT)) == 130
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "Stopped. Run the same command again to go on.\n"
+    assert err == "Stopped. Run the same command again to continue.\n"
 
 
 def check_disk_sentence(err: str) -> None:

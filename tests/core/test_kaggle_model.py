@@ -118,8 +118,9 @@ def test_another_owner_s_model_is_not_taken_for_it(mounts: Path) -> None:
 
 
 @pytest.mark.parametrize("handle", [HANDLE, NEWEST])
-def test_outside_a_kernel_nothing_is_attached(handle: KaggleModel, mounts: Path) -> None:
-    assert handle.attached(mounts / "none") is None
+def test_outside_a_kernel_nothing_is_attached(handle: KaggleModel) -> None:
+    assert not kaggle_model.MOUNTS.exists()
+    assert handle.attached() is None
 
 
 def test_the_docstrings_examples_are_true() -> None:
