@@ -24,8 +24,8 @@ def download(
         again: Fetch what is there as well.
         common: Options of every verb.
     """
-    from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.files.merging import hashes_file, merged_sources
+    from kagglecxr.data.competition import hashes_file, load_competition
+    from kagglecxr.data.files.merging import merged_sources
     from kagglecxr.remote.download.downloader import (
         DownloadOptions,
         download_data,

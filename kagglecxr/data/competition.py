@@ -1,4 +1,4 @@
-"""What a competition is: its TOML form, the presets, and a plain folder taken for one."""
+"""The settings of a competition, from a preset, a TOML file or a folder of class folders."""
 
 import re
 import tomllib
@@ -17,9 +17,9 @@ PRESETS = Path(__file__).parent.parent / "competitions"
 
 
 class Competition(TomlTable):
-    """One competition or data set, as its TOML describes it."""
+    """The settings of one competition or data set."""
 
-    # Python's own expressions, so that a letter is here what it is in `_of_folder`.
+    # Python's regular expressions, so that \w is the same here as in `_from_folder`.
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
 
     name: Annotated[str, Field(pattern=r"^[^\W_][\w.-]*\Z")]
@@ -44,13 +44,11 @@ class Competition(TomlTable):
 
     @model_validator(mode="after")
     def _merged_classes_are_known(self) -> "Competition":
-        ours = set(self.classes.names)
         for part in self.merge:
-            strange = sorted(set(part.classes.values()) - ours)
-            if strange:
+            unknown = sorted(set(part.classes.values()) - set(self.classes.names))
+            if unknown:
                 raise ValueError(
-                    f"[[merge]] {part.data!r} goes to {strange[0]!r}, which is not in [classes] "
-                    "names"
+                    f"[[merge]] {part.data!r} names {unknown[0]!r}, which is not in [classes] names"
                 )
         names = [part.name for part in self.merge]
         if len(set(names)) != len(names):
@@ -58,87 +56,98 @@ class Competition(TomlTable):
         return self
 
     def with_classes(self, found: list[str]) -> "Competition":
-        """This description, its class names filled in from the files where it has none."""
+        """Returns a copy with these class names, or itself if it has class names."""
         if self.classes.names:
             return self
         return self.model_copy(update={"classes": Classes(names=sorted(found))})
 
     def targets(self) -> list[str]:
-        """The names of the targets, in order."""
+        """Returns the target names in order."""
         return list(self.classes.targets())
 
     def target_of_class(self) -> dict[str, int]:
-        """The target id of each class name."""
+        """Returns the target id of each class name."""
         members = self.classes.targets().values()
         return {name: t for t, names in enumerate(members) for name in names}
 
     def pools(self) -> list[list[int]]:
-        """The class ids that make each target, as BalancedSequence takes them."""
+        """Returns the class ids of each target, as `BalancedSequence` takes them."""
         ids = {name: i for i, name in enumerate(self.classes.names)}
         return [[ids[name] for name in names] for names in self.classes.targets().values()]
 
 
 def preset_names() -> list[str]:
-    """The presets the package brings."""
+    """Returns the names of the built-in competitions."""
     return sorted(path.stem for path in PRESETS.glob("*.toml"))
 
 
 def load_competition(name: str | Path) -> Competition:
-    """A competition by its preset's name, its TOML file, or its folder of class folders.
+    """Loads a competition.
 
     Args:
-        name: as above.
+        name: a preset's name, a TOML file, or a folder with one sub-folder per class.
 
     Raises:
-        UnknownNameError: no such preset, file or folder; the nearest three presets are named.
-        SettingError: the TOML is not valid; the entry is named.
+        UnknownNameError: no such preset, file or folder; the message names the nearest presets.
+        SettingError: the TOML is not valid; the message names the entry.
 
     >>> load_competition("demo").source.kind
     'demo'
     """
     preset = PRESETS / f"{name}.toml"
     if preset.is_file():
-        return _read(preset)
+        return _from_toml(preset)
     path = Path(name)
     if path.is_dir():
-        return _of_folder(path)
+        return _from_folder(path)
     if path.suffix == ".toml":
         if not path.is_file():
             raise MissingError(
-                f"The competition's TOML file is not there. Received: {str(name)!r}. "
+                f"The competition's TOML file does not exist. Received: {str(name)!r}. "
                 "Check the path."
             )
-        return _read(path)
+        return _from_toml(path)
     if path.is_file():
         raise SettingError(
-            f"A competition is a preset, a TOML file or a folder. Received the file "
+            f"A competition is a preset, a TOML file or a folder. Received: the file "
             f"{str(name)!r}. Name its folder instead."
         )
     raise unknown_name_error("competition preset, TOML file or folder", str(name), preset_names())
 
 
-def _of_folder(folder: Path) -> Competition:
-    whole = folder.resolve()
-    safe = re.sub(r"[^\w.-]", "-", whole.name).lstrip("._-")
+def hashes_file(name: str, competition: Competition) -> Path | None:
+    """Returns the path of the hash list named in a competition's TOML, or None.
+
+    Args:
+        name: the preset or TOML file the competition was loaded from.
+        competition: its settings.
+    """
+    listed = competition.source.sha256sums
+    folder = PRESETS if name in preset_names() else Path(name).parent
+    return folder / listed if listed else None
+
+
+def _from_folder(folder: Path) -> Competition:
+    folder = folder.resolve()
     return Competition(
-        name=safe or "folder",
+        name=re.sub(r"[^\w.-]", "-", folder.name).lstrip("._-") or "folder",
         source=Source(kind="folder"),
         metric=MetricChoice(name="balanced_accuracy"),
-        folder=whole,
+        folder=folder,
     )
 
 
-def _read(path: Path) -> Competition:
+def _from_toml(path: Path) -> Competition:
     try:
         return Competition.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(
-            f"A competition's file is not TOML. Received: {path} ({error}). Mend that line."
+            f"A competition's file is not TOML. Received: {path} ({error}). Correct that line."
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise SettingError(
             f"A competition's TOML is not valid. Received: {path}, at {where}: {first['msg']}. "
-            "Mend that entry; docs/competitions.md lists them all."
+            "Correct that entry; docs/competitions.md lists them all."
         ) from error

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 
 class TomlTable(BaseModel):
-    """A table of the TOML: no unknown entries, nothing changed after reading."""
+    """Base class of the TOML's tables: unknown entries are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,10 +33,10 @@ class Source(TomlTable):
     """Where the data come from.
 
     Attributes:
-        kind: a Kaggle competition, a Kaggle dataset, a folder on this machine, or the demo.
+        kind: a Kaggle competition, a Kaggle dataset, a local folder, or the built-in demo.
         slug: the competition's slug, or the dataset's `owner/name`.
-        url: the page a person would open for data that Kaggle does not serve.
-        sha256sums: a file beside the TOML with the hashes of the data's files, in sha256sum's form.
+        url: the web page of data that Kaggle does not host.
+        sha256sums: a file in the TOML's folder with the data files' hashes, in sha256sum's format.
     """
 
     kind: Literal["competition", "dataset", "folder", "demo"]
@@ -46,12 +46,12 @@ class Source(TomlTable):
 
 
 class Classes(TomlTable):
-    """The classes of the labels, and how they are joined into targets.
+    """The classes of the labels, and how they are pooled into targets.
 
     Attributes:
-        names: the classes, in the order of their ids; found in the files where empty.
-        folders: the folder of a class, where it is not its name.
-        pools: targets made of several classes; a class in no pool is a target of its own.
+        names: class names in the order of their ids; if empty, they are read from the files.
+        folders: the folder of each class whose folder does not have the class's name.
+        pools: targets that consist of several classes; any other class is its own target.
     """
 
     names: list[str] = []
@@ -75,30 +75,30 @@ class Classes(TomlTable):
         return self
 
     def targets(self) -> dict[str, list[str]]:
-        """The classes of each target, in target order."""
+        """Returns the classes of each target, in target order."""
         member_of = {name: pool for pool, members in self.pools.items() for name in members}
         order = dict.fromkeys(member_of.get(name, name) for name in self.names)
         return {target: list(self.pools.get(target, [target])) for target in order}
 
 
 class Layout(TomlTable):
-    """Where images, labels, masks, patients and sources are, below the data folder.
+    """Where images, labels, masks, patients and sources are in the data folder.
 
-    A pattern is a path with `{class}` for a class's folder, `{stem}` for an image's name without
-    its suffix, and `*` for anything inside one path part.
+    A pattern is a relative path in which `{class}` stands for a class's folder, `{stem}` for an
+    image's file name without suffix, and `*` for any text without a slash.
 
     Attributes:
-        train: patterns of labelled images; a folder a class where empty.
-        test: patterns of the test part's images; a `{class}` in it goes to the rehearsal only.
-        labels: a CSV of labels for images that lie in no class folder.
-        label_id: that CSV's column of ids (file names, with or without suffix).
+        train: patterns of the labelled images; if empty, there is one folder per class.
+        test: patterns of the test images; a label from `{class}` is used by the rehearsal only.
+        labels: a CSV with the labels of images that are not in class folders.
+        label_id: that CSV's column of ids (file names with or without suffix).
         label_column: that CSV's column of class names.
         masks: the pattern of an image's lung mask.
         metadata: a CSV with path, label, source, patient_id or group_id, mask_path.
-        sample: the competition's sample submission, whose ids the test images take.
-        patient: a regular expression on the file name, whose first group names the patient.
-        test_patients_apart: the test part is known to share no patient with the train part, even
-            where their file names do.
+        sample: the competition's sample submission, whose ids the test images get.
+        patient: a regular expression on the file name; its first group is the patient.
+        test_patients_apart: train and test set share no patient, even if their file names suggest
+            it.
     """
 
     train: list[str] = []
@@ -114,16 +114,16 @@ class Layout(TomlTable):
 
 
 class Merge(TomlTable):
-    """Another data set, whose images join the training part of some classes.
+    """Another data set whose images are added to the training set of some classes.
 
     Attributes:
-        data: its folder: absolute, from ~, or found in the data folder or beside it.
-        classes: which of our classes each of its folders goes to.
-        train: patterns of its images, with `{class}` for such a folder; a folder a class where
-            empty.
-        patient: a regular expression on the file name, whose first group names the patient.
-        source: what the index calls it; the folder's name where empty.
-        limit: how many of its images are taken at most, spread evenly over their sorted names.
+        data: its folder: absolute, below ~, in the data folder, or in the data folder's parent.
+        classes: the competition's class of each of its folders.
+        train: patterns of its images, with `{class}` for such a folder; if empty, there is one
+            folder per class.
+        patient: a regular expression on the file name; its first group is the patient.
+        source: its name in the index; defaults to the folder's name.
+        limit: the maximum number of images, taken evenly from their sorted names.
     """
 
     data: Annotated[str, Field(min_length=1)]
@@ -135,11 +135,11 @@ class Merge(TomlTable):
 
     @property
     def name(self) -> str:
-        """What the index calls it."""
+        """Its name in the index."""
         return self.source or Path(self.data).name
 
 
 class MetricChoice(TomlTable):
-    """The competition's score."""
+    """The competition's metric."""
 
     name: str = "accuracy"

@@ -76,8 +76,8 @@ def predict_submission(
     members, targets = find_members(runs, competition, pipeline)
     part = find_test_set(root, competition)
     _check_form(part, competition, targets)
-    if part.unasked:
-        reporter.note(f"The sample submission does not ask for {shorten(part.unasked, NAMED)}.")
+    if part.extra:
+        reporter.note(f"The sample submission does not ask for {shorten(part.extra, NAMED)}.")
     paths = [part.path_of[name] for name in part.ids if name in part.path_of]
     decoded: dict[str, DecodedFiles] = {}
 

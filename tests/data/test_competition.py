@@ -6,7 +6,13 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, MissingError, SettingError, UnknownNameError
 from kagglecxr.core.metrics import METRICS
-from kagglecxr.data.competition import PRESETS, Classes, load_competition, preset_names
+from kagglecxr.data.competition import (
+    PRESETS,
+    Classes,
+    hashes_file,
+    load_competition,
+    preset_names,
+)
 
 HEAD = 'name = "mine"\n[source]\nkind = "folder"\n'
 MERGE = '[[merge]]\ndata = "other"\n'
@@ -258,3 +264,11 @@ def test_metrics_of_probabilities_go_with_forms_that_hold_them(
 
 def test_classes_without_pools_are_targets_in_their_order() -> None:
     assert Classes(names=["b", "a"]).targets() == {"b": ["b"], "a": ["a"]}
+
+
+def test_a_list_of_hashes_is_in_the_folder_of_the_toml(tmp_path: Path) -> None:
+    mine = written(tmp_path, HEAD + 'sha256sums = "mine.sha256"\n')
+    competition = load_competition(mine)
+    assert hashes_file(str(mine), competition) == mine.parent / "mine.sha256"
+    assert hashes_file("demo", competition) == PRESETS / "mine.sha256"
+    assert hashes_file("demo", load_competition("demo")) is None

@@ -1,1 +1,1 @@
-"""From the files of a data folder to a line for each image."""
+"""From the files of a data folder to one table row per image."""

@@ -1,4 +1,4 @@
-"""What the tables beside the images say of each: labels, sources, groups, masks."""
+"""Labels, sources, groups and masks from the tables in a data folder."""
 
 import re
 import warnings
@@ -11,34 +11,34 @@ from kagglecxr.core.files import read_table
 from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
 
-_HOSTS_OF_MANY = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
+_HOSTS_WITH_OWNERS = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
 
 
 def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
-    """Labels the training images by the layout's CSV of ids and labels.
+    """Adds the training images' labels from the layout's CSV of ids and labels.
 
     Raises:
-        MissingError: no such CSV.
-        DataError: it lacks a column, or an image has no label, or two.
+        MissingError: there is no such CSV.
+        DataError: it lacks a column, or an image has no label or two.
     """
     path = root / layout.labels
     if not path.is_file():
-        raise MissingError(f"The table of labels is not there. Looked for: {path}. Download it.")
+        raise MissingError(f"The table of labels is missing. Received: {path}. Download it.")
     labels = read_table(path)
     for column in (layout.label_id, layout.label_column):
         if column not in labels:
             raise DataError(
-                f"The table of labels lacks a column. Received: {path} with "
-                f"{list(labels.columns)}. Name the right one under [layout]; {column!r} is not it."
+                f"The table of labels lacks the column {column!r}. Received: {path} with "
+                f"{list(labels.columns)}. Name the right column under [layout]."
             )
-    # Tables name an image with or without its suffix.
+    # Ids are file names with or without suffix.
     labels["name"] = labels[layout.label_id].map(name_without_suffix)
     label_of = labels.drop_duplicates(["name", layout.label_column]).set_index("name")
-    twice = label_of.index[label_of.index.duplicated()]
-    if len(twice):
+    repeated = label_of.index[label_of.index.duplicated()]
+    if len(repeated):
         raise DataError(
-            f"The table of labels gives one image two labels. Received: {path}, "
-            f"{shorten(sorted(set(twice)))}. Leave one line an image."
+            f"The table of labels has two labels for one image. Received: {path}, "
+            f"{shorten(sorted(set(repeated)))}. Keep one line per image."
         )
     train = table["split"] == "train"
     names = table["path"].map(name_without_suffix)
@@ -53,7 +53,7 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
 
 
 def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Adds source, group and mask from a metadata.csv, and labels that no folder tells.
+    """Adds source, group and mask from a metadata.csv, and the labels of unlabelled images.
 
     Raises:
         DataError: it has no column `path`.
@@ -74,32 +74,32 @@ def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         ("mask", "mask_path"),
     ):
         if name in metadata:
-            told = zip(metadata[name], table[column], strict=True)
-            table[column] = [new or old for new, old in told]
+            both = zip(metadata[name], table[column], strict=True)
+            table[column] = [new or old for new, old in both]
     if "label" in metadata:
-        told = zip(metadata["label"], table["label"], strict=True)
-        table["label"] = [old or new for new, old in told]
+        both = zip(metadata["label"], table["label"], strict=True)
+        table["label"] = [old or new for new, old in both]
     return table
 
 
 def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Adds the sources that the Radiography Database's `<class>.metadata.xlsx` tell by their URL.
+    """Adds each image's source from the Radiography Database's `<class>.metadata.xlsx` sheets.
 
-    The sheets lie beside the class folders and name an image without its suffix, some in another
-    case than its file.
+    The sheets are in the parent of the class folders. They name an image without its suffix, not
+    always in its file's letter case, and its source by a URL.
 
     Raises:
         MissingError: there are such sheets, and openpyxl is not installed.
-        DataError: one cannot be read, or lacks a column.
+        DataError: a sheet cannot be read or lacks a column.
     """
     folders = table["path"].map(_class_folder)
     for folder in sorted(set(folders)):
         sheet = root / folder.parent / f"{folder.name}.metadata.xlsx"
         if sheet.is_file():
-            source_of = _sources(sheet)
-            here = folders == folder
-            names = table.loc[here, "path"].map(name_without_suffix).str.casefold()
-            table.loc[here, "source"] = names.map(source_of).fillna("")
+            source_of = _read_sources(sheet)
+            rows = folders == folder
+            names = table.loc[rows, "path"].map(name_without_suffix).str.casefold()
+            table.loc[rows, "source"] = names.map(source_of).fillna("")
     return table
 
 
@@ -108,20 +108,20 @@ def _class_folder(path: str) -> PurePosixPath:
     return folder.parent if folder.name == "images" else folder
 
 
-def _sources(sheet: Path) -> dict[str, str]:
-    """The source of each image of a sheet, by its name without suffix in small letters."""
+def _read_sources(sheet: Path) -> dict[str, str]:
+    """Returns the source of each image of a sheet by its case-folded name without suffix."""
     try:
         with warnings.catch_warnings():
-            # openpyxl warns of sheets that other programs wrote without a default style.
+            # openpyxl warns about sheets that other programs wrote without a default style.
             warnings.simplefilter("ignore")
             cells = pd.read_excel(sheet, dtype=str, keep_default_na=False, engine="openpyxl")
     except ImportError as error:
         raise MissingError(
-            f"The sheets that tell the images' sources need a package that is not installed. "
+            f"Reading the images' sources needs a package that is not installed. "
             f"Received: {sheet}. Run: pip install 'kagglecxr[excel]'"
         ) from error
     except Exception as error:
-        # Of a damaged file openpyxl may raise nearly anything, from BadZipFile to KeyError.
+        # openpyxl raises nearly anything for a damaged file, from BadZipFile to KeyError.
         raise DataError(
             f"A sheet of the images' sources cannot be read. Received: {sheet} ({error}). "
             "Download it again, or remove it."
@@ -134,18 +134,18 @@ def _sources(sheet: Path) -> dict[str, str]:
             f"{list(cells.columns)}, without {shorten(missing)}. Download it again, or remove it."
         )
     names = cells["FILE NAME"].str.strip().map(name_without_suffix).str.casefold()
-    return dict(zip(names, cells["URL"].map(_source), strict=True))
+    return dict(zip(names, cells["URL"].map(_site), strict=True))
 
 
-def _source(url: str) -> str:
-    """The site of a URL; owner and name as well where a site holds many people's data.
+def _site(url: str) -> str:
+    """Returns a URL's host, with owner and name on hosts of many people's data.
 
-    >>> _source("https://www.kaggle.com/c/rsna-pneumonia-detection-challenge/data")
+    >>> _site("https://www.kaggle.com/c/rsna-pneumonia-detection-challenge/data")
     'kaggle.com/c/rsna-pneumonia-detection-challenge'
-    >>> _source("https://eurorad.org/case/1")
+    >>> _site("https://eurorad.org/case/1")
     'eurorad.org'
     """
     address = re.split(r"[?#]", re.sub(r"^(\w+:)?//", "", url.strip()))[0]
     host, *path = address.split("/")
     host = host.casefold().removeprefix("www.")
-    return "/".join([host, *path[:2]]).rstrip("/") if host in _HOSTS_OF_MANY else host
+    return "/".join([host, *path[:2]]).rstrip("/") if host in _HOSTS_WITH_OWNERS else host

@@ -191,7 +191,7 @@ FLAT = 'train = ["train/*"]\nlabels = "train.csv"'
     ("text", "error", "words"),
     [
         (None, MissingError, r"train\.csv"),
-        ("image,label\na,ill\n", DataError, r"\['image', 'label'\].*'id'"),
+        ("image,label\na,ill\n", DataError, r"column 'id'.*\['image', 'label'\]"),
         ("id,label\na,ill\n", DataError, r"1 training images.*train/b\.jpg"),
         ("id,label\na,ill\nb,dead\n", DataError, r"Received: dead"),
         ("id,label\na,ill\nb,ill\n", DataError, r"none for well"),

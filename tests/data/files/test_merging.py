@@ -12,9 +12,9 @@ from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.competition import PRESETS, Competition, load_competition
+from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.files.layout import COLUMNS, find_images
-from kagglecxr.data.files.merging import hashes_file, merged_sources
+from kagglecxr.data.files.merging import merged_sources
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
 PIXEL = PIL.Image.fromarray(np.zeros((2, 2), np.uint8))
@@ -235,10 +235,3 @@ def test_merged_data_that_kaggle_does_not_serve_have_no_source(mine: Path, tmp_p
     merged = merged_sources(load_competition(mine), tmp_path / "raw")
     assert [part.source for part in merged] == [None, None]
     assert merged_sources(load_competition("demo"), tmp_path) == []
-
-
-def test_a_list_of_hashes_lies_beside_the_toml(mine: Path) -> None:
-    described = load_competition(mine)
-    assert hashes_file(str(mine), described) == mine.parent / "mine.sha256"
-    assert hashes_file("demo", described) == PRESETS / "mine.sha256"
-    assert hashes_file("demo", load_competition("demo")) is None

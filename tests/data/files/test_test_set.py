@@ -24,14 +24,14 @@ def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) 
     assert part.path_of == {
         "b.jpg": "test/b.JPG", "1.2.3": "test/1.2.3.png", "test/a.png": "test/a.png"
     }  # fmt: skip
-    assert part.unasked == []
+    assert part.extra == []
 
 
 def test_ids_without_an_image_stay_and_images_without_an_id_are_told(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/z.png", "train/ill/a.png"), "a", "gone")
     part = find_test_set(root, COMPETITION)
     assert (part.ids, part.path_of) == (["a", "gone"], {"a": "test/a.png"})
-    assert part.unasked == ["test/z.png"]
+    assert part.extra == ["test/z.png"]
 
 
 def test_the_sample_is_where_the_layout_says(tmp_path: Path) -> None:
