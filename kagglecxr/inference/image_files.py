@@ -72,17 +72,17 @@ class _UntrustedFiles(ImageLoader):
 
     item: tuple[int, ...]
 
-    def original(self, row: int) -> Image:
+    def load(self, row: int) -> Image:
         """A row's image as it is in its file."""
         try:
-            return super().original(row)
+            return super().load(row)
         except OSError as error:
             raise broken_image(self.paths[row], str(error)) from error
 
-    def processed(self, row: int, original: Image) -> Image:
+    def preprocess(self, row: int, image: Image) -> Image:
         """The same as a model takes it."""
         try:
-            image = super().processed(row, original)
+            image = super().preprocess(row, image)
         except (cv2.error, ValueError) as error:
             raise broken_image(self.paths[row], str(error)) from error
         if image.shape != self.item:

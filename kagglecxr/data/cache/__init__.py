@@ -1,1 +1,1 @@
-"""Every image decoded once, in memory maps that all later steps read."""
+"""Every image decoded once into memory maps, which all later steps read."""

@@ -1,4 +1,8 @@
-"""The cache of decoded images on disk: its key, its memory maps, and how it is opened."""
+"""The cache of decoded images on disk: its key, its memory maps, and how it is opened.
+
+A cache folder is called `<key>.partial` until it is complete, so an interrupted decode is continued
+and never taken for a cache.
+"""
 
 import os
 import shutil
@@ -15,56 +19,7 @@ from kagglecxr.data.images.phash import THUMBNAIL
 from kagglecxr.data.images.pipeline import Pipeline
 
 FORMAT = 2
-"""Raised when what a cache folder holds changes its meaning: older ones are then left alone."""
-
-
-@dataclass(frozen=True)
-class Cache:
-    """Decoded images and what was measured of their files.
-
-    Attributes:
-        folder: the cache's folder.
-        images: (N, size, size) or (N, size, size, 3) uint8, a read-only memory map.
-        measures: structured (N,) array of width, height, phash and thumbnail.
-    """
-
-    folder: Path
-    images: npt.NDArray[np.uint8]
-    measures: npt.NDArray[np.void]
-
-    @property
-    def key(self) -> str:
-        """The cache's name, a digest of data, pipeline and size."""
-        return self.folder.name
-
-
-def cache_key(paths: list[str], contents: list[int], pipeline: Pipeline) -> str:
-    """The name of the cache of these files, masks included, through this pipeline."""
-    return digest(FORMAT, paths, contents, pipeline.text)
-
-
-def open_cache(folder: Path) -> Cache:
-    """Opens a whole cache.
-
-    Raises:
-        DataError: it is not there, or was written by another version of the kit.
-    """
-    try:
-        form = read_json(folder / "cache.json")["format"]
-        images = np.load(folder / "images.npy", mmap_mode="r")
-        measures = np.load(folder / "measures.npy", mmap_mode="r")
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(
-            f"A cache of decoded images is missing or damaged. Received: {folder}. "
-            "Remove that folder if it is there, and run prepare again."
-        ) from error
-    if form != FORMAT:
-        raise DataError(
-            f"A cache was written by another version. Received: {folder} in form {form}, not "
-            f"{FORMAT}. Remove that folder, and run prepare again."
-        )
-    return Cache(folder, images, measures)
-
+"""Increased when the meaning of a cache's files changes; older caches are then ignored."""
 
 MEASURES = np.dtype(
     [
@@ -75,18 +30,72 @@ MEASURES = np.dtype(
         ("thumbnail", np.uint8, (THUMBNAIL, THUMBNAIL)),
     ]
 )
-"""What is measured of each file, and whether its image is decoded."""
+"""What is measured of each image file, and whether it is decoded."""
 
 Map = np.memmap[Any, np.dtype[Any]]
 
 
-def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
-    """The maps of an interrupted decode, or new ones of zeros if either is gone or torn.
+@dataclass(frozen=True)
+class Cache:
+    """Decoded images and the measures of their files.
 
-    The measures say which images are done, so neither is worth anything without the other.
+    Attributes:
+        folder: the cache's folder.
+        images: (N, size, size) or (N, size, size, 3) uint8, a read-only memory map.
+        measures: (N,) structured array of width, height, phash and thumbnail.
+    """
+
+    folder: Path
+    images: npt.NDArray[np.uint8]
+    measures: npt.NDArray[np.void]
+
+    @property
+    def key(self) -> str:
+        """The cache's name: a digest of images, pipeline and size."""
+        return self.folder.name
+
+
+def cache_key(paths: list[str], checksums: list[int], pipeline: Pipeline) -> str:
+    """Returns the key of the cache of these files, masks included, and this pipeline."""
+    return digest(FORMAT, paths, checksums, pipeline.text)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder is a complete cache."""
+    return (folder / "cache.json").is_file()
+
+
+def open_cache(folder: Path) -> Cache:
+    """Opens a complete cache.
+
+    Raises:
+        DataError: it does not exist, or another version of the package wrote it.
+    """
+    try:
+        version = read_json(folder / "cache.json")["format"]
+        images = np.load(folder / "images.npy", mmap_mode="r")
+        measures = np.load(folder / "measures.npy", mmap_mode="r")
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(
+            f"A cache of decoded images is missing or damaged. Received: {folder}. "
+            "Remove that folder if it exists, and run prepare again."
+        ) from error
+    if version != FORMAT:
+        raise DataError(
+            f"A cache was written by another version. Received: {folder} in format {version}, not "
+            f"{FORMAT}. Remove that folder, and run prepare again."
+        )
+    return Cache(folder, images, measures)
+
+
+def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
+    """Opens the memory maps of an interrupted decode, or makes new ones filled with zeros.
+
+    The measures say which images are decoded, so both maps are made anew if either is missing or
+    damaged.
 
     Args:
-        folder: where they lie, or will.
+        folder: the maps' folder.
         shape: of the images, (N, H, W) or (N, H, W, 3).
 
     Returns:
@@ -103,38 +112,47 @@ def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
     return _new_map(images, np.dtype(np.uint8), shape), _new_map(measures, MEASURES, shape[:1])
 
 
-def finish_cache(
-    partial: Path, folder: Path, maps: tuple[Map, Map], described: dict[str, Any]
-) -> None:
-    """Turns the folder of filled maps into a cache: its cache.json comes last, then its name."""
+def complete_cache(
+    partial: Path, folder: Path, maps: tuple[Map, Map], description: dict[str, Any]
+) -> Cache:
+    """Turns the folder of filled maps into a cache by writing its cache.json and renaming it.
+
+    Args:
+        partial: the folder of the maps.
+        folder: the cache's folder.
+        maps: images and measures.
+        description: what cache.json holds besides format and shape.
+    """
     for filled in maps:
         filled.flush()
-    write_json(partial / "cache.json", described)
+    description = {**description, "format": FORMAT, "images": list(maps[0].shape)}
+    write_json(partial / "cache.json", description)
     if folder.exists():
-        # It lacks its cache.json, so it never was a whole cache.
+        # It has no cache.json, so it never was a complete cache.
         shutil.rmtree(folder)
     partial.rename(folder)
+    return open_cache(folder)
 
 
-def _old_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> Map | None:
+def _old_map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Map | None:
     try:
         old = np.lib.format.open_memmap(path, "r+")
     except (ValueError, OSError, EOFError):
         return None
-    return old if old.shape == shape and old.dtype == kind else None
+    return old if old.shape == shape and old.dtype == dtype else None
 
 
-def _new_map(path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> Map:
-    """A memory map whose room is already taken.
+def _new_map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Map:
+    """Makes a memory map with its disk space allocated.
 
-    On a full disk the first write into a map that finds no room kills the process; taking the
-    room beforehand turns that into an error that can be told.
+    On a full disk the first write to a map without space kills the process; allocating it
+    beforehand raises an error instead.
     """
-    beside = path.with_suffix(".writing")
-    created = np.lib.format.open_memmap(beside, "w+", dtype=kind, shape=shape)
+    unfinished = path.with_suffix(".writing")
+    created = np.lib.format.open_memmap(unfinished, "w+", dtype=dtype, shape=shape)
     del created
     if hasattr(os, "posix_fallocate"):
-        with beside.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, beside.stat().st_size)
-    beside.replace(path)
+        with unfinished.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, unfinished.stat().st_size)
+    unfinished.replace(path)
     return np.lib.format.open_memmap(path, "r+")

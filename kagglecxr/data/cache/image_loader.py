@@ -21,29 +21,38 @@ from kagglecxr.data.images.image import BrokenImageError, Image
 from kagglecxr.data.images.phash import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 
+Item = TypeVar("Item")
+
+CHUNK = 16
+"""Files per task of a thread: a task per file would cost too much."""
+
 
 class BrokenImagesError(DataError):
-    """Images of a data set that cannot be read; `paths` names them all."""
+    """Images that cannot be read.
 
-    def __init__(self, broken: dict[str, str]) -> None:
-        self.paths = sorted(broken)
-        more = (
-            f" {len(broken)} files are broken in all: {shorten(self.paths)}."
-            if len(broken) > 1
-            else ""
-        )
-        super().__init__(broken[self.paths[0]] + more)
+    Args:
+        messages: the message of each broken file, by its path.
+
+    Attributes:
+        paths: the broken files, sorted.
+    """
+
+    def __init__(self, messages: dict[str, str]) -> None:
+        self.paths = sorted(messages)
+        count = len(messages)
+        more = f" {count} files are broken in all: {shorten(self.paths)}." if count > 1 else ""
+        super().__init__(messages[self.paths[0]] + more)
 
 
 @dataclass(frozen=True)
 class ImageLoader:
-    """The files behind a cache's rows, and what is done to them.
+    """The files behind a cache's rows and how they are preprocessed.
 
     Attributes:
         root: the data folder.
-        paths: image files below it, in the rows' order.
-        masks: each image's lung mask, likewise; None where the pipeline needs none.
-        pipeline: what is done to each image.
+        paths: image files below it, in the order of the rows.
+        masks: each image's lung mask below it; None if the pipeline needs none.
+        pipeline: preprocesses each image.
     """
 
     root: Path
@@ -51,37 +60,45 @@ class ImageLoader:
     masks: list[str] | None
     pipeline: Pipeline
 
-    def original(self, row: int) -> Image:
-        """A row's image as it is in its file."""
-        return decode_image(read_file(self.root, self.paths[row]), self.paths[row])
+    def load(self, row: int) -> Image:
+        """Decodes a row's file."""
+        return decode_image(_read_file(self.root, self.paths[row]), self.paths[row])
 
-    def processed(self, row: int, original: Image) -> Image:
-        """The same as it is in the cache."""
+    def preprocess(self, row: int, image: Image) -> Image:
+        """Applies the pipeline to a row's decoded image."""
         if self.masks is None:
-            return self.pipeline(original)
-        mask = read_mask(self.root / self.masks[row], original.shape[:2])
-        return self.pipeline(original, mask)
+            return self.pipeline(image)
+        return self.pipeline(image, read_mask(self.root / self.masks[row], image.shape[:2]))
 
-
-def item_shape(source: ImageLoader) -> tuple[int, ...]:
-    """The shape of one processed image, from the first file that can be read."""
-    for row in range(len(source.paths)):
-        try:
-            return source.processed(row, source.original(row)).shape
-        except BrokenImageError:
-            continue
-    raise BrokenImagesError(
-        {path: f"No image can be read, {path} included." for path in source.paths}
-    )
+    def item_shape(self) -> tuple[int, ...]:
+        """Returns the shape of a preprocessed image, from the first file that can be read."""
+        for row in range(len(self.paths)):
+            try:
+                return self.preprocess(row, self.load(row)).shape
+            except BrokenImageError:
+                continue
+        raise BrokenImagesError(
+            {path: f"No image can be read, {path} included." for path in self.paths}
+        )
 
 
 def decode_all(
-    source: ImageLoader,
+    loader: ImageLoader,
     images: npt.NDArray[np.uint8],
     measures: npt.NDArray[np.void],
     bar: Bar,
 ) -> dict[str, str]:
-    """Fills every row that is not done; the sentences of those that cannot be, by path."""
+    """Fills all rows that are not done yet.
+
+    Args:
+        loader: decodes and preprocesses the files.
+        images: (N, H, W) or (N, H, W, 3), gets the pixels.
+        measures: (N,) `MEASURES`.
+        bar: shows the progress.
+
+    Returns:
+        The error message of each file that cannot be read, by its path.
+    """
     # Plain arrays on the same memory: indexing a memmap costs more than hashing does.
     pixels = np.asarray(images)
     done, width, height, phash, thumbnail = (
@@ -92,32 +109,54 @@ def decode_all(
         if done[row]:
             return None
         try:
-            image = source.original(row)
-            processed = source.processed(row, image)
+            image = loader.load(row)
+            processed = loader.preprocess(row, image)
         except BrokenImageError as error:
             return str(error)
-        pixels[row] = _same_shape(processed, pixels.shape[1:], source.paths[row])
-        look = fingerprint(image)
+        _check_shape(processed, pixels.shape[1:], loader.paths[row])
+        pixels[row] = processed
+        measured = fingerprint(image)
         height[row], width[row] = image.shape[:2]
-        phash[row], thumbnail[row] = look.phash, look.thumbnail
+        phash[row], thumbnail[row] = measured.phash, measured.thumbnail
         done[row] = True
         return None
 
-    def fill_some(rows: tuple[int, ...]) -> dict[str, str]:
-        told = {source.paths[row]: fill(row) for row in rows}
+    def fill_chunk(rows: tuple[int, ...]) -> dict[str, str]:
+        messages = {loader.paths[row]: fill(row) for row in rows}
         bar.advance(len(rows))
-        return {path: sentence for path, sentence in told.items() if sentence}
+        return {path: message for path, message in messages.items() if message}
 
     broken: dict[str, str] = {}
-    with _one_opencv_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for some in pool.map(fill_some, chunks(range(len(source.paths)))):
+    with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for some in pool.map(fill_chunk, _chunks(range(len(loader.paths)))):
             broken |= some
     return broken
 
 
+def file_checksums(root: Path, paths: list[str]) -> list[int]:
+    """Returns the CRC-32 of each file's bytes, by which a cache's key identifies it."""
+
+    def checksums(some: tuple[str, ...]) -> list[int]:
+        return [zlib.crc32(_read_file(root, path)) for path in some]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(itertools.chain.from_iterable(pool.map(checksums, _chunks(paths))))
+
+
+def _chunks(items: Iterable[Item]) -> list[tuple[Item, ...]]:
+    listed = list(items)
+    return [tuple(listed[at : at + CHUNK]) for at in range(0, len(listed), CHUNK)]
+
+
+def _read_file(root: Path, path: str) -> bytes:
+    # Path objects would cost a tenth of the decoding of thousands of small files.
+    with open(os.path.join(root, path), "rb", buffering=0) as stream:  # noqa: PTH118, PTH123
+        return stream.read()
+
+
 @contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    # OpenCV's own threads would compete with ours, which do better: they overlap reading too.
+def _single_threaded_opencv() -> Iterator[None]:
+    # OpenCV's own threads would compete with ours, which are better since they overlap reading.
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -126,37 +165,10 @@ def _one_opencv_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _same_shape(image: Image, shape: tuple[int, ...], path: str) -> Image:
+def _check_shape(image: Image, shape: tuple[int, ...], path: str) -> None:
     if image.shape != shape:
         raise DataError(
-            f"The images have different sizes and the pipeline does not make them one. Received: "
+            f"The images have different sizes and the pipeline does not resize them. Received: "
             f"{path} of shape {image.shape}, the first of shape {shape}. Put resize into the "
             "pipeline."
         )
-    return image
-
-
-Item = TypeVar("Item")
-
-
-def chunks(items: Iterable[Item]) -> list[tuple[Item, ...]]:
-    """Tasks for threads: handing over one image at a time costs too much."""
-    listed, portion = list(items), 16
-    return [tuple(listed[at : at + portion]) for at in range(0, len(listed), portion)]
-
-
-def read_file(root: Path, path: str) -> bytes:
-    """A file's bytes."""
-    # Plain calls: over thousands of small files Path objects cost a tenth of the decoding.
-    with open(os.path.join(root, path), "rb", buffering=0) as stream:  # noqa: PTH118, PTH123
-        return stream.read()
-
-
-def file_checksums(root: Path, paths: list[str]) -> list[int]:
-    """The CRC-32 of each file's bytes: what the cache's key knows a file by."""
-
-    def of(some: tuple[str, ...]) -> list[int]:
-        return [zlib.crc32(read_file(root, path)) for path in some]
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(itertools.chain.from_iterable(pool.map(of, chunks(paths))))

@@ -17,18 +17,21 @@ _DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """The pixels of an image file's bytes: (H, W) for grey, (H, W, 3) RGB for colour.
+    """Decodes an image file's bytes.
 
-    EXIF rotation is applied. An alpha channel is dropped: it says nothing in an X-ray. Deeper
-    images are scaled to 8 bits by the range they can hold: 16 bits, or 12 where no pixel exceeds
-    4,095, as detectors write them. DICOM goes through `decode_dicom`.
+    EXIF rotation is applied, and an alpha channel is dropped. Images of more than 8 bits are scaled
+    to 8 by their format's range: 16 bits, or 12 if no pixel exceeds 4,095, as detectors write
+    them. DICOM is decoded by `decode_dicom`.
 
     Args:
         data: the file's bytes.
-        name: what to call it in an error.
+        name: the file's name in error messages.
+
+    Returns:
+        (H, W) for grey, (H, W, 3) RGB for colour.
 
     Raises:
-        BrokenImageError: the file is empty, cut off or not an image.
+        BrokenImageError: the file is empty, truncated or not an image.
         MissingError: it is DICOM, and pydicom is not installed.
     """
     if not data:
@@ -37,7 +40,7 @@ def decode_image(data: bytes, name: str) -> Image:
         from kagglecxr.data.images.dicom import decode_dicom
 
         return decode_dicom(data, name)
-    # OpenCV fills what is missing of a truncated file with grey and says nothing.
+    # OpenCV fills the missing part of a truncated file with grey without a warning.
     if not _is_complete(data):
         raise broken_image(name, f"the file is cut off after {len(data)} bytes")
     try:
@@ -49,7 +52,7 @@ def decode_image(data: bytes, name: str) -> Image:
     if pixels is None:
         raise broken_image(name, "it is no image that can be decoded")
     if _is_grey_with_alpha(data):
-        # OpenCV makes three equal channels of it.
+        # OpenCV decodes it into three equal channels.
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
@@ -63,7 +66,7 @@ def read_image(path: Path) -> Image:
 
 def _is_complete(data: bytes) -> bool:
     if data.startswith(b"\xff\xd8"):
-        # Inside a scan 0xFF is always followed by 0x00, so this marker is only found at its end.
+        # In a scan 0xFF is always followed by 0x00, so this marker is only found at its end.
         scan = data.rfind(_START_OF_SCAN)
         return data.find(_END_OF_IMAGE, scan) >= 0 if scan >= 0 else False
     if data.startswith(_PNG_SIGNATURE):
@@ -89,24 +92,27 @@ def _to_uint8(pixels: npt.NDArray[Any]) -> Image:
 
 
 def read_mask(path: Path, shape: tuple[int, int]) -> Image:
-    """A mask as 0 and 255, (H, W), in its image's size.
+    """Reads a mask and resizes it to its image.
 
-    White is what exceeds half of the file's brightest value, so files that say it with 1 and files
-    that say it with 255 read alike; one that is all black is an empty mask. Sizes are matched to
-    the nearest pixel: the Radiography Database has 256-pixel masks of 299-pixel images.
+    Pixels above half of the file's maximum are inside, so 1 and 255 both mean inside; an all black
+    file is an empty mask. The nearest pixel is taken in resizing: the Radiography Database has
+    256-pixel masks of 299-pixel images.
 
     Args:
-        path: grey, RGB, palette or 1-bit; of the colours the brightest channel counts.
+        path: a grey, RGB, palette or 1-bit image; the brightest channel counts.
         shape: (H, W) of the image.
 
+    Returns:
+        (H, W), 255 inside and 0 outside.
+
     Raises:
-        MissingError: no such file.
+        MissingError: the file does not exist.
         BrokenImageError: it cannot be read.
     """
     if not path.is_file():
         raise MissingError(
-            f"A mask is not there. Looked for: {path}. Bring it, or take it out of the table that "
-            "names it."
+            f"A mask is missing. Received: {path}. Add it, or remove it from the table that names "
+            "it."
         )
     pixels = read_image(path)
     if pixels.ndim == 3:
@@ -114,8 +120,7 @@ def read_mask(path: Path, shape: tuple[int, int]) -> Image:
     # Twice a uint8 needs more than 8 bits.
     inside = 2 * pixels.astype(np.uint16) > pixels.max()
     mask = np.where(inside, np.uint8(255), np.uint8(0))
-    height, width = shape
-    if mask.shape == (height, width):
+    if mask.shape == shape:
         return mask
-    resized = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    resized = cv2.resize(mask, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(resized, np.uint8)

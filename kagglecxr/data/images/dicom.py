@@ -1,4 +1,4 @@
-"""Decodes DICOM files into 8-bit pixels, with rescaling and windowing applied."""
+"""Decodes DICOM files into 8-bit pixels, with rescaling, window and polarity applied."""
 
 import io
 import threading
@@ -13,36 +13,35 @@ from kagglecxr.data.images.image import BrokenImageError, Image, broken_image
 
 
 def decode_dicom(data: bytes, name: str) -> Image:
-    """The pixels of a DICOM file's bytes as they are meant to be seen, black to white.
+    """Decodes a DICOM file's bytes into pixels as they are meant to be displayed.
 
-    Grey values are rescaled, windowed and inverted as the file says, see `apply_voi`; colours and
-    palettes become RGB.
+    Grey values go through `apply_voi`; colours and palettes become RGB.
 
     Args:
         data: the file's bytes.
-        name: what to call it in an error.
+        name: the file's name in error messages.
 
     Returns:
         (H, W) for grey, (H, W, 3) RGB for colour.
 
     Raises:
-        BrokenImageError: the file is cut off, holds no image, or several.
+        BrokenImageError: the file is truncated, or does not hold exactly one image.
         MissingError: pydicom, or a decoder for the file's compression, is not installed.
     """
     try:
         with _warnings_ignored:
-            return _decoded(data, name)
+            return _decode(data, name)
     except ImportError as error:
         raise _not_installed(name, "pydicom") from error
     except (BrokenImageError, MissingError):
         raise
     except Exception as error:
-        # Of a damaged file pydicom may raise nearly anything, from struct.error to KeyError.
+        # pydicom raises nearly anything for a damaged file, from struct.error to KeyError.
         reason = " ".join(f"pydicom says {error}".split())
         raise broken_image(name, reason) from error
 
 
-def _decoded(data: bytes, name: str) -> Image:
+def _decode(data: bytes, name: str) -> Image:
     from pydicom import dcmread
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.processing import apply_color_lut
@@ -76,11 +75,11 @@ def _not_installed(name: str, what: str) -> MissingError:
 
 
 class _WarningsIgnored:
-    """Ignores warnings while any thread is inside.
+    """Ignores warnings while any thread is in the context.
 
-    pydicom warns of every small departure from the standard, and real files have many. Python's
-    filters belong to the whole process: threads that each changed and restored them would undo
-    one another's, so the first in changes them and the last out restores them.
+    pydicom warns about every small departure from the standard, and real files have many. Warning
+    filters belong to the process, so the first thread to enter changes them and the last one to
+    leave restores them.
     """
 
     def __init__(self) -> None:
@@ -112,15 +111,18 @@ Values = npt.NDArray[np.float32]
 
 
 def apply_voi(pixels: npt.NDArray[Any], dataset: "Dataset") -> Values:
-    """The grey values a viewer shows first, from 0 (black) to 1.
+    """Converts stored values to the grey values a viewer displays, 0 (black) to 1.
 
     Stored values go through the modality LUT or rescale slope and intercept, then through the
-    first VOI LUT or else the first window, or over their own range where there is neither.
-    MONOCHROME1, where low values are white, is inverted. DICOM PS3.3, C.11.1 and C.11.2.
+    first VOI LUT or else the first window; if there is neither, their own range is mapped to 0
+    to 1. MONOCHROME1, where low values are white, is inverted. DICOM PS3.3, C.11.1 and C.11.2.
 
     Args:
-        pixels: (H, W) stored values, signed or not.
-        dataset: the elements of their file.
+        pixels: (H, W) stored values, signed or unsigned.
+        dataset: the file's elements.
+
+    Returns:
+        (H, W) float32.
     """
     values: Values
     if dataset.get("ModalityLUTSequence"):
@@ -133,14 +135,14 @@ def apply_voi(pixels: npt.NDArray[Any], dataset: "Dataset") -> Values:
         shown = np.minimum(values / most, 1)
     else:
         shown = _apply_window(values, dataset)
-    # INVERSE goes with MONOCHROME1 and says the same; files exist that have only one of the two.
+    # INVERSE means the same as MONOCHROME1; some files have only one of the two.
     inverse = dataset.get("PresentationLUTShape") == "INVERSE"
     low_is_white = inverse or dataset.PhotometricInterpretation == "MONOCHROME1"
     return np.asarray(1 - shown if low_is_white else shown, np.float32)
 
 
 def _first(dataset: "Dataset", keyword: str) -> float | None:
-    """The first number of an element; None where it is absent or empty."""
+    """Returns an element's first number, or None if it is absent or empty."""
     value = dataset.get(keyword)
     if value is None or value == "":
         return None
@@ -150,10 +152,10 @@ def _first(dataset: "Dataset", keyword: str) -> float | None:
 def _apply_lut(
     values: npt.NDArray[Any], item: "Dataset", dataset: "Dataset"
 ) -> tuple[Values, float]:
-    """The values through a lookup table, and the most it can answer.
+    """Maps values through a lookup table; returns them and the table's largest possible value.
 
-    pydicom's own functions refuse modality tables of other than 8 or 16 bits, and count wrongly in
-    8-bit VOI tables of over 256 entries.
+    pydicom's own functions refuse modality tables of other than 8 or 16 bits, and misread 8-bit VOI
+    tables of more than 256 entries.
     """
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     entries = entries or 2**16
@@ -162,22 +164,22 @@ def _apply_lut(
         little = dataset.file_meta.TransferSyntaxUID.is_little_endian
         word = ("<u2" if little else ">u2") if len(table) >= 2 * entries else "u1"
         table = np.frombuffer(table, word)
-    answers = np.atleast_1d(np.asarray(table, np.float32))[:entries]
-    place = np.clip(np.rint(values).astype(np.int64) - first, 0, len(answers) - 1)
-    return answers[place], float(2**bits - 1)
+    outputs = np.atleast_1d(np.asarray(table, np.float32))[:entries]
+    rows = np.clip(np.rint(values).astype(np.int64) - first, 0, len(outputs) - 1)
+    return outputs[rows], float(2**bits - 1)
 
 
 def _apply_window(values: Values, dataset: "Dataset") -> Values:
-    """The values over the first window, from 0 to 1 and cut off there."""
+    """Maps the first window to 0 to 1 and clips what lies outside."""
     centre, width = _first(dataset, "WindowCenter"), _first(dataset, "WindowWidth")
     function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
     if centre is None or width is None or width < (1 if function == "LINEAR" else 1e-6):
-        # No window, or one that the standard forbids.
+        # No window, or one that the standard does not allow.
         low, high = values.min(), values.max()
         return np.asarray((values - low) / max(high - low, 1e-12), np.float32)
     if function == "SIGMOID":
         return np.asarray(1 / (1 + np.exp(-4 * (values - centre) / width)), np.float32)
     if function == "LINEAR":
-        # The standard counts the window's grey levels, of which the two ends are half a step out.
+        # The standard's width counts grey levels; the first and last are half a step inside.
         centre, width = centre - 0.5, max(width - 1, 1e-6)
     return np.asarray(np.clip((values - centre) / width + 0.5, 0, 1), np.float32)

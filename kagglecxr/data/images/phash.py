@@ -1,4 +1,4 @@
-"""The perceptual hash and thumbnail of an image, by which copies are found."""
+"""The perceptual hash and thumbnail of an image, by which duplicates are found."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,27 @@ import numpy.typing as npt
 from kagglecxr.data.images.image import Image
 
 THUMBNAIL = 32
-"""Pixels of a thumbnail's side."""
+"""Side length of a thumbnail in pixels."""
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What of an image is compared: a 64-bit hash and a thumbnail (32, 32) uint8."""
+    """What is compared of an image.
+
+    Attributes:
+        phash: 64-bit perceptual hash.
+        thumbnail: (32, 32) uint8.
+    """
 
     phash: int
     thumbnail: npt.NDArray[np.uint8]
 
 
 def fingerprint(image: Image) -> Fingerprint:
-    """The perceptual hash (DCT signs against their median, as pHash) and thumbnail of an image."""
+    """Computes an image's thumbnail and pHash: the low DCT coefficients against their median."""
     grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     low = cv2.dct(small.astype(np.float32))[:8, :8].ravel()
-    # The first coefficient is the mean brightness, which says nothing of the content.
+    # The first coefficient is the mean brightness, which says nothing about the content.
     bits = low > np.median(low[1:])
     return Fingerprint(int.from_bytes(np.packbits(bits).tobytes(), "big"), small.astype(np.uint8))

@@ -1,6 +1,6 @@
-"""Preprocessing as a pipe of named pure functions: "gray | resize | equalise".
+"""Preprocessing as a pipeline of named pure functions, such as "gray | resize | equalise".
 
-The string is part of the cache's key, so what it says is what the cache holds.
+The pipeline's text is part of the cache's key.
 """
 
 import ast
@@ -20,11 +20,11 @@ DEFAULT_PIPELINE = "gray | resize"
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A parsed pipe string; call it on an image, and its lung mask where a step needs one.
+    """A parsed preprocessing pipeline; calling it preprocesses an image.
 
     Attributes:
-        text: the string in its one canonical spelling, every argument written out.
-        needs_mask: whether a step cannot do without a mask.
+        text: the canonical text, with every argument written out.
+        needs_mask: whether a step needs a lung mask.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Pipeline:
     _steps: tuple[tuple[Step, tuple[Any, ...]], ...]
 
     def __call__(self, image: Image, mask: Image | None = None) -> Image:
-        """The image after every step, in order.
+        """Applies every step in order and returns the image.
 
         Args:
             image: (H, W) or (H, W, 3) uint8.
@@ -41,14 +41,14 @@ class Pipeline:
         Raises:
             DataError: a step needs a mask and there is none.
         """
-        scan = ImageAndMask(image, mask)
+        both = ImageAndMask(image, mask)
         for step, arguments in self._steps:
-            scan = step(scan, *arguments)
-        return scan.image
+            both = step(both, *arguments)
+        return both.image
 
     @property
     def steps(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-        """Each step's name and all its arguments, in order.
+        """Each step's name and arguments, in order.
 
         >>> Pipeline.parse("gray | resize", 224).steps
         (('gray', ()), ('resize', (224,)))
@@ -57,11 +57,11 @@ class Pipeline:
 
     @classmethod
     def parse(cls, text: str, size: int) -> "Pipeline":
-        """Reads a pipe string; `resize` without an argument takes `size`.
+        """Parses a pipeline's text; the argument of `resize` defaults to `size`.
 
         Raises:
-            UnknownNameError: a step has no such name; the nearest three are given.
-            SettingError: the string cannot be read, or a step cannot take an argument.
+            UnknownNameError: there is no such step; the message names the nearest three.
+            SettingError: the text cannot be parsed, or a step does not accept an argument.
 
         >>> Pipeline.parse("gray | resize | clahe(3.0)", 224).text
         'gray | resize(224) | clahe(3.0, 8)'
@@ -79,7 +79,7 @@ class Pipeline:
                 raise _unreadable(text, part) from error
             if name == "resize" and not arguments:
                 arguments = (size,)
-            arguments = _checked(step, name, arguments)
+            arguments = _check_arguments(step, name, arguments)
             steps.append((step, arguments))
             names.append(name)
             shown = ", ".join(repr(argument) for argument in arguments)
@@ -87,25 +87,25 @@ class Pipeline:
         return cls(" | ".join(words), not NEED_MASK.isdisjoint(names), tuple(steps))
 
 
-def _checked(step: Step, name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """All arguments of a step, defaults written out, each within what its annotation allows."""
+def _check_arguments(step: Step, name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns all arguments of a step with defaults filled in, validated by their annotations."""
     parameters = list(inspect.signature(step).parameters.values())[1:]
     if len(given) > len(parameters) or any(
         parameter.default is parameter.empty for parameter in parameters[len(given) :]
     ):
         raise SettingError(
-            f"A preprocessing step has other arguments. Received: {name} with {len(given)} of "
-            f"them. Write {name}({', '.join(parameter.name for parameter in parameters)})."
+            f"A preprocessing step has a wrong number of arguments. Received: {name} with "
+            f"{len(given)}. Write {name}({', '.join(parameter.name for parameter in parameters)})."
         )
     checked = []
     for position, parameter in enumerate(parameters):
         value = given[position] if position < len(given) else parameter.default
         try:
-            strictly = TypeAdapter(parameter.annotation, config=ConfigDict(strict=True))
-            checked.append(strictly.validate_python(value))
+            adapter = TypeAdapter(parameter.annotation, config=ConfigDict(strict=True))
+            checked.append(adapter.validate_python(value))
         except ValidationError as error:
             raise SettingError(
-                f"A preprocessing step cannot take an argument. Received: {name} with "
+                f"A preprocessing step does not accept an argument. Received: {name} with "
                 f"{parameter.name} = {value!r}. {error.errors()[0]['msg']}."
             ) from error
     return tuple(checked)
@@ -113,7 +113,7 @@ def _checked(step: Step, name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _unreadable(text: str, part: str) -> SettingError:
     return SettingError(
-        f"A preprocessing pipeline cannot be read. Received: {text!r}, at {part.strip()!r}. "
+        f"A preprocessing pipeline cannot be parsed. Received: {text!r}, at {part.strip()!r}. "
         f"Write step names with | between them, as in {DEFAULT_PIPELINE!r}; steps are "
         f"{', '.join(STEPS.names())}."
     )

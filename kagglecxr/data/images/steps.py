@@ -1,6 +1,6 @@
-"""The steps a preprocessing pipeline is made of: pure functions on an image, or on it and its mask.
+"""The steps of a preprocessing pipeline: pure functions of an image, or of it and its lung mask.
 
-A step of pixels leaves everything where it is; a step of geometry moves image and mask alike.
+A step that changes grey values takes the image alone; one that moves pixels takes both.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ Grey = Annotated[int, Field(ge=0, le=255)]
 
 @dataclass(frozen=True)
 class ImageAndMask:
-    """What a pipeline works on.
+    """An image and its lung mask on their way through a pipeline.
 
     Attributes:
         image: (H, W) or (H, W, 3) uint8.
-        mask: (H, W) uint8, above 0 in the lungs; None where no step wants it.
+        mask: (H, W) uint8, above 0 in the lungs; None if no step needs it.
     """
 
     image: Image
@@ -42,97 +42,96 @@ Step = Callable[..., ImageAndMask]
 
 STEPS = Registry[Step]("preprocessing step")
 NEED_MASK = frozenset({"mask", "lung_box"})
-"""The steps that cannot do without a lung mask."""
+"""The steps that need a lung mask."""
 
 
-def _of_pixels(change: Callable[..., Image]) -> Step:
-    """Registers a change of the image alone, which leaves its mask where it is."""
+def _image_step(function: Callable[..., Image]) -> Step:
+    """Registers a function of the image alone as a step; the mask stays the same."""
 
-    @functools.wraps(change)
-    def step(scan: ImageAndMask, *arguments: Any) -> ImageAndMask:
-        return replace(scan, image=change(scan.image, *arguments))
+    @functools.wraps(function)
+    def step(both: ImageAndMask, *arguments: Any) -> ImageAndMask:
+        return replace(both, image=function(both.image, *arguments))
 
     return STEPS.add(step)
 
 
-@_of_pixels
+@_image_step
 def gray(image: Image) -> Image:
-    """One channel, by luma weights (ITU-R BT.601)."""
+    """Converts to one channel by luma weights (ITU-R BT.601)."""
     return _grey(image)
 
 
 @STEPS.add
-def resize(scan: ImageAndMask, size: Size) -> ImageAndMask:
-    """A square of `size` pixels: areas averaged when it shrinks, cubic when it grows."""
-    height, width = scan.image.shape[:2]
+def resize(both: ImageAndMask, size: Size) -> ImageAndMask:
+    """Resizes to a square of `size` pixels: area averages to shrink, cubic to enlarge."""
+    height, width = both.image.shape[:2]
     if height == width == size:
-        return scan
+        return both
     method = cv2.INTER_AREA if min(height, width) >= size else cv2.INTER_CUBIC
-    with _opencv_s_own_code():
-        image = _uint8(cv2.resize(scan.image, (size, size), interpolation=method))
-    if scan.mask is None:
+    with _without_ipp():
+        image = _uint8(cv2.resize(both.image, (size, size), interpolation=method))
+    if both.mask is None:
         return ImageAndMask(image)
     return ImageAndMask(
-        image, _uint8(cv2.resize(scan.mask, (size, size), interpolation=cv2.INTER_NEAREST_EXACT))
+        image, _uint8(cv2.resize(both.mask, (size, size), interpolation=cv2.INTER_NEAREST_EXACT))
     )
 
 
-@_of_pixels
+@_image_step
 def equalise(image: Image) -> Image:
-    """Histogram equalisation (cv2.equalizeHist) of a grey image."""
+    """Equalises the histogram of the grey image (cv2.equalizeHist)."""
     return _uint8(cv2.equalizeHist(_grey(image)))
 
 
-@_of_pixels
+@_image_step
 def clahe(image: Image, clip: Clip = 2.0, tiles: Tiles = 8) -> Image:
-    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994) of a grey image."""
+    """Equalises the grey image's histogram in tiles, contrast-limited (Zuiderveld 1994)."""
     return _uint8(cv2.createCLAHE(clip, (tiles, tiles)).apply(_grey(image)))
 
 
-@_of_pixels
+@_image_step
 def gamma(image: Image, exponent: Exponent) -> Image:
-    """Greys raised to a power of their share of white: above 1 darker, below 1 brighter."""
+    """Raises grey values, as shares of white, to a power: above 1 darkens, below 1 brightens."""
     greys = np.linspace(0.0, 1.0, 256) ** exponent
     return _uint8(cv2.LUT(image, np.rint(greys * 255.0).astype(np.uint8)))
 
 
 @STEPS.add
-def mask(scan: ImageAndMask) -> ImageAndMask:
-    """Black outside the lungs."""
-    lungs = _lungs(scan) > 0
-    return replace(scan, image=scan.image * (lungs if scan.image.ndim == 2 else lungs[..., None]))
+def mask(both: ImageAndMask) -> ImageAndMask:
+    """Blackens everything outside the lungs."""
+    lungs = _lungs(both) > 0
+    return replace(both, image=both.image * (lungs if both.image.ndim == 2 else lungs[..., None]))
 
 
 @STEPS.add
-def lung_box(scan: ImageAndMask, margin: Margin = 0.05) -> ImageAndMask:
-    """The lungs' bounding box, wider by `margin` of its sides; all where the mask is empty."""
-    left, top, width, height = cv2.boundingRect(_lungs(scan))
+def lung_box(both: ImageAndMask, margin: Margin = 0.05) -> ImageAndMask:
+    """Crops to the lungs' bounding box plus `margin` of its sides; not if the mask is empty."""
+    left, top, width, height = cv2.boundingRect(_lungs(both))
     if not width:
-        return scan
-    aside, above = round(margin * width), round(margin * height)
-    rows = slice(max(0, top - above), top + height + above)
-    columns = slice(max(0, left - aside), left + width + aside)
-    return _cut(scan, rows, columns)
+        return both
+    dx, dy = round(margin * width), round(margin * height)
+    rows = slice(max(0, top - dy), top + height + dy)
+    return _crop(both, rows, slice(max(0, left - dx), left + width + dx))
 
 
 @STEPS.add
-def trim(scan: ImageAndMask, spread: Grey = 8) -> ImageAndMask:
-    """Without border lines whose greys differ by at most `spread`: film edges and padding."""
-    grey = _grey(scan.image)
+def trim(both: ImageAndMask, spread: Grey = 8) -> ImageAndMask:
+    """Crops border lines whose grey values differ by at most `spread`: film edges, padding."""
+    grey = _grey(both.image)
     rows = np.flatnonzero(np.ptp(grey, axis=1) > spread)
     if not len(rows):
-        return scan
-    rows_left = slice(int(rows[0]), int(rows[-1]) + 1)
-    # Columns are judged without the rows that go: a band above would give them all a spread.
-    columns = np.flatnonzero(np.ptp(grey[rows_left], axis=0) > spread)
+        return both
+    kept = slice(int(rows[0]), int(rows[-1]) + 1)
+    # Only the remaining rows count: a band above would give every column a spread.
+    columns = np.flatnonzero(np.ptp(grey[kept], axis=0) > spread)
     if not len(columns):
-        return scan
-    return _cut(scan, rows_left, slice(int(columns[0]), int(columns[-1]) + 1))
+        return both
+    return _crop(both, kept, slice(int(columns[0]), int(columns[-1]) + 1))
 
 
-@_of_pixels
+@_image_step
 def stack(image: Image, brightening: Grey = 40) -> Image:
-    """Three channels as report 3's Xception took them: equalised, brightened, edges (Sobel)."""
+    """Makes the three channels of report 3's Xception: equalised, brightened, edges (Sobel)."""
     grey = _grey(image)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
@@ -142,10 +141,10 @@ def stack(image: Image, brightening: Grey = 40) -> Image:
 
 
 @contextlib.contextmanager
-def _opencv_s_own_code() -> Iterator[None]:
-    """Leaves out Intel's library, whose cubic differs from processor to processor."""
+def _without_ipp() -> Iterator[None]:
+    """Turns off Intel's library, whose cubic interpolation differs between processors."""
     used = cv2.ipp.useIPP()
-    # The switch is this thread's own.
+    # The switch holds for the current thread.
     cv2.ipp.setUseIPP(False)
     try:
         yield
@@ -157,20 +156,20 @@ def _grey(image: Image) -> Image:
     return image if image.ndim == 2 else _uint8(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
 
 
-def _lungs(scan: ImageAndMask) -> Image:
-    if scan.mask is None or scan.mask.shape != scan.image.shape[:2]:
-        shape = None if scan.mask is None else scan.mask.shape
+def _lungs(both: ImageAndMask) -> Image:
+    if both.mask is None or both.mask.shape != both.image.shape[:2]:
+        shape = None if both.mask is None else both.mask.shape
         raise DataError(
             f"A preprocessing step needs a lung mask of the image's size. Received: a mask of "
-            f"shape {shape} for an image of {scan.image.shape}. Give the image's mask, or leave "
+            f"shape {shape} for an image of {both.image.shape}. Give the image's mask, or leave "
             f"{' and '.join(sorted(NEED_MASK))} out of the pipeline."
         )
-    return scan.mask
+    return both.mask
 
 
-def _cut(scan: ImageAndMask, rows: slice, columns: slice) -> ImageAndMask:
-    cut = None if scan.mask is None else np.ascontiguousarray(scan.mask[rows, columns])
-    return ImageAndMask(np.ascontiguousarray(scan.image[rows, columns]), cut)
+def _crop(both: ImageAndMask, rows: slice, columns: slice) -> ImageAndMask:
+    mask = None if both.mask is None else np.ascontiguousarray(both.mask[rows, columns])
+    return ImageAndMask(np.ascontiguousarray(both.image[rows, columns]), mask)
 
 
 def _uint8(image: Any) -> Image:

@@ -248,7 +248,7 @@ def test_a_cache_of_another_version_is_refused_as_such(caches: Path, root: Path)
     folder = build(caches, root).folder
     sidecar = json.loads((folder / "cache.json").read_text())
     (folder / "cache.json").write_text(json.dumps({**sidecar, "format": FORMAT + 1}))
-    with pytest.raises(DataError, match=f"another version.*form {FORMAT + 1}, not {FORMAT}"):
+    with pytest.raises(DataError, match=f"another version.*format {FORMAT + 1}, not {FORMAT}"):
         open_cache(folder)
 
 
