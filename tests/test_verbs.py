@@ -222,7 +222,7 @@ def test_a_changed_index_that_leaks_is_refused(
     with contextlib.chdir(tmp_path):
         done = verb_here("train", str(place / "xrays"), *TINY)
     assert done.returncode == 2
-    assert "labels of the test part" in done.stderr
+    assert "labels of the test set" in done.stderr
     assert index.loc[first, "id"] in done.stderr
 
 

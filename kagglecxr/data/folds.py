@@ -1,4 +1,4 @@
-"""Splits that never part a group, and the check that none did."""
+"""Stratified splits that keep groups whole, and the check that they did."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -16,21 +16,24 @@ Fold = npt.NDArray[np.intp]
 def make_folds(
     labels: list[str], groups: list[str], sources: list[str], folds: int, seed: int
 ) -> Fold:
-    """The fold (0 to folds - 1) of each image: stratified by label and source, groups whole.
+    """Splits images into folds, stratified by label and source, with whole groups.
 
     Args:
-        labels: the class of each image, (N,).
-        groups: its group, (N,).
-        sources: where it comes from, (N,); empty where unknown.
-        folds: how many.
+        labels: (N,) the class of each image.
+        groups: (N,) its group.
+        sources: (N,) its source, empty if unknown.
+        folds: the number of folds.
         seed: fixes the split.
+
+    Returns:
+        (N,) int, the fold of each image, 0 to folds - 1.
 
     Raises:
         SettingError: fewer than two folds.
         DataError: a class has fewer groups than there are folds.
     """
     if folds < 2:
-        raise SettingError(f"At least 2 folds are needed. Received: {folds}. Ask for more.")
+        raise SettingError(f"At least 2 folds are needed. Received: {folds}. Use 5.")
     table = pd.DataFrame({"label": labels, "group": groups, "source": sources})
     by_class = table.groupby("label")["group"].nunique()
     few = by_class[by_class < folds]
@@ -40,7 +43,7 @@ def make_folds(
             f"{few.index[0]!r} with {few.iloc[0]} groups for {folds} folds. Use fewer folds or "
             "add images."
         )
-    # A source too rare in its class to reach every fold goes with that class's main source.
+    # A source too rare in its class to be in every fold is merged with the class's main source.
     count = table.groupby(["label", "source"])["group"].transform("size")
     main = table["label"].map(table.groupby("label")["source"].agg(lambda s: s.mode()[0]))
     stratum = table["label"] + "\n" + table["source"].where(count >= folds, main)
@@ -52,37 +55,38 @@ def make_folds(
 
 
 def _shuffled(groups: list[str], seed: int) -> npt.NDArray[np.intp]:
-    """Each row's group as a number by chance, which decides the order in which folds take them.
+    """Numbers the groups in random order, in which the splitter then assigns them to folds.
 
-    Told to shuffle, scikit-learn before 1.8 deals out one group's images by another's labels; later
-    ones do exactly this. So the folds are the same on every machine, and stratified.
+    scikit-learn from 1.8 on shuffles in exactly this way; before, shuffling mixes up the groups'
+    labels. With this the folds are stratified and the same for every version.
     """
     names, number = np.unique(np.array(groups, dtype=object), return_inverse=True)
     order = np.random.RandomState(seed).permutation(len(names))
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return np.asarray(place[number], np.intp)
+    return np.asarray(np.argsort(order)[number], np.intp)
 
 
 def hold_out(
     labels: list[str], groups: list[str], sources: list[str], share: float, seed: int
 ) -> npt.NDArray[np.bool_]:
-    """Which images a held-out part of about `share` takes: stratified, groups whole.
+    """Draws a stratified holdout of about `share` of the images, with whole groups.
 
     Args:
-        labels: the class of each image, (N,).
-        groups: its group, (N,).
-        sources: where it comes from, (N,).
-        share: between 0 and 0.5, met to the nearest fraction with a denominator up to 20.
+        labels: (N,) the class of each image.
+        groups: (N,) its group.
+        sources: (N,) its source, empty if unknown.
+        share: above 0 and at most 0.5; rounded to a fraction with a denominator of at most 20.
         seed: fixes the split.
+
+    Returns:
+        (N,) bool, whether each image is held out.
 
     Raises:
         SettingError: the share is out of range.
     """
     if not 0.0 < share <= 0.5:
         raise SettingError(
-            f"A held-out share lies above 0 and at most 0.5. Received: {share}. "
-            "Use 0.2, or 0 for no test part."
+            f"A held-out share must be above 0 and at most 0.5. Received: {share}. "
+            "Use 0.2, or 0 for no test set."
         )
     fraction = Fraction(share).limit_denominator(20)
     fraction = max(fraction, Fraction(1, 20))
@@ -91,13 +95,13 @@ def hold_out(
 
 
 def assert_disjoint(parts: Mapping[str, list[str]]) -> None:
-    """Refuses parts that share a group.
+    """Raises a LeakError if two parts share a group.
 
     Args:
-        parts: the groups of each named part, as "train" and "validation".
+        parts: the groups of each part by its name, such as "train" and "validation".
 
     Raises:
-        LeakError: naming the parts and some of the groups they share.
+        LeakError: names the parts and some of the groups they share.
 
     >>> assert_disjoint({"train": ["a", "b"], "validation": ["c"]})
     """

@@ -1,4 +1,4 @@
-"""The index: one line an image, read and written with its promises checked."""
+"""The index (one row per image) and the folds: reading, writing and checking them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,58 +18,62 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Index:
-    """The images of a competition; row i is row i of the cache.
+    """The images of a competition; row i belongs to row i of the cache.
 
     Attributes:
         table: `id,path,label,split,group,source,mask,width,height,phash`, all text.
+
+    Raises:
+        DataError: an id stands twice, a split is unknown, or a training image has no label.
+        LeakError: a test image has a label.
     """
 
     table: pd.DataFrame
 
     def __post_init__(self) -> None:
         table = self.table
-        doubled = table["id"][table["id"].duplicated()]
-        if len(doubled):
+        repeated = table["id"][table["id"].duplicated()]
+        if len(repeated):
             raise DataError(
-                f"Two images have one id. Received: {shorten(sorted(set(doubled)))}. "
+                f"Two images have one id. Received: {shorten(sorted(set(repeated)))}. "
                 "Rename one of the files."
             )
-        strange = table[~table["split"].isin(["train", "test"])]
-        if len(strange):
+        unknown = table[~table["split"].isin(["train", "test"])]
+        if len(unknown):
             raise DataError(
                 f"A split is either train or test. Received: "
-                f"{shorten(sorted(set(strange['split'])))} at {shorten(list(strange['id']))}. "
-                "Mend those cells, or run prepare again."
+                f"{shorten(sorted(set(unknown['split'])))} at {shorten(list(unknown['id']))}. "
+                "Correct those cells, or run prepare again."
             )
-        told = table[(table["split"] == "test") & (table["label"] != "")]
-        if len(told):
+        labelled = table[(table["split"] == "test") & (table["label"] != "")]
+        if len(labelled):
             raise LeakError(
-                f"The index holds labels of the test part. Received: {len(told)} of them, "
-                f"{shorten(list(told['id']))}. Empty those cells, or run prepare again: training "
-                "must not see them."
+                f"The index holds labels of the test set. Received: {len(labelled)} of them, "
+                f"{shorten(list(labelled['id']))}. Empty those cells, or run prepare again: "
+                "training must not see them."
             )
-        untold = table[(table["split"] == "train") & (table["label"] == "")]
-        if len(untold):
+        unlabelled = table[(table["split"] == "train") & (table["label"] == "")]
+        if len(unlabelled):
             raise DataError(
-                f"Training images have no label. Received: {len(untold)} of them, "
-                f"{shorten(list(untold['id']))}. Label them, or set their split to test."
+                f"Training images have no label. Received: {len(unlabelled)} of them, "
+                f"{shorten(list(unlabelled['id']))}. Label them, or set their split to test."
             )
 
     @property
     def ids(self) -> list[str]:
-        """The images' ids."""
+        """The ids of all images."""
         return list(self.table["id"])
 
     def rows(self, split: str) -> npt.NDArray[np.intp]:
-        """The rows of the train or the test part."""
+        """Returns the rows of the train or test split."""
         return np.flatnonzero(self.table["split"].to_numpy() == split)
 
     def column(self, name: str, rows: npt.NDArray[np.intp]) -> list[str]:
-        """One column's cells at some rows."""
+        """Returns a column's cells at some rows."""
         return list(self.table[name].iloc[rows])
 
     def check_disjoint(self) -> None:
-        """Refuses an index whose train and test part share a group."""
+        """Raises a LeakError if train and test split share a group."""
         assert_disjoint(
             {split: self.column("group", self.rows(split)) for split in ("train", "test")}
         )
@@ -79,7 +83,7 @@ def read_index(path: Path) -> Index:
     """Reads index.csv.
 
     Raises:
-        DataError: columns are missing, or a promise of the index is broken.
+        DataError, LeakError: columns are missing, or the index is not valid.
     """
     table = read_table(path)
     missing = [column for column in COLUMNS if column not in table]
@@ -92,16 +96,19 @@ def read_index(path: Path) -> Index:
 
 
 def write_index(path: Path, index: Index) -> None:
-    """Writes index.csv, whole or not at all."""
+    """Writes index.csv atomically."""
     write_table(path, index.table[COLUMNS])
 
 
 def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:
-    """The fold of each training image, in the index's order.
+    """Reads folds.csv.
+
+    Returns:
+        (n_train,) int, the fold of each training image in the index's order.
 
     Raises:
         DataError: folds.csv and index.csv do not hold the same training images.
-        LeakError: a group lies in several folds.
+        LeakError: a group is in several folds.
     """
     table = read_table(path)
     if "id" not in table:
@@ -116,12 +123,12 @@ def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:
             f"The folds and the index hold different training images. Received: {path} with "
             f"{len(table)} ids, an index with {len(ids)}. Run prepare again."
         )
-    told = table.get("fold", pd.Series([""] * len(table)))
-    wrong = ~told.str.fullmatch(r"[0-9]{1,4}")
+    cells = table.get("fold", pd.Series([""] * len(table)))
+    wrong = ~cells.str.fullmatch(r"[0-9]{1,4}")
     if wrong.any():
         raise DataError(
-            f"A fold is a number from 0. Received: {path} with "
-            f"{shorten([repr(cell) for cell in told[wrong]])} at "
+            f"A fold is a whole number of at least 0. Received: {path} with "
+            f"{shorten([repr(cell) for cell in cells[wrong]])} at "
             f"{shorten(list(table.loc[wrong, 'id']))}. Run prepare again."
         )
     fold: npt.NDArray[np.intp] = np.array(table.set_index("id")["fold"].loc[ids], np.intp)
@@ -131,5 +138,5 @@ def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:
 
 
 def write_folds(path: Path, ids: list[str], fold: npt.NDArray[np.intp]) -> None:
-    """Writes folds.csv, whole or not at all."""
+    """Writes folds.csv atomically."""
     write_table(path, pd.DataFrame({"id": ids, "fold": fold}))

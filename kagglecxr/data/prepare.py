@@ -1,4 +1,4 @@
-"""From image files to index, folds and cache: what `prepare` does."""
+"""Prepares a competition's images: index, folds and decoded cache, written and read again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +28,15 @@ from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """What `prepare` is asked for.
+    """The options of `prepare`.
 
     Attributes:
-        data: the data folder; the workspace's raw/, or the competition's own folder, if None.
-        size: pixels of a square cached image.
-        pipeline: the preprocessing, as a pipe string.
-        test: the share of a rehearsal test part, where the data bring none; 0 for none.
-        folds: how many folds the training part is split into.
-        skip_broken: leave out images that cannot be read instead of refusing them.
+        data: the data folder; defaults to the competition's own folder or the workspace's raw/.
+        size: side length of a cached image in pixels.
+        pipeline: the preprocessing pipeline's text.
+        test: share of a rehearsal test set, if the data come without a test set; 0 for none.
+        folds: the number of folds of the training set.
+        skip_broken: leave out images that cannot be read instead of raising an error.
         seed: fixes the splits.
     """
 
@@ -51,13 +51,13 @@ class PrepareOptions:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The prepared data of a competition, in memory.
+    """The prepared data of a competition.
 
     Attributes:
-        competition: its description, class names filled in.
-        index: one line an image.
-        fold: the fold of each training image, in the index's order.
-        cache: decoded images, in the index's order.
+        competition: its settings, with class names.
+        index: one row per image.
+        fold: (n_train,) int, the fold of each training image in the index's order.
+        cache: decoded images in the index's order.
         root: the data folder.
     """
 
@@ -69,89 +69,90 @@ class PreparedData:
 
     @property
     def pipeline_text(self) -> str:
-        """The preprocessing of the cached images, in its canonical spelling."""
+        """The canonical text of the cached images' preprocessing pipeline."""
         return str(read_json(self.cache.folder / "cache.json")["pipeline"])
 
     def class_ids(self) -> npt.NDArray[np.intp]:
-        """The class id of each training image, in the index's order."""
-        labels = self.index.column("label", self.index.rows("train"))
-        ids = {name: i for i, name in enumerate(self.competition.classes.names)}
-        return np.array([ids[label] for label in labels], np.intp)
+        """Returns (n_train,) int, the class id of each training image in the index's order."""
+        return self._label_ids({name: i for i, name in enumerate(self.competition.classes.names)})
 
     def target_ids(self) -> npt.NDArray[np.intp]:
-        """The target id of each training image, in the index's order."""
+        """Returns (n_train,) int, the target id of each training image in the index's order."""
+        return self._label_ids(self.competition.target_of_class())
+
+    def _label_ids(self, id_of: dict[str, int]) -> npt.NDArray[np.intp]:
         labels = self.index.column("label", self.index.rows("train"))
-        target = self.competition.target_of_class()
-        return np.array([target[label] for label in labels], np.intp)
+        return np.array([id_of[label] for label in labels], np.intp)
 
 
 def data_folder(competition: Competition, workspace: Workspace, given: Path | None) -> Path:
-    """Where a competition's images are.
+    """Returns the folder of a competition's images.
 
     Raises:
-        MissingError: they are nowhere; the sentence says how to get them.
+        MissingError: it does not exist; the message says how to get the images.
     """
     root = given or competition.folder or workspace.raw
     if not root.is_dir():
         source = competition.source
-        place = source.slug or source.url or competition.name
-        advice = f"Download {place} and name its folder with --data."
+        origin = source.slug or source.url or competition.name
+        advice = f"Download {origin} and name its folder with --data."
         if source.kind in ("competition", "dataset"):
             advice = (
-                f"Run: python -m kagglecxr.download {competition.name}, or download {place} by "
+                f"Run: python -m kagglecxr.download {competition.name}, or download {origin} by "
                 "hand and name its folder with --data."
             )
         raise MissingError(
-            f"The images of {competition.name} are not there. Looked in: {root}. {advice}"
+            f"The images of {competition.name} are missing. Received: {root}, which does not "
+            f"exist. {advice}"
         )
     return root.resolve()
 
 
 def prepare_competition(
-    competition: Competition, workspace: Workspace, request: PrepareOptions, reporter: Reporter
+    competition: Competition, workspace: Workspace, options: PrepareOptions, reporter: Reporter
 ) -> PreparedData:
     """Writes index.csv, folds.csv, duplicates.csv, leaks.md, the cache and, last, prepare.json.
 
-    Training images that leak are left out of all but leaks.md and left_out.csv. Can be killed at
-    any moment and called again: decoded images are kept, the files are the same.
+    Training images that leak are left out of all files but leaks.md and left_out.csv. If it is
+    killed and called again, decoded images are kept and the files come out the same.
 
     Raises:
-        CxrError: data that cannot be used; each says what to do.
+        CxrError: the data cannot be used; the message says what to do.
     """
-    root = data_folder(competition, workspace, request.data)
-    pipeline = Pipeline.parse(request.pipeline, request.size)
+    root = data_folder(competition, workspace, options.data)
+    pipeline = Pipeline.parse(options.pipeline, options.size)
     found = find_images(root, competition)
     workspace.prepared.unlink(missing_ok=True)
-    found, cache = _decode(found, root, workspace, pipeline, request.skip_broken, reporter)
+    found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
     competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
-    pairs = find_duplicates(list(found["id"]), cache.measures["phash"], cache.measures["thumbnail"])
-    told = list(found["group"])
-    found["group"] = joined_groups(list(found["id"]), told, pairs)
-    found["width"], found["height"] = cache.measures["width"], cache.measures["height"]
-    found["phash"] = [f"{value:016x}" for value in cache.measures["phash"]]
-    leaks = find_leaks(found, told, pairs, same_files(root, found, pairs))
+    ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
+    pairs = find_duplicates(ids, measures["phash"], measures["thumbnail"])
+    found["group"] = joined_groups(ids, known_groups, pairs)
+    found["width"], found["height"] = measures["width"], measures["height"]
+    found["phash"] = [f"{value:016x}" for value in measures["phash"]]
+    leaks = find_leaks(found, known_groups, pairs, same_files(root, found, pairs))
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
-    first_ids, labels = found["id"], found["label"]
-    found = split_test_set(
-        found, root, competition, workspace, request.test, derive_seed(request.seed, "test")
-    )
+    old_ids, labels = found["id"], list(found["label"])
+    test_seed = derive_seed(options.seed, "test")
+    found = split_test_set(found, root, competition, workspace, options.test, test_seed)
     index = Index(found.astype(str))
     index.check_disjoint()
-    # A test part may take the ids of its sample submission.
-    renamed = dict(zip(first_ids, index.ids, strict=True))
-    leaks = leaks.renamed(renamed)
-    pairs = rename_ids(pairs, ["first", "second"], renamed)
-    pairs = pairs[pairs["first"].isin(index.ids) & pairs["second"].isin(index.ids)]
     train = index.rows("train")
     fold = make_folds(
         index.column("label", train),
         index.column("group", train),
         index.column("source", train),
-        request.folds,
-        derive_seed(request.seed, "folds"),
+        options.folds,
+        derive_seed(options.seed, "folds"),
     )
-    write_leaks(workspace, leaks, index, list(labels), fold)
-    write_table(workspace.duplicates, pairs)
+    # Test images may have got the ids of a sample submission.
+    new_ids = dict(zip(old_ids, index.ids, strict=True))
+    pairs = rename_ids(pairs, ["first", "second"], new_ids)
+    write_leaks(workspace, leaks.renamed(new_ids), index, labels, fold)
+    write_table(
+        workspace.duplicates,
+        pairs[pairs["first"].isin(index.ids) & pairs["second"].isin(index.ids)],
+    )
     write_index(workspace.index, index)
     write_folds(workspace.folds, index.column("id", train), fold)
     write_json(
@@ -160,15 +161,15 @@ def prepare_competition(
             "competition": competition.model_dump(mode="json"),
             "data": str(root),
             "cache": cache.key,
-            "rows": _rows(index),
+            "rows": _rows_digest(index),
             "pipeline": pipeline.text,
-            "seed": request.seed,
-            # What another machine has to be asked for to come to the same folds.
-            "asked": {
-                "size": request.size,
-                "pipeline": request.pipeline,
-                "test": request.test,
-                "folds": request.folds,
+            "seed": options.seed,
+            # With these options another machine makes the same folds.
+            "options": {
+                "size": options.size,
+                "pipeline": options.pipeline,
+                "test": options.test,
+                "folds": options.folds,
             },
         },
     )
@@ -183,6 +184,7 @@ def _decode(
     skip_broken: bool,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
+    """Returns the images that can be read, and their cache."""
 
     def build(table: pd.DataFrame) -> Cache:
         paths, masks = list(table["path"]), list(table["mask"])
@@ -191,21 +193,19 @@ def _decode(
     try:
         return found, build(found)
     except BrokenImagesError as error:
-        if not skip_broken:
+        readable = found[~found["path"].isin(error.paths)].reset_index(drop=True)
+        if not skip_broken or readable.empty:
             raise
         reporter.note(f"Left out, since they cannot be read: {', '.join(error.paths)}")
-        whole = found[~found["path"].isin(error.paths)].reset_index(drop=True)
-        if whole.empty:
-            raise
-        return whole, build(whole)
+        return readable, build(readable)
 
 
 def load_prepared(competition: Competition, workspace: Workspace) -> PreparedData:
-    """What `prepare` wrote, checked again for leaks.
+    """Reads what `prepare` wrote and checks it again for leaks.
 
     Raises:
-        MissingError: prepare was not run, or not to its end.
-        DataError, LeakError: the files do not fit each other, or were changed badly since.
+        MissingError: prepare was not run, or not completed.
+        DataError, LeakError: the files do not match, or were changed in a way that is not valid.
     """
     values = read_json(workspace.require(workspace.prepared, "prepare"))
     prepared = Competition.model_validate(values["competition"])
@@ -218,14 +218,14 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     index = read_index(workspace.require(workspace.index, "prepare"))
     index.check_disjoint()
     labels = set(index.column("label", index.rows("train")))
-    strange = sorted(labels - set(prepared.classes.names))
-    if strange:
+    unknown = sorted(labels - set(prepared.classes.names))
+    if unknown:
         raise DataError(
-            f"The index holds labels that are no class. Received: {shorten(strange)} in "
+            f"The index holds labels that are no class. Received: {shorten(unknown)} in "
             f"{workspace.index}. Use {', '.join(prepared.classes.names)}, or run prepare again."
         )
     cache = open_cache(workspace.cache / values["cache"])
-    if values.get("rows") != _rows(index):
+    if values.get("rows") != _rows_digest(index):
         raise DataError(
             f"The index and the cache hold different images, or the same in another order. "
             f"Received: {len(index.table)} lines in {workspace.index}, {len(cache.images)} cached "
@@ -235,6 +235,6 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     return PreparedData(prepared, index, fold, cache, Path(values["data"]))
 
 
-def _rows(index: Index) -> str:
-    """Which image each row is: the cache knows images by their rows alone."""
+def _rows_digest(index: Index) -> str:
+    """Identifies the image of each row, since the cache has rows only."""
     return digest(list(index.table["path"]))

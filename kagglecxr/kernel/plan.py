@@ -110,12 +110,12 @@ def _prepare_defaults(workspace: Workspace) -> PrepareDefaults:
     if not workspace.prepared.is_file():
         return PrepareDefaults()
     values = read_json(workspace.prepared)
-    if "asked" not in values:
+    if "options" not in values:
         raise MissingError(
             f"The data were prepared by an older version. Received: {workspace.prepared} without "
-            f"what was asked for. Run: python -m kagglecxr.prepare {workspace.competition}"
+            f"its options. Run: python -m kagglecxr.prepare {workspace.competition}"
         )
-    return PrepareDefaults(**values["asked"], seed=values["seed"])
+    return PrepareDefaults(**values["options"], seed=values["seed"])
 
 
 def _description(given: str, competition: Competition, slug: str) -> str:

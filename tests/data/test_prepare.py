@@ -467,10 +467,10 @@ def test_training_copies_of_a_brought_test_image_are_left_out(
     assert len(prepared.index.rows("train")) == 11
     out = read_table(workspace.left_out)
     assert out[["id", "label", "reason", "other", "other_label"]].to_numpy().tolist() == [
-        ["ill0", "ill", "a copy of it is in the test part", "0.png", ""]
+        ["ill0", "ill", "a copy of it is in the test set", "0.png", ""]
     ]
-    assert any("1 since a copy of it is in the test part" in note for note in listener.notes)
-    assert "pairs of a training and a test image, where the data bring a test part: 4" in (
+    assert any("1 since a copy of it is in the test set" in note for note in listener.notes)
+    assert "pairs of a training and a test image, if the data come with a test set: 4" in (
         workspace.leaks.read_text()
     )
     assert_rows_agree(prepared)
@@ -487,7 +487,7 @@ def test_training_images_of_a_patient_of_a_brought_test_part_are_left_out(
     prepared = prepare_competition(competition, workspace, REQUEST, Silent())
     out = read_table(workspace.left_out)
     assert out[["id", "reason", "other"]].to_numpy().tolist() == [
-        ["well3", "its patient or group is in the test part", "2.png"]
+        ["well3", "its patient or group is in the test set", "2.png"]
     ]
     assert set(prepared.index.ids) >= {"2.png", "3.png", "well4"}
     assert_rows_agree(prepared)
@@ -635,7 +635,7 @@ class TestEditedFiles:
             workspace.index,
             lambda table: table.assign(label=table["label"].mask(table.index == row, "ill")),
         )
-        with pytest.raises(LeakError, match="labels of the test part"):
+        with pytest.raises(LeakError, match="labels of the test set"):
             self.load(prepared, workspace)
 
     def test_a_line_taken_out_of_the_index_is_refused(

@@ -93,7 +93,7 @@ def test_what_was_prepared_here_is_prepared_there(in_folder: Path) -> None:
     workspace = Path("work/demo")
     workspace.mkdir(parents=True)
     asked = '{"size": 96, "pipeline": "gray | clahe | resize", "test": 0.1, "folds": 3}'
-    (workspace / "prepare.json").write_text(f'{{"seed": 7, "asked": {asked}}}')
+    (workspace / "prepare.json").write_text(f'{{"seed": 7, "options": {asked}}}')
     assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
     script = Path("kernels/train/train.py").read_text().splitlines()
     for line in ("SIZE = 96", 'PIPELINE = "gray | clahe | resize"', "FOLDS = 3", "SEED = 7"):

@@ -1,8 +1,8 @@
-"""Finds images that are copies, or nearly copies, of one another.
+"""Finds images that are copies or near-copies of each other.
 
-A perceptual hash alone is no proof here: chest X-rays resemble each other so much that a few of
-64 bits are easily shared by strangers. So the hash only proposes pairs, and a small normalised
-thumbnail of each image decides.
+A perceptual hash alone does not suffice: chest X-rays are so similar that images of different
+patients have near hashes. The hash therefore only proposes pairs, and the correlation of two
+normalised thumbnails decides.
 """
 
 import os
@@ -15,62 +15,51 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 HASH_DISTANCE = 10
-"""Pairs whose hashes differ in more bits than this are not looked at."""
+"""Maximum number of bits in which the hashes of two copies differ."""
 CORRELATION = 0.99
-"""Pairs whose thumbnails correlate less than this are different images."""
+"""Minimum correlation of the thumbnails of two copies."""
 BLOCK = 256
-"""Images compared with all later ones at a time, by one thread."""
-GATHERED = 4096
-"""Pairs whose thumbnails are gathered at a time: 32 MB."""
+"""Number of images that a thread compares with all later ones at a time."""
+PAIRS_PER_PRODUCT = 4096
+"""Number of pairs whose thumbnails are gathered at a time: 32 MB."""
 THREADS = min(4, os.cpu_count() or 1)
-"""More would only need more memory: 21,165 images take 45 MB of differences a thread."""
-
-
-def near_pairs(
-    hashes: npt.NDArray[np.uint64], distance: int = HASH_DISTANCE, block: int = BLOCK
-) -> npt.NDArray[np.intp]:
-    """All pairs (P, 2), first below second, whose hashes differ in at most `distance` bits."""
-    found = [
-        _near_pairs_of_rows(hashes, start, distance, block)
-        for start in range(0, len(hashes), block)
-    ]
-    return np.concatenate(found) if found else np.empty((0, 2), np.intp)
+"""More would only need memory: 21,165 images take 45 MB of differences per thread."""
 
 
 def find_duplicates(
     ids: list[str], hashes: npt.NDArray[np.uint64], thumbnails: npt.NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """The pairs of images that show the same, copies or nearly so.
+    """Finds the pairs of images that are copies or near-copies.
 
-    Found again are resaved, resized, brightened and recoloured copies, and those of a changed
-    contrast. A copy cropped by 2 % of its side, mirrored or equalised mostly is not: by then it
-    resembles its original no more than a second radiograph of the same patient does.
+    Copies that were resaved, resized, recoloured or changed in brightness or contrast are found.
+    Copies that were cropped by 2 % of their side, flipped or equalised mostly are not, since they
+    are no more similar to the original than another radiograph of the same patient.
 
-    All pairs are compared, N^2 / 2 of them, in blocks that keep the memory under 1 GB.
+    All N^2 / 2 pairs are compared, in blocks that keep the memory under 1 GB.
 
     Args:
-        ids: the images' ids, (N,).
-        hashes: their perceptual hashes, (N,).
-        thumbnails: their thumbnails, (N, 32, 32).
+        ids: (N,) the ids of the images.
+        hashes: (N,) their perceptual hashes.
+        thumbnails: (N, 32, 32) their thumbnails.
 
     Returns:
-        `first,second,distance,correlation`, one line a pair.
+        `first,second,distance,correlation`, one row per pair.
     """
     flat = thumbnails.reshape(len(ids), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     blank = np.logical_not(np.any(flat, axis=1))
 
-    def alike(start: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-        pairs = _near_pairs_of_rows(hashes, start, HASH_DISTANCE, BLOCK)
+    def copies_in_block(start: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        pairs = near_pairs(hashes, start)
         correlation = _correlations(flat, pairs)
-        # Two blank images have no pattern to compare: they are equal when their hashes are near.
+        # Blank images have no pattern to compare: near hashes are enough for a copy.
         correlation[np.all(np.take(blank, pairs), axis=1)] = 1.0
-        same = correlation >= CORRELATION
-        return pairs[same], correlation[same]
+        is_copy = correlation >= CORRELATION
+        return pairs[is_copy], correlation[is_copy]
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(alike, range(0, len(ids), BLOCK)))
+        found = list(pool.map(copies_in_block, range(0, len(ids), BLOCK)))
     pairs = np.concatenate([np.empty((0, 2), np.intp), *(pair for pair, _ in found)])
     correlation = np.concatenate([np.empty(0, np.float32), *(values for _, values in found)])
     names = np.array(ids, dtype=object)
@@ -84,13 +73,15 @@ def find_duplicates(
     )
 
 
-def _near_pairs_of_rows(
-    hashes: npt.NDArray[np.uint64], start: int, distance: int, block: int
-) -> npt.NDArray[np.intp]:
-    """The near pairs whose first is one of `block` rows from `start` on."""
-    rows = hashes[start : start + block]
-    differing = np.bitwise_count(rows[:, None] ^ hashes[None, start:])
-    first, second = np.nonzero(differing <= distance)
+def near_pairs(hashes: npt.NDArray[np.uint64], start: int) -> npt.NDArray[np.intp]:
+    """Returns the pairs of near hashes whose first row is in the block from `start` on.
+
+    Returns:
+        (P, 2) int, rows of two hashes, the first below the second.
+    """
+    block = hashes[start : start + BLOCK]
+    distance = np.bitwise_count(block[:, None] ^ hashes[None, start:])
+    first, second = np.nonzero(distance <= HASH_DISTANCE)
     later = second > first
     return np.stack([first[later], second[later]], axis=1) + start
 
@@ -98,27 +89,27 @@ def _near_pairs_of_rows(
 def _correlations(
     flat: npt.NDArray[np.float32], pairs: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float32]:
-    """The products of the rows of each pair, gathered a few thousand at a time."""
+    """Returns the product of each pair's rows, gathered a few thousand at a time."""
     products = np.empty(len(pairs), np.float32)
-    for start in range(0, len(pairs), GATHERED):
-        some = pairs[start : start + GATHERED]
-        products[start : start + GATHERED] = np.einsum(
+    for start in range(0, len(pairs), PAIRS_PER_PRODUCT):
+        some = pairs[start : start + PAIRS_PER_PRODUCT]
+        products[start : start + PAIRS_PER_PRODUCT] = np.einsum(
             "pk,pk->p", flat[some[:, 0]], flat[some[:, 1]]
         )
     return products
 
 
 def joined_groups(ids: list[str], groups: list[str], pairs: pd.DataFrame) -> list[str]:
-    """The group of each image when patients that share an image are taken together.
+    """Joins groups (patients) that share an image.
 
     Args:
-        ids: the images' ids.
-        groups: the known group (patient) of each, empty where unknown.
+        ids: (N,) the ids of the images.
+        groups: (N,) the known group of each, empty if unknown.
         pairs: `first` and `second` ids of duplicates.
 
     Returns:
-        One group name an image: the alphabetically first of all names that were joined, an
-        image's own id where it has no group.
+        (N,) group names: the alphabetically first of all joined names, where the name of an image
+        without a group is made of its id.
     """
     own = [group or f"image:{name}" for name, group in zip(ids, groups, strict=True)]
     names, number = np.unique(np.array(own, dtype=object).astype(str), return_inverse=True)
@@ -127,6 +118,6 @@ def joined_groups(ids: list[str], groups: list[str], pairs: pd.DataFrame) -> lis
     second = [group_of[name] for name in pairs["second"]]
     links = coo_array((np.ones(len(first)), (first, second)), shape=(len(names), len(names)))
     _, component = connected_components(links, directed=False)
-    # Names are sorted, so the first of each component is its alphabetically first.
+    # Names are sorted, so the first one of each component is its alphabetically first.
     _, representative = np.unique(component, return_index=True)
     return [str(names[representative[component[k]]]) for k in number]

@@ -1,4 +1,4 @@
-"""The leaks that were found and what was done about them, in plain sentences."""
+"""The report on leaks and what was done about them, as Markdown."""
 
 import pandas as pd
 
@@ -6,53 +6,53 @@ from kagglecxr.data.leakage.duplicates import CORRELATION, HASH_DISTANCE
 from kagglecxr.data.leakage.leaks import CONFLICT, REASONS, TEST_COPY, TEST_GROUP, Leaks
 
 SHOWN = 20
-"""Lines of a table at most."""
+"""Maximum number of rows of a table."""
 
 EXPLAINED = {
-    CONFLICT: "One of the labels is wrong and nothing here tells which, so all copies go.",
-    TEST_COPY: "Training on it would be training on the answer; the test part is never changed.",
+    CONFLICT: "One of the labels is wrong, and it is unknown which, so all copies are left out.",
+    TEST_COPY: "Training on it would be training on the answer; the test set is never changed.",
     TEST_GROUP: "A model that knows the patient is not tested by the patient's other images.",
 }
 
 
-def leak_report(leaks: Leaks, places: pd.DataFrame) -> str:
-    """The report as Markdown.
+def leak_report(leaks: Leaks, parts: pd.DataFrame) -> str:
+    """Writes the report as Markdown.
 
     Args:
         leaks: what was found.
-        places: `place,label,source` of every image that stayed; a place is a fold or the test
-            part, a label or a source is empty where unknown.
+        parts: `part,label,source` of every image that remains; a part is a fold or "test", unknown
+            labels and sources are empty.
     """
-    parts = [
+    paragraphs = [
         "# Leaks",
-        "A score can be trusted only if no image of the part that is scored, and no other image "
-        "of its patient, was seen in training. This is what was looked for and found.",
+        "A score can be trusted only if no scored image, and no other image of its patient, was "
+        "seen in training. This is what was looked for and found.",
         *_groups(leaks),
         *_duplicates(leaks),
         *_left_out(leaks),
-        *_splits(places),
+        *_splits(parts),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(paragraphs) + "\n"
 
 
-def left_out_sentence(left_out: pd.DataFrame, where: str) -> str:
-    """How many training images are left out and why, in one line.
+def left_out_sentence(left_out: pd.DataFrame, file: str) -> str:
+    """Says how many training images are left out and why, in one line.
 
     Args:
-        left_out: one line an image, with its `reason`; not empty.
-        where: they are listed.
+        left_out: one row per image, with its `reason`; not empty.
+        file: lists them.
     """
     counts = [(int((left_out["reason"] == reason).sum()), reason) for reason in REASONS]
     why = "; ".join(f"{count} since {reason}" for count, reason in counts if count)
-    return f"Left out of training: {why}. They are listed in {where}."
+    return f"Left out of training: {why}. They are listed in {file}."
 
 
 def _groups(leaks: Leaks) -> list[str]:
     kinds = [f"- groups {kind}: {count}" for kind, count in leaks.origins.items()]
     return [
         "## Groups",
-        "Images of one patient, or copies of one image, form a group. A group is never divided "
-        "between two folds, or between training and test part.",
+        "Images of one patient, or copies of one image, form a group. A group is never split "
+        "between two folds, or between training and test set.",
         "\n".join(
             [
                 f"- images: {leaks.images}",
@@ -69,17 +69,17 @@ def _duplicates(leaks: Leaks) -> list[str]:
     exact = int(pairs["exact"].sum())
     parts = [
         "## Copies",
-        "Two images are taken for copies when their perceptual hashes differ in at most "
+        "Two images count as copies if their perceptual hashes differ in at most "
         f"{HASH_DISTANCE} of 64 bits and their thumbnails correlate by {CORRELATION} or more. "
-        "Copies that were cropped, turned or mirrored can stay unfound.",
+        "Copies that were cropped, rotated or flipped may not be found.",
         "\n".join(
             [
                 f"- pairs that are the same file twice: {exact}",
-                "- pairs that were resaved, resized or changed in brightness: "
+                f"- pairs that were resaved, resized or changed in brightness: "
                 f"{len(pairs) - exact}",
                 f"- pairs under two labels: {int(pairs['across_labels'].sum())}",
                 f"- pairs from two sources: {int(pairs['across_sources'].sum())}",
-                "- pairs of a training and a test image, where the data bring a test part: "
+                "- pairs of a training and a test image, if the data come with a test set: "
                 f"{int(pairs['across_splits'].sum())}",
             ]
         ),
@@ -87,7 +87,7 @@ def _duplicates(leaks: Leaks) -> list[str]:
     near = pairs[~pairs["exact"]].sort_values(["correlation", "first", "second"])
     if len(near):
         shown = near[["first", "second", "distance", "correlation"]]
-        parts += [f"The least alike among those that are not the same file{_most(shown)}:"]
+        parts += [f"The least similar pairs that are not the same file{_most(shown)}:"]
         parts += [_table(shown.head(SHOWN))]
     return parts
 
@@ -98,7 +98,7 @@ def _left_out(leaks: Leaks) -> list[str]:
         return ["## Left out of training", "Nothing had to be left out."]
     parts = [
         "## Left out of training",
-        f"Images left out: {len(out)} of {leaks.images}. left_out.csv names them all.",
+        f"Images left out: {len(out)} of {leaks.images}. left_out.csv lists them all.",
     ]
     for reason in REASONS:
         some = out[out["reason"] == reason]
@@ -113,12 +113,9 @@ def _left_out(leaks: Leaks) -> list[str]:
     return parts
 
 
-def _splits(places: pd.DataFrame) -> list[str]:
-    named = places.assign(
-        label=places["label"].where(places["label"] != "", "not told"),
-        source=places["source"].where(places["source"] != "", "not told"),
-    )
-    counts = pd.crosstab([named["label"], named["source"]], named["place"]).reset_index()
+def _splits(parts: pd.DataFrame) -> list[str]:
+    named = parts.replace({"label": {"": "unknown"}, "source": {"": "unknown"}})
+    counts = pd.crosstab([named["label"], named["source"]], named["part"]).reset_index()
     return ["## Splits", "Images of each class and source in each part:", _table(counts)]
 
 
@@ -132,5 +129,5 @@ def _table(table: pd.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
-    # A file name may hold what Markdown takes for the end of a cell.
+    # A file name may hold the character that ends a Markdown cell.
     return str(value).replace("|", "\\|")

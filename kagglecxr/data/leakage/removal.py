@@ -1,4 +1,4 @@
-"""Takes the training images that leak out of index and cache, and writes down why."""
+"""Removes the training images that leak from index and cache, and writes the reasons."""
 
 from pathlib import Path
 
@@ -19,22 +19,22 @@ from kagglecxr.data.leakage.leaks import Leaks
 
 
 def same_files(root: Path, found: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Which pairs of duplicates are one file twice.
+    """Compares the files of duplicates by the CRC-32 of their bytes.
 
     Args:
         root: the data folder.
-        found: `id,path`, one line an image.
-        pairs: `first,second,distance,correlation`, (P, 4).
+        found: `id,path`, one row per image.
+        pairs: `first,second,distance,correlation`, one row per pair.
 
     Returns:
-        (P,) truth values, by the CRC-32 of the files of pairs that look quite the same.
+        (P,) bool, whether the two files of each pair are identical.
     """
-    alike = pairs[(pairs["distance"] == 0) & (pairs["correlation"] == 1.0)]
-    names = sorted({*alike["first"], *alike["second"]})
+    equal = pairs[(pairs["distance"] == 0) & (pairs["correlation"] == 1.0)]
+    names = sorted({*equal["first"], *equal["second"]})
     paths = list(found.set_index("id")["path"].loc[names])
-    content = dict(zip(names, file_checksums(root, paths), strict=True))
+    checksum = dict(zip(names, file_checksums(root, paths), strict=True))
     both = zip(pairs["first"], pairs["second"], strict=True)
-    return np.array([content.get(a, -1) == content.get(b, -2) for a, b in both], np.bool_)
+    return np.array([checksum.get(a, -1) == checksum.get(b, -2) for a, b in both], np.bool_)
 
 
 def remove_leaks(
@@ -44,34 +44,37 @@ def remove_leaks(
     workspace: Workspace,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
-    """The images that stay, and the cache whose row i is still image i.
+    """Removes training images from the table and the cache.
 
     Args:
-        left_out: `id,reason` of the training images that go.
-        found: `id,label,split`, one line an image.
-        cache: of all of them.
-        workspace: where the smaller cache goes.
-        reporter: told how many go, and why.
+        left_out: `id,reason` of the training images to remove.
+        found: `id,label,split`, one row per image.
+        cache: the cache of all of them.
+        workspace: gets the smaller cache.
+        reporter: shows how many are removed and why.
+
+    Returns:
+        The remaining images, and the cache whose row i is image i of them.
 
     Raises:
-        DataError: no training image of a class would stay.
+        DataError: no training image of a class would remain.
     """
     if left_out.empty:
         return found, cache
-    stays = ~found["id"].isin(left_out["id"])
+    keep = ~found["id"].isin(left_out["id"])
     train = found["split"] == "train"
-    lost = sorted(set(found.loc[train, "label"]) - set(found.loc[train & stays, "label"]))
+    lost = sorted(set(found.loc[train, "label"]) - set(found.loc[train & keep, "label"]))
     if lost:
-        gone = found["id"][train & ~stays & found["label"].isin(lost)]
-        reasons = left_out.loc[left_out["id"].isin(gone), "reason"].unique()
+        removed = found["id"][train & ~keep & found["label"].isin(lost)]
+        reasons = left_out.loc[left_out["id"].isin(removed), "reason"].unique()
         raise DataError(
             f"No training image of a class can be used. Received: {shorten(lost)}, of which all "
-            f"{len(gone)} would leak, {shorten(list(gone))}, since {' or '.join(reasons)}. Remove "
-            "the copies or mend their labels."
+            f"{len(removed)} would leak, {shorten(list(removed))}, since {' or '.join(reasons)}. "
+            "Remove the copies or correct their labels."
         )
     reporter.note(left_out_sentence(left_out, str(workspace.left_out)))
-    rows = np.flatnonzero(stays)
-    return found[stays].reset_index(drop=True), copy_cache_rows(workspace.cache, cache, rows)
+    rows = np.flatnonzero(keep)
+    return found[keep].reset_index(drop=True), copy_cache_rows(workspace.cache, cache, rows)
 
 
 def write_leaks(
@@ -80,14 +83,14 @@ def write_leaks(
     """Writes leaks.md and left_out.csv.
 
     Args:
-        workspace: where they go.
-        leaks: what was found, by the ids of the index.
-        index: the images that stay, N of them.
-        labels: the label of each, of test images too; empty where unknown, (N,).
-        fold: of each training image, in the index's order.
+        workspace: gets both files.
+        leaks: what was found, with the ids of the index.
+        index: the N images that remain.
+        labels: (N,) the label of each, test images included; empty if unknown.
+        fold: (n_train,) int, the fold of each training image.
     """
-    place = np.full(len(labels), "test", dtype=object)
-    place[index.rows("train")] = [f"fold {number}" for number in fold]
-    places = pd.DataFrame({"place": place, "label": labels, "source": index.table["source"]})
+    part = np.full(len(labels), "test", dtype=object)
+    part[index.rows("train")] = [f"fold {number}" for number in fold]
+    parts = pd.DataFrame({"part": part, "label": labels, "source": index.table["source"]})
     write_table(workspace.left_out, leaks.left_out)
-    write_text(workspace.leaks, leak_report(leaks, places))
+    write_text(workspace.leaks, leak_report(leaks, parts))

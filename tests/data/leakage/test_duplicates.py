@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.phash import Fingerprint, fingerprint
+from kagglecxr.data.leakage import duplicates
 from kagglecxr.data.leakage.duplicates import (
     CORRELATION,
     HASH_DISTANCE,
@@ -94,7 +96,10 @@ def test_near_pairs_are_those_of_a_brute_force_loop(
         for i in range(j)
         if (hashes[i] ^ hashes[j]).bit_count() <= distance
     }
-    pairs = near_pairs(np.array(hashes, np.uint64), distance, block)
+    values, none = np.array(hashes, np.uint64), np.empty((0, 2), np.intp)
+    with patch.multiple(duplicates, BLOCK=block, HASH_DISTANCE=distance):
+        starts = range(0, len(hashes), block)
+        pairs = np.concatenate([none, *(near_pairs(values, start) for start in starts)])
     assert pairs.shape == (len(expected), 2)
     assert {(int(i), int(j)) for i, j in pairs} == expected
 

@@ -161,7 +161,7 @@ def test_groups_are_counted_by_what_they_come_from() -> None:
     leaks = leaks_of(FOUND, PAIRS, [True, False, False])
     assert (leaks.images, leaks.groups, leaks.largest) == (9, 5, 2)
     assert leaks.origins == {
-        "told by patients or metadata": 1,
+        "known from patients or metadata": 1,
         "found by duplicates": 1,
         "joined from both": 2,
         "of a single image": 1,
@@ -200,14 +200,14 @@ def test_ids_are_exchanged_where_test_images_take_those_of_the_sample() -> None:
 
 
 def test_the_report_says_everything_that_was_found() -> None:
-    places = pd.DataFrame(
+    parts = pd.DataFrame(
         {
-            "place": ["fold 0", "fold 0", "fold 1", "fold 1", "test", "fold 0"],
+            "part": ["fold 0", "fold 0", "fold 1", "fold 1", "test", "fold 0"],
             "label": ["x", "x", "x", "x", "", "y"],
             "source": ["a", "a", "b", "a", "", "a"],
         }
     )
-    text = leak_report(leaks_of(FOUND, PAIRS, [True, False, False]), places)
+    text = leak_report(leaks_of(FOUND, PAIRS, [True, False, False]), parts)
     for sentence in (
         "- images: 9",
         "- groups: 5",
@@ -218,14 +218,14 @@ def test_the_report_says_everything_that_was_found() -> None:
         "- pairs under two labels: 1",
         "- pairs from two sources: 2",
         "| a5 | b6 | 2 | 0.995 |",
-        "Images left out: 3 of 9. left_out.csv names them all.",
+        "Images left out: 3 of 9. left_out.csv lists them all.",
         "### A copy carries another label: 2",
         "| a5 | y | b6 | x |",
-        "### A copy of it is in the test part: 1",
+        "### A copy of it is in the test set: 1",
         "| b7 | y | b8 |",
         "| label | source | fold 0 | fold 1 | test |",
         "| x | a | 2 | 1 | 0 |",
-        "| not told | not told | 0 | 0 | 1 |",
+        "| unknown | unknown | 0 | 0 | 1 |",
     ):
         assert sentence in text
     assert TEST_GROUP.capitalize() not in text
@@ -233,8 +233,8 @@ def test_the_report_says_everything_that_was_found() -> None:
 
 def test_a_report_of_nothing_says_so() -> None:
     found = table([("a", "x", "train", "")])
-    places = pd.DataFrame({"place": ["fold 0"], "label": ["x"], "source": [""]})
-    text = leak_report(leaks_of(found, pairs_of(), []), places)
+    parts = pd.DataFrame({"part": ["fold 0"], "label": ["x"], "source": [""]})
+    text = leak_report(leaks_of(found, pairs_of(), []), parts)
     assert "- pairs that are the same file twice: 0" in text
     assert "Nothing had to be left out." in text
 
@@ -242,8 +242,8 @@ def test_a_report_of_nothing_says_so() -> None:
 def test_a_long_table_is_cut_and_says_so() -> None:
     rows = [(f"{label}{k:02}", label, "train", "") for k in range(30) for label in "xy"]
     pairs = pairs_of(*((f"x{k:02}", f"y{k:02}") for k in range(30)))
-    places = pd.DataFrame({"place": [], "label": [], "source": []}, dtype=object)
-    text = leak_report(leaks_of(table(rows), pairs, [False] * 30), places)
+    parts = pd.DataFrame({"part": [], "label": [], "source": []}, dtype=object)
+    text = leak_report(leaks_of(table(rows), pairs, [False] * 30), parts)
     assert f"{SHOWN} of 30" in text
     assert f"{SHOWN} of 60" in text
     assert len(text.splitlines()) < 100
