@@ -1,4 +1,4 @@
-"""The verb `doctor`: what is here, and what to do about what is missing."""
+"""The verb `doctor`: checks this machine and advises on what is missing."""
 
 import sys
 
@@ -9,27 +9,40 @@ def doctor(
     *,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """What hardware, backend, versions, credentials, disk and weights are here.
+    """Checks hardware, backend, versions, credentials, disk and weights.
 
     Example: python -m kagglecxr.doctor
 
     Args:
         common: Options of every verb.
     """
-    from kagglecxr.models.runtime import setup_keras
+    from kagglecxr.core.environment import Check, check_environment
+    from kagglecxr.models.weights.sources import check_imagenet_weights
+    from kagglecxr.remote.credentials import check_credentials
 
-    setup_keras()
-    from kagglecxr.training.diagnosis import examine
+    def show(check: Check) -> None:
+        advice = f"\n{'':<24}{check.advice}" if check.advice else ""
+        mark = "ok" if check.is_ok else "!"
+        sys.stdout.write(f"{mark:<4}{check.subject:<18}{check.found}{advice}\n")
 
-    findings = examine(common.work)
-    width = max(len(finding.subject) for finding in findings)
-    for finding in findings:
-        mark = "ok  " if finding.is_well else "!   "
-        sys.stdout.write(f"{mark}{finding.subject:<{width}}  {finding.found}\n")
-        if finding.advice:
-            sys.stdout.write(f"{'':<{width + 6}}{finding.advice}\n")
-    ill = sum(not finding.is_well for finding in findings)
-    common.finish(f"{ill} of {len(findings)} points want attention.", "python -m kagglecxr.demo")
+    # What needs no Keras comes first and is shown even if Keras cannot be imported.
+    checks = [*check_environment(common.work), check_credentials(), check_imagenet_weights()]
+    for check in checks:
+        show(check)
+    try:
+        from kagglecxr.models.runtime import setup_keras
+
+        setup_keras()
+        from kagglecxr.training.select_recipe import check_accelerators
+
+        checks.append(check_accelerators())
+    except ImportError as error:
+        found = f"unknown, since Keras cannot be imported: {error}"
+        advice = "Install keras and tensorflow, or set KERAS_BACKEND to an installed backend."
+        checks.append(Check("accelerators", found, advice, is_ok=False))
+    show(checks[-1])
+    problems = sum(not check.is_ok for check in checks)
+    common.finish(f"{problems} of {len(checks)} checks failed.", "python -m kagglecxr.demo")
 
 
 if __name__ == "__main__":

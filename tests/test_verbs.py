@@ -237,6 +237,19 @@ def test_doctor_tells_what_is_here(in_folder: Path) -> None:
     assert "keras" in done.stdout
 
 
+def test_doctor_checks_what_it_can_without_keras(
+    in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> str:
+        raise ImportError("no TensorFlow here")
+
+    monkeypatch.setattr("kagglecxr.models.runtime.setup_keras", missing)
+    done = verb_here("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^!.*accelerators.*no TensorFlow here$", done.stdout, re.MULTILINE)
+    assert all(word in done.stdout for word in ("disk", "Kaggle account", "ImageNet weights"))
+
+
 @pytest.mark.slow
 def test_the_demo_ends_with_a_score_well_above_its_references(tmp_path: Path) -> None:
     done = verb("demo", cwd=tmp_path)

@@ -1,7 +1,9 @@
 """Model cards: the facts of each model of the zoo and the function that builds it."""
 
+import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kagglecxr.core.registry import Registry
@@ -74,3 +76,10 @@ def model_card(**facts: Any) -> Callable[[Builder], Builder]:
         return build
 
     return register
+
+
+def read_backbones() -> list[dict[str, str]]:
+    """Reads the table of keras.applications' backbones without importing Keras."""
+    path = Path(__file__).parent / "nets" / "backbones.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from kagglecxr.core.environment import Check
+
 
 @dataclass(frozen=True)
 class CredentialSource:
@@ -29,6 +31,21 @@ def credential_sources() -> list[CredentialSource]:
         _file(home / "credentials.json", False),
     ]
     return [place for place in places if place is not None]
+
+
+def check_credentials() -> Check:
+    """Checks that there are Kaggle credentials, without reading them."""
+    found = [source.name for source in credential_sources()]
+    if not found:
+        return Check(
+            "Kaggle account",
+            "no credentials",
+            "Only needed to download and submit: create a token on your Kaggle settings page and "
+            "save it as ~/.kaggle/access_token.",
+            is_ok=False,
+        )
+    advice = f"{found[0]} is used; if it is outdated, remove it." if len(found) > 1 else ""
+    return Check("Kaggle account", ", ".join(found), advice)
 
 
 def _environment_key() -> CredentialSource | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.models.runtime import list_devices
+from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, load_recipe
@@ -19,6 +20,19 @@ def default_recipe(devices: Sequence[str]) -> str:
     ('cpu', 'gpu')
     """
     return "gpu" if devices else "cpu"
+
+
+def check_accelerators() -> Check:
+    """Checks which accelerators Keras sees, and names the default recipe for them."""
+    backend, devices = setup_keras(), list_devices()
+    recipe = f"train uses the recipe {default_recipe(devices)} by default"
+    if devices:
+        return Check("accelerators", f"{', '.join(devices)} ({backend}); {recipe}")
+    return Check(
+        "accelerators",
+        f"none ({backend} on the CPU); {recipe}",
+        "Small models and frozen backbones train well here; for more, use a Kaggle kernel.",
+    )
 
 
 def select_recipe(

@@ -6,7 +6,7 @@ import pytest
 
 from kagglecxr.core.progress import Silent
 from kagglecxr.remote.client import call_with_retry
-from kagglecxr.remote.credentials import credential_sources
+from kagglecxr.remote.credentials import check_credentials, credential_sources
 from kagglecxr.remote.errors import RequestContext
 from tests.remote.conftest import KEY, USER, forget_client
 from tests.remote.fake_kaggle import FakeKaggle, json_response
@@ -69,3 +69,16 @@ def test_without_the_variable_the_folder_is_the_client_s(
     assert [place.name for place in credential_sources()] == [str(new)]
     old = write(Path.home() / ".kaggle" / "kaggle.json", "{}")
     assert [place.name for place in credential_sources()] == [str(old)]
+
+
+def test_doctor_sees_credentials_and_shows_none(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KAGGLE_KEY")
+    assert not check_credentials().is_ok
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "secret-token")
+    write(Path.home() / ".kaggle" / "access_token", "secret-key")
+    account = check_credentials()
+    assert account.is_ok
+    assert "KAGGLE_API_TOKEN is used" in account.advice
+    assert "secret" not in account.found + account.advice

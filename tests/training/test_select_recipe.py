@@ -6,8 +6,8 @@ import pytest
 
 from kagglecxr.core.errors import MissingError, UnknownNameError
 from kagglecxr.core.progress import Silent
-from kagglecxr.models.model_card import MODELS
-from kagglecxr.training.select_recipe import select_recipe
+from kagglecxr.models.zoo import MODELS
+from kagglecxr.training.select_recipe import check_accelerators, select_recipe
 
 
 class _Listening(Silent):
@@ -63,3 +63,13 @@ def test_an_unknown_model_is_named() -> None:
         select_recipe(None, "cnn_smal", [], Silent())
     with pytest.raises(UnknownNameError, match="cnn_smal"):
         select_recipe("demo", "cnn_smal", [], Silent())
+
+
+@pytest.mark.parametrize(("devices", "words"), [([], "none (tensorflow"), (["gpu:0"], "gpu:0 (")])
+def test_accelerators_are_shown_with_the_recipe_they_mean(
+    devices: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kagglecxr.training.select_recipe.list_devices", lambda: devices)
+    check = check_accelerators()
+    assert words in check.found
+    assert f"recipe {'gpu' if devices else 'cpu'} by default" in check.found

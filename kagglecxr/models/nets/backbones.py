@@ -3,20 +3,17 @@
 Only ConvNeXt keeps nested blocks, its stem and downsamplings; its last layers are flat.
 """
 
-import csv
 import dataclasses
 import functools
-from pathlib import Path
 from typing import Any
 
 import keras
 from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.models.model_card import MODELS, ModelCard
+from kagglecxr.models.model_card import MODELS, ModelCard, read_backbones
 from kagglecxr.models.scaling import IMAGENET_DEVIATION, IMAGENET_MEAN, SCALINGS, three_channels
 
-_TABLE = Path(__file__).parent / "backbones.csv"
 _FEATURES = "features"
 """Name of the last feature layer where Keras' own name changes from build to build."""
 
@@ -94,9 +91,8 @@ def _card(row: dict[str, str]) -> ModelCard:
     )
 
 
-with _TABLE.open(encoding="utf-8", newline="") as _lines:
-    for _row in csv.DictReader(_lines):
-        MODELS.add_as(_row["name"])(_card(_row))
+for _row in read_backbones():
+    MODELS.add_as(_row["name"])(_card(_row))
 
 # Report 2's MobileNetV2: the backbone of width 0.5 with the report's head.
 MODELS.add_as("mobilenet_v2_fc3")(

@@ -4,10 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import MissingError, WeightsError
 from kagglecxr.core.kaggle_model import MOUNTS, SCHEME, KaggleModel
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
-from kagglecxr.models.model_card import ModelCard
+from kagglecxr.models.model_card import ModelCard, read_backbones
 
 IMAGENET = "imagenet"
 
@@ -20,9 +21,19 @@ def keras_models_folder() -> Path:
     return (Path(home) if home else Path.home() / ".keras") / "models"
 
 
-def has_imagenet_weights(card: ModelCard) -> bool:
-    """Returns whether a model's ImageNet weights have been downloaded."""
-    return bool(card.weights_file) and (keras_models_folder() / card.weights_file).is_file()
+def check_imagenet_weights() -> Check:
+    """Checks which backbones' ImageNet weights have been downloaded."""
+    folder = keras_models_folder()
+    names = [row["name"] for row in read_backbones() if (folder / row["weights_file"]).is_file()]
+    if names:
+        return Check("ImageNet weights", ", ".join(names))
+    return Check(
+        "ImageNet weights",
+        f"none in {folder}",
+        "They are downloaded at first use; without a network, put the files there or pass their "
+        "folder: --set weights=FOLDER.",
+        is_ok=False,
+    )
 
 
 def each_source(weights: Weights) -> list[str]:

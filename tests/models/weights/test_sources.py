@@ -9,7 +9,7 @@ from kagglecxr.core import kaggle_model
 from kagglecxr.core.errors import MissingError, WeightsError
 from kagglecxr.models import create_model
 from kagglecxr.models.model_card import MODELS
-from kagglecxr.models.weights.sources import find_weights, has_imagenet_weights
+from kagglecxr.models.weights.sources import check_imagenet_weights, find_weights
 from tests.reports.conftest import RECORD
 
 SHAPE = (32, 32, 1)
@@ -24,10 +24,11 @@ def test_a_folder_means_the_model_s_file_in_it(tmp_path: Path) -> None:
 def test_imagenet_means_keras_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = MODELS["mobilenet_025"]
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    assert not has_imagenet_weights(card)
+    assert not check_imagenet_weights().is_ok
+    assert "--set weights=" in check_imagenet_weights().advice
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / card.weights_file).touch()
-    assert has_imagenet_weights(card)
+    assert check_imagenet_weights().found == card.name
     assert find_weights(card, "imagenet") == tmp_path / "models" / card.weights_file
 
 
