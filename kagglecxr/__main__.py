@@ -1,4 +1,4 @@
-"""The list of verbs, in playing order: `kagglecxr VERB` and `python -m kagglecxr VERB`."""
+"""The list of verbs, in order of use: `kagglecxr VERB` and `python -m kagglecxr VERB`."""
 
 import importlib
 import sys
@@ -24,13 +24,13 @@ VERBS = (
 
 
 def main() -> None:
-    """Runs the verb that the command line names, or lists them all."""
-    app = make_app("kagglecxr", "From a chest-X-ray competition to its leaderboard.")
+    """Runs the verb named on the command line, or lists all verbs."""
+    app = make_app("kagglecxr", "From a chest X-ray competition to its leaderboard.")
     for order, verb in enumerate(VERBS):
-        # A verb's module is light: what is heavy it imports when it runs.
+        # A verb imports heavy libraries only when it runs.
         function = getattr(importlib.import_module(f"kagglecxr.{verb}"), verb)
         if isinstance(function, App):
-            # A verb of several steps.
+            # A verb with sub-commands.
             function.sort_key = order
             app.command(function, name=verb)
         else:

@@ -1,4 +1,4 @@
-"""The verb `compare`: one table of all runs."""
+"""The verb `compare`: a table of all runs."""
 
 import sys
 from pathlib import Path
@@ -11,12 +11,12 @@ def compare(
     *,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """The comparison table of all runs of a competition.
+    """Writes a table that compares all runs of a competition.
 
     Example: python -m kagglecxr.compare demo
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition

@@ -1,4 +1,4 @@
-"""The verb `demo`: the whole game on the built-in competition, with no account and no network."""
+"""The verb `demo`: the built-in competition from data to a score, without account or network."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ def demo(
     *,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Makes the built-in competition and plays it from data to a scored submission.
+    """Generates the built-in competition, trains on it and scores a submission.
 
     Example: python -m kagglecxr.demo
 

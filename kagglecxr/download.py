@@ -1,4 +1,4 @@
-"""The verb `download`: a competition's data from Kaggle, whole, into the workspace."""
+"""The verb `download`: a competition's data from Kaggle into the workspace."""
 
 from typing import Annotated
 
@@ -14,14 +14,14 @@ def download(
     again: Annotated[bool, Parameter(negative="")] = False,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Fetches a competition's data from Kaggle, checks and unpacks them into the workspace's raw/.
+    """Downloads a competition's data from Kaggle, verifies and unpacks it into raw/.
 
     Example: python -m kagglecxr.download umons-covid19
 
     Args:
         competition: A preset's name, or a TOML file.
-        file: Only this file, by the name that Kaggle lists; can be told again for more.
-        again: Fetch what is there as well.
+        file: Only this file, by its name on Kaggle; can be given several times.
+        again: Download files again that exist.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import hashes_file, load_competition
@@ -36,19 +36,19 @@ def download(
 
     described = load_competition(competition)
     raw = common.workspace(described.name).raw
-    listed = hashes_file(competition, described)
-    request = DownloadOptions(file, again, read_sha256sums(listed) if listed else {})
-    manner = DownloadContext(common.terminal)
-    origin = KaggleSource.of(described.source.kind, described.source.slug, competition)
-    lines = [str(download_data(origin, raw, request, manner))]
+    sums_file = hashes_file(competition, described)
+    options = DownloadOptions(file, again, read_sha256sums(sums_file) if sums_file else {})
+    context = DownloadContext(common.terminal)
+    source = KaggleSource.of(described.source.kind, described.source.slug, competition)
+    results = [str(download_data(source, raw, options, context))]
     for merged in [] if file else merged_sources(described, raw):
         if merged.source is None:
-            lines.append(f"It merges {merged.data} as well: put that into {merged.folder}.")
+            results.append(f"It also merges {merged.data}: copy that to {merged.folder}.")
         elif not (merged.is_brought or holds_other_data(merged.folder)):
-            further = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
-            done = download_data(further, merged.folder, DownloadOptions(again=again), manner)
-            lines.append(str(done))
-    common.finish(" ".join(lines), f"python -m kagglecxr.prepare {competition}")
+            other = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
+            done = download_data(other, merged.folder, DownloadOptions(again=again), context)
+            results.append(str(done))
+    common.finish(" ".join(results), f"python -m kagglecxr.prepare {competition}")
 
 
 if __name__ == "__main__":

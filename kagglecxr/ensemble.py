@@ -14,15 +14,15 @@ def ensemble(
     soup: Annotated[bool, Parameter(negative="")] = False,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Blends runs, predicts the test part from several views, writes a submission.
+    """Blends runs, predicts the test set with test-time augmentation and writes a submission.
 
     Example: python -m kagglecxr.ensemble demo
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        runs: Names of finished runs; the one with the best out-of-fold score unless told.
-        soup: Average weights instead, of the runs with which the out-of-fold score does not fall:
-            one network as fast as each of them, kept as a run. Of a single run, those of its folds.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
+        runs: Names of finished runs; defaults to the one with the best out-of-fold score.
+        soup: Average weights instead (greedy soup), of the runs that do not lower the out-of-fold
+            score, into one network that is kept as a run. Of a single run, average its folds.
         common: Options of every verb.
     """
     from kagglecxr.models.runtime import setup_keras
@@ -40,13 +40,13 @@ def ensemble(
     if soup:
         chosen = [make_soup(prepared, workspace, chosen, common.terminal)]
     blend = blend_runs(prepared, workspace, chosen, Path("submissions"), common.terminal)
-    told = (
-        "no out-of-fold score: no training image is new to it"
+    score = (
+        "no out-of-fold score, since it has seen all training images"
         if blend.score is None
         else f"out-of-fold {prepared.competition.metric.name} {blend.score:.4f}"
     )
     common.finish(
-        f"Blended {', '.join(blend.runs)} ({told}): {blend.submission}.",
+        f"Blended {', '.join(blend.runs)} ({score}): {blend.submission}.",
         f"python -m kagglecxr.submit {competition} {blend.submission}",
     )
 

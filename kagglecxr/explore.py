@@ -1,4 +1,4 @@
-"""The verb `explore`: pictures and tables of the data."""
+"""The verb `explore`: figures and tables of the data."""
 
 from kagglecxr.core.cli import CommonOptions, run_verb
 
@@ -8,12 +8,12 @@ def explore(
     *,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Pictures and tables of the data, and one page that says what to look for.
+    """Writes figures and tables of the data, and a page that explains what to look for.
 
     Example: python -m kagglecxr.explore demo
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition

@@ -1,4 +1,4 @@
-"""The verb `export`: one file that takes raw images and answers with class probabilities."""
+"""The verb `export`: one file that maps raw images to class probabilities."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,17 +19,17 @@ def export(
     form: Annotated[str | None, Parameter(name="--format")] = None,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Writes one file that takes raw images of any size and answers with class probabilities.
+    """Writes one file that maps raw images of any size to class probabilities.
 
     Example: python -m kagglecxr.export demo --format onnx
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        runs: Names of finished runs or of ensembles; the run with the best out-of-fold score
-            unless told.
-        fold: Take this fold alone; the mean of all unless told.
-        views: What the models look at, identity or hflip or both; what the recipe says unless told.
-        out: The file; its suffix says the format. exports/COMPETITION-RUN.keras unless told.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
+        runs: Names of finished runs or of ensembles; defaults to the run with the best out-of-fold
+            score.
+        fold: Export this fold only; defaults to the mean of all folds.
+        views: Views of test-time augmentation, identity, hflip or both; defaults to the recipe's.
+        out: The file, whose suffix gives the format; defaults to exports/COMPETITION-RUN.keras.
         form: keras, h5, tflite or onnx.
         common: Options of every verb.
     """
@@ -50,7 +50,7 @@ def export(
     path = out or EXPORTS / f"{parts.name}{kind.suffix}"
     made = export_model(prepared, workspace, parts, kind, path, common.terminal)
     common.finish(
-        f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, answers with the "
+        f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, returns the "
         f"probabilities of {', '.join(made.classes)}.",
         kind.use.format(path=made.path),
     )

@@ -19,18 +19,18 @@ def prepare(
     skip_broken: Annotated[bool, Parameter(negative="")] = False,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Index, duplicate groups, folds and decoded cache of a competition's images.
+    """Indexes a competition's images, groups duplicates, makes folds and decodes the cache.
 
     Example: python -m kagglecxr.prepare covid19-radiography --data ~/radiography --size 192
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        data: The folder of the images; the workspace's raw/ unless told (the demo draws its own).
-        size: Pixels of a square cached image.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
+        data: The folder of the images; defaults to the workspace's raw/, which the demo fills.
+        size: Height and width of cached images in pixels.
         pipeline: Preprocessing steps with | between them (docs/preprocessing.md).
-        test: Share of a rehearsal test part where the data bring none; 0 for none.
-        folds: How many folds the training part is split into.
-        skip_broken: Leave out image files that cannot be read, naming them.
+        test: Share of a rehearsal test set if the data have none; 0 for none.
+        folds: Number of folds of the training set.
+        skip_broken: Skip image files that cannot be read, and list them.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition

@@ -22,7 +22,7 @@ def submit(
     Example: python -m kagglecxr.submit demo --local
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
         file: The submission; the competition's newest in submissions/ by default. With --kernel
             the name of the file that it writes, submission.csv by default.
         options: What is sent besides, and how.

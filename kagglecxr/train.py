@@ -17,15 +17,15 @@ def train(
     extent: TrainOptions = TrainOptions(),  # noqa: B008 frozen
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """K-fold training; with no options, the kit's best default for this machine.
+    """Trains k folds; without options, with the best default recipe for this machine.
 
     Example: python -m kagglecxr.train demo --model cnn_small --set epochs=5
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        model: The zoo's name of a model, in place of the recipe's.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
+        model: A model of the zoo, instead of the recipe's.
         recipe: A recipe's name or TOML file.
-        changes: A recipe's entry as key=value; can be given several times.
+        changes: A setting of the recipe as key=value; can be given several times.
         extent: How much is trained, how long, and where.
         common: Options of every verb.
     """
@@ -44,9 +44,9 @@ def train(
     chosen = select_recipe(recipe, model, changes, common.terminal)
     runs = train_seeds(prepared, workspace, chosen, common.terminal, extent, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
-        told = ", ".join(map(str, runs))
+        folders = ", ".join(map(str, runs))
         common.finish(
-            f"Trained fold {extent.fold}: {told}.", "the same command for the other folds"
+            f"Trained fold {extent.fold}: {folders}.", "the same command for the other folds"
         )
         return
     for run in runs:

@@ -1,4 +1,4 @@
-"""The verb `tune`: a search for a better recipe."""
+"""The verb `tune`: a hyperparameter search for a better recipe."""
 
 from typing import Annotated
 
@@ -18,16 +18,16 @@ def tune(
     budget: SearchBudget = SearchBudget(),  # noqa: B008 frozen
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Searches for a better recipe; the same command again goes on with the search.
+    """Searches for a better recipe; the same command again continues the search.
 
     Example: python -m kagglecxr.tune demo --recipe demo --trials 20
 
     Args:
-        competition: A preset's name, a TOML file, or a folder with one sub-folder a class.
-        model: The zoo's name of a model, in place of the recipe's; it is then not searched for.
+        competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
+        model: A model of the zoo, instead of the recipe's; it is then not searched for.
         recipe: The recipe to start from: a name or TOML file.
-        space: What may vary: the name of a space, or a TOML file.
-        changes: A recipe's entry as key=value, which is then not searched for.
+        space: The search space: its name, or a TOML file.
+        changes: A setting of the recipe as key=value, which is then not searched for.
         budget: How much it may take.
         common: Options of every verb.
     """

@@ -135,7 +135,7 @@ def test_a_merged_data_set_is_fetched_as_well_or_said_how(
         '[[merge]]\ndata = "from-a-hospital"\nclasses = { NORMAL = "NORMAL" }\n'
     )
     done = run(kaggle, tmp_path, "kagglecxr.download", "mine.toml")
-    by_hand = "It merges from-a-hospital as well: put that into work/mine/from-a-hospital."
+    by_hand = "It also merges from-a-hospital: copy that to work/mine/from-a-hospital."
     assert by_hand in done.stdout, done.stderr
 
 
