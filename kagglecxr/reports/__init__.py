@@ -1,1 +1,1 @@
-"""Pictures and tables a person reads: curves, confusions, errors, comparisons."""
+"""Figures, tables and pages: of the data, of runs, of searches, and comparisons."""

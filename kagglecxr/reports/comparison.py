@@ -1,6 +1,5 @@
-"""The table that compares all runs of a competition, in the rows the practicals asked for."""
+"""The table that compares all runs of a competition."""
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from kagglecxr.core.run_record import RunRecord, finished_runs, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.rehearsal import REHEARSED
+from kagglecxr.reports.page import PageSection, render_page
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """What the rehearsal test part says of a run."""
+    """A run's result on the rehearsal test set."""
 
     loss: float
     accuracy: float
@@ -28,7 +28,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Column:
-    """One run's column of the table."""
+    """The column of one run."""
 
     record: RunRecord
     test: TestResult | None
@@ -39,15 +39,15 @@ Row = tuple[str, Callable[[Column], str]]
 
 
 def _metric(name: str) -> Callable[[Column], str]:
-    def tell(column: Column) -> str:
+    def cell(column: Column) -> str:
         value = column.record.metrics.get(name)
         return "" if value is None else f"{value:.4f}"
 
-    return tell
+    return cell
 
 
-def _of_test(tell: Callable[[TestResult], str]) -> Callable[[Column], str]:
-    return lambda column: "" if column.test is None else tell(column.test)
+def _of_test(show: Callable[[TestResult], str]) -> Callable[[Column], str]:
+    return lambda column: "" if column.test is None else show(column.test)
 
 
 ROWS: tuple[Row, ...] = (
@@ -69,11 +69,11 @@ ROWS: tuple[Row, ...] = (
 
 
 def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
-    """One column a finished run, one row a figure; what is not known is empty.
+    """Returns a table with a column per finished run and a row per figure; unknown cells are empty.
 
     Args:
-        workspace: whose runs.
-        ledger_file: the ledger's CSV, which need not be there.
+        workspace: the workspace of the runs.
+        ledger_file: the ledger's CSV, which need not exist.
 
     Raises:
         MissingError: there is no finished run.
@@ -89,8 +89,16 @@ def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
     for run in runs:
         record = read_run(run)
         column = Column(record, _test_result(run, record, workspace), _leaderboard(record, ledger))
-        table[record.name] = [tell(column) for _, tell in ROWS]
+        table[record.name] = [cell(column) for _, cell in ROWS]
     return table
+
+
+_EXPLANATION = (
+    "Training figures are means over the folds at the last epoch, on balanced and augmented "
+    "batches; validation figures are of each fold's held-out images without augmentation; "
+    "out-of-fold figures are of all training images, each predicted with test-time augmentation by "
+    "the fold that did not train on it. Test figures need a rehearsal test set and `ensemble`."
+)
 
 
 def write_comparison(table: pd.DataFrame, folder: Path) -> list[Path]:
@@ -98,48 +106,16 @@ def write_comparison(table: pd.DataFrame, folder: Path) -> list[Path]:
     paths = [folder / f"compare.{suffix}" for suffix in ("csv", "md", "html")]
     write_table(paths[0], table)
     write_text(paths[1], to_markdown(table))
-    write_text(paths[2], _to_html(table))
+    section = PageSection("Runs", [], table=table)
+    write_text(paths[2], render_page("Comparison of runs", _EXPLANATION, [section], {}))
     return paths
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """The table as GitHub reads it."""
+    """Returns the table in GitHub's Markdown."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     escaped = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
-
-
-def _to_html(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
-    body = "".join(
-        f"<tr><th>{html.escape(str(row[0]))}</th>"
-        + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row[1:])
-        + "</tr>\n"
-        for row in table.to_numpy().tolist()
-    )
-    return _PAGE.format(head=head, body=body)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Comparison of runs</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; }}
-table {{ border-collapse: collapse; }}
-th, td {{ padding: .35rem .9rem; border-bottom: 1px solid #ddd; text-align: right; }}
-th:first-child {{ text-align: left; }}
-thead th {{ border-bottom: 2px solid #444; }}
-tbody tr:hover {{ background: #f4f8fa; }}
-</style></head><body>
-<h1>Comparison of runs</h1>
-<table><thead><tr>{head}</tr></thead>
-<tbody>
-{body}</tbody></table>
-<p>Training figures are means over the folds at the last epoch, on balanced and augmented batches;
-validation figures are of each fold's held-out images as they are; out-of-fold figures are of all
-training images, each predicted, from all of the recipe's views, by the fold that never saw it.
-Test figures need a rehearsal test part and <code>ensemble</code>.</p>
-</body></html>
-"""
 
 
 def _test_result(run: Path, record: RunRecord, workspace: Workspace) -> TestResult | None:
@@ -157,11 +133,11 @@ def _test_result(run: Path, record: RunRecord, workspace: Workspace) -> TestResu
 
 
 def _leaderboard(record: RunRecord, ledger: pd.DataFrame) -> str:
-    """The latest line of the ledger for the submission this run alone made."""
+    """Returns score and rank of the latest submission made by this run alone."""
     name = f"{record.competition}-{record.name}.csv"
     for line in ledger.iloc[::-1].to_dict("records"):
         if Path(line["file"]).name == name and line["competition"] == record.competition:
-            # What was sent to Kaggle keeps its out-of-fold score beside the leaderboard's.
+            # A submission to Kaggle keeps its out-of-fold score next to the leaderboard's.
             is_local = line["status"] in ("", REHEARSED)
             told = line["public_score"] or (line["local_score"] if is_local else "")
             score = f"{float(told):.4f}" if told else line["status"] or "pending"

@@ -1,4 +1,4 @@
-"""One page of pictures, sentences and tables that needs no other file and no network."""
+"""Self-contained HTML pages of figures, text and tables."""
 
 import base64
 import html
@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure and what is told of it.
+    """A figure with its texts.
 
     Attributes:
-        name: of its PNG file, without suffix.
-        figure: what is drawn.
-        alt: what is to be seen, for who cannot see it.
+        name: name of its PNG file, without suffix.
+        figure: the figure.
+        alt: alternative text.
         caption: how it was made.
     """
 
@@ -28,13 +28,13 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A heading with sentences, pictures and at most one table.
+    """A section with paragraphs, figures and at most one table.
 
     Attributes:
         title: the heading.
-        sentences: a paragraph each.
-        pictures: in order.
-        table: of ready-made text.
+        sentences: one paragraph each.
+        pictures: the figures, in order.
+        table: its cells, as text.
     """
 
     title: str
@@ -46,13 +46,13 @@ class PageSection:
 def render_page(
     title: str, introduction: str, sections: Sequence[PageSection], images: Mapping[str, bytes]
 ) -> str:
-    """The page as HTML, its pictures inside.
+    """Renders a page as HTML with embedded figures.
 
     Args:
         title: of the page.
-        introduction: what stands below it.
+        introduction: the paragraph below the title.
         sections: in order.
-        images: the PNG of each picture, by name.
+        images: PNG data of each figure, by name.
     """
     contents = "".join(
         f'<li><a href="#part-{number}">{html.escape(section.title)}</a></li>'
@@ -99,7 +99,7 @@ def _table(table: pd.DataFrame) -> str:
     )
 
 
-# On a phone a wide figure or table scrolls inside its frame: shrunk, its letters were unreadable.
+# On a phone a wide figure or table scrolls inside its frame; scaled down it would be unreadable.
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fff;
   max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: break-word; }

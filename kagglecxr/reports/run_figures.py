@@ -1,4 +1,4 @@
-"""Draws what is to be seen of one run; every function returns a figure and touches no file."""
+"""Figures of a run: learning curves, confusion matrix, error by class; and PNG files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +14,10 @@ TRAIN, VALIDATION = "#1f6f8b", "#d1495b"
 
 
 def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
-    """Loss and accuracy by epoch: a thin line a fold, a thick one their mean.
+    """Plots loss and accuracy by epoch, a thin line per fold and a thick one for their mean.
 
     Args:
-        histories: of each fold, columns epoch, loss, accuracy, val_loss, val_accuracy.
+        histories: of each fold; columns epoch, loss, accuracy, val_loss, val_accuracy.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -39,7 +39,7 @@ def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
 def confusion_matrix(
     confusion: npt.NDArray[np.integer], targets: Sequence[str], title: str
 ) -> Figure:
-    """Counts, coloured by their share of the true class's row."""
+    """Plots counts, colored by their share of the true class."""
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 2.8 + 0.9 * len(targets)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
@@ -63,7 +63,7 @@ def confusion_matrix(
 
 
 def error_by_class(table: pd.DataFrame, title: str) -> Figure:
-    """The share of each class that is predicted wrongly.
+    """Plots the error rate of each class.
 
     Args:
         table: columns class, images, error; see `class_scores`.
@@ -81,23 +81,23 @@ def error_by_class(table: pd.DataFrame, title: str) -> Figure:
 
 
 def class_scores(confusion: npt.NDArray[np.integer], targets: Sequence[str]) -> pd.DataFrame:
-    """`class,images,wrong,error,precision,recall,f1`, one line a class; 0 where undefined."""
-    right, true, told = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    """Returns `class,images,wrong,error,precision,recall,f1` per class; 0 if undefined."""
+    right, true, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return pd.DataFrame(
         {
             "class": list(targets),
             "images": true,
             "wrong": true - right,
             "error": (true - right) / np.maximum(true, 1),
-            "precision": right / np.maximum(told, 1),
+            "precision": right / np.maximum(predicted, 1),
             "recall": right / np.maximum(true, 1),
-            "f1": 2 * right / np.maximum(true + told, 1),
+            "f1": 2 * right / np.maximum(true + predicted, 1),
         }
     )
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a PNG, whole or not at all."""
-    with atomic_write(path) as beside:
-        # Without the version in the metadata, the same data give the same bytes.
-        figure.savefig(beside, dpi=120, metadata={"Software": None})
+    """Writes a PNG atomically."""
+    with atomic_write(path) as temporary:
+        # Without the library's version in it, the same data give the same file.
+        figure.savefig(temporary, dpi=120, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The pictures and tables of one run, in its own folder."""
+"""Figures and tables of one run, in its folder."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ CLASS_TABLE, ERROR_LIST = "classes.csv", "errors.csv"
 
 
 def report_run(run: Path) -> list[Path]:
-    """Draws and lists what the out-of-fold predictions of a finished run show.
+    """Writes figures and tables of a finished run and its out-of-fold predictions.
 
     Args:
         run: the run's folder.
 
     Returns:
-        The files written: learning curves, confusion matrix, error by class, the table behind
-        it, and the list of errors, the surest first.
+        The files: learning curves, confusion matrix, error by class as a figure and a table, and
+        the list of errors, the most confident first.
     """
     record = read_run(run)
     histories = [_history(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
@@ -59,7 +59,7 @@ def _history(path: Path) -> pd.DataFrame:
 
 
 def list_errors(oof: Predictions, record: RunRecord) -> pd.DataFrame:
-    """`id,true,predicted,confidence,true_probability`, the surest errors first."""
+    """Returns `id,true,predicted,confidence,true_probability`, most confident errors first."""
     predicted = oof.probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != oof.truth)
     names = np.array(record.targets, dtype=object)

@@ -1,4 +1,4 @@
-"""The table and pictures of a search for a recipe."""
+"""Table and figures of a hyperparameter search."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,17 +20,17 @@ def report_search(
     metric: str,
     greater_is_better: bool,
 ) -> list[Path]:
-    """Writes the table of trials, their history and, where it is known, what mattered.
+    """Writes the table of trials, their history and, if known, parameter importances.
 
     Args:
-        folder: the study's.
+        folder: of the study.
         trials: columns trial, state, score and others.
-        importances: of each parameter; none where too few trials are finished.
-        metric: by which trials were scored.
-        greater_is_better: whether it is better greater.
+        importances: of each parameter; empty if too few trials have finished.
+        metric: name of the score.
+        greater_is_better: whether higher scores are better.
 
     Returns:
-        The files written.
+        The files.
     """
     write_table(folder / TRIALS, trials)
     save_figure(plot_history(trials, metric, greater_is_better), folder / HISTORY)
@@ -42,12 +42,12 @@ def report_search(
 
 
 def plot_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -> Figure:
-    """Each trial's score, and the best so far as a line.
+    """Plots each trial's score, and the best so far as a line.
 
     Args:
-        trials: columns trial, state, score; a pruned trial's score is its last epoch's.
-        metric: its name.
-        greater_is_better: which scores are best.
+        trials: columns trial, state, score; of a pruned trial, the score of its last epoch.
+        metric: name of the score.
+        greater_is_better: whether higher scores are better.
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
@@ -67,7 +67,7 @@ def plot_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -> 
 
 
 def plot_importances(importances: Mapping[str, float], metric: str) -> Figure:
-    """A bar a parameter, the greatest on top."""
+    """Plots a bar per parameter, the most important on top."""
     names = sorted(importances, key=lambda name: importances[name], reverse=True)
     figure = Figure(figsize=(7, 1.2 + 0.4 * len(names)), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Draws the tables of an exploration; every function returns a figure and touches no file."""
+"""Charts of the exploration's tables; every function returns a figure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,23 +12,23 @@ from kagglecxr.reports.eda.pixel_statistics import GREYS, Values
 from kagglecxr.reports.run_figures import TRAIN, VALIDATION
 
 WIDTH = 8.0
-"""Inches of every figure: as wide as the page's column."""
+"""Width of every figure in inches, as wide as the page's column."""
 SHADES = (
     TRAIN, "#edae49", "#66a182", "#8d6a9f", "#00798c", "#b08968", "#2e4057", "#c77dff", "#a3b18a",
 )  # fmt: skip
-"""Of classes and sources; the test part's colour is none of them."""
+"""Colors of classes and sources, without the test set's color."""
 TEST, OTHERS = VALIDATION, "#b8b8b8"
 OTHER = "others"
 
 
 def largest(images: "pd.Series[int]", most: int = len(SHADES)) -> list[str]:
-    """The names with the most images, most first; at most as many as can be told apart."""
+    """Returns the names with the most images, most first, limited to the number of colors."""
     ordered = sorted(images.items(), key=lambda item: (-item[1], str(item[0])))
     return [str(name) for name, _ in ordered[:most]]
 
 
 def class_counts_bars(table: pd.DataFrame) -> Figure:
-    """The images of each class, and of the test part, as bars; see `class_counts`."""
+    """Plots the images of each class and of the test set as bars; see `class_counts`."""
     figure = Figure(figsize=(WIDTH, 1.1 + 0.45 * len(table)), layout="constrained")
     axes = figure.subplots()
     is_train = table["split"] == "train"
@@ -46,7 +46,7 @@ def class_counts_bars(table: pd.DataFrame) -> Figure:
 
 
 def class_by_source_bars(table: pd.DataFrame) -> Figure:
-    """One bar a class, split by the shares of its sources; see `class_by_source`."""
+    """Plots a bar per class, divided by the shares of its sources; see `class_by_source`."""
     shares = table.pivot_table("share", "class", "source", sort=False, fill_value=0.0)
     shown = largest(table.groupby("source")["images"].sum())
     parts = shares[shown].copy()
@@ -69,15 +69,15 @@ def class_by_source_bars(table: pd.DataFrame) -> Figure:
 
 
 def image_sizes_dots(table: pd.DataFrame) -> Figure:
-    """Width and height of the image files, a panel a class and one for the test part.
+    """Plots width and height of the image files, a panel per class and one for the test set.
 
     Args:
         table: `split,class,width,height,images`; see `image_sizes`.
     """
     panels = list(table.groupby(["split", "class"], sort=False))
     figure, all_axes = _panels(len(panels), 3, 2.7)
-    limits = [_room(table[side]) for side in ("width", "height")]
-    for place, (axes, ((split, name), part)) in enumerate(zip(all_axes, panels, strict=True)):
+    limits = [_limits(table[side]) for side in ("width", "height")]
+    for number, (axes, ((split, name), part)) in enumerate(zip(all_axes, panels, strict=True)):
         first = part.iloc[0]
         axes.scatter(
             part["width"],
@@ -94,18 +94,18 @@ def image_sizes_dots(table: pd.DataFrame) -> Figure:
             fontsize=9,
         )
         axes.set(xlim=limits[0], ylim=limits[1], xlabel="width, pixels")
-        if place % 3 == 0:
+        if number % 3 == 0:
             axes.set_ylabel("height, pixels")
         axes.grid(alpha=0.3)
     return figure
 
 
 def pixel_curves(shares: Mapping[str, Values], test: str) -> Figure:
-    """The distribution of grey values of each class, and of the test part.
+    """Plots the distribution of gray values of each class and of the test set.
 
     Args:
-        shares: (256,) of each class, in order.
-        test: which of them is the test part.
+        shares: of each class, in order; (256,) each.
+        test: the name of the test set among them.
     """
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -119,7 +119,7 @@ def pixel_curves(shares: Mapping[str, Values], test: str) -> Figure:
             linestyle="--" if is_test else "-",
             label=name,
         )
-    # Black borders are often a large share; they would press all else flat.
+    # Black borders are often a large share; the axis ignores them.
     inner = [values[3:-3].max() for values in shares.values()]
     axes.set_ylim(0, max(float(max(inner)) * 1.15, 1e-6))
     axes.set(xlim=(0, GREYS - 1), xlabel="grey value", ylabel="share of the pixels")
@@ -135,7 +135,7 @@ def _is_dark(colour: str) -> bool:
 
 
 def _panels(count: int, columns: int, height: float) -> tuple[Figure, Sequence[Axes]]:
-    """A figure with so many panels in rows of `columns`, each `height` inches high."""
+    """Returns a figure with `count` panels in rows of `columns`, each `height` inches high."""
     rows = -(-count // columns)
     figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -144,7 +144,7 @@ def _panels(count: int, columns: int, height: float) -> tuple[Figure, Sequence[A
     return figure, list(grid[:count])
 
 
-def _room(values: "pd.Series[int]") -> tuple[float, float]:
+def _limits(values: "pd.Series[int]") -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     margin = max(0.08 * (high - low), 0.1 * high)
     return max(0.0, low - margin), high + margin

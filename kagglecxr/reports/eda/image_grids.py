@@ -1,4 +1,4 @@
-"""Reads the images that an exploration shows and draws them in grids."""
+"""Reads the images of an exploration and plots them in grids."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ from kagglecxr.reports.eda.pixel_statistics import (
 from kagglecxr.reports.eda.tables import sample_rows
 
 BARS = 1.3
-"""The width of a distribution, in widths of its image."""
+"""Width of a histogram, in widths of its image."""
 
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """An image to be shown.
+    """An image with its caption and mask.
 
     Attributes:
-        title: what is written beside it.
-        image: (H, W) grey.
-        mask: (H, W), above 0 in the lungs; None where the image has none.
+        title: the caption.
+        image: (H, W) gray.
+        mask: (H, W), above 0 in the lungs; None if the image has none.
     """
 
     title: str
@@ -48,18 +48,18 @@ class CaptionedImage:
 
 
 def extremes_grid(images: Sequence[CaptionedImage], *, with_masks: bool) -> Figure:
-    """The images of one class: each a row with its mask, contour and lungs, or all in one row.
+    """Plots images of one class, each in a row with mask, contour and lungs, or all in one row.
 
     Args:
-        images: the darkest, median and brightest, fewer in a tiny class.
-        with_masks: whether any of them has a mask; an image without one is then noted.
+        images: the darkest, median and brightest; fewer in a tiny class.
+        with_masks: whether any has a mask; images without one are then marked.
     """
     if not with_masks:
-        figure, grid = _grid([2.6 * max(map(_tallness, images)) + 0.4], 3)
+        figure, grid = _grid([2.6 * max(map(_aspect, images)) + 0.4], 3)
         for axes, shown in zip(grid[0], images, strict=False):
             _show(axes, shown.image, shown.title)
         return figure
-    figure, grid = _grid([1.9 * _tallness(shown) for shown in images], 4)
+    figure, grid = _grid([1.9 * _aspect(shown) for shown in images], 4)
     for row, shown in zip(grid, images, strict=True):
         _show(row[0], shown.image)
         row[0].set_ylabel(shown.title, fontsize=8)
@@ -77,14 +77,14 @@ def extremes_grid(images: Sequence[CaptionedImage], *, with_masks: bool) -> Figu
 
 
 def distribution_rows(images: Sequence[CaptionedImage], *, within_masks: bool) -> Figure:
-    """Some images and the distribution of their pixels, before and after equalisation.
+    """Plots images and their histograms, before and after equalisation.
 
     Args:
-        images: one a row.
-        within_masks: show the masked images, and count the pixels inside their masks only.
+        images: one per row.
+        within_masks: show masked images and count only pixels inside their masks.
     """
     figure, grid = _grid(
-        [1.65 * _tallness(shown) + 0.2 for shown in images], 4, width_ratios=[1, BARS, 1, BARS]
+        [1.65 * _aspect(shown) + 0.2 for shown in images], 4, width_ratios=[1, BARS, 1, BARS]
     )
     for row, shown in zip(grid, images, strict=True):
         mask = shown.mask if within_masks else None
@@ -98,7 +98,7 @@ def distribution_rows(images: Sequence[CaptionedImage], *, within_masks: bool) -
             _show(picture, image)
             shares = gray_histogram(image, mask)
             bars.stairs(shares, np.arange(GREYS + 1) - 0.5, fill=True, color=colour)
-            bars.set(xlim=(0, GREYS - 1), ylim=(0, _frame(shares)), yticks=[])
+            bars.set(xlim=(0, GREYS - 1), ylim=(0, _histogram_limit(shares)), yticks=[])
             bars.set_box_aspect(image.shape[0] / image.shape[1] / BARS)
             bars.set_xticks([0, 64, 128, 192, 255])
             bars.tick_params(labelsize=7)
@@ -111,7 +111,7 @@ def distribution_rows(images: Sequence[CaptionedImage], *, within_masks: bool) -
 
 
 def mean_images_row(means: Mapping[str, tuple[Values, int]]) -> Figure:
-    """Mean images side by side, four a row, each with its name and number of images."""
+    """Plots mean images, four per row, each with its name and number of images."""
     figure, grid = _grid([2.2] * -(-len(means) // 4), 4)
     for axes, (name, (mean, images)) in zip(grid.ravel(), means.items(), strict=False):
         _show(axes, np.rint(mean).astype(np.uint8), f"{name}\n{images:,} images")
@@ -119,7 +119,7 @@ def mean_images_row(means: Mapping[str, tuple[Values, int]]) -> Figure:
 
 
 def pairs_grid(pairs: Sequence[tuple[CaptionedImage, CaptionedImage]]) -> Figure:
-    """Pairs of images side by side, two pairs a row."""
+    """Plots pairs of images, two pairs per row."""
     figure, grid = _grid([2.3] * -(-len(pairs) // 2), 4)
     for axes, shown in zip(grid.ravel(), [one for pair in pairs for one in pair], strict=False):
         _show(axes, shown.image, shown.title)
@@ -129,7 +129,7 @@ def pairs_grid(pairs: Sequence[tuple[CaptionedImage, CaptionedImage]]) -> Figure
 def _grid(
     heights: Sequence[float], columns: int, *, width_ratios: Sequence[float] | None = None
 ) -> tuple[Figure, np.ndarray[tuple[int, int], np.dtype[np.object_]]]:
-    """A figure of empty panels without axes, a row for each of `heights` in inches."""
+    """Returns a figure of empty panels without axes, a row for each of `heights` in inches."""
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.3), layout="constrained")
     grid = figure.subplots(
         len(heights),
@@ -144,15 +144,15 @@ def _grid(
     return figure, grid
 
 
-def _tallness(shown: CaptionedImage) -> float:
-    """The height of an image in its widths, within what a page can hold."""
+def _aspect(shown: CaptionedImage) -> float:
+    """Returns height / width of an image, clipped to what fits on a page."""
     return float(np.clip(shown.image.shape[0] / shown.image.shape[1], 0.5, 1.6))
 
 
-def _frame(shares: Values) -> float:
-    """The height of a frame that a black border's one high bar does not press flat."""
-    there = shares[shares > 0]
-    return float(np.quantile(there, 0.98)) * 1.4 if len(there) else 1.0
+def _histogram_limit(shares: Values) -> float:
+    """Returns an axis limit that ignores the one high bar of a black border."""
+    present = shares[shares > 0]
+    return float(np.quantile(present, 0.98)) * 1.4 if len(present) else 1.0
 
 
 def _show(axes: Axes, image: Image, title: str = "") -> None:
@@ -162,13 +162,13 @@ def _show(axes: Axes, image: Image, title: str = "") -> None:
 
 
 DRAWN, PAIRS = 4, 6
-"""How many random images, and how many pairs of duplicates, are shown."""
+"""Numbers of random images and of duplicate pairs that are shown."""
 LONGEST = 24
-"""Letters of an id that a panel can hold."""
+"""Longest id that fits a panel, in characters."""
 
 
 def read_extremes(prepared: PreparedData, chosen: pd.DataFrame) -> dict[str, list[CaptionedImage]]:
-    """The darkest, median and brightest image of each class; see `extreme_images`."""
+    """Reads the darkest, median and brightest image of each class; see `extreme_images`."""
     return {
         str(name): [
             _read(prepared.root, line, f"{line['which']}\n", f"\nmean {line['mean_grey']:.0f}")
@@ -181,7 +181,7 @@ def read_extremes(prepared: PreparedData, chosen: pd.DataFrame) -> dict[str, lis
 def read_sample(
     prepared: PreparedData, rows: npt.NDArray[np.intp], seed: int
 ) -> list[CaptionedImage]:
-    """Some images of these rows, from as many classes as can be."""
+    """Reads a sample of these rows from as many classes as possible."""
     chosen = sample_rows(prepared.index, rows, DRAWN, generator(seed, "explore"))
     lines = prepared.index.table.iloc[chosen].to_dict("records")
     return [_read(prepared.root, line, f"{line['label']}\n") for line in lines]
@@ -190,28 +190,28 @@ def read_sample(
 def read_pairs(
     prepared: PreparedData, duplicates: pd.DataFrame
 ) -> list[tuple[CaptionedImage, CaptionedImage]]:
-    """The first pairs of `labelled_duplicates` whose images both have a label: none is a test's."""
-    are_seen = (duplicates["first_label"] != "") & (duplicates["second_label"] != "")
+    """Reads the first pairs of `labelled_duplicates` with two labels, so no test image."""
+    are_train = (duplicates["first_label"] != "") & (duplicates["second_label"] != "")
     by_id = prepared.index.table.set_index("id", drop=False)
 
     def of(name: str) -> CaptionedImage:
         line = by_id.loc[name].to_dict()
         return _read(prepared.root, line, f"{line['label']}\n")
 
-    shown = duplicates[are_seen].head(PAIRS)
+    shown = duplicates[are_train].head(PAIRS)
     return [(of(a), of(b)) for a, b in zip(shown["first"], shown["second"], strict=True)]
 
 
 def _read(root: Path, line: Mapping[Any, Any], before: str, after: str = "") -> CaptionedImage:
-    """An image of the index in grey, with its mask; its id stands in the title."""
+    """Reads an image of the index in gray and its mask, with its id in the caption."""
     name = str(line["id"])
-    told = name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
+    shortened = name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
     try:
         image = Pipeline.parse("gray", 1)(read_image(root / line["path"]))
         mask = read_mask(root / line["mask"], image.shape) if line["mask"] else None
     except FileNotFoundError as error:
         raise MissingError(
             f"An image or mask is no longer where prepare found it. Looked for: {error.filename}. "
-            "Put the data folder back, or run prepare again."
+            "Restore the data folder, or run prepare again."
         ) from error
-    return CaptionedImage(f"{before}{told}{after}", image, mask)
+    return CaptionedImage(f"{before}{shortened}{after}", image, mask)

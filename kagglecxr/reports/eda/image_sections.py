@@ -1,4 +1,4 @@
-"""What an exploration shows of the images themselves, with what to look for in each."""
+"""Sections of the exploration about images, with what to look for in each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ from kagglecxr.reports.page import PageFigure, PageSection
 def extremes_section(
     images: Mapping[str, Sequence[CaptionedImage]], *, with_masks: bool
 ) -> PageSection:
-    """The darkest, median and brightest image of each class.
+    """Returns the section of the darkest, median and brightest image of each class.
 
     Args:
         images: of each class; see `extreme_images`.
@@ -37,12 +37,12 @@ def extremes_section(
     pictures = []
     for number, (name, shown) in enumerate(images.items(), start=1):
         some_mask = any(one.mask is not None for one in shown)
-        told = "; ".join(" ".join(one.title.split()) for one in shown)
+        titles = "; ".join(" ".join(one.title.split()) for one in shown)
         pictures.append(
             PageFigure(
                 f"extremes-{number}",
                 extremes_grid(shown, with_masks=some_mask),
-                f"{name}: {told}{', with mask, contour and masked image' if some_mask else ''}.",
+                f"{name}: {titles}{', with mask, contour and masked image' if some_mask else ''}.",
                 f"{name}: the darkest, the median and the brightest training image."
                 + (" None of them has a mask." if with_masks and not some_mask else ""),
             )
@@ -57,14 +57,14 @@ def pixels_section(
     images: Sequence[CaptionedImage],
     masked_images: Sequence[CaptionedImage],
 ) -> PageSection:
-    """How grey values are distributed, before and after equalisation.
+    """Returns the section of gray value distributions, before and after equalisation.
 
     Args:
-        summaries: of each class and of the test part.
-        test: which of them is the test part.
-        pipeline: what `prepare` did to them.
-        images: some of the training part.
-        masked_images: some of those with masks; may be none.
+        summaries: of each class and of the test set.
+        test: the name of the test set among them.
+        pipeline: their preprocessing.
+        images: a sample of the training set.
+        masked_images: a sample of those with masks; may be empty.
     """
     sentences = [
         "Look for a class, or a test part, whose curve lies apart from the others: a model can "
@@ -107,7 +107,7 @@ def pixels_section(
 def means_section(
     classes: Mapping[str, PixelSummary], sources: Mapping[str, PixelSummary], pipeline: str
 ) -> PageSection:
-    """The mean image of each class and of each source; `pipeline` is what prepare did to them."""
+    """Returns the section of mean images of each class and source, after `pipeline`."""
     sentences = [
         "The mean of hundreds of chest X-rays is a blurred chest. What stays sharp is the same in "
         "all of them: letters in a corner, a black border, one cropping. If the classes differ in "
@@ -134,11 +134,11 @@ def means_section(
 def duplicates_section(
     duplicates: pd.DataFrame, shown: Sequence[tuple[CaptionedImage, CaptionedImage]]
 ) -> PageSection:
-    """The pairs of images that show the same.
+    """Returns the section of duplicate pairs.
 
     Args:
         duplicates: see `labelled_duplicates`.
-        shown: some pairs of the training part.
+        shown: some pairs of the training set.
     """
     title = "Duplicates"
     if duplicates.empty:

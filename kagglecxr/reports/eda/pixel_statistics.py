@@ -1,4 +1,4 @@
-"""What the pixels of images say: brightness, distributions, means, lungs."""
+"""Pixel statistics: mean images, histograms, brightness, equalised and masked images."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from kagglecxr.data.images.image import Image
 
 GREYS = 256
 BLOCK = 1 << 22
-"""How many pixels are in memory at once."""
+"""Number of pixels in memory at once."""
 OUTLINE = (255, 209, 102)
 
 Values = npt.NDArray[np.float64]
@@ -22,12 +22,12 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class PixelSummary:
-    """What a set of images looks like.
+    """The mean image and histogram of a set of images.
 
     Attributes:
-        images: how many they are.
-        mean: their mean image, of an image's shape, 0 to 255.
-        pixels: (256,) the share of each grey value among all their pixels; sums to 1.
+        images: their number.
+        mean: their mean image, 0 to 255.
+        pixels: (256,) share of each gray value among all their pixels; sums to 1.
     """
 
     images: int
@@ -38,12 +38,12 @@ class PixelSummary:
 def summarise(
     images: npt.NDArray[np.uint8], sets: Mapping[Name, npt.NDArray[np.bool_]], bar: Bar
 ) -> dict[Name, PixelSummary]:
-    """The mean image and pixel distribution of sets of images, in one pass block by block.
+    """Computes mean images and histograms of sets of images in one pass, block by block.
 
     Args:
-        images: (N, H, W) or (N, H, W, 3) uint8, an array or memory map; never all in memory.
-        sets: which images are in each set, (N,) truth values; sets may overlap, none is empty.
-        bar: told of every image.
+        images: (N, H, W) or (N, H, W, 3) uint8, an array or memory map.
+        sets: (N,) bool of each set, its images; sets may overlap and are not empty.
+        bar: advanced by every image.
     """
     belongs = np.array(list(sets.values()), np.float64).reshape(len(sets), len(images))
     shape = images.shape[1:]
@@ -53,7 +53,7 @@ def summarise(
     for start in range(0, len(images), step):
         block = np.asarray(images[start : start + step]).reshape(-1, sums.shape[1])
         part = belongs[:, start : start + len(block)]
-        # Whole numbers below 2**53: the sums are exact, whatever the blocks.
+        # Sums of integers below 2**53 are exact for any block size.
         sums += part @ block.astype(np.float64)
         counts += part @ np.array([np.bincount(row, minlength=GREYS) for row in block], np.float64)
         bar.advance(len(block))
@@ -67,18 +67,18 @@ def summarise(
 
 
 def mean_grey(thumbnails: npt.NDArray[np.uint8]) -> Values:
-    """The mean grey value of each image file, (N,), from its thumbnail (N, 32, 32).
+    """Returns the (N,) mean gray values of image files from their thumbnails (N, 32, 32).
 
-    A thumbnail averages areas, so its mean is the file's own, whatever the pipeline did later.
+    A thumbnail averages areas, so its mean is that of the file, before any preprocessing.
     """
     values: Values = thumbnails.mean(axis=(1, 2), dtype=np.float64)
     return values
 
 
 def gray_histogram(image: Image, mask: Image | None = None) -> Values:
-    """(256,) the share of each grey value, among the mask's pixels if there is one.
+    """Returns the (256,) share of each gray value, inside the mask if there is one.
 
-    All zeros where the mask is empty.
+    All are zero if the mask is empty.
     """
     pixels = image.ravel() if mask is None else image[mask > 0]
     counts = np.bincount(pixels, minlength=GREYS)
@@ -86,21 +86,21 @@ def gray_histogram(image: Image, mask: Image | None = None) -> Values:
 
 
 def equalised(image: Image, mask: Image | None = None) -> Image:
-    """Histogram equalisation (cv2.equalizeHist) of a grey image, masked first if there is a mask.
+    """Equalises a gray image by cv2.equalizeHist, masked first if there is a mask.
 
-    OpenCV maps the darkest grey value to 0 and leaves it out of the sum, so the black around
-    masked lungs takes no part.
+    OpenCV maps the darkest gray value to 0 and excludes it from the sum, so the black around
+    masked lungs has no effect.
     """
     return _uint8(cv2.equalizeHist(image if mask is None else masked(image, mask)))
 
 
 def masked(image: Image, mask: Image) -> Image:
-    """A grey image, black outside the mask."""
+    """Returns a gray image, black outside the mask."""
     return np.where(mask > 0, image, 0).astype(np.uint8)
 
 
 def outlined(image: Image, mask: Image) -> Image:
-    """A grey image in RGB, (H, W, 3), with the contour of its mask drawn on it."""
+    """Returns a gray image in RGB, (H, W, 3), with the contour of its mask."""
     drawn = np.repeat(image[..., None], 3, axis=2)
     within = (mask > 0).astype(np.uint8)
     contours, _ = cv2.findContours(within, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

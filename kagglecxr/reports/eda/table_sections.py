@@ -1,4 +1,4 @@
-"""What an exploration says of its tables, with what to look for in each."""
+"""Sections of the exploration about its tables, with what to look for in each."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ SIZES_SHOWN = 10
 
 
 def classes_section(counts: pd.DataFrame) -> PageSection:
-    """How many images each class has; see `class_counts`."""
+    """Returns the section of class counts; see `class_counts`."""
     train = counts[counts["split"] == "train"]
     ratio = train["images"].max() / max(train["images"].min(), 1)
     sentences = [
@@ -42,12 +42,12 @@ def classes_section(counts: pd.DataFrame) -> PageSection:
 
 
 def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> PageSection:
-    """Where each class comes from.
+    """Returns the section of the sources of each class.
 
     Args:
         sources: see `class_by_source`.
-        guessed: the share of classes that the source guesses right; see `guessed_right`.
-        majority: the same where the most frequent class is always said.
+        guessed: accuracy of predicting the class from the source; see `accuracy_from_fact`.
+        majority: accuracy of always predicting the most frequent class.
     """
     title = "Class by source"
     if sources.empty:
@@ -94,7 +94,7 @@ def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> P
 
 
 def sizes_section(sizes: pd.DataFrame, guessed: float, majority: float) -> PageSection:
-    """How large the files are; arguments as of `sources_section`, by size, and `image_sizes`."""
+    """Returns the section of file sizes; arguments as of `sources_section` and `image_sizes`."""
     kinds = sizes[["width", "height"]].drop_duplicates()
     if len(kinds) == 1:
         width, height = kinds.iloc[0]
@@ -106,12 +106,12 @@ def sizes_section(sizes: pd.DataFrame, guessed: float, majority: float) -> PageS
             f"Guessed from the size alone, fold by fold, {guessed:.0%} of the training images get "
             f"their right class; always saying the most frequent class, {majority:.0%}."
         )
-    told = sizes.assign(**{"class": sizes["class"].replace("", "(not shown)")})
-    most = told.sort_values("images", ascending=False, kind="stable").head(SIZES_SHOWN)
+    table = sizes.assign(**{"class": sizes["class"].replace("", "(not shown)")})
+    most = table.sort_values("images", ascending=False, kind="stable").head(SIZES_SHOWN)
     alt = f"Width and height of the image files, a panel a class; {len(kinds)} different sizes."
     caption = (
         "Sizes of the files, before any resizing; a larger dot is a more frequent size. "
-        f"The table holds the most frequent {min(SIZES_SHOWN, len(told))} lines of sizes.csv."
+        f"The table holds the most frequent {min(SIZES_SHOWN, len(table))} lines of sizes.csv."
     )
     return PageSection(
         "Image sizes",

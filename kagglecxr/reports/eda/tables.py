@@ -10,13 +10,13 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.data.index import Index
 
 UNKNOWN = "unknown"
-"""The source of images that name none, where others do."""
+"""The source of images without one, in data where others have one."""
 
 
 def class_counts(index: Index, classes: Sequence[str]) -> pd.DataFrame:
-    """`split,class,images,share,groups,masks`: a line a class, and one for the test part.
+    """Returns `split,class,images,share,groups,masks`, a row per class and one for the test set.
 
-    The test part's labels stay unseen, so its one line has no class; shares are of the split.
+    Labels of the test set are not read, so its row has no class; shares are of the split.
     """
     table = index.table
     train = table[table["split"] == "train"]
@@ -32,9 +32,9 @@ def class_counts(index: Index, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def class_by_source(index: Index, classes: Sequence[str]) -> pd.DataFrame:
-    """`class,source,images,share` of the training part; shares are of the class.
+    """Returns `class,source,images,share` of the training set, with shares of the class.
 
-    A class's largest source comes first; empty where no training image names its source.
+    A class's largest source comes first; empty if no training image has a source.
     """
     train = index.table[index.table["split"] == "train"]
     if not _named(train["source"]):
@@ -49,16 +49,16 @@ def class_by_source(index: Index, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def image_sizes(index: Index) -> pd.DataFrame:
-    """`split,class,width,height,images`, the most frequent size of a class first; in pixels.
+    """Returns `split,class,width,height,images`, the most frequent size of a class first.
 
     Raises:
-        DataError: the index holds a width or height that is no number.
+        DataError: the index has a width or height that is no number.
     """
     table = index.table
     wrong = ~(table["width"].str.fullmatch(r"\d+") & table["height"].str.fullmatch(r"\d+"))
     if wrong.any():
         raise DataError(
-            f"The index holds sizes that are no numbers. Received: {int(wrong.sum())} of them, at "
+            f"The index has sizes that are no numbers. Received: {int(wrong.sum())} of them, at "
             f"{shorten(list(table.loc[wrong, 'id']))}. Run prepare again."
         )
     sizes = table.assign(width=table["width"].astype(int), height=table["height"].astype(int))
@@ -73,16 +73,16 @@ def image_sizes(index: Index) -> pd.DataFrame:
 def accuracy_from_fact(
     labels: Sequence[str], facts: Sequence[str], fold: npt.NDArray[np.intp]
 ) -> float:
-    """The share of images whose class is guessed by a fact that says nothing of the lungs.
+    """Returns the cross-validated accuracy of predicting the class from one fact of an image.
 
-    Each image is guessed to be of the class that its fact mostly has in the other folds, or of
-    their most frequent class where they do not know its fact. Of two classes as frequent, the one
-    with the alphabetically first name is guessed.
+    The fact, such as the image's source or size, says nothing of the lungs. An image is predicted
+    as the most frequent class among images with its fact in the other folds, or among all images
+    there if none has its fact; of equally frequent classes, the first by name.
 
     Args:
         labels: the class of each training image.
-        facts: what is known of each, such as its source; all alike for the majority class.
-        fold: the fold of each, (N,).
+        facts: the fact of each; constant for the majority-class baseline.
+        fold: (N,) int, the fold of each.
     """
     table = pd.DataFrame({"label": list(labels), "fact": list(facts), "fold": fold})
     right = 0
@@ -91,8 +91,8 @@ def accuracy_from_fact(
         if others.empty:
             continue
         mostly = pd.crosstab(others["fact"], others["label"]).idxmax(axis=1)
-        guesses = part["fact"].map(mostly).fillna(_most_frequent(others["label"]))
-        right += int((guesses == part["label"]).sum())
+        predicted = part["fact"].map(mostly).fillna(_most_frequent(others["label"]))
+        right += int((predicted == part["label"]).sum())
     return right / max(len(table), 1)
 
 
@@ -108,15 +108,15 @@ def _most_frequent(labels: "pd.Series[str]") -> str:
 def extreme_images(
     index: Index, grey: npt.NDArray[np.float64], classes: Sequence[str]
 ) -> pd.DataFrame:
-    """`class,which,id,path,mask,mean_grey`: the darkest, median and brightest of each class.
+    """Returns `class,which,id,path,mask,mean_grey`: darkest, median and brightest of each class.
 
     Of an even number of images the median is the darker middle one. In a class of one or two
-    images, one image plays several parts and has one line.
+    images, one image may be several of the three and has one row.
 
     Args:
         index: the images.
-        grey: the mean grey value of each, in the index's order.
-        classes: the classes' names, in order.
+        grey: (N,) mean gray value of each image, in the index's order.
+        classes: names of the classes, in order.
     """
     lines = []
     train = index.rows("train")
@@ -134,20 +134,20 @@ def extreme_images(
                 parts.setdefault(int(ordered[place]), []).append(which)
         for row, which_ones in parts.items():
             image = index.table.iloc[row]
-            told = (image["id"], image["path"], image["mask"], round(float(grey[row]), 2))
-            lines.append((name, " and ".join(which_ones), *told))
+            facts = (image["id"], image["path"], image["mask"], round(float(grey[row]), 2))
+            lines.append((name, " and ".join(which_ones), *facts))
     return pd.DataFrame(lines, columns=["class", "which", "id", "path", "mask", "mean_grey"])
 
 
 def sample_rows(
-    index: Index, rows: npt.NDArray[np.intp], count: int, chance: np.random.Generator
+    index: Index, rows: npt.NDArray[np.intp], count: int, random: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """At most `count` of these rows, drawn at random, from as many classes as there are.
+    """Samples at most `count` of these rows from as many classes as possible.
 
     Returns:
-        Rows in the order of their classes' names.
+        Rows sorted by the names of their classes.
     """
-    shuffled = chance.permutation(rows)
+    shuffled = random.permutation(rows)
     labels = pd.Series(index.column("label", shuffled), dtype=object)
     turn = labels.groupby(labels).cumcount().to_numpy()
     first = np.argsort(turn, kind="stable")[:count]
@@ -156,32 +156,32 @@ def sample_rows(
 
 
 def labelled_duplicates(pairs: pd.DataFrame, index: Index) -> pd.DataFrame:
-    """`first,second,correlation,split,first_label,second_label`: what most needs a look first.
+    """Returns `first,second,correlation,split,first_label,second_label`, worst pairs first.
 
-    Pairs with two labels come first, then the least alike; test images have no label.
+    Pairs with two labels come first, then the least similar; test images have no label.
 
     Args:
-        pairs: `first,second,correlation` as duplicates.csv holds them.
+        pairs: `first,second,correlation` from duplicates.csv.
         index: the images.
 
     Raises:
-        DataError: columns are missing, or a pair names an image that the index does not hold.
+        DataError: columns are missing, or a pair has an image that is not in the index.
     """
     wanted = ["first", "second", "correlation"]
     table = index.table.set_index("id")
-    absent = [column for column in wanted if column not in pairs]
-    strange = [] if absent else sorted(set(pairs["first"]) | set(pairs["second"]))
-    strange = [name for name in strange if name not in table.index]
-    if absent or strange:
+    missing = [column for column in wanted if column not in pairs]
+    unknown = [] if missing else sorted(set(pairs["first"]) | set(pairs["second"]))
+    unknown = [name for name in unknown if name not in table.index]
+    if missing or unknown:
         raise DataError(
             f"The table of duplicates does not fit the index. Received: "
-            f"{shorten(absent or strange)} that only one of them has. Run prepare again."
+            f"{shorten(missing or unknown)} that only one of them has. Run prepare again."
         )
-    told = pairs[wanted].copy()
-    told["split"] = table["split"].reindex(told["first"]).to_numpy()
+    labelled = pairs[wanted].copy()
+    labelled["split"] = table["split"].reindex(labelled["first"]).to_numpy()
     for which in ("first", "second"):
-        told[f"{which}_label"] = table["label"].reindex(told[which]).to_numpy()
-    told["same"] = told["first_label"] == told["second_label"]
-    told["alike"] = told["correlation"].astype(float)
-    ordered = told.sort_values(["same", "alike", "first", "second"], kind="stable")
+        labelled[f"{which}_label"] = table["label"].reindex(labelled[which]).to_numpy()
+    labelled["same"] = labelled["first_label"] == labelled["second_label"]
+    labelled["alike"] = labelled["correlation"].astype(float)
+    ordered = labelled.sort_values(["same", "alike", "first", "second"], kind="stable")
     return ordered.drop(columns=["same", "alike"]).reset_index(drop=True)
