@@ -106,6 +106,7 @@ class SemiSupervisedSequence(SampledSequence):
         plan: which labelled image stands where; its batches lack the places of the others.
         soft: the images without a label, as rows of `images`.
         places: of each batch for these, besides the plan's.
+        targets: (N, ...) float32, what is learned of each labelled image; as in `SampledSequence`.
         transform: applied to each whole batch, so that both kinds are mixed alike.
         rows: the rows of `images` that the plan numbers; all where None.
         steps: batches in an epoch; as many as the plan has where None.
@@ -122,18 +123,21 @@ class SemiSupervisedSequence(SampledSequence):
         soft: PseudoLabelledImages,
         places: int,
         *,
+        targets: OneHot | None = None,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
         steps: int | None = None,
         **pydataset_kwargs: Any,
     ) -> None:
         super().__init__(
-            images, plan, transform=transform, rows=rows, steps=steps, **pydataset_kwargs
-        )
-        if soft.targets.shape[1:] != (self.num_targets,):
+            images, plan, targets=targets, transform=transform, rows=rows, steps=steps,
+            **pydataset_kwargs,
+        )  # fmt: skip
+        if soft.targets.shape[1:] != self._targets.shape[1:]:
+            count = self._targets.shape[1]
             raise DataError(
                 f"Images without a label have other targets than the labelled. Received: targets "
-                f"of shape {soft.targets.shape} beside {self.num_targets}. Predict them with a "
+                f"of shape {soft.targets.shape} beside {count}. Predict them with a "
                 "model for these targets."
             )
         self._soft = soft

@@ -24,11 +24,12 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
     """Full batches in the order of a plan, as `make_plan` in `sampling` makes them.
 
     Batch i of epoch e depends only on (seed, e, i), whatever the order of access and the number of
-    workers. An item is (images, one-hot targets), and weights too where the plan has them.
+    workers. An item is (images, targets), and weights too where the plan has them.
 
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
         plan: which image stands where in an epoch.
+        targets: (N, ...) float32, what is learned of each image; its one-hot target where None.
         transform: applied to each batch; see `Transform`.
         rows: the rows of `images` that the plan numbers, where they are only some of them, so that
             a fold needs no copy of its images; all where None.
@@ -45,6 +46,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
         images: Pixels,
         plan: EpochSampler,
         *,
+        targets: OneHot | None = None,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
         steps: int | None = None,
@@ -59,6 +61,8 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
             )
         self._images, self._rows = images, rows
         self._plan, self._transform = plan, transform
+        one_hot = np.eye(self.num_targets, dtype=np.float32)
+        self._targets = one_hot[plan.targets.of_item] if targets is None else targets
         self._steps = plan.batches if steps is None else steps
         self.epoch = 0
 
@@ -99,8 +103,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
         epoch, number = divmod(place, plan.batches)
         items = plan.order(epoch)[number * plan.batch_size :][: plan.batch_size]
         images = take_images(self._images, items if self._rows is None else self._rows[items])
-        targets = np.eye(self.num_targets, dtype=np.float32)[plan.targets.of_item[items]]
-        return images, targets, None if plan.weights is None else plan.weights[items]
+        return images, self._targets[items], None if plan.weights is None else plan.weights[items]
 
     def on_epoch_end(self) -> None:
         """Moves to the next epoch."""
