@@ -18,9 +18,9 @@ from kagglecxr.data.sequences.sequence import EndlessSequence
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.optimizer import compile_model
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.stage import build_model
+from kagglecxr.training.stage import build_model, compile_model
+from kagglecxr.training.task import make_task
 
 SIZE, EPOCHS = 128, 20
 STILL = [
@@ -37,34 +37,35 @@ def main() -> None:
         prepared = prepare_competition(
             load_competition(images), Workspace.of("cxr", Path(folder)), request, Silent()
         )
-        data, recipe = FoldData(prepared, prepared.fold, 0), make_recipe({}, RECIPE)
+        task, recipe = make_task(prepared), make_recipe({}, RECIPE)
+        data = FoldData(task, prepared.fold, 0)
         accuracies = []
 
         def on_features() -> None:
             model = _model()
-            fitting = frozen_fit_inputs(data, model, recipe, 0, Silent())
+            inputs = frozen_fit_inputs(data, model, recipe, 0, Silent())
             # One iterator for all epochs, as every stage of a fold is trained.
-            batches = EndlessSequence(fitting.batches.batch_at)
-            _fit(fitting, fitting.model, batches, steps_per_epoch=len(fitting.batches))
+            batches = EndlessSequence(inputs.batches.batch_at)
+            _fit(inputs, inputs.model, batches, steps_per_epoch=len(inputs.batches))
 
         def plainly() -> None:
             model = _model()
             batches = data.training_batches(recipe, 0)
-            _fit(data.fitting(model, recipe, 0), model, batches)
+            _fit(data.fit_inputs(model, recipe, 0), model, batches)
 
         def _model() -> keras.Model:
             seed_everything(0)
-            return build_model(prepared, recipe, [Path(weights) / "mobilenet_1_0_224_tf_no_top.h5"])
+            return build_model(task, recipe, [Path(weights) / "mobilenet_1_0_224_tf_no_top.h5"])
 
         def _fit(
-            fitting: FitInputs, model: keras.Model, batches: keras.utils.PyDataset, **how: int
+            inputs: FitInputs, model: keras.Model, batches: keras.utils.PyDataset, **how: int
         ) -> None:
-            compile_model(model, recipe, steps=EPOCHS * len(fitting.batches))
+            compile_model(model, task, recipe, steps=EPOCHS * len(inputs.batches))
             history = model.fit(
                 batches,
                 **how,
-                validation_data=fitting.validation,
-                validation_steps=fitting.validation_steps,
+                validation_data=inputs.validation,
+                validation_steps=inputs.validation_steps,
                 epochs=EPOCHS,
                 shuffle=False,
                 verbose=0,

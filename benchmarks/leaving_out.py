@@ -28,6 +28,8 @@ from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import load_recipe
+from kagglecxr.training.run_spec import RunSpec
+from kagglecxr.training.task import make_task
 
 HELD_OUT, LEARNED = 0, 1
 
@@ -85,11 +87,9 @@ def main() -> None:
         prepared = prepare_competition(competition, workspace, request, Terminal())
         files = [find_weights(MODELS[recipe.model], each) for each in each_source(recipe.weights)]
         fold_of = left_out(prepared, column, text)
-        train_fold(
-            prepared, recipe, fold_of, HELD_OUT, Path(folder), 0, Terminal(),
-            FoldOptions(weights=lambda fold: files),
-        )  # fmt: skip
-        found = Predictions.load(Path(folder) / "validation.npz")
+        run = RunSpec(make_task(prepared), workspace, recipe, fold_of, 0, Path(folder))
+        train_fold(run, HELD_OUT, Terminal(), FoldOptions(weights=lambda: files))
+        found = Predictions.load(run.fold_folder(HELD_OUT) / "validation.npz")
     print(f"{recipe_name} {' '.join(changes)}, without {where}:")
     print(describe(found, prepared.competition.targets()))
 

@@ -28,18 +28,18 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.phantoms import make_demo
-from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold_data import FoldData
-from kagglecxr.training.optimizer import compile_model
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
 from kagglecxr.training.search.entries import Range
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Space, load_space, make_space
 from kagglecxr.training.search.trial_process import WarmPool
 from kagglecxr.training.search.tuning import tune_recipe
-from kagglecxr.training.stage import build_model
+from kagglecxr.training.stage import build_model, compile_model
+from kagglecxr.training.task import Task, make_task
 
 SEED = 0
 MORE = 5
@@ -80,17 +80,18 @@ class Case:
 class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
     """A case as keras-tuner is told it: how a model is built, and how it is fitted."""
 
-    def __init__(self, case: Case, prepared: PreparedData) -> None:
+    def __init__(self, case: Case, task: Task) -> None:
         super().__init__()
-        self._case, self._prepared = case, prepared
-        self._data = FoldData(prepared, prepared.fold, 0)
+        self._case, self._task = case, task
+        self._data = FoldData(task, task.prepared.fold, 0)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """A fresh, compiled model."""
         recipe = self._recipe(hp)
         files = [find_weights(MODELS[recipe.model], s) for s in each_source(recipe.weights)]
-        model = build_model(self._prepared, recipe, files)
-        compile_model(model, recipe, recipe.epochs * len(self._data.training_batches(recipe, SEED)))
+        model = build_model(self._task, recipe, files)
+        batches = len(self._data.training_batches(recipe, SEED))
+        compile_model(model, self._task, recipe, recipe.epochs * batches)
         return model
 
     def fit(
@@ -98,18 +99,18 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
     ) -> dict[str, float]:
         """Fits it; the score is the competition's metric after the last epoch."""
         recipe = self._recipe(hp)
-        fitting = self._data.fitting(model, recipe, SEED)
+        inputs = self._data.fit_inputs(model, recipe, SEED)
         model.fit(
-            fitting.batches,
-            validation_data=fitting.validation,
-            validation_steps=fitting.validation_steps,
+            inputs.batches,
+            validation_data=inputs.validation,
+            validation_steps=inputs.validation_steps,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
             callbacks=options["callbacks"],
         )
-        metric = METRICS[self._prepared.competition.metric.name]
-        return {"score": metric(self._data.held_out_truth(), fitting.answers(["identity"]))}
+        predictions = self._data.predictions(inputs.predict(["identity"]))
+        return {"score": self._task.score(predictions)}
 
     def _recipe(self, hp: keras_tuner.HyperParameters) -> Recipe:
         values = {name: _ask(hp, name, entry) for name, entry in self._case.space.entries.items()}
@@ -147,7 +148,7 @@ def search(case: Case, root: Path) -> None:
     def theirs() -> None:
         metric = METRICS[competition.metric.name]
         tuner = keras_tuner.RandomSearch(
-            Recipes(case, prepared),
+            Recipes(case, make_task(prepared)),
             objective=keras_tuner.Objective("score", "max" if metric.greater_is_better else "min"),
             max_trials=case.trials,
             seed=SEED,

@@ -87,7 +87,7 @@ def test_a_round_killed_at_any_moment_ends_the_same(demo_images: Path, tmp_path:
         )
         np.testing.assert_array_equal(one.probabilities, other.probabilities)
         assert record["metrics"] == runs_of(killed)[name]["metrics"]
-    taught = [record["data"].get("made_of") for record in runs_of(straight).values()]
+    taught = [record["data"].get("source_runs") for record in runs_of(straight).values()]
     assert sorted(map(str, taught)) == sorted(["None", *(set(runs_of(straight)) & set(taught))])
 
 

@@ -25,8 +25,8 @@ class RunRecord:
         folds: number of folds of the training set.
         targets: the targets' names, in the order of the outputs.
         input_shape: (H, W, C) of one image.
-        data: hashes of the index and the folds, the cache's key, and under `made_of` the runs whose
-            weights it contains or the one whose predictions are its pseudo-labels.
+        data: hashes of the index and the folds, the cache's key, and under `source_runs` the runs
+            whose weights it contains or the one whose predictions are its pseudo-labels.
         parameters: numbers of trainable and of all parameters.
         megabytes: size of one fold's weights.
         versions: of Python and the libraries that matter.

@@ -12,7 +12,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepare import load_prepared
 from kagglecxr.remote.datasets.run_archives import unpack_run
 from kagglecxr.remote.kernels.status import COMPLETE, fetch_output, kernel_status
-from kagglecxr.training.assemble_run import assemble_run
+from kagglecxr.training.run_results import assemble_run
 
 
 @dataclass

@@ -1,5 +1,6 @@
-"""Trains one fold: on all others, and predicts the images of its own."""
+"""Trains one fold on all others and predicts its held-out images."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.deadline import TimeBudget
@@ -15,16 +15,16 @@ from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.core.seeding import derive_seed
-from kagglecxr.data.prepare import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
-from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.stage import (
     CallbackFactory,
+    StageResult,
+    StageSpec,
     StageTrainer,
     StopReason,
     load_stage,
@@ -40,7 +40,7 @@ class FoldSummary:
         seconds: of training, validation at each epoch's end included.
         parameters: the model's, "all" and "trainable".
         last_epoch: the last line of its history.
-        ended: whether it had all its epochs, learned no more, or had no more time.
+        ended: whether it had all its epochs, improved no more, or ran out of time.
     """
 
     seconds: float
@@ -48,116 +48,129 @@ class FoldSummary:
     last_epoch: dict[str, float]
     ended: StopReason = "whole"
 
+    @classmethod
+    def read(cls, folder: Path) -> "FoldSummary":
+        """Reads fold.json of a finished fold."""
+        return cls(**read_json(folder / "fold.json"))
 
-def _no_weights(fold: int) -> Sequence[Path]:
-    return ()
+    def write(self, folder: Path) -> None:
+        """Writes fold.json, last of all: a fold without it is not finished."""
+        write_json(folder / "fold.json", dataclasses.asdict(self))
 
 
-def _no_images(fold: int) -> PseudoLabelledImages | None:
+def _no_images() -> PseudoLabelledImages | None:
     return None
 
 
-def _no_callbacks(fitting: FitInputs) -> Sequence[keras.callbacks.Callback]:
+def _no_callbacks(inputs: FitInputs) -> Sequence[keras.callbacks.Callback]:
     return ()
 
 
 @dataclass(frozen=True)
 class FoldOptions:
-    """What a fold is trained with besides its data and recipe.
+    """What a fold is trained with besides what its run is.
 
     Attributes:
-        weights: the files that a fold starts from; asked only where it is not finished yet.
-        unlabelled: the images without a label that it learns from; asked likewise.
+        weights: returns the files that the fold starts from; called only if it is not finished.
+        unlabelled: returns pseudo-labelled images to learn from as well; called likewise.
         callbacks: makes more callbacks, which are called before the fold's own, so that what they
-            keep is never an epoch behind.
-        time: what the fold may take; where its epochs do not fit, it ends with the weights of its
-            best epoch so far. None for no hurry.
+            save is never an epoch behind.
+        budget: the time that the fold may take; where its epochs do not fit, it ends with the
+            weights of its best epoch so far. None for no limit.
     """
 
-    weights: Callable[[int], Sequence[Path]] = _no_weights
-    unlabelled: Callable[[int], PseudoLabelledImages | None] = _no_images
+    weights: Callable[[], Sequence[Path]] = tuple
+    unlabelled: Callable[[], PseudoLabelledImages | None] = _no_images
     callbacks: CallbackFactory = _no_callbacks
-    time: TimeBudget | None = None
+    budget: TimeBudget | None = None
 
 
 def train_fold(
-    prepared: PreparedData,
-    recipe: Recipe,
-    fold_of: npt.NDArray[np.intp],
+    run: RunSpec,
     fold: int,
-    folder: Path,
-    seed: int,
     reporter: Reporter,
-    conditions: FoldOptions = FoldOptions(),
+    options: FoldOptions = FoldOptions(),
 ) -> FoldSummary:
     """Trains, saves weights and history, and predicts the held-out images.
 
-    A finished fold is only read again; an interrupted one goes on after its last whole epoch, and
-    ends with the same weights as if it had never stopped.
+    A finished fold is only read; an interrupted one resumes after its last whole epoch, and ends
+    with the same weights as if it had never stopped. Its folder holds the weights, history.csv, the
+    TensorBoard log, validation.npz, and fold.json, which is written last.
 
     Args:
-        prepared: the data.
-        recipe: how to train.
-        fold_of: the fold of each training image, in the index's order.
+        run: of which it is a fold.
         fold: which fold is held out.
-        folder: where its files go: weights, history.csv, TensorBoard's log, validation.npz, and
-            fold.json last.
-        seed: of the whole run.
-        reporter: told of every batch.
-        conditions: what else it is trained with.
+        reporter: shows the progress.
+        options: what else it is trained with.
     """
-    finished = folder / "fold.json"
-    if finished.is_file():
-        return FoldSummary(**read_json(finished))
-    fold_seed = derive_seed(seed, "fold", fold)
-    # Asked first of all, since it may build other models, and what follows fixes chance anew.
-    data = FoldData(prepared, fold_of, fold, conditions.unlabelled(fold))
-    stages = recipe.in_stages()
-    epochs = sum(stage.epochs for stage in stages)
+    folder = run.fold_folder(fold)
+    if (folder / "fold.json").is_file():
+        return FoldSummary.read(folder)
+    # First of all, since it may predict with other models; each stage fixes its chance anew.
+    data = FoldData(run.task, run.fold_of, fold, options.unlabelled())
+    fold_seed = derive_seed(run.seed, "fold", fold)
+    epochs = sum(stage.epochs for stage in run.recipe.in_stages())
     trainer = StageTrainer(
-        data, folder, f"Fold {fold}", epochs, reporter, conditions.callbacks, conditions.time
+        data, folder, f"Fold {fold}", epochs, reporter, options.callbacks, options.budget
     )
-    history: list[EpochLog] = []
-    start: Sequence[Path] | None = None
-    for number, stage in enumerate(stages, start=1):
-        place, is_last = f"stage-{number}", number == len(stages)
-        if not is_last and (kept := load_stage(folder / place)):
-            start, history = [kept[0]], history + kept[1]
-            continue
-        # The last stage's chance is the fold's: a recipe without stages is one with no others.
-        stage_seed = fold_seed if is_last else derive_seed(fold_seed, "stage", number)
-        start = conditions.weights(fold) if start is None else start
-        trained = trainer.train(stage, place, start, stage_seed, len(history))
-        history += trained.history
-        if trained.ended == "out of time":
-            break
-        if not is_last:
-            start = [save_stage(trained, folder / place)]
-    if trained.ended == "out of time":
+    result, history = _train_stages(trainer, _stages(run, folder, fold_seed), options.weights)
+    if result.stop_reason == "out of time":
         reporter.note(
             f"Fold {fold} was out of time after {len(history)} of {epochs} epochs; it keeps the "
             f"best of them. To train it whole, remove {folder} and allow more time."
         )
-    if recipe.batch_norm == RECALIBRATED:
-        recalibrate_batch_norm(trained.model, data.plain_images(recipe, fold_seed))
-    answers = trained.fitting.answers(recipe.views)
-    Predictions(data.held_out_ids(), answers, data.held_out_truth()).save(folder / "validation.npz")
-    return _finish(trained.model, history, trained.ended, folder)
+    if run.recipe.batch_norm == RECALIBRATED:
+        recalibrate_batch_norm(result.model, data.plain_images(run.recipe, fold_seed))
+    predicted = data.predictions(result.inputs.predict(run.recipe.views))
+    predicted.save(folder / "validation.npz")
+    return _finish(result, history, folder)
 
 
-def _finish(
-    model: keras.Model, history: list[EpochLog], ended: StopReason, folder: Path
-) -> FoldSummary:
+def _stages(run: RunSpec, folder: Path, seed: int) -> list[StageSpec]:
+    *first, last = run.recipe.in_stages()
+    stages = [
+        StageSpec(recipe, folder / f"stage-{number}", derive_seed(seed, "stage", number))
+        for number, recipe in enumerate(first, start=1)
+    ]
+    # The last stage's chance is the fold's: a recipe without stages is one with no others.
+    return [*stages, StageSpec(last, folder / f"stage-{len(stages) + 1}", seed)]
+
+
+def _train_stages(
+    trainer: StageTrainer, stages: Sequence[StageSpec], weights: Callable[[], Sequence[Path]]
+) -> tuple[StageResult, list[EpochLog]]:
+    """Trains the stages that are not finished, each from the weights of the one before.
+
+    Returns:
+        The result of the last stage that was trained, and the history of all of them.
+    """
+    history: list[EpochLog] = []
+    start: Sequence[Path] | None = None
+    for stage in stages:
+        if saved := load_stage(stage.folder):
+            start, history = [saved[0]], history + saved[1]
+            continue
+        start = weights() if start is None else start
+        result = trainer.train(stage, start, len(history))
+        history += result.history
+        if result.stop_reason == "out of time":
+            break
+        if stage is not stages[-1]:
+            start = [save_stage(result, stage.folder)]
+    return result, history
+
+
+def _finish(result: StageResult, history: list[EpochLog], folder: Path) -> FoldSummary:
     write_table(folder / "history.csv", pd.DataFrame(history))
-    save_weights(model, folder / WEIGHTS, optimizer=False)
-    counts = [int(np.prod(v.shape)) for v in model.trainable_weights]
+    save_weights(result.model, folder / WEIGHTS, optimizer=False)
+    trainable = [int(np.prod(v.shape)) for v in result.model.trainable_weights]
     summary = FoldSummary(
         seconds=round(sum(epoch["seconds"] for epoch in history), 1),
-        parameters={"all": model.count_params(), "trainable": sum(counts)},
+        parameters={"all": result.model.count_params(), "trainable": sum(trainable)},
         last_epoch=history[-1],
-        ended=ended,
+        ended=result.stop_reason,
     )
-    write_json(folder / "fold.json", summary.__dict__)
+    summary.write(folder)
     for state in folder.glob("stage-*"):
         shutil.rmtree(state)
     return summary

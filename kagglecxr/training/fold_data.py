@@ -1,59 +1,56 @@
-"""The two sides of one fold, as batches to learn from and images to be judged by."""
+"""The two sides of one fold: batches to learn from, and held-out images to be judged by."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.data.folds import assert_disjoint
-from kagglecxr.data.prepare import PreparedData
-from kagglecxr.data.samplers.epoch_sampler import EpochSampler
-from kagglecxr.data.samplers.progressive import linear_rate
-from kagglecxr.data.samplers.sampling import make_sampler
 from kagglecxr.data.sequences.semi_supervised import (
     PseudoLabelledImages,
     SemiSupervisedSequence,
     unlabelled_per_batch,
 )
 from kagglecxr.data.sequences.sequence import EndlessSequence, OrderedSequence, SampledSequence
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.task import Outputs, Task
 
 
 @dataclass(frozen=True)
 class FitInputs:
-    """What `fit` is given, and how the held-out images are answered afterwards.
+    """What `fit` takes, and how the held-out images are predicted afterwards.
 
     Attributes:
-        model: what learns; the whole model, or its head.
-        batches: to learn from.
-        validation: the held-out images with their targets, over and over.
-        validation_steps: batches after which each was seen once; None where they are an array.
-        answers: takes names of views, gives the held-out images' probabilities (images, targets).
+        model: what learns; the whole model, or the part of it behind frozen layers.
+        batches: the training batches.
+        validation: batches of the held-out images and their targets, repeated without end.
+        validation_steps: the batches that hold each held-out image once.
+        predict: takes names of views, returns the predictions of the held-out images,
+            (images, ...).
     """
 
     model: keras.Model
     batches: SampledSequence
-    validation: Any
-    validation_steps: int | None
-    answers: Callable[[Sequence[str]], npt.NDArray[np.float32]]
+    validation: EndlessSequence
+    validation_steps: int
+    predict: Callable[[Sequence[str]], Outputs]
 
 
 class FoldData:
-    """The two sides of one fold, as rows of the cache.
+    """The two sides of one fold.
 
     Args:
-        prepared: the data.
-        fold_of: the fold of each training image.
+        task: what is learned, and from which data.
+        fold_of: (n_train,) int, the fold of each training image.
         fold: which is held out.
-        unlabelled: images of the test part to be learned from besides, with soft targets.
+        unlabelled: images of the test part to learn from as well, with pseudo-labels.
 
     Attributes:
-        rows: the cache's rows of all training images.
-        held_out: whether each of them is held out, (training images,).
+        rows: (n_train,) int, the cache's rows of all training images.
+        held_out: (n_train,) bool, whether each of them is held out.
 
     Raises:
         LeakError: the two sides share a patient or duplicate group.
@@ -61,33 +58,31 @@ class FoldData:
 
     def __init__(
         self,
-        prepared: PreparedData,
+        task: Task,
         fold_of: npt.NDArray[np.intp],
         fold: int,
         unlabelled: PseudoLabelledImages | None = None,
     ) -> None:
-        self.prepared, self.unlabelled = prepared, unlabelled
+        self.task, self.unlabelled = task, unlabelled
         self.held_out = fold_of == fold
-        self.rows = prepared.index.rows("train")
+        self.rows = task.prepared.index.rows("train")
         learned = self.rows[~self.held_out]
         if unlabelled is not None:
             learned = np.concatenate([learned, unlabelled.rows])
-        groups = {
-            name: prepared.index.column("group", side)
-            for name, side in (("train", learned), ("validation", self.rows[self.held_out]))
-        }
+        sides = {"train": learned, "validation": self.rows[self.held_out]}
+        groups = {name: task.prepared.index.column("group", rows) for name, rows in sides.items()}
         assert_disjoint(groups)
 
-    def fitting(self, model: keras.Model, recipe: Recipe, seed: int) -> FitInputs:
-        """A whole model on the images themselves."""
-        images, rows = self.prepared.cache.images, self.rows[self.held_out]
-        held_out = OrderedSequence(images, rows, batch_size=64, targets=self.held_out_targets())
+    def fit_inputs(self, model: keras.Model, recipe: Recipe, seed: int) -> FitInputs:
+        """The inputs of a whole model, which sees the images themselves."""
+        rows, targets = self.rows[self.held_out], self.task.targets(self.held_out)
+        held_out = OrderedSequence(self.task.prepared.cache.images, rows, 64, targets=targets)
         return FitInputs(
             model,
             self.training_batches(recipe, seed),
-            EndlessSequence(lambda place: held_out[place % len(held_out)]),
+            EndlessSequence(lambda batch: held_out[batch % len(held_out)]),
             len(held_out),
-            lambda views: predict_views(model, images, rows, views=views),
+            lambda views: self.task.predict(model, rows, views),
         )
 
     def training_batches(
@@ -95,29 +90,24 @@ class FoldData:
     ) -> SampledSequence:
         """Batches of all other folds, by the recipe's sampling.
 
-        Images without a label take their places from a batch's labelled ones. An epoch has as many
-        batches as without them, so that a student learns in as many steps as its teacher, and what
-        its score is compared for are the pseudo-labels.
+        Pseudo-labelled images replace a part of each batch. An epoch has as many batches as without
+        them, so that a student learns in as many steps as its teacher, and what their scores are
+        compared for are the pseudo-labels.
         """
-        images, rows = self.prepared.cache.images, self.rows[~self.held_out]
-        transform = recipe.augmentation if augmented else None
+        images, learned = self.task.prepared.cache.images, ~self.held_out
+        transform = self.task.augmentation(recipe) if augmented else None
+        rows, targets = self.rows[learned], self.task.targets(learned)
+        sampler = self.task.sampler(learned, recipe, seed)
         if self.unlabelled is None:
             return SampledSequence(
-                images, self.plan(recipe, seed), transform=transform, rows=rows, steps=recipe.steps
+                images, sampler, targets=targets, transform=transform, rows=rows, steps=recipe.steps
             )
-        places = unlabelled_per_batch(recipe.batch_size)
-        labelled = recipe.model_copy(update={"batch_size": recipe.batch_size - places})
+        count = unlabelled_per_batch(recipe.batch_size)
+        labelled = recipe.model_copy(update={"batch_size": recipe.batch_size - count})
         return SemiSupervisedSequence(
-            images, self.plan(labelled, seed), self.unlabelled, places,
-            transform=transform, rows=rows, steps=recipe.steps or self.plan(recipe, seed).batches,
+            images, self.task.sampler(learned, labelled, seed), self.unlabelled, count,
+            targets=targets, transform=transform, rows=rows, steps=recipe.steps or sampler.batches,
         )  # fmt: skip
-
-    def plan(self, recipe: Recipe, seed: int) -> EpochSampler:
-        """Which image of the other folds stands where in an epoch."""
-        labels = self.prepared.class_ids()[~self.held_out]
-        pools = self.prepared.competition.pools()
-        rate = linear_rate(*recipe.balance, recipe.epochs)
-        return make_sampler(recipe.sampling, labels, pools, recipe.batch_size, seed, rate)
 
     def plain_images(self, recipe: Recipe, seed: int) -> Iterator[npt.NDArray[np.float32]]:
         """The images of one epoch of training batches, not augmented."""
@@ -125,16 +115,6 @@ class FoldData:
         for number in range(len(batches)):
             yield batches[number][0].astype(np.float32)
 
-    def held_out_truth(self) -> npt.NDArray[np.intp]:
-        """The target ids of the held-out images."""
-        truth: npt.NDArray[np.intp] = self.prepared.target_ids()[self.held_out]
-        return truth
-
-    def held_out_targets(self) -> npt.NDArray[np.float32]:
-        """The same as rows of 0 and 1."""
-        targets = np.eye(len(self.prepared.competition.targets()), dtype=np.float32)
-        return targets[self.held_out_truth()]
-
-    def held_out_ids(self) -> npt.NDArray[np.str_]:
-        """The held-out images' ids."""
-        return np.array(self.prepared.index.column("id", self.rows[self.held_out]))
+    def predictions(self, outputs: Outputs) -> Predictions:
+        """What was predicted for the held-out images, with what is true."""
+        return self.task.held_out(self.held_out, outputs)

@@ -1,4 +1,4 @@
-"""Several runs that differ in their seed alone, on the same folds."""
+"""Trains several runs that differ in their seed alone, on the same folds."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,9 +12,9 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.cluster.cluster_folds import fold_executor
-from kagglecxr.training.pseudo_rounds import train_pseudo_rounds
+from kagglecxr.training.pseudo_labels import train_pseudo_rounds
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.run import RunOptions, describe_run, share_time
+from kagglecxr.training.run import RunOptions, describe_run
 from kagglecxr.training.train_options import TrainOptions
 
 
@@ -23,7 +23,7 @@ def train_seeds(
     workspace: Workspace,
     recipe: Recipe,
     reporter: Reporter,
-    extent: TrainOptions = TrainOptions(),  # noqa: B008 frozen
+    options: TrainOptions = TrainOptions(),  # noqa: B008 frozen
     seed: int = 0,
 ) -> list[Path]:
     """Trains a run for each of several seeds, all on the folds of the first.
@@ -32,28 +32,28 @@ def train_seeds(
         prepared: the data.
         workspace: where the runs go.
         recipe: how to train.
-        reporter: told of every batch.
-        extent: how many seeds, rounds and folds, how long, and where.
+        reporter: shows the progress.
+        options: how many seeds, rounds and folds, how long, and where.
         seed: the first.
 
     Returns:
         The folder of each seed's run, the best of its rounds.
 
     Raises:
-        SettingError: an extent that cannot be, or no such fold.
+        SettingError: options that contradict each other, or no such fold.
     """
-    extent.check()
-    deadline = None if extent.timeout is None else Deadline.within(extent.timeout)
-    with fold_executor(extent.cluster) as executor:
-        options = RunOptions(seed, extent.folds, seed, extent.fold, deadline, executor)
-        return [
-            train_pseudo_rounds(
-                prepared, workspace, recipe, reporter,
-                share_time(replace(options, seed=seed + number), extent.seeds - number),
-                rounds=extent.pseudo_rounds,
+    options.check()
+    deadline = None if options.timeout is None else Deadline.within(options.timeout)
+    with fold_executor(options.cluster) as executor:
+        common = RunOptions(seed, options.folds, seed, options.fold, deadline, executor)
+        runs = []
+        for number in range(options.seeds):
+            own = replace(common, seed=seed + number).with_time_share(options.seeds - number)
+            rounds = options.pseudo_rounds
+            runs.append(
+                train_pseudo_rounds(prepared, workspace, recipe, reporter, own, rounds=rounds)
             )
-            for number in range(extent.seeds)
-        ]  # fmt: skip
+        return runs
 
 
 def describe_seeds(runs: Sequence[Path], metric: str) -> str:
@@ -69,10 +69,10 @@ def describe_seeds(runs: Sequence[Path], metric: str) -> str:
         return describe_run(runs[0])
     records = [read_run(run) for run in runs]
     scores = [record.metrics[f"oof_{metric}"] for record in records]
-    told = ", ".join(
+    each = ", ".join(
         f"{score:.4f} ({record.name})" for score, record in zip(scores, records, strict=True)
     )
     return (
-        f"Trained {len(runs)} seeds of {records[0].model}, out-of-fold {metric} {told}: mean "
+        f"Trained {len(runs)} seeds of {records[0].model}, out-of-fold {metric} {each}: mean "
         f"{np.mean(scores):.4f} ± {np.std(scores, ddof=1):.4f}."
     )

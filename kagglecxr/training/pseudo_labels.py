@@ -1,34 +1,38 @@
-"""What one run's model sees in the test part, for the next run to learn from.
+"""Self-training: a run's predictions of the test part, for the next run to learn from.
 
 Soft pseudo-labels: Lee 2013, "Pseudo-label"; soft targets and a student trained anew after Xie et
-al. 2020, "Self-training with noisy student" (arXiv:1911.04252). Probabilities are taken as they
-are, without a threshold: an unsure answer says that it is unsure.
+al. 2020, "Self-training with noisy student" (arXiv:1911.04252). Probabilities are used without a
+threshold: an unsure prediction says that it is unsure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
+from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages, unlabelled_per_batch
 from kagglecxr.inference.ensemble import rebuild_model
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run import RunOptions, train_run
+from kagglecxr.training.run_spec import RunSpec
 
 PSEUDO_LABELS = "pseudo_labels.npz"
-"""What a student's fold keeps of its teacher's answers, in the fold's folder."""
+"""Where a student's fold keeps its teacher's predictions, in the fold's folder."""
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A finished run whose answers on the test part another run learns from.
+    """A finished run whose predictions of the test part another run learns from.
 
     Attributes:
         run: its folder.
@@ -38,14 +42,87 @@ class Teacher:
     run: Path
     round: int
 
+    def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages:
+        """Labels the test part with the teacher's model of the same fold, mean of its views.
+
+        Never with the models of other folds, nor with their mean: they have learned from the labels
+        of the images that are held out here, the student would learn these labels through the test
+        images that resemble them, and its out-of-fold score would mean nothing. For the same reason
+        images that share a patient or duplicate group with one that is held out are left out. True
+        labels of the test part are not read, even where a rehearsal keeps them.
+
+        Args:
+            run: the student's, whose folder keeps the predictions.
+            fold: which is held out.
+        """
+        rows = _unrelated_rows(run.prepared, run.fold_of == fold)
+        ids, path = run.prepared.index.column("id", rows), run.fold_folder(fold) / PSEUDO_LABELS
+        if not path.is_file():
+            record = read_run(self.run)
+            model = rebuild_model(record)
+            load_weights(model, fold_folder(self.run, fold) / WEIGHTS)
+            outputs = run.task.predict(model, rows, record.recipe["views"])
+            Predictions(np.array(ids), outputs, np.full(len(rows), -1, np.intp)).save(path)
+        return PseudoLabelledImages(rows, Predictions.load(path).of(ids))
+
+
+def train_pseudo_rounds(
+    prepared: PreparedData,
+    workspace: Workspace,
+    recipe: Recipe,
+    reporter: Reporter,
+    options: RunOptions = RunOptions(),  # noqa: B008 frozen
+    *,
+    rounds: int = 0,
+) -> Path:
+    """Trains a run, and then students of it as long as each is better than its teacher.
+
+    Round 0 is the run itself. In each further round every fold's student is trained anew, on its
+    labelled images and on the test part with the predictions of the previous round's model of the
+    same fold: see `Teacher.label` for why of that model alone. A round is better if its out-of-fold
+    score is, by the competition's metric and on true labels; the first that is not ends the rounds.
+    Each is a run of its own, so that an interruption costs no more than an epoch.
+
+    Args:
+        prepared: the data.
+        workspace: where the runs go.
+        recipe: how to train, the same in every round.
+        reporter: shows the progress, and each round's score.
+        options: as `train_run` takes them, the same in every round.
+        rounds: the most students; 0 for none.
+
+    Returns:
+        The folder of the best run.
+
+    Raises:
+        SettingError: a recipe that cannot learn from pseudo-labels.
+        MissingError: there is no test part.
+    """
+    if rounds:
+        check_pseudo_labels(prepared, recipe)
+    timed = options.with_time_share(rounds + 1)
+    best = train_run(prepared, workspace, recipe, reporter, timed)
+    metric = METRICS[prepared.competition.metric.name]
+    for number in range(1, rounds + 1):
+        timed = options.with_time_share(rounds + 1 - number)
+        taught = replace(timed, teacher=Teacher(best, number))
+        student = train_run(prepared, workspace, recipe, reporter, taught)
+        before, after = (read_run(run).metrics[f"oof_{metric.name}"] for run in (best, student))
+        scores = f"Round {number}: out-of-fold {metric.name} {after:.4f} after {before:.4f}"
+        if not metric.better(after, before):
+            reporter.note(f"{scores}: not better, so {best.name} is kept; no more rounds follow.")
+            break
+        reporter.note(f"{scores}: {student.name} is kept.")
+        best = student
+    return best
+
 
 def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
     """Refuses what cannot learn from pseudo-labels, before anything is trained.
 
     Raises:
         MissingError: there is no test part.
-        SettingError: a recipe that learns from kept features, or whose batches hold one
-            image.
+        SettingError: a recipe that learns from frozen features, or whose batches hold one image.
     """
     if not len(prepared.index.rows("test")):
         raise MissingError(
@@ -54,47 +131,20 @@ def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
         )
     if uses_frozen_features(recipe):
         raise SettingError(
-            "What learns from kept features learns from labelled images alone. Received: "
-            f"pseudo-labels with trainable={recipe.trainable} and no augmentation. Augment the "
-            "images, as by --set augmentation.rotation=10, or leave the rounds out."
+            "A head on frozen features learns from labelled images alone. Received: pseudo-labels "
+            f"with trainable={recipe.trainable} and no augmentation. Augment the images, as by "
+            "--set augmentation.rotation=10, or leave the rounds out."
         )
     unlabelled_per_batch(recipe.batch_size)
 
 
-def pseudo_labels(
-    prepared: PreparedData, teacher: Teacher, fold_of: npt.NDArray[np.intp], folder: Path, fold: int
-) -> PseudoLabelledImages:
-    """The test part as the teacher's model of the same fold sees it, mean of its recipe's views.
-
-    Never by the models of other folds, nor by their mean: they have learned from the labels of
-    the images that are held out here, the student would learn these labels through the test
-    images that resemble them, and its out-of-fold score would mean nothing. For the same reason
-    images that share a patient or duplicate group with one that is held out are left out. True
-    labels of the test part are not read, even where a rehearsal keeps them.
-
-    Args:
-        prepared: the data.
-        teacher: whose answers.
-        fold_of: the fold of each training image.
-        folder: the student's run's, where the answers are kept and read again.
-        fold: which is held out.
-    """
-    rows = _rows_apart(prepared, fold_of == fold)
-    ids, path = prepared.index.column("id", rows), fold_folder(folder, fold) / PSEUDO_LABELS
-    if not path.is_file():
-        record = read_run(teacher.run)
-        model = rebuild_model(record)
-        load_weights(model, fold_folder(teacher.run, fold) / WEIGHTS)
-        seen = predict_views(model, prepared.cache.images, rows, views=record.recipe["views"])
-        Predictions(np.array(ids), seen, np.full(len(rows), -1, np.intp)).save(path)
-    return PseudoLabelledImages(rows, Predictions.load(path).of(ids))
-
-
-def _rows_apart(prepared: PreparedData, held_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+def _unrelated_rows(
+    prepared: PreparedData, held_out: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.intp]:
     """The test images that share no group with a held-out one."""
     index = prepared.index
     theirs = set(index.column("group", index.rows("train")[held_out]))
     rows = index.rows("test")
-    apart = [group not in theirs for group in index.column("group", rows)]
-    kept: npt.NDArray[np.intp] = rows[np.array(apart, bool)]
+    unrelated = [group not in theirs for group in index.column("group", rows)]
+    kept: npt.NDArray[np.intp] = rows[np.array(unrelated, bool)]
     return kept

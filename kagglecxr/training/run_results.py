@@ -1,4 +1,4 @@
-"""Gathers the folds of a run: out-of-fold predictions, and run.json last of all."""
+"""The results of a run whose folds are all trained: out-of-fold predictions and run.json."""
 
 import importlib.metadata
 import platform
@@ -8,81 +8,93 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kagglecxr.core.files import file_digest
-from kagglecxr.core.metrics import METRICS
-from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import file_digest, read_json
+from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.index import read_folds
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run_spec import RunSpec, run_name
 from kagglecxr.training.stage import input_shape
+from kagglecxr.training.task import make_task
 
-SOURCE_RUNS = "made_of"
-"""Among a record's data: the runs whose weights are in it, or the one that labelled test images."""
+SOURCE_RUNS = "source_runs"
+"""Among a record's data: the runs whose weights it averages or whose labels it learned from."""
 _LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 
 
-def finish_run(
-    folder: Path,
-    prepared: PreparedData,
-    recipe: Recipe,
-    workspace: Workspace,
-    summaries: Sequence[FoldSummary],
-    seed: int,
-    made_of: Sequence[str] = (),
-) -> None:
+def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
     """Writes oof.npz and run.json from the folds' files.
 
     Args:
-        folder: the run's, with every fold's weights and validation.npz, and folds.csv.
-        prepared: the data.
-        recipe: how it was trained.
-        workspace: the competition's.
-        summaries: of the folds; figures that not all of them have are left out.
-        seed: of the run.
-        made_of: the names of the runs that it is made of, or learned from.
+        run: whose folds are all finished; its folder holds folds.csv.
+        source_runs: the names of the runs whose weights it averages, or whose predictions it
+            learned from.
     """
-    oof = concatenate_folds(
-        [
-            Predictions.load(fold_folder(folder, fold) / "validation.npz")
-            for fold in range(len(summaries))
-        ]
-    )
-    oof.save(folder / "oof.npz")
-    last = [summary.last_epoch for summary in summaries]
-    means = {
-        key: float(np.mean([epoch[key] for epoch in last]))
-        for key in ("loss", "accuracy", "val_loss", "val_accuracy")
-        if all(key in epoch for epoch in last)
-    }
-    scores = {
-        f"oof_{name}": METRICS[name](oof.truth, oof.probabilities) for name in METRICS.names()
-    }
+    folders = [run.fold_folder(fold) for fold in range(run.folds)]
+    summaries = [FoldSummary.read(folder) for folder in folders]
+    oof = concatenate_folds([Predictions.load(folder / "validation.npz") for folder in folders])
+    oof.save(run.folder / "oof.npz")
+    scores = {f"oof_{name}": score for name, score in run.task.scores(oof).items()}
     RunRecord(
-        name=folder.name,
-        competition=prepared.competition.name,
-        model=recipe.model,
-        recipe=recipe.model_dump(mode="json"),
-        seed=seed,
-        folds=len(summaries),
-        targets=prepared.competition.targets(),
-        input_shape=input_shape(prepared),
+        name=run.folder.name,
+        competition=run.prepared.competition.name,
+        model=run.recipe.model,
+        recipe=run.recipe.model_dump(mode="json"),
+        seed=run.seed,
+        folds=run.folds,
+        targets=run.task.output_names,
+        input_shape=input_shape(run.prepared),
         data={
-            "index": file_digest(workspace.index),
-            "folds": file_digest(folder / "folds.csv"),
-            "cache": prepared.cache.key,
-            **({SOURCE_RUNS: " ".join(made_of)} if made_of else {}),
+            "index": file_digest(run.workspace.index),
+            "folds": file_digest(run.folder / "folds.csv"),
+            "cache": run.prepared.cache.key,
+            **({SOURCE_RUNS: " ".join(source_runs)} if source_runs else {}),
         },
         parameters=summaries[0].parameters,
-        megabytes=round((fold_folder(folder, 0) / WEIGHTS).stat().st_size / 1e6, 2),
+        megabytes=round((folders[0] / WEIGHTS).stat().st_size / 1e6, 2),
         versions=_versions(),
         machine={"backend": setup_keras(), "devices": list_devices()},
         seconds=[summary.seconds for summary in summaries],
-        metrics=means | scores,
-        pipeline=prepared.pipeline_text,
-    ).write(folder)
+        metrics=_mean_epoch(run, summaries) | scores,
+        pipeline=run.prepared.pipeline_text,
+    ).write(run.folder)
+
+
+def assemble_run(folder: Path, prepared: PreparedData, workspace: Workspace) -> list[int]:
+    """Finishes a run whose folds were trained elsewhere, once all of them are here.
+
+    Args:
+        folder: the run's, as it was downloaded.
+        prepared: the data here, which have to be those that it was trained on.
+        workspace: the competition's.
+
+    Returns:
+        The folds that are still missing; run.json is there when none is.
+
+    Raises:
+        DataError: it was trained on other data, or on other folds of them.
+    """
+    values = read_json(folder / "recipe.json")
+    seed = int(values.pop("seed"))
+    recipe, fold_of = (
+        Recipe.model_validate(values),
+        read_folds(folder / "folds.csv", prepared.index),
+    )
+    run = RunSpec(make_task(prepared), workspace, recipe, fold_of, seed, folder)
+    if folder.name != run_name(prepared, recipe, run.folds, seed):
+        raise DataError(
+            f"A run was trained on other data than those prepared here. Received: {folder.name}. "
+            "Run prepare with the size, pipeline, test share and seed of its kernel's script."
+        )
+    missing = run.missing_folds()
+    if not missing and not (folder / "run.json").is_file():
+        finish_run(run)
+    return missing
 
 
 def concatenate_folds(parts: Sequence[Predictions]) -> Predictions:
@@ -94,8 +106,19 @@ def concatenate_folds(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
+def _mean_epoch(run: RunSpec, summaries: Sequence[FoldSummary]) -> dict[str, float]:
+    """The means over the folds of the last epoch's losses and metrics, if all folds have them."""
+    last = [summary.last_epoch for summary in summaries]
+    names = ("loss", *run.task.epoch_metrics)
+    return {
+        key: float(np.mean([epoch[key] for epoch in last]))
+        for key in (*names, *(f"val_{name}" for name in names))
+        if all(key in epoch for epoch in last)
+    }
+
+
 def _versions() -> dict[str, str]:
-    # OpenCV comes as one of several distributions, so the module is asked.
+    # OpenCV is installed from one of several distributions, so its version is the module's.
     known = {"python": platform.python_version(), "opencv": cv2.__version__}
     for name in _LIBRARIES:
         try:

@@ -27,8 +27,10 @@ from kagglecxr.training.callbacks.epoch_bar import EpochBar, tensorboard
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.optimizer import compile_model
+from kagglecxr.training.lr_schedule import PlateauSchedule
+from kagglecxr.training.optimizer import make_optimizer
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.task import Task
 
 CallbackFactory = Callable[[FitInputs], Sequence[keras.callbacks.Callback]]
 StopReason = Literal["whole", "early", "out of time"]
@@ -37,34 +39,49 @@ _DONE, _WEIGHTS = "done.json", "done.weights.h5"
 
 
 @dataclass(frozen=True)
+class StageSpec:
+    """What a stage is.
+
+    Attributes:
+        recipe: without stages.
+        folder: where its state is saved while it runs.
+        seed: fixes its chance.
+    """
+
+    recipe: Recipe
+    folder: Path
+    seed: int
+
+
+@dataclass(frozen=True)
 class StageResult:
     """What a stage ends with.
 
     Attributes:
         model: the whole one.
-        fitting: what was trained, and how the held-out images are answered.
+        inputs: what was fitted, and how the held-out images are predicted.
         history: of the stage's epochs.
-        ended: whether it had all its epochs, learned no more, or had no more time.
+        stop_reason: whether it had all its epochs, improved no more, or ran out of time.
     """
 
     model: keras.Model
-    fitting: FitInputs
+    inputs: FitInputs
     history: list[EpochLog]
-    ended: StopReason
+    stop_reason: StopReason
 
 
 @dataclass(frozen=True)
 class StageTrainer:
-    """What the stages of a fold have in common.
+    """Trains the stages of a fold.
 
     Attributes:
         data: of the fold.
-        folder: the fold's; a stage keeps its state in a folder inside.
+        folder: of the fold, for the TensorBoard log.
         title: stands before its bars.
         epochs: of all stages.
-        reporter: told of every batch.
+        reporter: shows the progress.
         callbacks: makes more callbacks, which are called before the stage's own.
-        time: what the fold may take; None for no hurry.
+        budget: the time that the fold may take; None for no limit.
     """
 
     data: FoldData
@@ -73,129 +90,139 @@ class StageTrainer:
     epochs: int
     reporter: Reporter
     callbacks: CallbackFactory
-    time: TimeBudget | None = None
+    budget: TimeBudget | None = None
 
-    def train(
-        self, stage: Recipe, place: str, weights: Sequence[Path], seed: int, before: int
-    ) -> StageResult:
-        """Trains a stage from its last whole epoch on.
+    def train(self, stage: StageSpec, weights: Sequence[Path], epochs_before: int) -> StageResult:
+        """Trains a stage, from its last whole epoch on where it was interrupted.
 
         Args:
-            stage: a recipe without stages.
-            place: the name of the stage's folder.
+            stage: what it is.
             weights: the files it starts from.
-            seed: of the stage.
-            before: epochs of the stages before it.
+            epochs_before: epochs of the stages before it.
         """
         keras.utils.clear_session()
-        seed_everything(seed)
-        folder = self.folder / place
-        folder.mkdir(parents=True, exist_ok=True)
-        on_features = uses_frozen_features(stage)
+        seed_everything(stage.seed)
+        stage.folder.mkdir(parents=True, exist_ok=True)
+        recipe, task = stage.recipe, self.data.task
+        frozen = uses_frozen_features(recipe)
         with contextlib.ExitStack() as stack:
             first: Sequence[keras.callbacks.Callback] = ()
-            if not on_features:
-                shared = distribution_scope(stage.batch_size, self.reporter.note)
-                first = stack.enter_context(shared)
-            with _precision(stage.precision):
-                model = build_model(self.data.prepared, stage, weights)
-                if on_features:
-                    until = self.time.whole if self.time else None
-                    fitting = frozen_fit_inputs(self.data, model, stage, seed, self.reporter, until)
+            if not frozen:
+                scope = distribution_scope(recipe.batch_size, self.reporter.note)
+                first = stack.enter_context(scope)
+            with _precision(recipe.precision):
+                model = build_model(task, recipe, weights)
+                if frozen:
+                    deadline = self.budget.whole if self.budget else None
+                    inputs = frozen_fit_inputs(
+                        self.data, model, recipe, stage.seed, self.reporter, deadline
+                    )
                 else:
-                    fitting = self.data.fitting(model, stage, seed)
-                compile_model(fitting.model, stage, len(fitting.batches) * stage.epochs)
-            history, ended = self._fit(fitting, stage, folder, before, first)
-        return StageResult(model, fitting, history, ended)
+                    inputs = self.data.fit_inputs(model, recipe, stage.seed)
+                compile_model(inputs.model, task, recipe, len(inputs.batches) * recipe.epochs)
+            history, reason = self._fit(inputs, stage, epochs_before, first)
+        return StageResult(model, inputs, history, reason)
 
     def _fit(
         self,
-        fitting: FitInputs,
-        stage: Recipe,
-        folder: Path,
-        before: int,
+        inputs: FitInputs,
+        stage: StageSpec,
+        epochs_before: int,
         first: Sequence[keras.callbacks.Callback],
     ) -> tuple[list[EpochLog], StopReason]:
-        average = [MovingAverage()] if stage.ema else []
-        resume = ResumeCheckpoint(folder)
-        keeps_best = stage.best_epochs or int(stage.patience is not None)
-        best = TopKAverage(folder, keeps_best or int(self.time is not None), resume)
-        limit = self._limit(fitting, stage)
-        done = resume.restore(fitting.model)
+        recipe = stage.recipe
+        average = [MovingAverage()] if recipe.ema else []
+        checkpoint = ResumeCheckpoint(stage.folder)
+        keeps_best = recipe.best_epochs or int(recipe.patience is not None)
+        best = TopKAverage(stage.folder, keeps_best or int(self.budget is not None), checkpoint)
+        limit = self._time_limit(recipe)
+        done = checkpoint.restore(inputs.model)
         if done:
             for callback in average:
-                callback.restored()
-        steps = len(fitting.batches)
-        to_come = (stage.epochs - done) * steps
-        if to_come and not has_stopped_improving(resume.losses, stage.patience):
-            with self.reporter.bar(self.title, to_come) as bar:
-                fitting.model.fit(
-                    EndlessSequence(lambda place: fitting.batches.batch_at(done * steps + place)),
+                callback.weights_restored()
+        steps = len(inputs.batches)
+        left = (recipe.epochs - done) * steps
+        if left and not has_stopped_improving(checkpoint.losses, recipe.patience):
+            shown = ("loss", *self.data.task.epoch_metrics)
+            with self.reporter.bar(self.title, left) as bar:
+                inputs.model.fit(
+                    EndlessSequence(lambda batch: inputs.batches.batch_at(done * steps + batch)),
                     steps_per_epoch=steps,
-                    validation_data=fitting.validation,
-                    validation_steps=fitting.validation_steps,
-                    initial_epoch=before + done,
-                    epochs=before + stage.epochs,
+                    validation_data=inputs.validation,
+                    validation_steps=inputs.validation_steps,
+                    initial_epoch=epochs_before + done,
+                    epochs=epochs_before + recipe.epochs,
                     shuffle=False,
                     verbose=0,
                     callbacks=[
                         *first,
                         *average,
-                        *self.callbacks(fitting),
+                        *self.callbacks(inputs),
                         best,
-                        resume,
-                        EarlyStopping(stage, resume),
+                        checkpoint,
+                        PlateauSchedule(recipe, checkpoint),
+                        EarlyStopping(recipe.patience, checkpoint),
                         *limit,
                         *tensorboard(self.folder),
-                        EpochBar(bar, self.title, self.epochs),
+                        EpochBar(bar, self.title, self.epochs, shown),
                     ],
                 )
         is_over = any(callback.is_over for callback in limit)
         if keeps_best or is_over:
-            best.bring_back(fitting.model)
+            best.restore(inputs.model)
         if is_over:
-            return resume.history, "out of time"
-        return resume.history, "whole" if len(resume.history) == stage.epochs else "early"
+            return checkpoint.history, "out of time"
+        return checkpoint.history, "whole" if len(checkpoint.history) == recipe.epochs else "early"
 
-    def _limit(self, fitting: FitInputs, stage: Recipe) -> list[TimeLimit]:
-        if self.time is None:
+    def _time_limit(self, recipe: Recipe) -> list[TimeLimit]:
+        if self.budget is None:
             return []
-        held_out = int(self.data.held_out.sum())
-        to_come = held_out * (1 + len(stage.views))
-        return [TimeLimit(self.time.deadline, to_come, stage.batch_size)]
+        predictions = int(self.data.held_out.sum()) * (1 + len(recipe.views))
+        return [TimeLimit(self.budget.deadline, predictions, recipe.batch_size)]
 
 
 def load_stage(folder: Path) -> tuple[Path, list[EpochLog]] | None:
-    """The weights and history of a stage that `save_stage` kept; None where it is not finished."""
+    """The weights and history of a stage that `save_stage` saved; None where it is not finished."""
     done = folder / _DONE
     return (folder / _WEIGHTS, read_json(done)["history"]) if done.is_file() else None
 
 
-def save_stage(trained: StageResult, folder: Path) -> Path:
-    """Keeps what a stage has learned for the next one; the file of its weights."""
-    save_weights(trained.model, folder / _WEIGHTS, optimizer=False)
-    write_json(folder / _DONE, {"history": trained.history})
+def save_stage(result: StageResult, folder: Path) -> Path:
+    """Saves a finished stage for the next one, and returns the file of its weights."""
+    save_weights(result.model, folder / _WEIGHTS, optimizer=False)
+    write_json(folder / _DONE, {"history": result.history})
     return folder / _WEIGHTS
 
 
-def build_model(
-    prepared: PreparedData, recipe: Recipe, weights: Sequence[Path] = ()
-) -> keras.Model:
-    """The recipe's model for these images and targets, with its augmentation if it is inside.
+def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> keras.Model:
+    """The recipe's model for a task, with its augmentation layers if it has any.
 
-    Weights are those of these files; chance where there are none.
+    Weights are loaded from these files, and random where there are none.
     """
     inside = recipe.augmentation.where == "model"
     return create_model(
         recipe.model,
-        num_classes=len(prepared.competition.targets()),
-        input_shape=input_shape(prepared),
+        **task.head,
+        input_shape=input_shape(task.prepared),
         weights=weights,
         trainable=recipe.trainable,
         batch_norm=recipe.batch_norm,
         augmentation=recipe.augmentation if inside else None,
         **recipe.model_options,
     )
+
+
+def compile_model(model: keras.Model, task: Task, recipe: Recipe, steps: int) -> None:
+    """Sets optimizer, loss and metrics.
+
+    Args:
+        model: what learns.
+        task: what it learns.
+        recipe: of one stage.
+        steps: batches of the whole stage.
+    """
+    optimizer = make_optimizer(model, recipe, steps)
+    model.compile(optimizer, task.loss(recipe), metrics=list(task.epoch_metrics))
 
 
 def input_shape(prepared: PreparedData) -> tuple[int, int, int]:

@@ -17,12 +17,12 @@ class TrainOptions:
     """How much is trained, how long, and where.
 
     Attributes:
-        folds: Folds to split the training part into; those that prepare made unless told.
+        folds: Folds to split the training part into; defaults to those that prepare made.
         fold: Train this fold alone.
         seeds: Train so many runs, with SEED, SEED + 1 and so on, all on the folds of the first.
-        pseudo_rounds: Train so many students more, which learn from the test part as the run before
-            sees it, as long as the out-of-fold score rises.
-        timeout: Seconds in which all is done: a fold whose epochs do not fit ends with its best.
+        pseudo_rounds: Train so many students more, which learn from the previous run's predictions
+            of the test part, as long as the out-of-fold score rises.
+        timeout: Seconds that all takes at most: a fold whose epochs do not fit ends with its best.
         cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
     """
 
@@ -34,11 +34,11 @@ class TrainOptions:
     cluster: str | None = None
 
     def check(self) -> None:
-        """Refuses what cannot be.
+        """Refuses options that contradict each other.
 
         Raises:
-            SettingError: no seeds, rounds below 0 or of a single fold, no time, or time on a
-                cluster.
+            SettingError: no seeds, rounds below 0 or of a single fold, no time, or a time limit
+                on a cluster.
         """
         if self.seeds < 1:
             raise SettingError(

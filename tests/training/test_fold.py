@@ -19,11 +19,12 @@ from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
-from kagglecxr.training.fold import FoldOptions, train_fold
-from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold import FoldOptions, FoldSummary
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
+from kagglecxr.training.task import make_task
 from tests.conftest import PreparedDemo
+from tests.training.run_factories import fold_data, train_demo_fold
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def trained(demo: PreparedDemo, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fold")
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, folder, 5, Silent())
-    return folder
+    return train_demo_fold(demo, recipe, tmp_path_factory.mktemp("fold"))
 
 
 def test_a_finished_fold_holds_weights_history_and_predictions(
@@ -57,9 +56,7 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
 def test_plain_images_are_those_of_the_other_folds_as_they_are(
     demo: PreparedDemo, recipe: Recipe
 ) -> None:
-    seen = np.concatenate(
-        list(FoldData(demo.prepared, demo.prepared.fold, 0).plain_images(recipe, 5))
-    )
+    seen = np.concatenate(list(fold_data(demo).plain_images(recipe, 5)))
     rows = demo.prepared.index.rows("train")[demo.prepared.fold != 0]
     known = {demo.prepared.cache.images[row].tobytes() for row in rows}
     assert {image.astype(np.uint8).tobytes() for image in seen} == known
@@ -70,11 +67,11 @@ def test_statistics_measured_anew_are_those_of_the_kept_weights(
 ) -> None:
     changes = ["epochs=1", "model_options.width=4", 'batch_norm="recalibrated"']
     recipe = make_recipe({}, changes)
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
-    model = build_model(demo.prepared, recipe)
-    load_weights(model, tmp_path / "model.weights.h5")
+    folder = train_demo_fold(demo, recipe, tmp_path)
+    model = build_model(make_task(demo.prepared), recipe)
+    load_weights(model, folder / "model.weights.h5")
     before = model.get_weights()
-    data = FoldData(demo.prepared, demo.prepared.fold, 0)
+    data = fold_data(demo)
     recalibrate_batch_norm(model, data.plain_images(recipe, derive_seed(5, "fold", 0)))
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
@@ -83,10 +80,10 @@ def test_statistics_measured_anew_are_those_of_the_kept_weights(
 def test_the_kept_weights_make_the_kept_predictions(
     trained: Path, demo: PreparedDemo, recipe: Recipe
 ) -> None:
-    model = build_model(demo.prepared, recipe)
+    model = build_model(make_task(demo.prepared), recipe)
     model.load_weights(trained / "model.weights.h5")
-    data = FoldData(demo.prepared, demo.prepared.fold, 0)
-    again = data.fitting(model, recipe, 5).answers(recipe.views)
+    data = fold_data(demo)
+    again = data.fit_inputs(model, recipe, 5).predict(recipe.views)
     kept = Predictions.load(trained / "validation.npz")
     np.testing.assert_allclose(again, kept.probabilities, atol=1e-6)
 
@@ -120,14 +117,14 @@ def test_an_interrupted_fold_ends_with_the_same_bytes(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", epochs_before)
-        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.ResumeCheckpoint", _KillAfter)
         with pytest.raises(_KilledError):
-            train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
-    assert not (tmp_path / "fold.json").exists()
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
-    kept, again = (Predictions.load(f / "validation.npz") for f in (trained, tmp_path))
+            train_demo_fold(demo, recipe, tmp_path)
+    assert not (tmp_path / "fold-0" / "fold.json").exists()
+    resumed = train_demo_fold(demo, recipe, tmp_path)
+    kept, again = (Predictions.load(f / "validation.npz") for f in (trained, resumed))
     np.testing.assert_array_equal(kept.probabilities, again.probabilities)
-    one, other = (pd.read_csv(f / "history.csv") for f in (trained, tmp_path))
+    one, other = (pd.read_csv(f / "history.csv") for f in (trained, resumed))
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
@@ -143,15 +140,12 @@ def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe({}, INSIDE)
-    whole, halved = tmp_path / "whole", tmp_path / "halved"
-    for folder in (whole, halved):
-        folder.mkdir()
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
+    whole, halved = train_demo_fold(demo, recipe, tmp_path / "whole"), tmp_path / "halved"
     with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.ResumeCheckpoint", _KillAfter)
         with pytest.raises(_KilledError):
-            train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, halved, 5, Silent())
+            train_demo_fold(demo, recipe, halved)
+    halved = train_demo_fold(demo, recipe, halved)
     one, other = (pd.read_csv(f / "history.csv") for f in (whole, halved))
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
     kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
@@ -162,26 +156,26 @@ def test_weights_learnt_under_augmentation_layers_predict_without_them(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
     recipe = make_recipe({}, [*INSIDE, "epochs=1"])
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
-    model = build_model(demo.prepared, make_recipe({}, ["model_options.width=4"]))
-    load_weights(model, tmp_path / "model.weights.h5")
-    data = FoldData(demo.prepared, demo.prepared.fold, 0)
-    answers = data.fitting(model, recipe, 5).answers(recipe.views)
-    kept = Predictions.load(tmp_path / "validation.npz")
+    folder = train_demo_fold(demo, recipe, tmp_path)
+    model = build_model(make_task(demo.prepared), make_recipe({}, ["model_options.width=4"]))
+    load_weights(model, folder / "model.weights.h5")
+    data = fold_data(demo)
+    answers = data.fit_inputs(model, recipe, 5).predict(recipe.views)
+    kept = Predictions.load(folder / "validation.npz")
     np.testing.assert_allclose(answers, kept.probabilities, atol=1e-6)
 
 
 def test_a_damaged_resume_state_is_named(
     demo: PreparedDemo, recipe: Recipe, tmp_path: Path
 ) -> None:
-    state = tmp_path / "stage-1"
-    state.mkdir()
+    state = tmp_path / "fold-0" / "stage-1"
+    state.mkdir(parents=True)
     (state / "resume.json").write_text(
         '{"weights": "resume-1.weights.h5", "dropout": [], "history": [{}]}'
     )
     (state / "resume-1.weights.h5").write_bytes(b"no hdf5")
-    with pytest.raises(DataError, match=f"cannot be taken up.*{tmp_path.name}"):
-        train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    with pytest.raises(DataError, match=f"cannot be resumed.*{tmp_path.name}"):
+        train_demo_fold(demo, recipe, tmp_path)
 
 
 def test_a_group_on_both_sides_is_refused_before_any_training(
@@ -194,7 +188,7 @@ def test_a_group_on_both_sides_is_refused_before_any_training(
     table.loc[table.index[inside], "group"] = table["group"].iloc[outside]
     leaking = dataclasses.replace(prepared, index=Index(table))
     with pytest.raises(LeakError, match="both train and validation"):
-        train_fold(leaking, recipe, prepared.fold, 0, tmp_path, 5, Silent())
+        train_demo_fold(dataclasses.replace(demo, prepared=leaking), recipe, tmp_path)
 
 
 STAGED = [
@@ -208,14 +202,12 @@ def train_halved(
     demo: PreparedDemo, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> pd.DataFrame:
     """A fold that is killed after its second epoch and taken up again; its history."""
-    fold_of = demo.prepared.fold
     with monkeypatch.context() as patch:
         patch.setattr(_KillAfter, "last", 2)
-        patch.setattr("kagglecxr.training.stage.Resume", _KillAfter)
+        patch.setattr("kagglecxr.training.stage.ResumeCheckpoint", _KillAfter)
         with pytest.raises(_KilledError):
-            train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
-    train_fold(demo.prepared, recipe, fold_of, 0, folder, 5, Silent())
-    return pd.read_csv(folder / "history.csv")
+            train_demo_fold(demo, recipe, folder)
+    return pd.read_csv(train_demo_fold(demo, recipe, folder) / "history.csv")
 
 
 def test_a_fold_in_stages_is_taken_up(
@@ -224,7 +216,8 @@ def test_a_fold_in_stages_is_taken_up(
     history = train_halved(demo, make_recipe({}, STAGED), tmp_path, monkeypatch)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["learning_rate"].iloc[0] == pytest.approx(1e-2)
-    assert not list(tmp_path.glob("stage-*"))
+    assert (tmp_path / "fold-0" / "history.csv").is_file()
+    assert not list((tmp_path / "fold-0").glob("stage-*"))
 
 
 @pytest.mark.slow
@@ -232,11 +225,11 @@ def test_a_fold_in_stages_is_taken_up_with_the_same_bytes(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe({}, STAGED)
-    whole, halved = tmp_path / "whole", tmp_path / "halved"
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, whole, 5, Silent())
-    other = train_halved(demo, recipe, halved, monkeypatch)
+    whole = train_demo_fold(demo, recipe, tmp_path / "whole")
+    other = train_halved(demo, recipe, tmp_path / "halved", monkeypatch)
     one = pd.read_csv(whole / "history.csv")
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
+    halved = tmp_path / "halved" / "fold-0"
     kept, again = (Predictions.load(f / "validation.npz") for f in (whole, halved))
     np.testing.assert_array_equal(kept.probabilities, again.probabilities)
 
@@ -248,13 +241,11 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
     stage = "stages=[{epochs = 1, trainable = 'head', augmented = false}]"
     recipe = make_recipe({}, ["model=mobilenet_025", "learning_rate=1e-12", "epochs=1", stage])
     keras.utils.set_random_seed(0)
-    born = build_model(demo.prepared, recipe)
+    born = build_model(make_task(demo.prepared), recipe)
     save_weights(born, tmp_path / "born.weights.h5")
-    train_fold(
-        demo.prepared, recipe, demo.prepared.fold, 0, tmp_path / "fold", 5, Silent(),
-        FoldOptions(weights=lambda fold: [tmp_path / "born.weights.h5"]),
-    )  # fmt: skip
-    learned = build_model(demo.prepared, recipe, [tmp_path / "fold" / "model.weights.h5"])
+    options = FoldOptions(weights=lambda: [tmp_path / "born.weights.h5"])
+    folder = train_demo_fold(demo, recipe, tmp_path, options)
+    learned = build_model(make_task(demo.prepared), recipe, [folder / "model.weights.h5"])
     before, after = (
         {v.path: v.numpy() for v in model.trainable_variables if "kernel" in v.path}
         for model in (born, learned)
@@ -271,34 +262,25 @@ def test_a_fold_ends_in_time_with_its_best_epoch(
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
     monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))
-    summary = train_fold(
-        demo.prepared,
-        recipe,
-        demo.prepared.fold,
-        0,
-        tmp_path,
-        5,
-        notes,
-        FoldOptions(time=TimeBudget(Deadline.within(60.0))),
-    )
-    assert summary.ended == "out of time"
+    options = FoldOptions(budget=TimeBudget(Deadline.within(60.0)))
+    folder = train_demo_fold(demo, recipe, tmp_path, options, reporter=notes)
+    assert FoldSummary.read(folder).ended == "out of time"
     assert "out of time after" in notes.told[0]
-    history = pd.read_csv(tmp_path / "history.csv")
-    kept = Predictions.load(tmp_path / "validation.npz")
+    history = pd.read_csv(folder / "history.csv")
+    kept = Predictions.load(folder / "validation.npz")
     assert len(history) < 50
-    data = FoldData(demo.prepared, demo.prepared.fold, 0)
-    model = build_model(demo.prepared, recipe, [tmp_path / "model.weights.h5"])
-    answers = data.fitting(model, recipe, 5).answers(["identity"])
+    data = fold_data(demo)
+    model = build_model(make_task(demo.prepared), recipe, [folder / "model.weights.h5"])
+    answers = data.fit_inputs(model, recipe, 5).predict(["identity"])
     loss = -np.log(answers[np.arange(len(answers)), kept.truth]).mean()
     assert loss == pytest.approx(history["val_loss"].min(), rel=1e-3)
 
 
 def test_a_fold_that_learns_no_more_ends_early(demo: PreparedDemo, tmp_path: Path) -> None:
     changes = ["epochs=30", "patience=1", "learning_rate=0.3", "model_options.width=4", "steps=2"]
-    fold_of = demo.prepared.fold
-    summary = train_fold(demo.prepared, make_recipe({}, changes), fold_of, 0, tmp_path, 5, Silent())
-    losses = pd.read_csv(tmp_path / "history.csv")["val_loss"]
-    assert summary.ended == "early"
+    folder = train_demo_fold(demo, make_recipe({}, changes), tmp_path)
+    losses = pd.read_csv(folder / "history.csv")["val_loss"]
+    assert FoldSummary.read(folder).ended == "early"
     assert losses.argmin() == len(losses) - 2
 
 
@@ -310,12 +292,12 @@ def test_mixed_precision_keeps_weights_and_answers_whole(
 ) -> None:
     changes = ["epochs=1", "model_options.width=4", f"precision={precision}", "steps=2"]
     recipe = make_recipe({}, changes)
-    train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
+    folder = train_demo_fold(demo, recipe, tmp_path)
     assert keras.config.dtype_policy().name == "float32"
-    kept = Predictions.load(tmp_path / "validation.npz")
+    kept = Predictions.load(folder / "validation.npz")
     np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, rtol=1e-5)
-    model = build_model(demo.prepared, recipe, [tmp_path / "model.weights.h5"])
-    answers = FoldData(demo.prepared, demo.prepared.fold, 0).fitting(model, recipe, 5).answers
+    model = build_model(make_task(demo.prepared), recipe, [folder / "model.weights.h5"])
+    answers = fold_data(demo).fit_inputs(model, recipe, 5).predict
     np.testing.assert_allclose(answers(recipe.views), kept.probabilities, atol=0.02)
 
 

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.progress import Silent
 from kagglecxr.data import BalancedSequence
 from kagglecxr.data.samplers.sampling import Sampling
-from kagglecxr.training.fold import train_fold
-from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe, make_recipe
 from tests.conftest import PreparedDemo
+from tests.training.run_factories import fold_data, train_demo_fold
 
 
 def test_a_recipe_balances_unless_it_says_otherwise() -> None:
@@ -37,7 +36,7 @@ def test_the_default_batches_are_those_of_the_balanced_sequence(demo: PreparedDe
         transform=recipe.augmentation,
         rows=prepared.index.rows("train")[side],
     )
-    got = FoldData(prepared, prepared.fold, 0).training_batches(recipe, 5)
+    got = fold_data(demo).training_batches(recipe, 5)
     assert len(got) == len(wanted)
     for number in range(len(got)):
         for one, other in zip(got[number], wanted[number], strict=True):
@@ -58,7 +57,7 @@ def test_a_fold_trains_with_every_sampling(
     recipe = make_recipe(
         {}, ["epochs=1", "model_options.width=4", "batch_size=16", f"sampling={sampling}"]
     )
-    batches = FoldData(demo.prepared, demo.prepared.fold, 0).training_batches(recipe, 5)
+    batches = fold_data(demo).training_batches(recipe, 5)
     assert len(batches[0]) == (3 if sampling == "class_weights" else 2)
-    summary = train_fold(demo.prepared, recipe, demo.prepared.fold, 0, tmp_path, 5, Silent())
-    assert np.isfinite(summary.last_epoch["loss"])
+    folder = train_demo_fold(demo, recipe, tmp_path)
+    assert np.isfinite(FoldSummary.read(folder).last_epoch["loss"])

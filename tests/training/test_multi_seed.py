@@ -95,7 +95,7 @@ def test_the_time_left_is_shared_by_seeds_and_folds(
     shares = []
 
     def train(*arguments: Any) -> None:
-        shares.append(arguments[-1].time.deadline.left())
+        shares.append(arguments[-1].budget.deadline.left())
 
     monkeypatch.setattr("kagglecxr.training.run.train_fold", train)
     begin(own, seeds=2, folds=2, timeout=1200.0)

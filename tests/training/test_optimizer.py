@@ -1,19 +1,10 @@
-"""Rates go as their schedules say, and lower layers learn as slowly as asked."""
-
-from types import SimpleNamespace
+"""Every optimizer can be named, and lower layers learn at their share of the rate."""
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from kagglecxr.training.optimizer import (
-    compile_model,
-    layer_rate_multipliers,
-    make_optimizer,
-    plateau_rate,
-)
+from kagglecxr.training.optimizer import layer_rate_multipliers, make_optimizer
 from kagglecxr.training.recipe import make_recipe
 
 
@@ -25,19 +16,6 @@ def model() -> keras.Model:
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dense(3, name="dense")(x)
     return keras.Model(images, keras.layers.Dense(2, activation="softmax", name="logits")(x))
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_the_rate_rises_then_falls_or_stays(model: keras.Model, schedule: str) -> None:
-    changes = ["learning_rate=0.1", "warmup=0.2", f"schedule={schedule}"]
-    compile_model(model, make_recipe({}, changes), steps=100)
-    rate = [float(model.optimizer._learning_rate(step)) for step in (0, 10, 20, 60, 100)]
-    assert rate[0] == pytest.approx(0.001)
-    assert rate[0] < rate[1] < rate[2] == pytest.approx(0.1)
-    if schedule == "cosine":
-        assert rate[2] > rate[3] > rate[4] == pytest.approx(0.001)
-    else:
-        assert rate[2:] == pytest.approx([0.1, 0.1, 0.1])
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "adamax", "adagrad", "sgd"])
@@ -75,32 +53,10 @@ def test_with_plain_descent_a_layer_moves_by_its_share_of_the_whole_step(
         recipe = make_recipe(
             {}, ["optimizer=sgd", "schedule=constant", "warmup=0", f"layer_decay={decay}"]
         )
-        compile_model(model, recipe, steps=10)
+        model.compile(make_optimizer(model, recipe, 10), "categorical_crossentropy")
         model.train_on_batch(images, targets)
         before = dict(zip([v.path for v in model.weights], start, strict=True))
         moved.append({v.path: v.numpy() - before[v.path] for v in model.trainable_variables})
     shares = layer_rate_multipliers(model, 0.5)
     for path, whole in moved[0].items():
         np.testing.assert_allclose(moved[1][path], whole * shares[path], rtol=1e-3, atol=1e-7)
-
-
-@settings(deadline=None)  # the first example waits for Keras
-@given(
-    losses=st.lists(st.floats(0.0, 2.0), max_size=20),
-    patience=st.integers(1, 4),
-    factor=st.sampled_from([0.5, 0.1]),
-)
-def test_a_plateau_is_what_keras_takes_for_one(
-    losses: list[float], patience: int, factor: float
-) -> None:
-    recipe = make_recipe(
-        {}, ["schedule=plateau", f"plateau_patience={patience}", f"plateau_factor={factor}"]
-    )
-    theirs = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=factor, min_lr=0.0)
-    rate = keras.Variable(recipe.learning_rate, dtype="float64")
-    theirs.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=rate)))
-    theirs.on_train_begin()
-    for epoch, loss in enumerate(losses):
-        theirs.on_epoch_end(epoch, {"val_loss": loss})
-        rate = theirs.model.optimizer.learning_rate
-    assert plateau_rate(recipe, losses) == pytest.approx(float(rate), rel=1e-6)

@@ -15,17 +15,19 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import Index, write_index
 from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.ensemble import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FoldData
-from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels, pseudo_labels
+from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, train_run
+from kagglecxr.training.task import make_task
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
-from tests.training.run_factories import TINY, make_run
+from tests.training.run_factories import TINY, fold_data, make_run, run_spec
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,18 @@ def with_cells(
     return dataclasses.replace(prepared, index=Index(table))
 
 
+def label(
+    own: PreparedDemo,
+    teacher: Teacher,
+    folder: Path,
+    fold: int,
+    prepared: PreparedData | None = None,
+) -> PseudoLabelledImages:
+    """What a teacher gives a student, whose data may be others than the prepared ones."""
+    demo = dataclasses.replace(own, prepared=prepared or own.prepared)
+    return teacher.label(run_spec(demo, make_recipe({}, TINY), folder), fold)
+
+
 def with_other_labels(prepared: PreparedData, fold: int | None) -> PreparedData:
     """Each image of a fold with the label of the next; of no fold where None."""
     rows = prepared.index.rows("train")[prepared.fold == fold]
@@ -63,7 +77,7 @@ def test_labels_are_the_soft_answers_of_the_model_of_the_same_fold(
 ) -> None:
     prepared, record = own.prepared, read_run(teacher.run)
     model = rebuild_model(record)
-    soft = pseudo_labels(prepared, teacher, prepared.fold, tmp_path, 1)
+    soft = label(own, teacher, tmp_path, 1)
     assert soft.rows.tolist() == prepared.index.rows("test").tolist()
     for fold in range(FOLDS):
         model.load_weights(teacher.run / f"fold-{fold}" / "model.weights.h5")
@@ -72,10 +86,9 @@ def test_labels_are_the_soft_answers_of_the_model_of_the_same_fold(
 
 
 def test_kept_answers_are_read_again(own: PreparedDemo, teacher: Teacher, tmp_path: Path) -> None:
-    prepared = own.prepared
-    first = pseudo_labels(prepared, teacher, prepared.fold, tmp_path, 0)
+    first = label(own, teacher, tmp_path, 0)
     nowhere = Teacher(tmp_path / "nowhere", 1)
-    again = pseudo_labels(prepared, nowhere, prepared.fold, tmp_path, 0)
+    again = label(own, nowhere, tmp_path, 0)
     np.testing.assert_array_equal(first.targets, again.targets)
 
 
@@ -86,10 +99,10 @@ def test_relatives_of_held_out_images_are_not_learned_from(
     held_out = prepared.index.rows("train")[prepared.fold == 0]
     relative = prepared.index.column("group", held_out[:1])
     changed = with_cells(prepared, "group", test[3:4], relative)
-    soft = pseudo_labels(changed, teacher, prepared.fold, tmp_path, 0)
+    soft = label(own, teacher, tmp_path, 0, changed)
     assert soft.rows.tolist() == np.delete(test, 3).tolist()
-    FoldData(changed, prepared.fold, 0, soft)
-    others = pseudo_labels(changed, teacher, prepared.fold, tmp_path, 1)
+    FoldData(make_task(changed), prepared.fold, 0, soft)
+    others = label(own, teacher, tmp_path, 1, changed)
     assert others.rows.tolist() == test.tolist()
 
 
@@ -101,8 +114,8 @@ def test_the_labels_of_held_out_images_do_not_reach_their_student_beside_the_tea
     lessons = {}
     for changed in (None, 0, 1):
         data = with_other_labels(prepared, changed)
-        soft = pseudo_labels(data, teacher, fold_of, tmp_path / str(changed), 0)
-        batches = FoldData(data, fold_of, 0, soft).training_batches(recipe, 3)
+        soft = label(own, teacher, tmp_path / str(changed), 0, data)
+        batches = FoldData(make_task(data), fold_of, 0, soft).training_batches(recipe, 3)
         lessons[changed] = [batches[number] for number in range(len(batches))]
     for part, name in enumerate(("images", "targets")):
         for one, other in zip(lessons[0], lessons[None], strict=True):
@@ -123,8 +136,8 @@ def test_the_labels_of_held_out_images_do_not_reach_their_student(
         run = train_run(data, workspace, recipe, Silent(), RunOptions(only_fold=0))
         # What is read of a teacher's record does not depend on labels.
         (run / "run.json").write_bytes((teacher.run / "run.json").read_bytes())
-        soft = pseudo_labels(data, Teacher(run, 1), fold_of, workspace.root, 0)
-        batches = FoldData(data, fold_of, 0, soft).training_batches(recipe, 3)
+        soft = label(own, Teacher(run, 1), workspace.root, 0, data)
+        batches = FoldData(make_task(data), fold_of, 0, soft).training_batches(recipe, 3)
         lessons[changed] = np.stack([batches[number][1] for number in range(len(batches))])
     np.testing.assert_array_equal(lessons[0], lessons[None])
     assert not np.array_equal(lessons[1], lessons[None])
@@ -136,11 +149,11 @@ def test_a_student_is_a_run_of_its_own_that_is_taught_by_its_teacher(
     learned = []
 
     def ask(*given: Any) -> None:
-        soft = given[-1].unlabelled(given[3])
+        soft = given[-1].unlabelled()
         learned.append(soft.targets)
 
     monkeypatch.setattr("kagglecxr.training.run.train_fold", ask)
-    run = train_run(own.prepared, own.workspace, recipe, Silent(), teacher=teacher)
+    run = train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(teacher=teacher))
     assert run != teacher.run
     told = read_json(run / "recipe.json")
     assert (told["teacher"], told["round"]) == (teacher.run.name, 1)
@@ -156,7 +169,7 @@ def test_teacher_and_round_decide_a_student_s_name(
 ) -> None:
     monkeypatch.setattr("kagglecxr.training.run.train_fold", lambda *_, **__: None)
     runs = {
-        train_run(own.prepared, own.workspace, recipe, Silent(), teacher=one)
+        train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(teacher=one))
         for one in (None, teacher, Teacher(teacher.run, 2), Teacher(make_run(own, "b", 2), 1))
     }
     assert len(runs) == 4
@@ -166,12 +179,12 @@ def test_a_quarter_of_each_batch_is_of_the_test_part(
     own: PreparedDemo, teacher: Teacher, tmp_path: Path
 ) -> None:
     prepared, recipe = own.prepared, make_recipe({}, TINY)
-    soft = pseudo_labels(prepared, teacher, prepared.fold, tmp_path, 0)
-    data = FoldData(prepared, prepared.fold, 0, soft)
+    soft = label(own, teacher, tmp_path, 0)
+    data = FoldData(make_task(prepared), prepared.fold, 0, soft)
     batches = data.training_batches(recipe, 3, augmented=False)
     test = {prepared.cache.images[row].tobytes() for row in prepared.index.rows("test")}
     learned = prepared.index.rows("train")[prepared.fold != 0]
-    assert len(batches) == len(FoldData(prepared, prepared.fold, 0).training_batches(recipe, 3))
+    assert len(batches) == len(fold_data(own).training_batches(recipe, 3))
     shown = set()
     for place in range(2 * len(batches)):
         images, targets = batches.batch_at(place)
@@ -197,17 +210,14 @@ def test_an_interrupted_student_ends_with_the_same_bytes(
     own: PreparedDemo, teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = make_recipe({}, ["epochs=2", "steps=2", *TINY])
-    prepared, fold_of = own.prepared, own.prepared.fold
 
     def train(folder: Path) -> None:
-        train_fold(
-            prepared, recipe, fold_of, 0, folder / "fold-0", 5, Silent(),
-            FoldOptions(unlabelled=partial(pseudo_labels, prepared, teacher, fold_of, folder)),
-        )  # fmt: skip
+        run = run_spec(own, recipe, folder)
+        train_fold(run, 0, Silent(), FoldOptions(unlabelled=partial(teacher.label, run, 0)))
 
     train(tmp_path / "straight")
     with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.stage.Resume", _KillAfterOne)
+        patch.setattr("kagglecxr.training.stage.ResumeCheckpoint", _KillAfterOne)
         with pytest.raises(_KilledError):
             train(tmp_path / "killed")
     train(tmp_path / "killed")
@@ -235,7 +245,7 @@ def test_without_a_test_part_there_is_nothing_to_label(own: PreparedDemo, recipe
                 *("augmentation.zoom=0", "augmentation.shift=0", "augmentation.contrast=0"),
                 "augmentation.brightness=0",
             ],
-            "kept features",
+            "frozen features",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
-from kagglecxr.training.pseudo_rounds import train_pseudo_rounds
+from kagglecxr.training.pseudo_labels import train_pseudo_rounds
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import RunOptions
 from tests.conftest import PreparedDemo
@@ -44,8 +44,8 @@ def play(
     demo: PreparedDemo, scores: list[float], rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, Pretended, list[str]]:
     pretended, notes = Pretended(scores), Notes()
-    monkeypatch.setattr("kagglecxr.training.pseudo_rounds.train_run", pretended.train)
-    monkeypatch.setattr("kagglecxr.training.pseudo_rounds.read_run", pretended.read)
+    monkeypatch.setattr("kagglecxr.training.pseudo_labels.train_run", pretended.train)
+    monkeypatch.setattr("kagglecxr.training.pseudo_labels.read_run", pretended.read)
     best = train_pseudo_rounds(
         demo.prepared,
         demo.workspace,
@@ -86,8 +86,8 @@ def test_each_student_s_teacher_is_the_round_before(
     demo: PreparedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, pretended, notes = play(demo, [0.5, 0.6, 0.55], 2, monkeypatch)
-    assert len(pretended.asked[0]) == 1
-    teachers = [teacher for _, teacher in pretended.asked[1:]]
+    assert pretended.asked[0][0].teacher is None
+    teachers = [options.teacher for (options,) in pretended.asked[1:]]
     assert [(t.run.name, t.round) for t in teachers] == [("round-0", 1), ("round-1", 2)]
     assert {(asked[0].seed, asked[0].fold_seed) for asked in pretended.asked} == {(2, 1)}
     assert "0.6000 after 0.5000: round-1 is kept" in notes[0]
@@ -98,7 +98,7 @@ def test_what_cannot_be_labelled_is_told_before_any_training(
     demo: PreparedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretended = Pretended([])
-    monkeypatch.setattr("kagglecxr.training.pseudo_rounds.train_run", pretended.train)
+    monkeypatch.setattr("kagglecxr.training.pseudo_labels.train_run", pretended.train)
     recipe = make_recipe({}, ["batch_size=1"])
     with pytest.raises(SettingError, match="batch_size=1"):
         train_pseudo_rounds(demo.prepared, demo.workspace, recipe, Silent(), rounds=1)

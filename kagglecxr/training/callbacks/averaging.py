@@ -1,7 +1,7 @@
-"""Which weights a training ends with: a moving average, or a mean of its best epochs.
+"""Averages weights over a training: an exponential moving average, or the mean of the best epochs.
 
-Chosen by the validation fold, the best epochs flatter its score a little; the last epoch and the
-moving average do not.
+The best epochs are chosen by the validation fold, which flatters its score a little; the last epoch
+and the moving average do not.
 """
 
 from collections.abc import Sequence
@@ -16,47 +16,47 @@ from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 
 
 class MovingAverage(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]
-    """Has the moving average of all weights judged and kept, in their place.
+    """Validates and saves the exponential moving average of all weights in their place.
 
-    Stands before all callbacks that look at weights. Polyak and Juditsky 1992; Izmailov et al.
-    2018, "Averaging weights leads to wider optima and better generalization".
+    Stands before all callbacks that read weights. Polyak and Juditsky 1992; Izmailov et al. 2018,
+    "Averaging weights leads to wider optima and better generalization".
     """
 
     def __init__(self) -> None:
         super().__init__(swap_on_epoch=True)
 
-    def restored(self) -> None:
-        """Says that weights were read which were kept at the end of an epoch."""
-        # Where the moving average stands in the model then, and the last weights in its place.
+    def weights_restored(self) -> None:
+        """Must be called after weights were loaded that were saved at the end of an epoch."""
+        # The model then holds the moving average, and the optimizer the last weights.
         self._ema_weights_in_model = True
 
 
 class TopKAverage(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the weights of the epochs of lowest validation loss in a folder.
+    """Saves the weights of the epochs of lowest validation loss, for their mean.
 
     Args:
         folder: where; one file an epoch.
         count: how many epochs.
-        resume: knows the losses so far; it is called after this.
+        checkpoint: holds the losses so far; it is called after this.
     """
 
-    def __init__(self, folder: Path, count: int, resume: ResumeCheckpoint) -> None:
+    def __init__(self, folder: Path, count: int, checkpoint: ResumeCheckpoint) -> None:
         super().__init__()
-        self._folder, self._count, self._resume = folder, count, resume
+        self._folder, self._count, self._checkpoint = folder, count, checkpoint
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps this epoch if it is one of the best, and lets go of the one it displaces."""
-        losses = [*self._resume.losses, float((logs or {})["val_loss"])]
+        """Saves this epoch if it is one of the best, and removes the one that it displaces."""
+        losses = [*self._checkpoint.losses, float((logs or {})["val_loss"])]
         first = epoch + 1 - len(losses)
-        best = [first + place for place in lowest_indices(losses, self._count)]
+        best = [first + number for number in lowest_indices(losses, self._count)]
         if epoch in best:
             save_weights(self.model, self._file(epoch), optimizer=False)
         for file in self._folder.glob("best-*.weights.h5"):
             if file not in map(self._file, best):
                 file.unlink()
 
-    def bring_back(self, model: keras.Model) -> None:
-        """Gives a model the mean of what was kept; its own weights stay where nothing was."""
+    def restore(self, model: keras.Model) -> None:
+        """Sets a model's weights to the mean of the saved ones; leaves them where none were."""
         files = sorted(self._folder.glob("best-*.weights.h5"))
         if files:
             model.set_weights(mean_weights(model, files))
@@ -66,16 +66,16 @@ class TopKAverage(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def lowest_indices(losses: Sequence[float], count: int) -> list[int]:
-    """The places of so many lowest losses, the earlier one first where they are equal.
+    """The indices of the lowest losses, the earlier one first where they are equal.
 
-    >>> best_places([0.5, 0.3, 0.4, 0.3], 2)
+    >>> lowest_indices([0.5, 0.3, 0.4, 0.3], 2)
     [1, 3]
     """
-    return sorted(range(len(losses)), key=lambda place: (losses[place], place))[:count]
+    return sorted(range(len(losses)), key=lambda index: (losses[index], index))[:count]
 
 
 def mean_weights(model: keras.Model, files: Sequence[Path]) -> list[np.ndarray[Any, Any]]:
-    """The means of a model's weights over files that `save_weights` wrote, without its own."""
+    """The mean of a model's weights over files of `save_weights`; leaves the model as it was."""
     bare, own = without_optimizer(model), model.get_weights()
     total: list[Any] = [np.zeros(array.shape, np.float64) for array in own]
     try:

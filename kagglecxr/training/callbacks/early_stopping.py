@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch: it learns no more, or there is no more time."""
+"""Ends a training before its last epoch: no improvement, or no more time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,15 +8,13 @@ import numpy as np
 
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
-from kagglecxr.training.optimizer import plateau_rate
-from kagglecxr.training.recipe import Recipe
 
 
 class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends a training in mid-epoch while there is still time to judge it and to predict.
+    """Ends a training in mid-epoch while there is still time to validate and to predict.
 
-    An image that is predicted takes no longer than one that is learned from, which makes the time
-    still needed known from the second batch on.
+    To predict an image takes no longer than to train on one, so the time still needed is known
+    from the second batch on.
 
     Args:
         deadline: of the fold.
@@ -48,25 +46,21 @@ class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
-    """Follows the validation losses: sets the rate on a plateau, and ends what learns no more.
+    """Ends a stage after `patience` epochs without a lower validation loss.
 
     Args:
-        recipe: of one stage.
-        resume: knows the losses; it is called before this.
+        patience: in epochs; the stage never ends early where None.
+        checkpoint: holds the validation losses, those of before an interruption included; it is
+            called before this.
     """
 
-    def __init__(self, recipe: Recipe, resume: ResumeCheckpoint) -> None:
+    def __init__(self, patience: int | None, checkpoint: ResumeCheckpoint) -> None:
         super().__init__()
-        self._recipe, self._resume = recipe, resume
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the rate of this epoch."""
-        if self._recipe.schedule == "plateau":
-            self.model.optimizer.learning_rate = plateau_rate(self._recipe, self._resume.losses)
+        self._patience, self._checkpoint = patience, checkpoint
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Ends the training once no loss was lower for too many epochs."""
-        if has_stopped_improving(self._resume.losses, self._recipe.patience):
+        if has_stopped_improving(self._checkpoint.losses, self._patience):
             self.model.stop_training = True
 
 

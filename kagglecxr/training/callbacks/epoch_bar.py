@@ -1,5 +1,6 @@
-"""What is seen of a training while it runs, and afterwards in TensorBoard."""
+"""Shows a training while it runs, and writes its TensorBoard log."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,39 +8,39 @@ import keras
 
 from kagglecxr.core.progress import Bar
 
-_TOLD = ("loss", "accuracy")
-
 
 class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves a bar batch by batch and says how the last epoch went: training/validation.
+    """Moves a bar batch by batch and shows the last epoch's figures: training/validation.
 
     Args:
         bar: counts batches.
-        title: stands before them.
+        title: stands before the epoch.
         epochs: of all stages.
+        metrics: the names of the figures.
     """
 
-    def __init__(self, bar: Bar, title: str, epochs: int) -> None:
+    def __init__(self, bar: Bar, title: str, epochs: int, metrics: Sequence[str]) -> None:
         super().__init__()
-        self._bar, self._title, self._epochs, self._told = bar, title, epochs, ""
+        self._bar, self._title, self._epochs = bar, title, epochs
+        self._metrics, self._figures = metrics, ""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Says which epoch it is."""
-        self._bar.describe(f"{self._title}, epoch {epoch + 1}/{self._epochs}{self._told}")
+        """Shows the number of the epoch."""
+        self._bar.describe(f"{self._title}, epoch {epoch + 1}/{self._epochs}{self._figures}")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Counts a batch."""
         self._bar.advance()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps what the next epoch's line says, in few words: the terminal is narrow."""
+        """Shows the epoch's figures, in few words: the terminal is narrow."""
         logs = logs or {}
-        told = (
+        figures = (
             f"{name} " + "/".join(f"{logs[k]:.2f}" for k in (name, f"val_{name}") if k in logs)
-            for name in _TOLD
+            for name in self._metrics
         )
-        self._told = f": {', '.join(told)}"
-        self._bar.describe(f"{self._title}, epoch {epoch + 1}/{self._epochs}{self._told}")
+        self._figures = f": {', '.join(figures)}"
+        self.on_epoch_begin(epoch)
 
 
 def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:

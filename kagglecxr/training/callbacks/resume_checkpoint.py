@@ -1,7 +1,6 @@
-"""Keeps a training so that it can be taken up after its last whole epoch."""
+"""Saves the state of a training after each epoch, so that an interrupted one resumes."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +15,31 @@ EpochLog = dict[str, float]
 
 
 class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps weights, optimiser state and history of the last whole epoch in a folder.
+    """Saves weights, optimizer state, dropout state and history after each epoch.
 
     Args:
         folder: where; two files, of which the JSON is written last and names the other.
-        clock: seconds, for the history's `seconds` column.
     """
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._folder, self._clock = folder, clock
+        self._folder, self._state = folder, folder / "resume.json"
         self.history: list[EpochLog] = []
-        self._began = 0.0
+        self._epoch_start = 0.0
 
     @property
     def losses(self) -> list[float]:
         """The validation losses of the epochs so far."""
         return [line["val_loss"] for line in self.history]
 
-    @property
-    def _state(self) -> Path:
-        return self._folder / "resume.json"
-
     def restore(self, model: keras.Model) -> int:
-        """Brings a freshly compiled model to the last whole epoch; the number of epochs done.
+        """Brings a freshly compiled model to the end of the last saved epoch.
+
+        Returns:
+            The number of epochs done.
 
         Raises:
-            DataError: the kept state is damaged.
+            DataError: the saved state is damaged.
         """
         if not self._state.is_file():
             return 0
@@ -52,7 +49,7 @@ class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
             model.load_weights(self._folder / state["weights"])
         except (OSError, ValueError, KeyError) as error:
             raise DataError(
-                f"An interrupted training cannot be taken up. Received: {self._folder} ({error}). "
+                f"An interrupted training cannot be resumed. Received: {self._folder} ({error}). "
                 "Remove that folder and run the same command again."
             ) from error
         for variable, value in zip(_dropout_states(model), state["dropout"], strict=True):
@@ -62,11 +59,11 @@ class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the epoch's clock."""
-        self._began = self._clock()
+        self._epoch_start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keeps the state of this epoch and lets go of the one before."""
-        seconds = round(self._clock() - self._began, 3)
+        """Saves the state after this epoch and removes the one before."""
+        seconds = round(time.perf_counter() - self._epoch_start, 3)
         line = {name: float(value) for name, value in (logs or {}).items()}
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self.history = [
@@ -84,5 +81,5 @@ class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _dropout_states(model: keras.Model) -> list[keras.Variable]:
-    """Where each dropout stands in its stream of chance, which Keras leaves out of its files."""
+    """The random states of dropout layers, which Keras leaves out of its weights files."""
     return [v for v in model.non_trainable_variables if v.name == "seed_generator_state"]

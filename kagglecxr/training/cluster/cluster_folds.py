@@ -2,17 +2,16 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kagglecxr.core.errors import shorten
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import fold_folder
 from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_fold_task
 from kagglecxr.training.cluster.task_messages import ClusterError, FoldTask, TaskResult
-from kagglecxr.training.remote_folds import FoldExecutor, FoldRequest
+from kagglecxr.training.run_spec import FoldExecutor, RunSpec
 
 
 @contextlib.contextmanager
@@ -29,30 +28,32 @@ def fold_executor(cluster: str | None) -> Iterator[FoldExecutor | None]:
         yield functools.partial(train_folds, machines)
 
 
-def train_folds(machines: RayCluster, request: FoldRequest, reporter: Reporter) -> None:
+def train_folds(
+    machines: RayCluster,
+    run: RunSpec,
+    initial_weights: Mapping[int, Sequence[Path]],
+    reporter: Reporter,
+) -> None:
     """Trains those folds that are not finished, and writes each to the run's folder as it comes.
 
     Args:
         machines: where.
-        request: which folds, and how.
+        run: of which they are folds.
+        initial_weights: the weights files that each fold to train starts from.
         reporter: told of every fold.
 
     Raises:
         ClusterError: folds that failed, by name; the others are finished all the same.
     """
-    missing = [
-        fold
-        for fold in request.initial_weights
-        if not (fold_folder(request.run, fold) / "fold.json").is_file()
-    ]
+    missing = [fold for fold in run.missing_folds() if fold in initial_weights]
     if not missing:
         return
     failed: dict[int, str] = {}
     with reporter.bar("Folds", len(missing)) as bar:
-        tasks = _submit(machines, request, missing)
+        tasks = _submit(machines, run, {fold: initial_weights[fold] for fold in missing})
         for task in machines.as_they_end(tasks):
             fold = tasks[task]
-            done = _collect(task, fold_folder(request.run, fold))
+            done = _collect(task, run.fold_folder(fold))
             for note in done.notes:
                 reporter.note(f"Fold {fold} on {done.machine}: {note}")
             if done.error:
@@ -73,24 +74,24 @@ def number_files(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _submit(
-    machines: RayCluster, request: FoldRequest, missing: Sequence[int]
+    machines: RayCluster, run: RunSpec, initial_weights: Mapping[int, Sequence[Path]]
 ) -> dict[RayTask, int]:
-    workspace = machines.send(workspace_files(request.workspace))
+    workspace = machines.send(workspace_files(run.workspace))
     sent: dict[tuple[Path, ...], FileBundle] = {}
     tasks = {}
-    for fold in missing:
-        files = tuple(request.initial_weights[fold])
+    for fold, paths in initial_weights.items():
+        files = tuple(paths)
         if files not in sent:
             sent[files] = machines.send(number_files(files))
         task = FoldTask(
             workspace=workspace,
             weights=sent[files],
             starts=tuple(number_files(files)),
-            recipe=request.recipe.model_dump(mode="json"),
-            fold_of=tuple(request.fold_of.tolist()),
+            recipe=run.recipe.model_dump(mode="json"),
+            fold_of=tuple(run.fold_of.tolist()),
             fold=fold,
-            run=request.run.name,
-            seed=request.seed,
+            run=run.folder.name,
+            seed=run.seed,
         )
         tasks[machines.begin(run_fold_task, task)] = fold
     return tasks

@@ -111,25 +111,26 @@ def run_fold_task(task: FoldTask, notes: Reporter) -> TaskResult:
     """
     import numpy as np
 
-    from kagglecxr.core.run_record import fold_folder
     from kagglecxr.training.cluster.ray_cluster import fetch
     from kagglecxr.training.fold import FoldOptions, train_fold
     from kagglecxr.training.recipe import Recipe
+    from kagglecxr.training.run_spec import RunSpec
+    from kagglecxr.training.task import make_task
 
     workspace, prepared = _open_workspace(task.workspace)
     weights = unpack(task.weights, bundle_root(), fetch)
-    folder = fold_folder(workspace.runs / task.run, task.fold)
+    run = RunSpec(
+        make_task(prepared),
+        workspace,
+        Recipe.model_validate(task.recipe),
+        np.array(task.fold_of, np.intp),
+        task.seed,
+        workspace.runs / task.run,
+    )
+    folder = run.fold_folder(task.fold)
+    options = FoldOptions(weights=lambda: [weights / name for name in task.starts])
     with _folder_lock(folder):
-        train_fold(
-            prepared,
-            Recipe.model_validate(task.recipe),
-            np.array(task.fold_of, np.intp),
-            task.fold,
-            folder,
-            task.seed,
-            notes,
-            FoldOptions(weights=lambda fold: [weights / name for name in task.starts]),
-        )
+        train_fold(run, task.fold, notes, options)
         return _take_files(folder)
 
 

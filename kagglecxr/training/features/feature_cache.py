@@ -1,7 +1,7 @@
-"""Features of all training images, worked out once and kept in a folder beside the cache's images.
+"""The features of all training images under a frozen trunk, computed once and saved with the cache.
 
-One pass serves every epoch, every fold, and every recipe that differs only in what learns from
-them; each view, as the mirrored one, is another pass.
+One pass serves every epoch, every fold, and every recipe that differs only in the layers behind the
+trunk; each view, as the flipped one, takes another pass.
 """
 
 import math
@@ -28,23 +28,23 @@ from kagglecxr.inference.tta import VIEWS
 Features = npt.NDArray[np.floating]
 _BATCH = 64
 _THREADS = 2
-"""Batches: what is between a backbone's kernels leaves processors idle, which another one takes."""
+"""Batches at a time: between the kernels of one, processors are idle that another can use."""
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """The features of some images, (images, values) in each view: all tensors, one after another.
+    """The features of some images, (images, values) in each view: all tensors, concatenated.
 
-    Pooled features are kept in single precision, maps in half: they are a hundred times larger,
-    and what learns from them is not told from what learns from the images (see the tests).
+    Pooled features are saved in single precision and feature maps, which are a hundred times
+    larger, in half precision, with which a head learns the same (see the tests).
 
     Attributes:
         cache: the images.
         rows: which of them, in the features' order.
-        trunk: gives an image's features.
-        name: what it is, beside its weights.
-        reporter: told of every batch of images on its way to features.
-        until: when all that is trained has to be done; None for no hurry.
+        trunk: computes an image's features.
+        name: of the trunk; identifies its features together with its weights.
+        reporter: shows the progress.
+        deadline: of the whole training; None for no limit.
     """
 
     cache: Cache
@@ -52,22 +52,22 @@ class FeatureCache:
     trunk: keras.Model
     name: str
     reporter: Reporter
-    until: Deadline | None = None
+    deadline: Deadline | None = None
 
     def of(self, view: str) -> Features:
-        """One view's, (images, values); read where they are, else worked out."""
+        """The features of one view, (images, values): read from disk, or computed and saved."""
         path = self._path(view)
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
-            # Trainings that run at once wait for the first of them, and for no dead one.
+            # Concurrent trainings wait for the first of them; a lock ends with its process.
             with FileLock(path.with_suffix(".lock")):
                 if not path.is_file():
                     self._write(path, view)
-        kept: Features = np.load(path, mmap_mode="r")
-        return kept
+        features: Features = np.load(path, mmap_mode="r")
+        return features
 
     def tensors(self, values: Features) -> list[npt.NDArray[np.float32]]:
-        """The tensors again that stand one after another in (images, values)."""
+        """Splits (images, values) into the tensors that were concatenated."""
         shapes = self._shapes()
         ends = np.cumsum([math.prod(shape) for shape in shapes])
         parts = np.split(values, ends[:-1], axis=1)
@@ -102,33 +102,33 @@ class FeatureCache:
         ensure_disk_space(path.parent, dtype.itemsize * math.prod(shape), path.name)
         batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view])
         with (
-            atomic_write(path) as beside,
+            atomic_write(path) as partial,
             self.reporter.bar(f"Features of {self.trunk.name}, {view}", len(batches)) as bar,
         ):
-            kept = np.lib.format.open_memmap(beside, "w+", dtype, shape)
+            features = np.lib.format.open_memmap(partial, "w+", dtype, shape)
 
-            def answer(number: int) -> None:
-                found = tree.flatten(self.trunk.predict_on_batch(batches[number][0]))
-                values = np.concatenate([part.reshape(len(part), -1) for part in found], axis=1)
+            def compute(number: int) -> None:
+                tensors = tree.flatten(self.trunk.predict_on_batch(batches[number][0]))
+                values = np.concatenate([part.reshape(len(part), -1) for part in tensors], axis=1)
                 _assert_representable(values, dtype)
-                kept[number * _BATCH : number * _BATCH + len(values)] = values
+                features[number * _BATCH : number * _BATCH + len(values)] = values
 
             with ThreadPoolExecutor(_THREADS) as pool:
                 # The first batch takes long, since it is when the graph is made.
                 for numbers in [range(1), *_chunks(1, len(batches), _THREADS)]:
-                    before = self.until and self.until.left()
-                    list(pool.map(answer, numbers))
+                    before = self.deadline and self.deadline.left()
+                    list(pool.map(compute, numbers))
                     bar.advance(len(numbers))
-                    if self.until and before and numbers.start:
-                        seconds = (before - self.until.left()) / len(numbers)
+                    if self.deadline and before and numbers.start:
+                        seconds = (before - self.deadline.left()) / len(numbers)
                         self._assert_in_time(seconds, len(batches) - numbers.stop)
-            kept.flush()
+            features.flush()
 
     def _assert_in_time(self, seconds_a_batch: float, batches: int) -> None:
-        left = self.until.left() if self.until else math.inf
+        left = self.deadline.left() if self.deadline else math.inf
         if left < seconds_a_batch * batches:
             raise SettingError(
-                f"Features cannot be worked out in time. Received: {seconds_a_batch * batches:.0f} "
+                f"Features cannot be computed in time. Received: {seconds_a_batch * batches:.0f} "
                 f"s to come for {self.trunk.name}, of a time limit that leaves {left:.0f} s. Allow "
                 "more, or train a recipe that learns from the images, as --recipe cpu."
             )
@@ -142,6 +142,6 @@ def _assert_representable(values: Features, dtype: np.dtype[np.floating]) -> Non
     largest = float(np.abs(values).max())
     if not largest <= float(np.finfo(dtype).max):
         raise SettingError(
-            f"Features cannot be kept. Received: values up to {largest:.3g}, where half precision "
+            f"Features cannot be saved. Received: values up to {largest:.3g}, where half precision "
             "ends at 65504. Let another layer be the first that learns, or augment the images."
         )

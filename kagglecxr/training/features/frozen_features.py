@@ -1,4 +1,4 @@
-"""Trains what stands on the frozen layers of a backbone, on features that are worked out once."""
+"""Trains the layers behind a frozen trunk on the trunk's features, which are computed once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,16 @@ from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.features.feature_cache import FeatureCache, Features
 from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.task import Outputs
 
-AS_IS, MIRRORED = "identity", "hflip"
+IDENTITY, HFLIP = "identity", "hflip"
 _BATCH = 64
 
 
 def uses_frozen_features(recipe: Recipe) -> bool:
-    """Whether what learns stands behind layers that give an image the same features every time.
+    """Whether an image has the same features each time that it is trained on.
 
-    That is a backbone whose first layers are frozen, where images are mirrored at most.
+    That is with a backbone whose first layers are frozen, and images that are flipped at most.
     """
     random = recipe.augmentation.model_dump(exclude={"where", "hflip"})
     fixed = recipe.augmentation.where == "data" and not any(random.values())
@@ -39,64 +40,62 @@ def frozen_fit_inputs(
     recipe: Recipe,
     seed: int,
     reporter: Reporter,
-    until: Deadline | None = None,
+    deadline: Deadline | None = None,
 ) -> FitInputs:
-    """What learns of a model, on the features of what does not.
+    """The inputs of the part of a model that learns: the features of its frozen layers.
 
-    Its layers are the model's own: once they have learned, so has the model.
+    That part shares its layers with the model, so once it has learned, so has the model.
 
     Args:
         data: of the fold.
         model: the whole, its first layers frozen.
         recipe: how to train.
         seed: of the fold.
-        reporter: told of every batch of images on its way to features.
-        until: when all that is trained has to be done; None for no hurry.
+        reporter: shows the progress of computing features.
+        deadline: of the whole training; None for no limit.
 
     Raises:
-        SettingError: the images cannot be made into features by then.
+        SettingError: the features cannot be computed by then.
     """
     trunk, learner = split_frozen_trunk(model)
     name = f"{recipe.model} {recipe.model_options.get('scaling', '')}"
-    kept = FeatureCache(data.prepared.cache, data.rows, trunk, name, reporter, until)
+    cache = FeatureCache(data.task.prepared.cache, data.rows, trunk, name, reporter, deadline)
     hflip = recipe.augmentation.hflip
-    views = [kept.of(name) for name in ([AS_IS, MIRRORED] if hflip else [AS_IS])]
-    held_out, targets = np.flatnonzero(data.held_out), data.held_out_targets()
+    views = [cache.of(name) for name in ([IDENTITY, HFLIP] if hflip else [IDENTITY])]
+    held_out, targets = np.flatnonzero(data.held_out), data.task.targets(data.held_out)
+    steps = -(-len(held_out) // _BATCH)
 
-    def pick(
+    def flip(
         features: npt.NDArray[Any], targets: OneHot, random: np.random.Generator
     ) -> tuple[Any, OneHot]:
-        mirrored = random.random(len(features)) < hflip
-        chosen = features[np.arange(len(features)), mirrored.astype(np.intp), 0]
-        return _as_input(kept.tensors(chosen)), targets
+        flipped = random.random(len(features)) < hflip
+        chosen = features[np.arange(len(features)), flipped.astype(np.intp), 0]
+        return _as_input(cache.tensors(chosen)), targets
 
-    def seen(view: Features, place: int) -> Any:
-        return _as_input(kept.tensors(view[held_out[place * _BATCH :][:_BATCH]]))
+    def held_out_batch(view: Features, number: int) -> Any:
+        return _as_input(cache.tensors(view[held_out[number * _BATCH :][:_BATCH]]))
 
-    def judged_by(place: int) -> tuple[Any, OneHot]:
-        place %= steps
-        return seen(views[0], place), targets[place * _BATCH :][:_BATCH]
+    def validation_batch(number: int) -> tuple[Any, OneHot]:
+        number %= steps
+        return held_out_batch(views[0], number), targets[number * _BATCH :][:_BATCH]
 
-    def answers(names: Sequence[str]) -> npt.NDArray[np.float32]:
-        return average([answered(kept.of(name)) for name in names])
+    def predict_view(view: Features) -> Outputs:
+        batches = [learner.predict_on_batch(held_out_batch(view, n)) for n in range(steps)]
+        return np.concatenate(batches)
 
-    def answered(view: Features) -> npt.NDArray[np.float32]:
-        found = [learner.predict_on_batch(seen(view, place)) for place in range(steps)]
-        return np.concatenate(found)
-
-    steps = -(-len(held_out) // _BATCH)
     return FitInputs(
         learner,
         SampledSequence(
             _StackedViews(views),  # type: ignore[arg-type]
-            data.plan(recipe, seed),
-            transform=pick,
+            data.task.sampler(~data.held_out, recipe, seed),
+            targets=data.task.targets(~data.held_out),
+            transform=flip,
             rows=np.flatnonzero(~data.held_out),
             steps=recipe.steps,
         ),
-        EndlessSequence(judged_by),
+        EndlessSequence(validation_batch),
         steps,
-        answers,
+        lambda names: average([predict_view(cache.of(name)) for name in names]),
     )
 
 

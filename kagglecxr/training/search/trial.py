@@ -16,14 +16,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import optuna
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import read_json, write_json
-from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run_record import fold_folder
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepare import PreparedData, load_prepared
@@ -31,11 +28,13 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import setup_keras
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FitInputs
-from kagglecxr.training.initial_weights import SplitDigest, fetch_weights, initial_weights
+from kagglecxr.training.initial_weights import InitialWeights, fetch_weights
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.search.study import open_trial
 from kagglecxr.training.search.trial_process import LOG_FILE, TrialResult, TrialSpec
+from kagglecxr.training.task import Part, Task, make_task
 
 ReportScore = Callable[[int, float], bool]
 """Takes an epoch's number and score; whether the training is to be given up."""
@@ -89,46 +88,39 @@ def train_trial(
         job: what to train, and where; weights are removed again.
         trial: told of every epoch.
     """
-    recipe, folder = Recipe.model_validate(job.recipe), Path(job.folder)
-    prepared = with_cache(prepared, workspace, job.cache)
-    sources = fetch_weights(recipe, Silent())
-    split = SplitDigest.of(workspace, workspace.folds)
-    metric = METRICS[prepared.competition.metric.name]
+    recipe = Recipe.model_validate(job.recipe)
+    task = make_task(with_cache(prepared, workspace, job.cache))
+    run = RunSpec(task, workspace, recipe, prepared.fold, job.seed, Path(job.folder))
+    weights = InitialWeights(run, fetch_weights(recipe, Silent()), workspace.folds)
     epochs = sum(stage.epochs for stage in recipe.in_stages())
     scores: list[float] = []
     for fold in range(job.folds):
-        place = fold_folder(folder, fold)
+        place = run.fold_folder(fold)
         place.mkdir(parents=True, exist_ok=True)
-        truth = prepared.target_ids()[prepared.fold == fold]
         kept, report = place / "scores.json", _score_reporter(trial, epochs * fold, list(scores))
         replay_scores(kept, report)
-        watch = functools.partial(_score_callbacks, functools.partial(metric, truth), report, kept)
-
-        def weights(fold: int) -> Sequence[Path]:
-            return initial_weights(sources, recipe.model, fold, split, prepared, prepared.fold)
-
+        options = FoldOptions(
+            weights=functools.partial(weights.of_fold, fold),
+            callbacks=functools.partial(_score_callbacks, task, run.fold_of == fold, report, kept),
+        )
         try:
-            train_fold(
-                prepared, recipe, prepared.fold, fold, place, job.seed, Silent(),
-                FoldOptions(weights=weights, callbacks=watch),
-            )  # fmt: skip
+            train_fold(run, fold, Silent(), options)
         except optuna.TrialPruned:
             shutil.rmtree(place)
             return TrialResult("pruned")
         for kept_weights in place.rglob("*.weights.h5"):
             kept_weights.unlink()
-        held_out = Predictions.load(place / "validation.npz")
-        scores.append(metric(held_out.truth, held_out.probabilities))
+        scores.append(task.score(Predictions.load(place / "validation.npz")))
     return TrialResult("finished", float(np.mean(scores)))
 
 
 def _score_callbacks(
-    score: Callable[[npt.NDArray[np.float32]], float],
-    report: ReportScore,
-    kept: Path,
-    fitting: FitInputs,
+    task: Task, held_out: Part, report: ReportScore, kept: Path, inputs: FitInputs
 ) -> list[ReportEpochScore]:
-    return [ReportEpochScore(lambda: score(fitting.answers(["identity"])), report, kept)]
+    def score() -> float:
+        return task.score(task.held_out(held_out, inputs.predict(["identity"])))
+
+    return [ReportEpochScore(score, report, kept)]
 
 
 def _score_reporter(

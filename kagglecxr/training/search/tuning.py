@@ -12,7 +12,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.run import run_name
+from kagglecxr.training.run_spec import run_name
 from kagglecxr.training.search.pipeline_caches import PipelineCaches
 from kagglecxr.training.search.results import SearchResult, collect_results
 from kagglecxr.training.search.search_budget import SearchBudget

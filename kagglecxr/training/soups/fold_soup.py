@@ -1,4 +1,4 @@
-"""One network out of the folds of one run, which no training image can judge."""
+"""Averages the folds of one run into one network, which has no held-out images."""
 
 import dataclasses
 from pathlib import Path
@@ -14,8 +14,11 @@ from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.ensemble import read_compatible_run
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run_results import SOURCE_RUNS
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.mean_weights import AveragedFold
+from kagglecxr.training.task import make_task
 
 
 def make_fold_soup(
@@ -31,7 +34,7 @@ def make_fold_soup(
         prepared: the data.
         workspace: where it goes.
         run: a finished run's folder.
-        reporter: told that there is no score.
+        reporter: shows that there is no score.
 
     Raises:
         SettingError: a run of a single network.
@@ -51,7 +54,10 @@ def make_fold_soup(
     if (folder / "run.json").is_file():
         return folder
     seed_everything(derive_seed(record.seed, "soup"))
-    mean = AveragedFold(prepared, [run], record, read_folds(run / "folds.csv", prepared.index))
+    fold_of = read_folds(run / "folds.csv", prepared.index)
+    recipe = Recipe.model_validate(record.recipe)
+    soup = RunSpec(make_task(prepared), workspace, recipe, fold_of, record.seed, folder)
+    mean = AveragedFold(soup, [run])
     mean.load_all_folds(run)
     write_json(
         folder / "recipe.json", {"seed": record.seed, SOURCE_RUNS: [record.name], **record.recipe}

@@ -2,8 +2,8 @@
 
 Wortsman et al. 2022, "Model soups: averaging weights of multiple fine-tuned models improves
 accuracy without increasing inference time" (arXiv:2203.05482), algorithm 1, the greedy soup. It
-works where all runs start from the same trained weights; between nets that start from chance the
-mean of two is as bad as no training, and the greedy rule leaves the second out.
+works where all runs start from the same trained weights; the mean of two nets that started from
+random weights is as bad as no training, and the greedy rule leaves the second out.
 """
 
 import math
@@ -12,9 +12,9 @@ from pathlib import Path
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import digest, write_json
-from kagglecxr.core.metrics import METRICS, Metric
+from kagglecxr.core.metrics import Metric
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds, write_folds
@@ -25,8 +25,10 @@ from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run_results import SOURCE_RUNS, concatenate_folds, finish_run
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.fold_soup import make_fold_soup
 from kagglecxr.training.soups.mean_weights import AveragedFold
+from kagglecxr.training.task import make_task
 
 
 def make_soup(
@@ -36,7 +38,7 @@ def make_soup(
 
     Runs are tried in the order of their out-of-fold scores and stay in the soup where its own does
     not fall: below the best run's, nor below that of the best run with its batch statistics
-    measured anew as the soup's are, so that it is the mean that is judged. Fold k of the soup is
+    recalibrated as the soup's are, so that it is the mean that is judged. Fold k of the soup is
     the mean of its runs' folds k alone, so that it has not seen the images held out there; all
     folds are of the same runs. Since the runs are chosen by it, the soup's out-of-fold score is a
     little optimistic. Of a single run it is `make_fold_soup`'s.
@@ -45,7 +47,7 @@ def make_soup(
         prepared: the data.
         workspace: where the soup goes.
         runs: folders of finished runs.
-        reporter: told of each run that is tried.
+        reporter: shows each run that is tried.
 
     Returns:
         The folder of the soup, which is a finished run as any other; the best run's own, and
@@ -57,26 +59,28 @@ def make_soup(
     """
     if len(runs) == 1:
         return make_fold_soup(prepared, workspace, runs[0], reporter)
-    metric = METRICS[prepared.competition.metric.name]
-    members = _best_first({run: read_compatible_run(run, prepared) for run in runs}, metric)
+    task = make_task(prepared)
+    members = _best_first({run: read_compatible_run(run, prepared) for run in runs}, task.metric)
     runs, records = list(members), list(members.values())
     _check_alike(records)
     names = [record.name for record in records]
-    folder = workspace.runs / f"soup-{digest(names, metric.name)[:8]}"
+    folder = workspace.runs / f"soup-{digest(names, task.metric.name)[:8]}"
     if (folder / "run.json").is_file():
         reporter.note(f"This soup is made already: {folder}")
         return folder
     seed_everything(derive_seed(records[0].seed, "soup"))
     fold_of = read_folds(runs[0] / "folds.csv", prepared.index)
-    mean = AveragedFold(prepared, runs, records[0], fold_of)
-    chosen = _choose(members, mean, metric, reporter)
+    recipe = Recipe.model_validate(records[0].recipe)
+    soup = RunSpec(task, workspace, recipe, fold_of, records[0].seed, folder)
+    mean = AveragedFold(soup, runs)
+    chosen = _select(members, mean, reporter)
     if len(chosen) == 1:
         reporter.note(f"No other run helps {names[0]}, so no soup is made.")
         return runs[0]
     write_folds(
         folder / "folds.csv", prepared.index.column("id", prepared.index.rows("train")), fold_of
     )
-    _write(folder, prepared, workspace, mean, {run: members[run] for run in chosen})
+    _write(mean, {run: members[run] for run in chosen})
     return folder
 
 
@@ -98,57 +102,48 @@ def _score(record: RunRecord, metric: Metric) -> float:
     return score
 
 
-def _choose(
-    members: dict[Path, RunRecord], mean: AveragedFold, metric: Metric, reporter: Reporter
-) -> list[Path]:
+def _select(members: dict[Path, RunRecord], mean: AveragedFold, reporter: Reporter) -> list[Path]:
     """The runs that stay, the best first."""
     (first, record), *others = members.items()
+    task = mean.soup.task
+    metric = task.metric
 
     def score(runs: Sequence[Path]) -> float:
-        answers = concatenate_folds([mean.answers(runs, fold) for fold in range(record.folds)])
-        return metric(answers.truth, answers.probabilities)
+        folds = range(record.folds)
+        return task.score(concatenate_folds([mean.predict(runs, fold) for fold in folds]))
 
     with reporter.bar("Averaging weights", len(members)) as bar:
-        chosen, best, anew = [first], _score(record, metric), score([first])
+        chosen, best, recalibrated = [first], _score(record, metric), score([first])
         reporter.note(
-            f"{record.name}: out-of-fold {metric.name} {best:.4f}, with batch statistics measured "
-            f"as a soup's {anew:.4f}"
+            f"{record.name}: out-of-fold {metric.name} {best:.4f}, with batch statistics "
+            f"recalibrated as a soup's {recalibrated:.4f}"
         )
-        best = anew if metric.better(anew, best) else best
+        best = recalibrated if metric.better(recalibrated, best) else best
         bar.advance()
         for run, other in others:
             reached = score([*chosen, run])
             stays = reached == best or metric.better(reached, best)
-            told = "which stays" if stays else "left out"
-            reporter.note(f"with {other.name}: {reached:.4f}, {told}")
+            outcome = "which stays" if stays else "left out"
+            reporter.note(f"with {other.name}: {reached:.4f}, {outcome}")
             if stays:
                 chosen, best = [*chosen, run], reached
             bar.advance()
     return chosen
 
 
-def _write(
-    folder: Path,
-    prepared: PreparedData,
-    workspace: Workspace,
-    mean: AveragedFold,
-    members: dict[Path, RunRecord],
-) -> None:
+def _write(mean: AveragedFold, members: dict[Path, RunRecord]) -> None:
     """Writes the soup as a run."""
-    first, *_ = members.values()
+    soup, (first, *_) = mean.soup, members.values()
     names = [member.name for member in members.values()]
-    recipe = Recipe.model_validate(first.recipe)
-    kept = {"seed": first.seed, SOURCE_RUNS: names, **recipe.model_dump(mode="json")}
-    write_json(folder / "recipe.json", kept)
-    summaries = []
-    for fold in range(first.folds):
-        place = fold_folder(folder, fold)
-        mean.answers(list(members), fold).save(place / "validation.npz")
-        save_weights(mean.model, place / WEIGHTS)
+    saved = {"seed": soup.seed, SOURCE_RUNS: names, **soup.recipe.model_dump(mode="json")}
+    write_json(soup.folder / "recipe.json", saved)
+    for fold in range(soup.folds):
+        folder = soup.fold_folder(fold)
+        mean.predict(list(members), fold).save(folder / "validation.npz")
+        save_weights(mean.model, folder / WEIGHTS)
         seconds = sum(member.seconds[fold] for member in members.values())
-        summaries.append(FoldSummary(round(seconds, 1), first.parameters, {}))
-        write_json(place / "fold.json", summaries[-1].__dict__)
-    finish_run(folder, prepared, recipe, workspace, summaries, first.seed, names)
+        FoldSummary(round(seconds, 1), first.parameters, {}).write(folder)
+    finish_run(soup, names)
 
 
 def _check_alike(records: Sequence[RunRecord]) -> None:

@@ -7,16 +7,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
+from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.seeding import derive_seed
-from kagglecxr.data.prepare import PreparedData
 from kagglecxr.inference.ensemble import rebuild_model
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.training.fold_data import FoldData
-from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run_spec import RunSpec
 
 _NONE = -1
 """The number of no fold."""
@@ -25,46 +23,36 @@ _NONE = -1
 class AveragedFold:
     """A model with the mean weights of the same fold of several runs.
 
-    Batch statistics that the runs have learned, which shows in their differing, are measured anew
-    on the other folds' images: the spread of a mean net's features is not the mean of the spreads.
+    Batch statistics that the runs have learned, which shows in their differing, are recalibrated on
+    the other folds' images: the spread of a mean net's features is not the mean of the spreads.
 
     Args:
-        prepared: the data.
-        runs: folders of all runs that may be asked for.
-        record: of the run whose model, recipe and seed are taken.
-        fold_of: the fold of each training image, in all of the runs.
+        soup: the run that the mean becomes.
+        runs: folders of all runs that may be averaged; the model is the first one's.
 
     Attributes:
-        model: with the weights of the fold that was asked for last.
+        soup: as given.
+        model: with the weights of the fold that was predicted last.
     """
 
-    def __init__(
-        self,
-        prepared: PreparedData,
-        runs: Sequence[Path],
-        record: RunRecord,
-        fold_of: npt.NDArray[np.intp],
-    ) -> None:
-        self._prepared, self._runs = prepared, runs
-        self._record, self._fold_of = record, fold_of
-        self._recipe = Recipe.model_validate(record.recipe)
-        self.model = rebuild_model(record)
+    def __init__(self, soup: RunSpec, runs: Sequence[Path]) -> None:
+        self.soup, self._runs = soup, runs
+        self.model = rebuild_model(read_run(runs[0]))
         self._learned: dict[int, list[str]] = {}
 
-    def answers(self, runs: Sequence[Path], fold: int) -> Predictions:
-        """What the mean of one fold answers to the images that are held out there."""
+    def predict(self, runs: Sequence[Path], fold: int) -> Predictions:
+        """What the mean of one fold predicts for the images that are held out there."""
         if fold not in self._learned:
             self._learned[fold] = learned_statistics(self.model, _files(self._runs, fold))
-        data = FoldData(self._prepared, self._fold_of, fold)
+        data = FoldData(self.soup.task, self.soup.fold_of, fold)
         self._load(_files(runs, fold), self._learned[fold], data, fold)
-        images, rows = self._prepared.cache.images, data.rows[data.held_out]
-        seen = predict_views(self.model, images, rows, views=self._recipe.views)
-        return Predictions(data.held_out_ids(), seen, data.held_out_truth())
+        rows, views = data.rows[data.held_out], self.soup.recipe.views
+        return data.predictions(self.soup.task.predict(self.model, rows, views))
 
     def load_all_folds(self, run: Path) -> None:
         """Gives the model the mean weights of all folds of one run; no image is held out then."""
-        paths = [fold_folder(run, fold) / WEIGHTS for fold in range(self._record.folds)]
-        data = FoldData(self._prepared, self._fold_of, _NONE)
+        paths = [fold_folder(run, fold) / WEIGHTS for fold in range(self.soup.folds)]
+        data = FoldData(self.soup.task, self.soup.fold_of, _NONE)
         self._load(paths, learned_statistics(self.model, paths), data, _NONE)
 
     def _load(
@@ -74,8 +62,8 @@ class AveragedFold:
         for layer in _norms(self.model):
             layer.trainable = layer.name in learned
         if learned:
-            seed = derive_seed(self._record.seed, "fold", fold)
-            recalibrate_batch_norm(self.model, data.plain_images(self._recipe, seed))
+            seed = derive_seed(self.soup.seed, "fold", fold)
+            recalibrate_batch_norm(self.model, data.plain_images(self.soup.recipe, seed))
 
 
 def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:

@@ -53,7 +53,7 @@ def test_the_mean_of_the_best_epochs_comes_back(tmp_path: Path, count: int) -> N
     )  # fmt: skip
     places = lowest_indices(resume.losses, count)
     assert len(list(tmp_path.glob("best-*"))) == count
-    best.bring_back(model)
+    best.restore(model)
     expected = np.mean([seen.of_epoch[place] for place in places], axis=0)
     np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-6)
     assert not np.allclose(expected, seen.of_epoch[-1])

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run_record import fold_folder
 from kagglecxr.models import create_model
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.cluster.cluster_folds import train_folds
@@ -15,17 +14,18 @@ from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.task_messages import ClusterError, TaskResult
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.remote_folds import FoldRequest
+from kagglecxr.training.run_spec import RunSpec
 from tests.conftest import PreparedDemo
 from tests.training.cluster.conftest import FakeCluster, died
+from tests.training.run_factories import run_spec
 
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4"])
 
 
-def wanted(demo: PreparedDemo, run: Path, *starts: Sequence[Path]) -> FoldRequest:
-    return FoldRequest(
-        demo.workspace, run, SMALL, demo.prepared.fold, dict(enumerate(starts)), seed=0
-    )
+def wanted(
+    demo: PreparedDemo, folder: Path, *starts: Sequence[Path]
+) -> tuple[RunSpec, dict[int, Sequence[Path]]]:
+    return run_spec(demo, SMALL, folder, seed=0), dict(enumerate(starts))
 
 
 @pytest.mark.slow
@@ -37,11 +37,9 @@ def test_a_fold_is_the_same_wherever_it_is_trained(
     model = create_model("cnn_small", num_classes=targets, input_shape=(48, 48, 1), width=4)
     save_weights(model, start)
     machine: Any = FakeCluster()
-    train_folds(machine, wanted(demo, tmp_path / "there", [start]), Silent())
-    train_fold(
-        demo.prepared, SMALL, demo.prepared.fold, 0, fold_folder(tmp_path / "here", 0), 0,
-        Silent(), FoldOptions(weights=lambda fold: [start]),
-    )  # fmt: skip
+    train_folds(machine, *wanted(demo, tmp_path / "there", [start]), Silent())
+    run = run_spec(demo, SMALL, tmp_path / "here", seed=0)
+    train_fold(run, 0, Silent(), FoldOptions(weights=lambda: [start]))
     here, there = (read_folder(tmp_path / name) for name in ("here", "there"))
     # TensorBoard's own files have the time in their names.
     assert {n for n in here if ".tfevents." not in n} == {n for n in there if ".tfevents." not in n}
@@ -61,21 +59,21 @@ def test_a_fold_that_fails_is_named_and_the_others_are_kept(
 ) -> None:
     machine: Any = FakeCluster(answered)
     with pytest.raises(ClusterError, match=r"fold 1, the first on box: The disk is full\."):
-        train_folds(machine, wanted(demo, tmp_path, [], [], []), Silent())
+        train_folds(machine, *wanted(demo, tmp_path, [], [], []), Silent())
     assert sorted(read_folder(tmp_path)) == ["fold-0/fold.json", "fold-2/fold.json"]
     assert [task.fold for task in machine.begun] == [0, 1, 2]
     again: Any = FakeCluster(lambda task: TaskResult("box", {"fold.json": b"{}"}))
-    train_folds(again, wanted(demo, tmp_path, [], [], []), Silent())
+    train_folds(again, *wanted(demo, tmp_path, [], [], []), Silent())
     assert [task.fold for task in again.begun] == [1]
     idle: Any = FakeCluster()
-    train_folds(idle, wanted(demo, tmp_path, [], [], []), Silent())
+    train_folds(idle, *wanted(demo, tmp_path, [], [], []), Silent())
     assert idle.begun == []
 
 
 def test_a_fold_whose_machine_died_too_often_is_named(demo: PreparedDemo, tmp_path: Path) -> None:
     machine: Any = FakeCluster(died)
     with pytest.raises(ClusterError, match=r"fold 0, the first on the cluster: Its process"):
-        train_folds(machine, wanted(demo, tmp_path, []), Silent())
+        train_folds(machine, *wanted(demo, tmp_path, []), Silent())
 
 
 def test_weights_that_several_folds_start_from_are_sent_once(
@@ -86,7 +84,7 @@ def test_weights_that_several_folds_start_from_are_sent_once(
         path.parent.mkdir()
         path.write_text(path.parent.name)
     machine: Any = FakeCluster(lambda task: TaskResult("box", {"fold.json": b"{}"}))
-    train_folds(machine, wanted(demo, tmp_path, [same, other], [same, other], [other]), Silent())
+    train_folds(machine, *wanted(demo, tmp_path, [same, other], [same, other], [other]), Silent())
     first, second, third = machine.begun
     assert first.weights is second.weights
     assert first.starts == ("0/x.h5", "1/x.h5")
@@ -103,5 +101,5 @@ def test_what_a_machine_has_to_say_is_said_here(demo: PreparedDemo, tmp_path: Pa
         def note(self, text: str) -> None:
             told.append(text)
 
-    train_folds(machine, wanted(demo, tmp_path, []), Told())
+    train_folds(machine, *wanted(demo, tmp_path, []), Told())
     assert told == ["Fold 0 on box: Look."]

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.ray_cluster import connect
 from kagglecxr.training.fold import train_fold
 from kagglecxr.training.recipe import make_recipe
-from kagglecxr.training.remote_folds import FoldRequest
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.tuning import tune_recipe
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
+from tests.training.run_factories import run_spec
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,17 +78,13 @@ def own(demo_images: Path, tmp_path: Path) -> PreparedDemo:
     return prepare_demo(demo_images, tmp_path / "work")
 
 
-def wanted(own: PreparedDemo, run: Path) -> FoldRequest:
-    return FoldRequest(
-        own.workspace, run, SMALL, own.prepared.fold, {fold: [] for fold in range(FOLDS)}, seed=0
-    )
+def wanted(own: PreparedDemo, folder: Path) -> tuple[RunSpec, dict[int, Sequence[Path]]]:
+    return run_spec(own, SMALL, folder, seed=0), {fold: [] for fold in range(FOLDS)}
 
 
 def assert_as_trained_here(own: PreparedDemo, there: Path, here: Path) -> None:
     for fold in range(FOLDS):
-        train_fold(
-            own.prepared, SMALL, own.prepared.fold, fold, fold_folder(here, fold), 0, Silent()
-        )
+        train_fold(run_spec(own, SMALL, here, seed=0), fold, Silent())
         ours, theirs = (read_folder(fold_folder(run, fold)) for run in (here, there))
         assert {"model.weights.h5", "validation.npz", "fold.json"} <= theirs.keys()
         for name in ("model.weights.h5", "validation.npz"):
@@ -100,9 +97,9 @@ def test_a_run_on_two_machines_is_the_run_trained_here(
     there = tmp_path / "runs" / "there"
     with connect(two.address) as machines:
         assert machines.places == 2
-        train_folds(machines, wanted(own, there), Silent())
+        train_folds(machines, *wanted(own, there), Silent())
         before = {path: path.stat().st_mtime_ns for path in there.rglob("*") if path.is_file()}
-        train_folds(machines, wanted(own, there), Silent())
+        train_folds(machines, *wanted(own, there), Silent())
     assert {path: path.stat().st_mtime_ns for path in before} == before
     # Each machine unpacked the workspace for itself, and has given its folds away.
     for folder in two.folders:
@@ -124,7 +121,7 @@ def test_a_machine_that_dies_leaves_its_folds_to_another(
 
     with connect(two.address) as machines:
         threading.Thread(target=kill_in_mid_fold, daemon=True).start()
-        train_folds(machines, wanted(own, there), Silent())
+        train_folds(machines, *wanted(own, there), Silent())
         assert killed.wait(30)
         assert machines.places == 1
     assert_as_trained_here(own, there, tmp_path / "here")

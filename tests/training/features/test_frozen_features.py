@@ -19,11 +19,12 @@ from kagglecxr.training import stage as stage_module
 from kagglecxr.training.features import feature_cache
 from kagglecxr.training.features.feature_cache import FeatureCache
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
-from kagglecxr.training.fold import FoldOptions, train_fold
-from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold import FoldOptions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
+from kagglecxr.training.task import make_task
 from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.run_factories import fold_data, train_demo_fold
 
 STILL = [
     f"augmentation.{name}=0"
@@ -43,9 +44,9 @@ def weights(own: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> list
     path = tmp_path_factory.mktemp("weights") / "model.weights.h5"
     keras.utils.set_random_seed(0)
     recipe = _recipe("trainable=all")
-    model = build_model(own.prepared, recipe)
+    model = build_model(make_task(own.prepared), recipe)
     # With the statistics it is born with, a deep net answers every image alike.
-    data = FoldData(own.prepared, own.prepared.fold, 0)
+    data = fold_data(own)
     recalibrate_batch_norm(model, data.plain_images(recipe, 0))
     save_weights(model, path)
     return [path]
@@ -58,18 +59,7 @@ def _recipe(*changes: str) -> Recipe:
 def _trained(
     own: PreparedDemo, folder: Path, recipe: Recipe, weights: list[Path], fold: int = 0
 ) -> Path:
-    folder.mkdir(exist_ok=True)
-    train_fold(
-        own.prepared,
-        recipe,
-        own.prepared.fold,
-        fold,
-        folder,
-        5,
-        Silent(),
-        FoldOptions(weights=lambda fold: weights),
-    )
-    return folder
+    return train_demo_fold(own, recipe, folder, FoldOptions(weights=lambda: weights), fold)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +115,11 @@ def test_the_last_convolutions_learn_what_they_would_from_the_images(
         plain = _trained(own, tmp_path / "images", recipe, weights)
     one, other = (Predictions.load(folder / "validation.npz") for folder in (quick, plain))
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-2)
-    model = build_model(own.prepared, recipe, weights)
+    model = build_model(make_task(own.prepared), recipe, weights)
     before = predict_views(
         model,
         own.prepared.cache.images,
-        FoldData(own.prepared, own.prepared.fold, 0).rows[own.prepared.fold == 0],
+        fold_data(own).rows[own.prepared.fold == 0],
     )
     assert np.abs(before - one.probabilities).max() > 0.05
 
@@ -183,8 +173,8 @@ def test_mirrored_images_have_the_features_of_the_other_side(
     own: PreparedDemo, weights: list[Path]
 ) -> None:
     recipe = _recipe("augmentation.hflip=1.0")
-    model = build_model(own.prepared, recipe, weights)
-    data = FoldData(own.prepared, own.prepared.fold, 0)
+    model = build_model(make_task(own.prepared), recipe, weights)
+    data = fold_data(own)
     fitting = frozen_fit_inputs(data, model, recipe, 5, Silent())
     features, targets = fitting.batches[0]
     images, wanted = data.training_batches(recipe, 5, augmented=False)[0]
@@ -207,19 +197,9 @@ def test_an_interrupted_head_ends_with_the_same_bytes(
             if epoch == 1:
                 raise KeyboardInterrupt
 
-    halved = tmp_path / "halved"
-    halved.mkdir()
+    options = FoldOptions(weights=lambda: weights, callbacks=lambda inputs: [Killed()])
     with pytest.raises(KeyboardInterrupt):
-        train_fold(
-            own.prepared,
-            recipe,
-            own.prepared.fold,
-            0,
-            halved,
-            5,
-            Silent(),
-            FoldOptions(weights=lambda fold: weights, callbacks=lambda fitting: [Killed()]),
-        )
-    _trained(own, halved, recipe, weights)
+        train_demo_fold(own, recipe, tmp_path / "halved", options)
+    halved = _trained(own, tmp_path / "halved", recipe, weights)
     kept, again = (Predictions.load(folder / "validation.npz") for folder in (whole, halved))
     np.testing.assert_array_equal(kept.probabilities, again.probabilities)

@@ -16,6 +16,7 @@ from kagglecxr.inference.predictor import predict_views
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import train_run
+from kagglecxr.training.run_results import SOURCE_RUNS
 from kagglecxr.training.soups.greedy_soup import make_soup
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.training.run_factories import TINY, make_run
@@ -39,7 +40,7 @@ def soup(own: PreparedDemo, run: Path) -> Path:
 def test_it_is_one_network_of_the_mean_weights(soup: Path, run: Path) -> None:
     record = read_run(soup)
     assert (record.folds, record.seconds) == (1, [33.0])
-    assert record.data["made_of"] == run.name
+    assert record.data[SOURCE_RUNS] == run.name
     model = rebuild_model(record)
     kernels = []
     for folder, folds in ((run, FOLDS), (soup, 1)):

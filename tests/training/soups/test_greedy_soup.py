@@ -15,11 +15,11 @@ from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
 from kagglecxr.inference.parts import choose_parts
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.comparison import compare_runs
-from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run_results import SOURCE_RUNS
 from kagglecxr.training.soups.greedy_soup import make_soup
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
-from tests.training.run_factories import make_run
+from tests.training.run_factories import fold_data, make_run
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_a_soup_says_what_it_is_made_of(soup: Path, runs: list[Path], own: Prepa
     assert soup.parent == own.workspace.runs
     assert soup.name == record.name
     assert soup.name.startswith("soup-")
-    assert sorted(record.data["made_of"].split()) == sorted(run.name for run in runs)
-    assert read_json(soup / "recipe.json")["made_of"] == record.data["made_of"].split()
+    assert sorted(record.data[SOURCE_RUNS].split()) == sorted(run.name for run in runs)
+    assert read_json(soup / "recipe.json")[SOURCE_RUNS] == record.data[SOURCE_RUNS].split()
     assert record.seconds == [30.0, 32.0, 34.0]
     assert record.folds == FOLDS
 
@@ -135,10 +135,10 @@ def test_its_out_of_fold_answers_are_those_of_its_own_weights(
     oof = Predictions.load(soup / "oof.npz")
     model = rebuild_model(record)
     model.load_weights(fold_folder(soup, 1) / WEIGHTS)
-    data = FoldData(own.prepared, own.prepared.fold, 1)
+    data = fold_data(own, 1)
     recipe = make_recipe(record.recipe)
-    again = data.fitting(model, recipe, 0).answers(recipe.views)
-    np.testing.assert_allclose(oof.of(data.held_out_ids().tolist()), again, atol=1e-6)
+    again = data.predictions(data.fit_inputs(model, recipe, 0).predict(recipe.views))
+    np.testing.assert_allclose(oof.of(again.ids.tolist()), again.probabilities, atol=1e-6)
     assert sorted(oof.ids.tolist()) == sorted(
         own.prepared.index.column("id", own.prepared.index.rows("train"))
     )

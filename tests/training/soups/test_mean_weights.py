@@ -14,13 +14,14 @@ from kagglecxr.data.index import write_index
 from kagglecxr.inference.ensemble import rebuild_model
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.zoo import create_model
+from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.soups.mean_weights import (
     AveragedFold,
     learned_statistics,
     load_mean_weights,
 )
 from tests.conftest import PreparedDemo
-from tests.training.run_factories import make_run
+from tests.training.run_factories import TINY, make_run, run_spec
 
 
 def net(seed: int, width: int = 4) -> keras.Model:
@@ -77,15 +78,15 @@ def test_only_learned_statistics_are_measured_anew(demo: PreparedDemo, tmp_path:
     own = dataclasses.replace(demo, workspace=Workspace(tmp_path, "demo"))
     write_index(own.workspace.index, own.prepared.index)
     runs = [make_run(own, name, 1) for name in ("a", "b")]
-    record, fold_of = read_run(runs[0]), own.prepared.fold
+    record = read_run(runs[0])
     file = fold_folder(runs[1], 0) / WEIGHTS
     model = rebuild_model(record)
     model.load_weights(file)
     before = [layer.get_weights() for layer in norms(model)]
     norms(model)[1].moving_mean.assign(norms(model)[1].moving_mean + 1.0)
     save_weights(model, file)
-    mean = AveragedFold(own.prepared, runs, record, fold_of)
-    mean.answers(runs[:1], 0)
+    mean = AveragedFold(run_spec(own, make_recipe({}, TINY), tmp_path / "soup", record.seed), runs)
+    mean.predict(runs[:1], 0)
     same = [
         all(map(np.array_equal, layer.get_weights(), kept))
         for layer, kept in zip(norms(mean.model), before, strict=True)

@@ -1,0 +1,91 @@
+"""What a run is: all that decides its outcome, and where its files lie."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.files import digest
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import fold_folder
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.prepare import PreparedData
+from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.task import Task
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run is.
+
+    Attributes:
+        task: what is learned, and from which data.
+        workspace: the competition's.
+        recipe: how to train.
+        fold_of: (n_train,) int, the fold of each training image.
+        seed: fixes all chance.
+        folder: where the run's files go.
+    """
+
+    task: Task
+    workspace: Workspace
+    recipe: Recipe
+    fold_of: npt.NDArray[np.intp]
+    seed: int
+    folder: Path
+
+    @property
+    def prepared(self) -> PreparedData:
+        """The data."""
+        return self.task.prepared
+
+    @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return int(self.fold_of.max()) + 1
+
+    def fold_folder(self, fold: int) -> Path:
+        """Where one fold's files go."""
+        return fold_folder(self.folder, fold)
+
+    def missing_folds(self) -> list[int]:
+        """The folds that are not finished."""
+        return [i for i in range(self.folds) if not (self.fold_folder(i) / "fold.json").is_file()]
+
+
+class FoldExecutor(Protocol):
+    """Trains folds elsewhere than in this process."""
+
+    def __call__(
+        self, run: RunSpec, initial_weights: Mapping[int, Sequence[Path]], reporter: Reporter
+    ) -> None:
+        """Trains folds that are not finished, and writes each to the run's folder.
+
+        Args:
+            run: of which they are folds.
+            initial_weights: the weights files that each of them starts from, by fold.
+            reporter: shows the progress.
+        """
+
+
+def run_name(
+    prepared: PreparedData, recipe: Recipe, folds: int, seed: int, variant: Sequence[str | int] = ()
+) -> str:
+    """The name of a run: its model, and a digest of all that decides its outcome.
+
+    Args:
+        prepared: the data.
+        recipe: how to train.
+        folds: how many.
+        seed: of the run.
+        variant: what else decides the outcome, as the seed of its folds or its teacher.
+    """
+    table = prepared.index.table
+    split = digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())
+    decided = digest(
+        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, split, *variant
+    )
+    return f"{recipe.model}-{decided[:8]}"
