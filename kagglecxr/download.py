@@ -31,23 +31,22 @@ def download(
         download_data,
         holds_other_data,
     )
-    from kagglecxr.remote.download.source import DownloadContext, KaggleSource
+    from kagglecxr.remote.download.source import KaggleSource
     from kagglecxr.remote.download.verify import read_sha256sums
 
     described = load_competition(competition)
     raw = common.workspace(described.name).raw
     sums_file = hashes_file(competition, described)
     options = DownloadOptions(file, again, read_sha256sums(sums_file) if sums_file else {})
-    context = DownloadContext(common.terminal)
     source = KaggleSource.of(described.source.kind, described.source.slug, competition)
-    results = [str(download_data(source, raw, options, context))]
+    results = [str(download_data(source, raw, options, common.terminal))]
     for merged in [] if file else merged_sources(described, raw):
         if merged.source is None:
             results.append(f"It also merges {merged.data}: copy that to {merged.folder}.")
         elif not (merged.is_brought or holds_other_data(merged.folder)):
             other = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
-            done = download_data(other, merged.folder, DownloadOptions(again=again), context)
-            results.append(str(done))
+            options = DownloadOptions(again=again)
+            results.append(str(download_data(other, merged.folder, options, common.terminal)))
     common.finish(" ".join(results), f"python -m kagglecxr.prepare {competition}")
 
 

@@ -1,4 +1,4 @@
-"""Where the Kaggle client finds its credentials; what they are is never read here."""
+"""Finds where the Kaggle client's credentials are, without reading them."""
 
 import os
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from kagglecxr.core.environment import Check
 
 @dataclass(frozen=True)
 class CredentialSource:
-    """Somewhere that credentials are.
+    """A place with credentials.
 
     Attributes:
-        name: as a user would look for it.
-        is_token: it holds an access token, which goes before any key.
+        name: a file, or variables of the environment.
+        is_token: it holds an access token, which the client prefers to any key.
     """
 
     name: str
@@ -21,16 +21,18 @@ class CredentialSource:
 
 
 def credential_sources() -> list[CredentialSource]:
-    """Where credentials are on this machine, in the order in which the client takes them."""
+    """Lists where credentials are on this machine, in the order in which the client takes them."""
     home = Path.home() / ".kaggle"
-    places = [
-        CredentialSource("KAGGLE_API_TOKEN", True) if os.environ.get("KAGGLE_API_TOKEN") else None,
-        *(_file(home / name, True) for name in ("access_token", "access_token.txt")),
-        _environment_key(),
-        _file(_config_folder(home) / "kaggle.json", False),
-        _file(home / "credentials.json", False),
-    ]
-    return [place for place in places if place is not None]
+    token_files = home / "access_token", home / "access_token.txt"
+    key_files = _config_folder(home) / "kaggle.json", home / "credentials.json"
+    sources = []
+    if os.environ.get("KAGGLE_API_TOKEN"):
+        sources.append(CredentialSource("KAGGLE_API_TOKEN", True))
+    sources += [CredentialSource(str(path), True) for path in token_files if path.is_file()]
+    if os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"):
+        sources.append(CredentialSource("KAGGLE_USERNAME with KAGGLE_KEY", False))
+    sources += [CredentialSource(str(path), False) for path in key_files if path.is_file()]
+    return sources
 
 
 def check_credentials() -> Check:
@@ -48,17 +50,8 @@ def check_credentials() -> Check:
     return Check("Kaggle account", ", ".join(found), advice)
 
 
-def _environment_key() -> CredentialSource | None:
-    is_there = all(os.environ.get(name) for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"))
-    return CredentialSource("KAGGLE_USERNAME with KAGGLE_KEY", False) if is_there else None
-
-
-def _file(path: Path, is_token: bool) -> CredentialSource | None:
-    return CredentialSource(str(path), is_token) if path.is_file() else None
-
-
 def _config_folder(home: Path) -> Path:
-    """The folder of kaggle.json, which alone a variable may move."""
+    """The folder of kaggle.json, the only file that KAGGLE_CONFIG_DIR moves."""
     if named := os.environ.get("KAGGLE_CONFIG_DIR"):
         return Path(named)
     if home.is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.remote.fake_kaggle import FakeKaggle
+from tests.remote.recording import FakeClock
 
 USER, KEY = "mary", "k3y-of-mary"
 
@@ -52,7 +53,7 @@ def strayed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def forget_client() -> None:
     """Lets the next import of the client be the first: it reads its environment only then."""
     for name in [*sys.modules]:
-        if name.split(".")[0] in ("kaggle", "kagglesdk"):
+        if name.split(".")[0] in ("kaggle", "kagglesdk") or name == "kagglecxr.remote.kaggle_api":
             del sys.modules[name]
 
 
@@ -62,6 +63,14 @@ def own_client() -> Iterator[None]:
     forget_client()
     yield
     forget_client()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The time in which the client's retries and polls wait: it passes at once."""
+    clock = FakeClock()
+    monkeypatch.setattr("kagglecxr.remote.client.sleep", clock.sleep)
+    return clock
 
 
 @pytest.fixture

@@ -93,18 +93,22 @@ def redirect_response(address: str = SIGNED) -> FakeResponse:
     return FakeResponse(302, headers={"Location": address})
 
 
-def stored_file(content: bytes) -> Callable[[RecordedRequest], FakeResponse]:
-    """A file in storage, of which a part may be asked for."""
-    headers = {"Accept-Ranges": "bytes", "ETag": '"one"'}
+def stored_file(content: bytes, etag: str = '"one"') -> Callable[[RecordedRequest], FakeResponse]:
+    """A file in storage, of which the rest may be requested while it is the same file."""
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Last-Modified": "Wed, 18 Nov 2026 10:00:00 GMT",
+    }
 
-    def answer(seen: RecordedRequest) -> FakeResponse:
-        start = seen.headers.get("range", "").removeprefix("bytes=").removesuffix("-")
-        if not start:
+    def respond(request: RecordedRequest) -> FakeResponse:
+        start = request.headers.get("range", "").removeprefix("bytes=").removesuffix("-")
+        if not start or request.headers.get("if-range", etag) != etag:
             return FakeResponse(200, content, headers)
-        of = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
-        return FakeResponse(206, content[int(start) :], headers | of)
+        rest = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        return FakeResponse(206, content[int(start) :], headers | rest)
 
-    return answer
+    return respond
 
 
 def sent_in_chunks(

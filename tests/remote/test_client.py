@@ -1,4 +1,4 @@
-"""The real client starts quietly, waits no longer than told, and tells no secret."""
+"""The real client starts quietly, keeps its time limits, retries, and tells no secret."""
 
 import errno
 import os
@@ -11,7 +11,8 @@ import pytest
 from requests.adapters import HTTPAdapter
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.remote.client import kaggle_client
+from kagglecxr.core.progress import Silent
+from kagglecxr.remote.client import call_with_retry, kaggle_client, username
 from kagglecxr.remote.errors import KaggleError, RequestContext
 from tests.remote.conftest import KEY, USER, forget_client
 from tests.remote.fake_kaggle import (
@@ -22,19 +23,15 @@ from tests.remote.fake_kaggle import (
     json_response,
     redirect_response,
 )
+from tests.remote.recording import FakeClock, RecordingReporter
 
 CONTEXT = RequestContext("the thing", "Accept its rules.", "Check its name.", "Attach it.")
+TOKEN = "t0ken-of-anne"
 MODEL = "mary/densenet/keras/small"
 LOOK_UP = "models.ModelApiService/GetModelInstance"
 INTROSPECT = "security.OAuthService/IntrospectToken"
 DOWNLOAD = "models.ModelApiService/DownloadModelInstanceVersion"
 STORAGE = "http://storage.test/thing"
-
-
-@pytest.fixture(autouse=True)
-def first_import(fake_kaggle: FakeKaggle) -> None:
-    """Each test is the client's first, as each verb is: importing it signs in, prints and exits."""
-    forget_client()
 
 
 def look_up(timeout: float = 5.0) -> int:
@@ -50,11 +47,15 @@ def failure(kind: type[Exception] = KaggleError, timeout: float = 5.0) -> str:
 
 
 def without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, in a process that imports the client for the first time."""
+    forget_client()
     monkeypatch.delenv("KAGGLE_USERNAME")
     monkeypatch.delenv("KAGGLE_KEY")
 
 
 def keep(kaggle_json: str) -> None:
+    """Writes kaggle.json, whose folder the client reads when it is imported."""
+    forget_client()
     folder = Path(os.environ["KAGGLE_CONFIG_DIR"])
     folder.mkdir()
     (folder / "kaggle.json").write_text(kaggle_json)
@@ -63,6 +64,7 @@ def keep(kaggle_json: str) -> None:
 def test_a_call_is_answered_and_nothing_is_printed(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    forget_client()
     monkeypatch.setenv("VERBOSE", "1")
     answer = json_response({"versionNumber": 7})
     newer = {"X-Kaggle-APIVersion": "99.0.0"}
@@ -150,6 +152,7 @@ def test_a_token_too_long_for_a_path_is_not_told(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The client asks the disk whether the token is a file, and the disk's error repeats it.
+    forget_client()
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken" * 100)
     message = failure()
     assert "cannot start" in message
@@ -160,6 +163,7 @@ def test_a_token_too_long_for_a_path_is_not_told(
 def test_a_configuration_folder_that_cannot_be_made_is_told(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    forget_client()
     (tmp_path / "file").touch()
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "file" / "folder"))
     assert "KAGGLE_CONFIG_DIR" in failure()
@@ -169,6 +173,7 @@ def test_a_configuration_folder_that_cannot_be_made_is_told(
 def test_a_library_that_is_not_there_is_named(
     library: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forget_client()
     monkeypatch.setitem(sys.modules, library, None)
     assert f"{library} " in failure(MissingError)
     assert "pip install kaggle six" in failure(MissingError)
@@ -178,10 +183,11 @@ def test_a_library_that_is_not_there_is_named(
 def test_a_silent_kaggle_is_given_up(
     call: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forget_client()
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
     fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
     fake_kaggle.on(call, FakeResponse(mute=True))
-    assert "Kaggle fell silent. Received: ReadTimeout for the thing" in failure(timeout=0.1)
+    assert "Kaggle does not answer. Received: ReadTimeout for the thing" in failure(timeout=0.1)
 
 
 def test_without_a_network_a_sentence_says_how_to_go_on(
@@ -205,9 +211,13 @@ def test_a_proxy_s_password_is_not_told(
 def test_certificates_that_are_not_there_are_no_fault_of_the_disk(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    forget_client()
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none/certificates.pem")
-    assert "/none/certificates.pem" in failure()
+    try:
+        assert "/none/certificates.pem" in failure()
+    finally:
+        forget_client()
 
 
 def test_what_is_no_json_is_a_failure_of_the_client(fake_kaggle: FakeKaggle) -> None:
@@ -260,8 +270,136 @@ def test_a_connection_lost_beneath_the_client_is_no_error_of_the_disk(
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
 
-def test_nothing_stays_changed_behind_it(fake_kaggle: FakeKaggle) -> None:
+def test_nothing_is_changed_for_the_rest_of_the_process(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_credentials(monkeypatch)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
     before = HTTPAdapter.send, sys.stdout, sys.stdin
-    fake_kaggle.on(LOOK_UP, error_response(500))
+    during = []
+
+    def respond(seen: RecordedRequest) -> FakeResponse:
+        during.append((HTTPAdapter.send, sys.stdout, sys.stdin))
+        return error_response(500)
+
+    fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
+    fake_kaggle.on(LOOK_UP, respond)
     failure()
-    assert (HTTPAdapter.send, sys.stdout, sys.stdin) == before
+    assert [*during, (HTTPAdapter.send, sys.stdout, sys.stdin)] == [before, before]
+    assert "kaggle" not in sys.modules
+
+
+@pytest.mark.parametrize("found", ["2.0.2", "2.2.4"])
+def test_an_old_client_is_refused_with_both_versions(
+    found: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: found)
+    message = failure(MissingError)
+    assert f"version 2.2.5 or newer. Received: {found}." in message
+    assert "pip install --upgrade 'kaggle>=2.2.5'" in message
+    assert fake_kaggle.seen == []
+
+
+def too_many(after: str | None = None) -> FakeResponse:
+    answer = error_response(429, "slow down")
+    return answer if after is None else FakeResponse(429, answer.body, {"Retry-After": after})
+
+
+def version(reporter: RecordingReporter) -> int:
+    found: int = call_with_retry(
+        CONTEXT, lambda api: api.model_instance_get(MODEL).version_number, reporter
+    )
+    return found
+
+
+def test_a_pause_is_as_long_as_kaggle_says_and_told(
+    fake_kaggle: FakeKaggle, clock: FakeClock
+) -> None:
+    fake_kaggle.on(LOOK_UP, too_many("7"), too_many("9"), json_response({"versionNumber": 3}))
+    reporter = RecordingReporter()
+    assert version(reporter) == 3
+    assert clock.slept == [7.0, 9.0]
+    assert "too many requests for the thing; trying again in 7 s" in reporter.notes[0]
+
+
+@pytest.mark.parametrize("after", [None, "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_without_a_number_of_seconds_pauses_grow_up_to_a_quarter_of_an_hour(
+    after: str | None, fake_kaggle: FakeKaggle, clock: FakeClock
+) -> None:
+    fake_kaggle.on(LOOK_UP, too_many(after))
+    with pytest.raises(KaggleError, match=r"too many requests\. Received: 429"):
+        version(RecordingReporter())
+    assert clock.slept == [15.0, 30.0, 60.0, 120.0, 240.0]
+    assert len(fake_kaggle.seen) == 6
+
+
+def test_a_pause_that_is_too_long_is_not_begun(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
+    fake_kaggle.on(LOOK_UP, too_many("3600"))
+    with pytest.raises(KaggleError, match="429"):
+        version(RecordingReporter())
+    assert clock.slept == []
+
+
+def test_any_other_refusal_is_told_at_once(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
+    fake_kaggle.on(LOOK_UP, error_response(503, "busy"))
+    with pytest.raises(KaggleError, match="503") as caught:
+        version(RecordingReporter())
+    assert (clock.slept, caught.value.status, caught.value.retry_after) == ([], 503, None)
+
+
+def test_the_name_of_a_key_is_known_without_a_request(fake_kaggle: FakeKaggle) -> None:
+    assert username(Silent()) == "mary"
+    assert fake_kaggle.seen == []
+
+
+def test_so_it_is_in_a_file(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_credentials(monkeypatch)
+    keep(f'{{"username": "john", "key": "{KEY}"}}')
+    assert username(Silent()) == "john"
+
+
+def test_kaggle_tells_the_name_of_a_token(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The name beside the key is another one: the token goes first.
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": "anne"}))
+    assert username(Silent()) == "anne"
+    assert {seen.fields["token"] for seen in fake_kaggle.seen} == {TOKEN}
+
+
+def test_a_token_without_a_name_falls_back_to_the_key(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    fake_kaggle.on(INTROSPECT, json_response({"active": False}))
+    assert username(Silent()) == "mary"
+
+
+def test_without_credentials_there_is_no_name(
+    fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_credentials(monkeypatch)
+    with pytest.raises(MissingError, match="no Kaggle credentials"):
+        username(Silent())
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_refused_token_is_not_told(
+    status: int, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    fake_kaggle.on(INTROSPECT, error_response(status, f"bad {TOKEN}"))
+    with pytest.raises(KaggleError, match=f"Received: {status} for the name") as caught:
+        username(Silent())
+    assert TOKEN not in str(caught.value)
+
+
+def test_the_name_is_requested_again_after_too_many_requests(
+    fake_kaggle: FakeKaggle, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    busy = FakeResponse(429, b"{}", {"Retry-After": "9"})
+    fake_kaggle.on(INTROSPECT, busy, busy, json_response({"active": True, "username": "anne"}))
+    assert username(Silent()) == "anne"
+    assert clock.slept == [9.0, 9.0]

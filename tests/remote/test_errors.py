@@ -15,12 +15,12 @@ CONTEXT = RequestContext("the thing", "Accept its rules.", "Check its name.", "A
 @pytest.mark.parametrize(
     ("error", "wrong"),
     [
-        (requests.ConnectTimeout("no answer"), "Kaggle fell silent"),
-        (requests.ReadTimeout("no answer"), "Kaggle fell silent"),
+        (requests.ConnectTimeout("no answer"), "Kaggle does not answer"),
+        (requests.ReadTimeout("no answer"), "Kaggle does not answer"),
         # An answer that ends in silence
         (
             requests.ConnectionError(ReadTimeoutError(None, "", "Read timed out.")),  # type: ignore[arg-type]
-            "Kaggle fell silent",
+            "Kaggle does not answer",
         ),
         (requests.ConnectionError("no route"), "Kaggle cannot be reached"),
         (requests.exceptions.SSLError("bad certificate"), "Kaggle cannot be reached"),

@@ -1,4 +1,4 @@
-"""From an origin to files in their place, fetching only what is not there: what `download` does."""
+"""Brings a source's data into a folder and downloads only what is missing: the verb `download`."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,27 +9,28 @@ from filelock import FileLock, Timeout
 from rich import filesize
 
 from kagglecxr.core.errors import CxrError, DataError
+from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat
 from kagglecxr.remote.download.download_dir import DownloadDir, Manifest, read_manifest
 from kagglecxr.remote.download.full_archive import download_all
 from kagglecxr.remote.download.single_files import check_names, download_files
-from kagglecxr.remote.download.source import DownloadContext, KaggleSource
+from kagglecxr.remote.download.source import KaggleSource
 
 _MAX_SINGLE_FILES = 20
-"""Missing files that are fetched one by one; each costs a request or two."""
+"""Up to so many missing files are downloaded one by one; each costs a request or two."""
 
 
 class BusyError(CxrError, BlockingIOError):
-    """Another process is at it."""
+    """Another process is downloading into the same folder."""
 
 
 @dataclass(frozen=True)
 class DownloadOptions:
-    """What `download` is asked for.
+    """What `download` is to do.
 
     Attributes:
-        files: some of the data by their names; all where empty.
-        again: fetch what is there as well.
+        files: names of the files to download. Defaults to all.
+        again: download what is there, too.
         sums: known SHA-256 of files by their names.
     """
 
@@ -40,91 +41,91 @@ class DownloadOptions:
 
 @dataclass(frozen=True)
 class DownloadResult:
-    """Data that are in their place.
+    """Data that are in place.
 
     Attributes:
-        folder: where.
-        manifest: what.
-        fetched: how many files of it were not there before.
+        folder: their folder.
+        manifest: their files.
+        downloaded: how many of the files were not there before.
     """
 
     folder: Path
     manifest: Manifest
-    fetched: int
+    downloaded: int
 
     def __str__(self) -> str:
         amount = f"{len(self.manifest.files)} files ({filesize.decimal(self.manifest.size)})"
-        if not self.fetched:
-            return f"There are {amount} of {self.manifest.slug} already, whole: {self.folder}."
-        got = "" if self.fetched == len(self.manifest.files) else f"{self.fetched} of "
-        return f"Downloaded {got}{amount} of {self.manifest.slug}: {self.folder}."
+        if not self.downloaded:
+            return f"There are {amount} of {self.manifest.slug} already, complete: {self.folder}."
+        part = "" if self.downloaded == len(self.manifest.files) else f"{self.downloaded} of "
+        return f"Downloaded {part}{amount} of {self.manifest.slug}: {self.folder}."
 
 
 def download_data(
-    origin: KaggleSource, folder: Path, request: DownloadOptions, manner: DownloadContext
+    source: KaggleSource, folder: Path, options: DownloadOptions, reporter: Reporter
 ) -> DownloadResult:
-    """Fetches data into a folder that is whole or absent. Killed at any moment, it can go on.
+    """Downloads data into a folder that is complete or absent; killed at any time, it resumes.
 
     Args:
-        origin: whose data.
-        folder: theirs alone; `download.json` and a hidden folder come to lie beside it.
-        request: which of them, and how.
-        manner: how Kaggle is asked.
+        source: whose data.
+        folder: for these data alone; `download.json` and a hidden folder are put next to it.
+        options: which of the files, and how.
+        reporter: shows the progress.
 
     Raises:
-        CxrError: each says what to do.
-        OSError: of the disk, as it came.
+        CxrError: the data cannot be had, or the folder holds others.
+        OSError: an error of the disk, unchanged.
     """
-    check_names(request.files)
-    place = DownloadDir(folder)
-    with _locked(place):
-        place.go_on()
-        known = _known_manifest(place, origin, request)
-        expected = _files_to_download(known, folder, request)
+    check_names(options.files)
+    target = DownloadDir(folder)
+    with _locked(target):
+        target.finish_commit()
+        known = _known_manifest(target, source, options)
+        expected = _single_files(known, folder, options)
         if expected is None:
-            manifest = download_all(origin, place, request.sums, manner)
+            manifest = download_all(source, target, options.sums, reporter)
             return DownloadResult(folder, manifest, len(manifest.files))
-        manifest = download_files(origin, place, known, expected, request.sums, manner)
-        if not request.files:
-            place.clear()
+        manifest = download_files(source, target, known, expected, options.sums, reporter)
+        if not options.files:
+            target.clear()
         return DownloadResult(folder, manifest, len(expected))
 
 
-def _files_to_download(
-    known: Manifest | None, folder: Path, request: DownloadOptions
+def _single_files(
+    known: Manifest | None, folder: Path, options: DownloadOptions
 ) -> dict[str, FileStat | None] | None:
-    """The files to be fetched one by one, and what each has to be; None: all, as an archive."""
-    is_new = known is None or request.again
-    wrong = {} if known is None else dict.fromkeys(known.not_there(folder))
-    if request.files:
+    """The files to download one by one with what is known of them; None for the whole archive."""
+    is_new = known is None or options.again
+    missing = [] if known is None else known.missing_from(folder)
+    if options.files:
         return {
             name: None
-            for name in dict.fromkeys(request.files)
-            if known is None or is_new or name in wrong or name not in known.files
+            for name in dict.fromkeys(options.files)
+            if known is None or is_new or name in missing or name not in known.files
         }
     if known is None or is_new or not known.is_whole:
         return None
-    size = sum(known.files[name].size for name in wrong)
-    if len(wrong) > _MAX_SINGLE_FILES or 2 * size > known.size:
+    size = sum(known.files[name].size for name in missing)
+    if len(missing) > _MAX_SINGLE_FILES or 2 * size > known.size:
         return None
-    return {name: known.files[name] for name in wrong}
+    return {name: known.files[name] for name in missing}
 
 
 def holds_other_data(folder: Path) -> bool:
-    """Whether somebody has put data there by hand."""
+    """Whether the user has put data into a folder, which a download would replace."""
     return folder.exists() and read_manifest(DownloadDir(folder).manifest) is None
 
 
 @contextlib.contextmanager
-def _locked(place: DownloadDir) -> Iterator[None]:
-    place.folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.folder.with_name(f"{place.beside.name}.lock"), timeout=0)
+def _locked(target: DownloadDir) -> Iterator[None]:
+    target.folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.folder.with_name(f"{target.unfinished.name}.lock"), timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise BusyError(
-            f"Another process is downloading the same. Received: {place.folder}. Wait for it, or "
-            "end it first."
+            f"Another process is downloading the same. Received: {target.folder}. Wait for it, or "
+            "stop it first."
         ) from None
     try:
         yield
@@ -133,21 +134,17 @@ def _locked(place: DownloadDir) -> Iterator[None]:
 
 
 def _known_manifest(
-    place: DownloadDir, origin: KaggleSource, request: DownloadOptions
+    target: DownloadDir, source: KaggleSource, options: DownloadOptions
 ) -> Manifest | None:
-    """What was downloaded before.
-
-    Raises:
-        DataError: there is something else in the folder.
-    """
-    known = read_manifest(place.manifest)
-    if known is not None and known.is_of(origin):
+    """What was downloaded before; refuses a folder with other data."""
+    known = read_manifest(target.manifest)
+    if known is not None and known.is_of(source):
         return known
-    if place.folder.exists() and not request.again:
+    if target.folder.exists() and not options.again:
         whose = "unknown" if known is None else known.slug
         raise DataError(
-            f"There are data already, which are not a download of {origin}. Received: "
-            f"{place.folder}, of {whose} origin. Move it away, or replace it with --again; "
-            f"prepare takes it as it is: python -m kagglecxr.prepare {origin.name}"
+            f"There are data already, which are not a download of {source}. Received: "
+            f"{target.folder}, of {whose} origin. Move it away, or replace it with --again; "
+            f"prepare takes it as it is: python -m kagglecxr.prepare {source.name}"
         )
     return None

@@ -1,4 +1,4 @@
-"""Fetches all of some data as one archive, and puts them in their place when all is well."""
+"""Downloads all files of a source as one archive, and puts them in place once verified."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat, list_archive, unpack
 from kagglecxr.remote.download.download_dir import DownloadDir, Manifest
-from kagglecxr.remote.download.source import DownloadContext, KaggleSource, list_files
+from kagglecxr.remote.download.source import KaggleSource, list_files
 from kagglecxr.remote.download.transfer import download_one, downloaded_bytes
 from kagglecxr.remote.download.verify import (
     SHA256SUMS,
@@ -21,94 +21,83 @@ from kagglecxr.remote.download.verify import (
 
 
 def download_all(
-    origin: KaggleSource, place: DownloadDir, sums: Mapping[str, str], manner: DownloadContext
+    source: KaggleSource, target: DownloadDir, sums: Mapping[str, str], reporter: Reporter
 ) -> Manifest:
-    """Fetches, checks, unpacks and puts in place; killed at any moment, it goes on from there.
+    """Downloads, verifies, unpacks and puts in place; resumes from wherever it was killed.
 
     Args:
-        origin: whose data.
-        place: of the data; what is there is replaced at the very end.
+        source: whose data.
+        target: what is in its folder is replaced at the very end.
         sums: known SHA-256 of files by their names.
-        manner: how Kaggle is asked.
+        reporter: shows the progress.
 
     Raises:
-        CxrError: each says what to do. Nothing has been put in place.
-        OSError: of the disk, as it came.
+        CxrError: the data cannot be had, or are not as they should be. Nothing is put in place.
+        OSError: an error of the disk, unchanged.
     """
-    listed = _read_listing(place)
+    listed = _read_listing(target)
     is_old = listed is not None
     if listed is None:
-        listed = list_files(origin, manner)
-        ensure_disk_space(place.folder, sum(listed.values()), f"what {origin} holds")
-        write_json(place.listed, listed)
-    if not place.archive.is_file():
-        _download_archive(origin, place, sum(listed.values()), manner)
+        listed = list_files(source, reporter)
+        ensure_disk_space(target.folder, sum(listed.values()), f"what {source} holds")
+        write_json(target.listing, listed)
+    if not target.archive.is_file():
+        _download_archive(source, target, sum(listed.values()), reporter)
     try:
-        inside = list_archive(place.archive, str(origin))
+        inside = list_archive(target.archive, str(source))
         if is_old and inside is not None and compare_with_listing(listed, inside):
             # A new version may have come out since the list was made.
-            listed = list_files(origin, manner)
+            listed = list_files(source, reporter)
         if inside is not None:
-            check_listing(listed, inside, str(origin))
-            _note_unlisted_files(listed, inside, manner.reporter)
-        found = _unpack(origin, place, inside, manner.reporter)
+            check_listing(listed, inside, str(source))
+            if len(inside) > len(listed):
+                more = len(inside) - len(listed)
+                reporter.note(f"The archive holds {more} more files than Kaggle lists; all kept.")
+        files = _unpack(source, target, inside, reporter)
         if inside is None:
-            check_listing(listed, found, str(origin))
-        _check_hashes(place.unpacked, found, sums, manner.reporter)
+            check_listing(listed, files, str(source))
+        _check_hashes(target.unpacked, files, sums, reporter)
     except DataError:
-        place.clear()
+        target.clear()
         raise
-    manifest = Manifest(origin.kind, origin.slug, True, found)
-    place.fill(manifest)
+    manifest = Manifest(source.kind, source.slug, True, files)
+    target.commit(manifest)
     return manifest
 
 
-def _read_listing(place: DownloadDir) -> dict[str, int] | None:
+def _read_listing(target: DownloadDir) -> dict[str, int] | None:
     try:
-        return {name: int(size) for name, size in read_json(place.listed).items()}
+        return {name: int(size) for name, size in read_json(target.listing).items()}
     except (OSError, ValueError, TypeError):
         return None
 
 
 def _download_archive(
-    origin: KaggleSource, place: DownloadDir, unpacked: int, manner: DownloadContext
+    source: KaggleSource, target: DownloadDir, unpacked: int, reporter: Reporter
 ) -> None:
     def check_size(size: int) -> None:
-        # A list may be short; what is packed hardly shrinks.
-        needed = size - downloaded_bytes(place.part) + max(unpacked, size)
-        ensure_disk_space(place.folder, needed, f"{origin}, its archive and what is in it")
+        # The list may be incomplete, and what is packed hardly shrinks.
+        needed = size - downloaded_bytes(target.part) + max(unpacked, size)
+        ensure_disk_space(target.folder, needed, f"{source}, its archive and what is in it")
 
-    arrived = download_one(origin.errand(), origin.fetch_all, place.part, check_size, manner)
-    arrived.replace(place.archive)
-
-
-def _note_unlisted_files(
-    listed: Mapping[str, int], inside: Mapping[str, FileStat], reporter: Reporter
-) -> None:
-    if len(inside) > len(listed):
-        more = len(inside) - len(listed)
-        reporter.note(f"The archive holds {more} files more than Kaggle lists; they are kept.")
+    arrived = download_one(source.context(), source.download_all, target.part, check_size, reporter)
+    arrived.replace(target.archive)
 
 
 def _unpack(
-    origin: KaggleSource,
-    place: DownloadDir,
+    source: KaggleSource,
+    target: DownloadDir,
     inside: Mapping[str, FileStat] | None,
     reporter: Reporter,
 ) -> dict[str, FileStat]:
-    total = sum(facts.size for facts in inside.values()) if inside else 0
-    if inside is not None:
-        _delete_unexpected(place.unpacked, inside)
-    place.unpacked.mkdir(parents=True, exist_ok=True)
-    with reporter.bar(f"Unpacking {origin}", total, unit="bytes") as bar:
-        return unpack(place.archive, place.unpacked, str(origin), bar.advance)
-
-
-def _delete_unexpected(folder: Path, inside: Mapping[str, FileStat]) -> None:
-    """Deletes what an earlier try may have unpacked from another version's archive."""
-    for path in [*folder.rglob("*")]:
-        if path.is_file() and path.relative_to(folder).as_posix() not in inside:
+    total = sum(stat.size for stat in inside.values()) if inside else 0
+    for path in [*target.unpacked.rglob("*")]:
+        # Left by an earlier try with the archive of another version.
+        if inside and path.is_file() and path.relative_to(target.unpacked).as_posix() not in inside:
             path.unlink()
+    target.unpacked.mkdir(parents=True, exist_ok=True)
+    with reporter.bar(f"Unpacking {source}", total, unit="bytes") as bar:
+        return unpack(target.archive, target.unpacked, str(source), bar.advance)
 
 
 def _check_hashes(

@@ -1,4 +1,4 @@
-"""Whether what arrived is what Kaggle lists, and what a list of hashes says."""
+"""Compares what arrived with Kaggle's list and with lists of SHA-256."""
 
 import re
 from collections import Counter
@@ -11,34 +11,30 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat
 
 SHA256SUMS = "SHA256SUMS"
-"""The list of hashes that data may bring themselves."""
+"""The name of a list of hashes among the data themselves."""
 _SHA256_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
 def compare_with_listing(listed: Mapping[str, int], found: Mapping[str, FileStat]) -> list[str]:
-    """What is listed and did not arrive, or in another size, each with both sizes.
+    """The listed files that are missing or have another size, as text.
 
-    A list may leave out folders' names, and files. A size of 0 is one that was not told.
+    Kaggle's list may leave out folders' names, and files. A size of 0 is an unknown one.
     """
-    unmatched = {name for name in listed if name not in found}
     wrong = [
         f"{name} ({found[name].size} bytes of {size})"
         for name, size in listed.items()
         if name in found and size not in (0, found[name].size)
     ]
-    loose = Counter(
-        _name_and_size(name, facts.size) for name, facts in found.items() if name not in listed
+    unlisted = Counter(
+        (PurePosixPath(name).name, stat.size) for name, stat in found.items() if name not in listed
     )
-    for name in sorted(unmatched):
-        if loose[_name_and_size(name, listed[name])] > 0:
-            loose[_name_and_size(name, listed[name])] -= 1
+    for name in sorted({*listed} - {*found}):
+        key = PurePosixPath(name).name, listed[name]
+        if unlisted[key] > 0:
+            unlisted[key] -= 1
         else:
             wrong.append(f"{name} (missing)")
     return wrong
-
-
-def _name_and_size(name: str, size: int) -> tuple[str, int]:
-    return PurePosixPath(name).name, size
 
 
 def check_listing(listed: Mapping[str, int], found: Mapping[str, FileStat], what: str) -> None:
@@ -50,8 +46,8 @@ def check_listing(listed: Mapping[str, int], found: Mapping[str, FileStat], what
     if wrong := compare_with_listing(listed, found):
         raise DataError(
             f"What arrived is not what Kaggle lists. Received: {shorten(wrong)}, in {what}. Run "
-            "the same command again to fetch it anew; if that changes nothing, Kaggle is putting "
-            "out another version: try again in some hours."
+            "the same command again to download it anew; if that changes nothing, Kaggle is "
+            "publishing another version: try again in some hours."
         )
 
 

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.remote.client import RetryPolicy
 from kagglecxr.remote.download.download_dir import DownloadDir
-from kagglecxr.remote.download.source import DownloadContext, KaggleSource
+from kagglecxr.remote.download.source import KaggleSource
 from tests.remote.download.hosted_data import SLUG
-from tests.remote.recording import RecordingReporter
+from tests.remote.recording import FakeClock, RecordingReporter
 
 COMPETITION = KaggleSource("competition", SLUG, "umons-covid19")
 DATASET = KaggleSource("dataset", "mary/lungs", "lungs")
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> DownloadDir:
+def target(tmp_path: Path) -> DownloadDir:
     return DownloadDir(tmp_path / "work" / "raw")
 
 
@@ -28,11 +27,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def told() -> RecordingReporter:
+def reporter(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> RecordingReporter:
+    """Keeps the notes of a download that waits for nothing but for what falls silent."""
+    monkeypatch.setattr("kagglecxr.remote.client.TIMEOUT", 5.0)
     return RecordingReporter()
-
-
-@pytest.fixture
-def manner(told: RecordingReporter) -> DownloadContext:
-    """In which nobody waits, but for what falls silent."""
-    return DownloadContext(told, timeout=5.0, patience=RetryPolicy(sleep=lambda _: None))

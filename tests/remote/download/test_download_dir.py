@@ -23,24 +23,24 @@ NEW = Manifest("dataset", "mary/lungs", True, {"new": FileStat(3)})
 
 
 @pytest.fixture
-def place(place: DownloadDir) -> DownloadDir:
+def target(target: DownloadDir) -> DownloadDir:
     """With a new file that was unpacked beside an old one."""
-    for folder, name in ((place.folder, "old"), (place.unpacked, "new")):
+    for folder, name in ((target.folder, "old"), (target.unpacked, "new")):
         folder.mkdir(parents=True)
         (folder / name).write_text(name)
-    place.archive.write_text("archive")
-    return place
+    target.archive.write_text("archive")
+    return target
 
 
 class Killed(BaseException):
     """As much as SIGKILL leaves to be seen."""
 
 
-def test_all_of_it_is_replaced_and_nothing_is_left_beside(place: DownloadDir) -> None:
-    place.fill(NEW)
-    assert files_under(place.folder) == {"new": b"new"}
-    assert read_manifest(place.manifest) == NEW
-    assert {path.name for path in place.folder.parent.iterdir()} == {"raw", "download.json"}
+def test_all_of_it_is_replaced_and_nothing_is_left_beside(target: DownloadDir) -> None:
+    target.commit(NEW)
+    assert files_under(target.folder) == {"new": b"new"}
+    assert read_manifest(target.manifest) == NEW
+    assert {path.name for path in target.folder.parent.iterdir()} == {"raw", "download.json"}
 
 
 def test_data_beside_raw_have_a_manifest_of_their_own(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_data_beside_raw_have_a_manifest_of_their_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_killed_before_any_step_it_is_ended_by_the_next_run(
-    step: int, place: DownloadDir, monkeypatch: pytest.MonkeyPatch
+    step: int, target: DownloadDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = 0
 
@@ -69,20 +69,20 @@ def test_killed_before_any_step_it_is_ended_by_the_next_run(
         killing.setattr(Path, "replace", counted(Path.replace))
         killing.setattr(shutil, "rmtree", counted(shutil.rmtree))
         with pytest.raises(Killed):
-            place.fill(NEW)
-    whole = place.folder.is_dir() and files_under(place.folder)
+            target.commit(NEW)
+    whole = target.folder.is_dir() and files_under(target.folder)
     assert whole in (False, {"old": b"old"}, {"new": b"new"})
     if step == 1:
-        place.fill(NEW)
-    place.go_on()
-    assert files_under(place.folder) == {"new": b"new"}
-    assert read_manifest(place.manifest) == NEW
+        target.commit(NEW)
+    target.finish_commit()
+    assert files_under(target.folder) == {"new": b"new"}
+    assert read_manifest(target.manifest) == NEW
 
 
-def test_without_a_fill_nothing_is_ended(place: DownloadDir) -> None:
-    place.go_on()
-    assert files_under(place.folder) == {"old": b"old"}
-    assert place.archive.is_file()
+def test_without_a_fill_nothing_is_ended(target: DownloadDir) -> None:
+    target.finish_commit()
+    assert files_under(target.folder) == {"old": b"old"}
+    assert target.archive.is_file()
 
 
 FACTS = st.builds(FileStat, st.integers(0), st.none() | st.integers(0, 2**32 - 1))
@@ -118,5 +118,5 @@ def test_files_that_are_gone_or_of_another_size_are_not_there(tmp_path: Path) ->
     manifest = Manifest("dataset", "mary/lungs", True, dict.fromkeys("abc", FileStat(1)))
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"22")
-    assert manifest.not_there(tmp_path) == ["b", "c"]
+    assert manifest.missing_from(tmp_path) == ["b", "c"]
     assert manifest.size == 3

@@ -1,4 +1,4 @@
-"""From Kaggle to files in their place: whole or not at all, and nothing fetched without need."""
+"""From Kaggle to files in their target: whole or not at all, and nothing fetched without need."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ from kagglecxr.remote.download.downloader import (
     download_data,
     holds_other_data,
 )
-from kagglecxr.remote.download.source import DownloadContext, KaggleSource
+from kagglecxr.remote.download.source import KaggleSource
 from kagglecxr.remote.errors import KaggleError
 from tests.remote.download.conftest import COMPETITION, DATASET
 from tests.remote.download.hosted_data import (
@@ -58,14 +58,14 @@ def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
 
 
 def download(
-    place: DownloadDir, manner: DownloadContext, request: DownloadOptions = ALL_FILES
+    target: DownloadDir, reporter: RecordingReporter, request: DownloadOptions = ALL_FILES
 ) -> DownloadResult:
-    return download_data(COMPETITION, place.folder, request, manner)
+    return download_data(COMPETITION, target.folder, request, reporter)
 
 
-def beside(place: DownloadDir) -> set[str]:
-    names = {path.name for path in place.folder.parent.iterdir()}
-    return names - {f".downloading-{place.folder.name}.lock"}
+def beside(target: DownloadDir) -> set[str]:
+    names = {path.name for path in target.folder.parent.iterdir()}
+    return names - {f".downloading-{target.folder.name}.lock"}
 
 
 @pytest.mark.parametrize(
@@ -76,52 +76,54 @@ def test_all_files_arrive_in_their_place_and_nothing_else(
     origin: KaggleSource,
     calls: list[str],
     kaggle: FakeKaggle,
-    place: DownloadDir,
-    manner: DownloadContext,
+    target: DownloadDir,
+    reporter: RecordingReporter,
 ) -> None:
-    done = download_data(origin, place.folder, DownloadOptions(), manner)
-    assert files_under(place.folder) == FILES
-    assert beside(place) == {"raw", "download.json"}
+    done = download_data(origin, target.folder, DownloadOptions(), reporter)
+    assert files_under(target.folder) == FILES
+    assert beside(target) == {"raw", "download.json"}
     assert kaggle.calls == [*calls, ARCHIVE]
-    assert done.fetched == len(FILES)
-    assert str(done) == f"Downloaded 33 files (27.7 kB) of {origin}: {place.folder}."
+    assert done.downloaded == len(FILES)
+    assert str(done) == f"Downloaded 33 files (27.7 kB) of {origin}: {target.folder}."
 
 
 def test_an_archive_in_the_other_form_is_unpacked_as_well(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ARCHIVE, stored_file(tar_gz(FILES)))
-    download(place, manner)
-    assert files_under(place.folder) == FILES
-    assert download(place, manner).fetched == 0
+    download(target, reporter)
+    assert files_under(target.folder) == FILES
+    assert download(target, reporter).downloaded == 0
 
 
 def test_what_is_there_and_whole_is_not_asked_for_again(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    download(place, manner)
+    download(target, reporter)
     kaggle.seen.clear()
-    done = download(place, manner)
+    done = download(target, reporter)
     assert kaggle.seen == []
     assert str(done) == (
-        f"There are 33 files (27.7 kB) of {COMPETITION} already, whole: {place.folder}."
+        f"There are 33 files (27.7 kB) of {COMPETITION} already, complete: {target.folder}."
     )
 
 
-def test_again_means_again(kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext) -> None:
-    download(place, manner)
+def test_again_means_again(
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
+) -> None:
+    download(target, reporter)
     newer = {"train/normal/new.png": b"new"}
     host_files(kaggle, newer)
-    download(place, manner, DownloadOptions(again=True))
-    assert files_under(place.folder) == newer
+    download(target, reporter, DownloadOptions(again=True))
+    assert files_under(target.folder) == newer
 
 
 def test_a_few_missing_files_are_fetched_alone(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, told: RecordingReporter
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    download(place, manner)
-    (place.folder / "test" / "0.png").write_bytes(b"cut")
-    (place.folder / "sample_submission.csv").unlink()
+    download(target, reporter)
+    (target.folder / "test" / "0.png").write_bytes(b"cut")
+    (target.folder / "sample_submission.csv").unlink()
     alone = "http://storage.test/data/sample_submission.csv.zip"
     kaggle.on(
         ONE, lambda seen: signed_redirect(ALONE if "0.png" in seen.fields["fileName"] else alone)
@@ -129,59 +131,59 @@ def test_a_few_missing_files_are_fetched_alone(
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
     kaggle.on(alone, stored_file(zipped({"sample_submission.csv": FILES["sample_submission.csv"]})))
     kaggle.seen.clear()
-    assert download(place, manner).fetched == 2
-    assert files_under(place.folder) == FILES
+    assert download(target, reporter).downloaded == 2
+    assert files_under(target.folder) == FILES
     assert kaggle.calls == [ONE, ALONE, ONE, alone]
-    assert beside(place) == {"raw", "download.json"}
+    assert beside(target) == {"raw", "download.json"}
 
 
 def test_a_missing_file_that_is_another_by_now_is_refused(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    download(place, manner)
-    (place.folder / "test" / "0.png").unlink()
+    download(target, reporter)
+    (target.folder / "test" / "0.png").unlink()
     kaggle.on(ONE, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(bytes(700)))
     with pytest.raises(DataError, match=r"another version of a file.*--again"):
-        download(place, manner)
-    assert not (place.folder / "test" / "0.png").exists()
+        download(target, reporter)
+    assert not (target.folder / "test" / "0.png").exists()
 
 
 def test_many_missing_files_are_fetched_as_an_archive(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    download(place, manner)
-    shutil.rmtree(place.folder / "train")
+    download(target, reporter)
+    shutil.rmtree(target.folder / "train")
     kaggle.seen.clear()
-    download(place, manner)
+    download(target, reporter)
     assert kaggle.calls == [LIST, ALL, ARCHIVE]
-    assert files_under(place.folder) == FILES
+    assert files_under(target.folder) == FILES
 
 
 def test_data_of_other_origin_are_not_replaced_unless_told(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    place.folder.mkdir(parents=True)
-    (place.folder / "mine").write_text("mine")
-    assert holds_other_data(place.folder)
+    target.folder.mkdir(parents=True)
+    (target.folder / "mine").write_text("mine")
+    assert holds_other_data(target.folder)
     with pytest.raises(DataError, match=r"data already.*--again.*kagglecxr\.prepare umons-covid19"):
-        download(place, manner)
-    assert files_under(place.folder) == {"mine": b"mine"}
+        download(target, reporter)
+    assert files_under(target.folder) == {"mine": b"mine"}
     assert kaggle.seen == []
-    download(place, manner, DownloadOptions(again=True))
-    assert files_under(place.folder) == FILES
-    assert not holds_other_data(place.folder)
+    download(target, reporter, DownloadOptions(again=True))
+    assert files_under(target.folder) == FILES
+    assert not holds_other_data(target.folder)
     with pytest.raises(DataError, match=f"a download of {DATASET}.*of {COMPETITION} origin"):
-        download_data(DATASET, place.folder, DownloadOptions(), manner)
+        download_data(DATASET, target.folder, DownloadOptions(), reporter)
 
 
 def test_two_at_once_are_refused(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
-    place.folder.parent.mkdir(parents=True)
-    with FileLock(place.folder.with_name(".downloading-raw.lock")), pytest.raises(BusyError):
-        download(place, manner)
-    assert download(place, manner).fetched == len(FILES)
+    target.folder.parent.mkdir(parents=True)
+    with FileLock(target.folder.with_name(".downloading-raw.lock")), pytest.raises(BusyError):
+        download(target, reporter)
+    assert download(target, reporter).downloaded == len(FILES)
 
 
 @pytest.mark.parametrize(
@@ -198,59 +200,59 @@ def test_two_at_once_are_refused(
     ids=["outside", "cut", "file missing", "other size", "one name", "page", "empty"],
 )
 def test_what_is_wrong_ends_nowhere_and_is_fetched_anew(
-    archive: bytes, kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    archive: bytes, kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ARCHIVE, stored_file(archive))
     with pytest.raises(DataError, match="the same command again") as caught:
-        download(place, manner)
+        download(target, reporter)
     assert "\n" not in str(caught.value)
-    assert beside(place) == set()
+    assert beside(target) == set()
     kaggle.on(ARCHIVE, stored_file(zipped(FILES)))
-    download(place, manner)
-    assert files_under(place.folder) == FILES
+    download(target, reporter)
+    assert files_under(target.folder) == FILES
 
 
 def test_a_changed_byte_is_refused_by_its_checksum(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     archive = bytearray(zipped(FILES))
     archive[archive.index(FILES["test/0.png"]) + 7] ^= 1
     kaggle.on(ARCHIVE, stored_file(bytes(archive)))
     with pytest.raises(DataError, match=r"Bad CRC-32 for file 'test/0\.png'"):
-        download(place, manner)
-    assert beside(place) == set()
+        download(target, reporter)
+    assert beside(target) == set()
 
 
 def test_what_kaggle_does_not_list_is_kept_and_told(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, told: RecordingReporter
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(LIST, listing_response({"sample_submission.csv": 18}))
-    download(place, manner)
-    assert files_under(place.folder) == FILES
-    assert "32 files more than Kaggle lists" in told.notes[0]
+    download(target, reporter)
+    assert files_under(target.folder) == FILES
+    assert "32 more files than Kaggle lists" in reporter.notes[0]
 
 
 def test_hashes_are_compared_where_they_are_known(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     right = hashlib.sha256(FILES["test/0.png"]).hexdigest()
     with pytest.raises(DataError, match=r"test/0\.png, by the competition's list"):
-        download(place, manner, DownloadOptions(sums={"test/0.png": "0" * 64}))
-    assert beside(place) == set()
-    download(place, manner, DownloadOptions(sums={"test/0.png": right}))
+        download(target, reporter, DownloadOptions(sums={"test/0.png": "0" * 64}))
+    assert beside(target) == set()
+    download(target, reporter, DownloadOptions(sums={"test/0.png": right}))
     own = {**FILES, "SHA256SUMS": f"{right}  test/0.png\n{right}  empty.txt\n".encode()}
     host_files(kaggle, own)
     with pytest.raises(DataError, match=r"Received: empty\.txt, by their own SHA256SUMS"):
-        download(place, manner, DownloadOptions(again=True))
-    assert files_under(place.folder) == FILES
+        download(target, reporter, DownloadOptions(again=True))
+    assert files_under(target.folder) == FILES
 
 
-@pytest.mark.parametrize("killed_at", ["check_against_list", "unpack", "_check_hashes"])
+@pytest.mark.parametrize("killed_at", ["check_listing", "unpack", "_check_hashes"])
 def test_killed_after_the_transfer_it_asks_for_nothing_more(
     killed_at: str,
     kaggle: FakeKaggle,
-    place: DownloadDir,
-    manner: DownloadContext,
+    target: DownloadDir,
+    reporter: RecordingReporter,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def killed(*arguments: object, **options: object) -> None:
@@ -259,16 +261,19 @@ def test_killed_after_the_transfer_it_asks_for_nothing_more(
     with monkeypatch.context() as killing:
         killing.setattr(full_archive, killed_at, killed)
         with pytest.raises(KeyboardInterrupt):
-            download(place, manner)
-    assert not place.folder.exists()
+            download(target, reporter)
+    assert not target.folder.exists()
     kaggle.seen.clear()
-    download(place, manner)
+    download(target, reporter)
     assert kaggle.seen == []
-    assert files_under(place.folder) == FILES
+    assert files_under(target.folder) == FILES
 
 
 def test_what_is_unpacked_already_is_not_written_again_and_what_is_wrong_is(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+    kaggle: FakeKaggle,
+    target: DownloadDir,
+    reporter: RecordingReporter,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def killed(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -276,41 +281,44 @@ def test_what_is_unpacked_already_is_not_written_again_and_what_is_wrong_is(
     with monkeypatch.context() as killing:
         killing.setattr(full_archive, "_check_hashes", killed)
         with pytest.raises(KeyboardInterrupt):
-            download(place, manner)
-    kept, changed = (place.unpacked / f"train/normal/{number}.png" for number in (0, 1))
+            download(target, reporter)
+    kept, changed = (target.unpacked / f"train/normal/{number}.png" for number in (0, 1))
     os.utime(kept, (1, 1))
     changed.write_bytes(bytes(900))
-    (place.unpacked / "stranger").write_text("of another version")
-    download(place, manner)
-    assert files_under(place.folder) == FILES
-    assert (place.folder / "train/normal/0.png").stat().st_mtime == 1
+    (target.unpacked / "stranger").write_text("of another version")
+    download(target, reporter)
+    assert files_under(target.folder) == FILES
+    assert (target.folder / "train/normal/0.png").stat().st_mtime == 1
 
 
 def test_a_new_version_since_the_list_was_made_is_listed_anew(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, waits: list[float]
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter, waits: list[float]
 ) -> None:
     kaggle.on(ARCHIVE, error_response(503))
     with pytest.raises(KaggleError):
-        download(place, manner)
+        download(target, reporter)
     newer = {"train/normal/new.png": b"new"}
     host_files(kaggle, newer)
-    download(place, manner)
-    assert files_under(place.folder) == newer
+    download(target, reporter)
+    assert files_under(target.folder) == newer
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+    kaggle: FakeKaggle,
+    target: DownloadDir,
+    reporter: RecordingReporter,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    usage = shutil.disk_usage(place.folder.parent.parent)
+    usage = shutil.disk_usage(target.folder.parent.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=20_000))
     with pytest.raises(DiskSpaceError, match=r"needs 27,7\d\d bytes where 20,000 are free"):
-        download(place, manner)
+        download(target, reporter)
     assert kaggle.calls == [LIST]
     # Room for what is in the archive, but not for the archive as well.
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=40_000))
     with pytest.raises(DiskSpaceError, match=r"needs 6\d,\d\d\d bytes where 40,000 are free"):
-        download(place, manner)
-    assert [*place.part.glob("*.zip")] == []
+        download(target, reporter)
+    assert [*target.part.glob("*.zip")] == []
     monkeypatch.undo()
 
 
@@ -330,60 +338,66 @@ def test_a_refusal_is_one_sentence_with_what_to_do(
     status: int,
     advice: str,
     kaggle: FakeKaggle,
-    place: DownloadDir,
-    manner: DownloadContext,
+    target: DownloadDir,
+    reporter: RecordingReporter,
 ) -> None:
     kaggle.on(call, error_response(status, "You must accept\nthis competition's rules."))
     with pytest.raises(KaggleError) as caught:
-        download(place, manner)
+        download(target, reporter)
     assert advice in str(caught.value)
     assert str(status) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not place.folder.exists()
+    assert not target.folder.exists()
     host_files(kaggle, FILES)
-    download(place, manner)
-    assert files_under(place.folder) == FILES
+    download(target, reporter)
+    assert files_under(target.folder) == FILES
 
 
 def test_some_files_are_fetched_by_their_names(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ONE, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
     request = DownloadOptions(files=["test/0.png", "test/0.png"])
-    assert download(place, manner, request).fetched == 1
-    assert files_under(place.folder) == {"test/0.png": FILES["test/0.png"]}
-    manifest = read_manifest(place.manifest)
+    assert download(target, reporter, request).downloaded == 1
+    assert files_under(target.folder) == {"test/0.png": FILES["test/0.png"]}
+    manifest = read_manifest(target.manifest)
     assert manifest is not None
     assert not manifest.is_whole
     kaggle.seen.clear()
-    assert download(place, manner, request).fetched == 0
+    assert download(target, reporter, request).downloaded == 0
     assert kaggle.seen == []
-    assert download(place, manner, DownloadOptions(files=["test/0.png"], again=True)).fetched == 1
+    assert (
+        download(target, reporter, DownloadOptions(files=["test/0.png"], again=True)).downloaded
+        == 1
+    )
     # Some files are not all.
-    assert download(place, manner).fetched == len(FILES)
-    assert files_under(place.folder) == FILES
+    assert download(target, reporter).downloaded == len(FILES)
+    assert files_under(target.folder) == FILES
 
 
 def test_some_files_do_not_cost_what_is_fetched_of_all(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext, monkeypatch: pytest.MonkeyPatch
+    kaggle: FakeKaggle,
+    target: DownloadDir,
+    reporter: RecordingReporter,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kaggle.on(ALL, error_response(503))
     with pytest.raises(KaggleError):
-        download(place, manner)
-    place.archive.write_bytes(zipped(FILES))
+        download(target, reporter)
+    target.archive.write_bytes(zipped(FILES))
     kaggle.on(ONE, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
-    download(place, manner, DownloadOptions(files=["test/0.png"]))
-    assert place.archive.is_file()
+    download(target, reporter, DownloadOptions(files=["test/0.png"]))
+    assert target.archive.is_file()
 
 
 @pytest.mark.parametrize("name", ["", "../x", "/etc/passwd", "a/../../x"])
 def test_a_name_that_leads_outside_is_refused(
-    name: str, kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    name: str, kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     with pytest.raises(SettingError, match="named by its path in the data"):
-        download(place, manner, DownloadOptions(files=[name]))
+        download(target, reporter, DownloadOptions(files=[name]))
     assert kaggle.seen == []
 
 
@@ -409,25 +423,25 @@ def test_a_single_file_comes_out_of_the_archive_it_was_sent_in(
     sent: bytes,
     expected: bytes,
     kaggle: FakeKaggle,
-    place: DownloadDir,
-    manner: DownloadContext,
+    target: DownloadDir,
+    reporter: RecordingReporter,
 ) -> None:
     address = f"http://storage.test/data/{arrives_as}"
     kaggle.on(LIST, listing_response({name: len(expected)}))
     kaggle.on(ONE, signed_redirect(address))
     kaggle.on(address, stored_file(sent))
-    download(place, manner, DownloadOptions(files=[name]))
-    assert files_under(place.folder) == {name: expected}
+    download(target, reporter, DownloadOptions(files=[name]))
+    assert files_under(target.folder) == {name: expected}
 
 
 def test_a_single_file_of_the_dataset_is_asked_for_by_its_name(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(OF_DATASET, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
-    download_data(DATASET, place.folder, DownloadOptions(files=["test/0.png"]), manner)
+    download_data(DATASET, target.folder, DownloadOptions(files=["test/0.png"]), reporter)
     assert kaggle.seen[1].fields["fileName"] == "test/0.png"
-    assert files_under(place.folder) == {"test/0.png": FILES["test/0.png"]}
+    assert files_under(target.folder) == {"test/0.png": FILES["test/0.png"]}
 
 
 @pytest.mark.parametrize(
@@ -443,45 +457,45 @@ def test_a_single_file_that_is_wrong_replaces_nothing(
     sent: bytes,
     request_of_it: DownloadOptions,
     kaggle: FakeKaggle,
-    place: DownloadDir,
-    manner: DownloadContext,
+    target: DownloadDir,
+    reporter: RecordingReporter,
 ) -> None:
     address = f"{ALONE}.zip" if sent[:2] == b"PK" else ALONE
     kaggle.on(ONE, signed_redirect(address))
     kaggle.on(address, stored_file(sent))
     with pytest.raises(DataError):
-        download(place, manner, request_of_it)
-    assert not place.folder.exists()
+        download(target, reporter, request_of_it)
+    assert not target.folder.exists()
     kaggle.seen.clear()
     with pytest.raises(DataError):
-        download(place, manner, request_of_it)
+        download(target, reporter, request_of_it)
     # What was wrong is not taken for a part.
     assert [seen.headers.get("range") for seen in kaggle.seen if seen.call == address] == [None]
 
 
 def test_an_unknown_file_names_what_was_asked_for(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ONE, error_response(404, "Not found"))
     with pytest.raises(KaggleError, match=r"404 for nowhere\.png of .*path.*/data$"):
-        download(place, manner, DownloadOptions(files=["nowhere.png"]))
+        download(target, reporter, DownloadOptions(files=["nowhere.png"]))
 
 
 def test_no_secret_is_in_what_is_written(
-    kaggle: FakeKaggle, place: DownloadDir, manner: DownloadContext
+    kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ARCHIVE, error_response(403, "x"))
     with pytest.raises(CxrError) as caught:
-        download(place, manner)
-    written = b"".join(files_under(place.folder.parent).values()) + str(caught.value).encode()
+        download(target, reporter)
+    written = b"".join(files_under(target.folder.parent).values()) + str(caught.value).encode()
     assert b"s1gnature" not in written
     assert b"k3y-of-mary" not in written
 
 
 def test_a_folder_has_its_own_place(
-    kaggle: FakeKaggle, tmp_path: Path, manner: DownloadContext
+    kaggle: FakeKaggle, tmp_path: Path, reporter: RecordingReporter
 ) -> None:
-    download_data(COMPETITION, tmp_path / "raw", DownloadOptions(), manner)
-    download_data(DATASET, tmp_path / "kermany", DownloadOptions(), manner)
+    download_data(COMPETITION, tmp_path / "raw", DownloadOptions(), reporter)
+    download_data(DATASET, tmp_path / "kermany", DownloadOptions(), reporter)
     assert files_under(tmp_path / "raw") == files_under(tmp_path / "kermany") == FILES
     assert {"download.json", "download-kermany.json"} <= {path.name for path in tmp_path.iterdir()}

@@ -26,6 +26,7 @@ from tests.remote.fake_kaggle import (
     stored_file,
     tar_gz,
 )
+from tests.remote.recording import FakeClock, RecordingReporter
 
 HANDLE = KaggleModel.parse("kaggle://keras/densenet/keras/densenet_121/3")
 NEWEST = KaggleModel.parse("kaggle://keras/densenet/keras/densenet_121")
@@ -40,7 +41,7 @@ def models(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
+def kaggle(fake_kaggle: FakeKaggle, clock: FakeClock) -> FakeKaggle:
     """The stand-in with the model on it."""
     fake_kaggle.on(DOWNLOAD, redirect_response())
     fake_kaggle.on(STORAGE, stored_file(tar_gz(FILES)))
@@ -68,21 +69,13 @@ def folders_above_it(models: Path) -> list[Path]:
     return [folder for folder in reversed(place.parents) if models in folder.parents]
 
 
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-
 def test_the_files_arrive_and_nothing_else(kaggle: FakeKaggle, models: Path) -> None:
-    notes = Notes()
-    place = fetch_model(HANDLE, models, notes)
+    reporter = RecordingReporter()
+    place = fetch_model(HANDLE, models, reporter)
     assert place == models / "keras/densenet/keras/densenet_121/3"
     assert files_under(place) == FILES
     assert [path.name for path in place.parent.iterdir()] == ["3"]
-    assert notes.told == [f"Fetching {HANDLE} from Kaggle into {place}."]
+    assert reporter.notes == [f"Downloading {HANDLE} from Kaggle into {place}."]
 
 
 def test_kaggle_is_asked_for_that_version_and_storage_is_told_no_secret(
@@ -215,12 +208,18 @@ def test_a_download_that_was_packed_on_its_way_is_refused(kaggle: FakeKaggle, mo
     "silent", [FakeResponse(mute=True), FakeResponse(200, tar_gz(FILES), sent=100, hangs=True)]
 )
 def test_silence_is_given_up_and_attaching_is_advised(
-    silent: FakeResponse, handle: KaggleModel, kaggle: FakeKaggle, models: Path, waits: list[float]
+    silent: FakeResponse,
+    handle: KaggleModel,
+    kaggle: FakeKaggle,
+    models: Path,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("kagglecxr.remote.client.TIMEOUT", 0.1)
     kaggle.on(LOOK_UP if handle.version is None else STORAGE, silent)
     source = "keras/densenet/keras/densenet_121/" + ("VERSION" if handle is NEWEST else "3")
-    with pytest.raises(KaggleError, match=rf"fell silent.* add {source} to model_sources\.$"):
-        fetch_model(handle, models, Silent(), timeout=0.1)
+    with pytest.raises(KaggleError, match=rf"does not answer.* add {source} to model_sources\.$"):
+        fetch_model(handle, models, Silent())
 
 
 @pytest.mark.parametrize(

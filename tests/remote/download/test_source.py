@@ -3,8 +3,7 @@
 import pytest
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.remote.client import RetryPolicy
-from kagglecxr.remote.download.source import DownloadContext, KaggleSource, list_files
+from kagglecxr.remote.download.source import KaggleSource, list_files
 from kagglecxr.remote.errors import KaggleError
 from tests.remote.download.conftest import COMPETITION, DATASET
 from tests.remote.download.hosted_data import LIST, LIST_OF_DATASET, listing_response
@@ -15,7 +14,7 @@ from tests.remote.fake_kaggle import (
     error_response,
     json_response,
 )
-from tests.remote.recording import RecordingReporter
+from tests.remote.recording import FakeClock, RecordingReporter
 
 
 def test_a_source_on_kaggle_becomes_an_origin() -> None:
@@ -52,12 +51,12 @@ def test_a_slug_in_another_form_is_refused(kind: str, slug: str) -> None:
 
 
 def test_a_refusal_names_the_page_to_open() -> None:
-    assert f"/competitions/{COMPETITION.slug}/rules" in COMPETITION.errand().if_refused
-    assert "https://www.kaggle.com/datasets/mary/lungs," in DATASET.errand().if_refused
+    assert f"/competitions/{COMPETITION.slug}/rules" in COMPETITION.context().if_refused
+    assert "https://www.kaggle.com/datasets/mary/lungs," in DATASET.context().if_refused
     with_version = KaggleSource("dataset", "mary/lungs/3", "lungs")
-    assert with_version.errand().if_unknown.endswith("/datasets/mary/lungs")
+    assert with_version.context().if_unknown.endswith("/datasets/mary/lungs")
     for origin in (COMPETITION, DATASET):
-        assert f"prepare {origin.name} --data" in origin.errand().instead
+        assert f"prepare {origin.name} --data" in origin.context().instead
 
 
 SIZES = {f"train/{number}.png": number for number in range(450)}
@@ -68,62 +67,61 @@ SIZES = {f"train/{number}.png": number for number in range(450)}
     [(COMPETITION, LIST, "files"), (DATASET, LIST_OF_DATASET, "datasetFiles")],
 )
 def test_all_pages_are_asked_for(
-    origin: KaggleSource, call: str, name: str, fake_kaggle: FakeKaggle, manner: DownloadContext
+    origin: KaggleSource, call: str, name: str, fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(call, listing_response(SIZES, name))
-    assert list_files(origin, manner) == SIZES
+    assert list_files(origin, reporter) == SIZES
     assert fake_kaggle.calls == [call] * 3
     assert [seen.fields["pageSize"] for seen in fake_kaggle.seen] == [200] * 3
 
 
 def test_it_stops_where_all_wanted_files_are_found(
-    fake_kaggle: FakeKaggle, manner: DownloadContext
+    fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(LIST, listing_response(SIZES))
-    assert list_files(COMPETITION, manner, ["train/250.png"])["train/250.png"] == 250
+    assert list_files(COMPETITION, reporter, ["train/250.png"])["train/250.png"] == 250
     assert len(fake_kaggle.calls) == 2
 
 
-def test_an_empty_page_is_not_the_end(fake_kaggle: FakeKaggle, manner: DownloadContext) -> None:
+def test_an_empty_page_is_not_the_end(fake_kaggle: FakeKaggle, reporter: RecordingReporter) -> None:
     fake_kaggle.on(
         LIST,
         json_response({"files": [], "nextPageToken": "a"}),
         json_response({"files": [{"name": "x.png", "totalBytes": 3}]}),
     )
-    assert list_files(COMPETITION, manner) == {"x.png": 3}
+    assert list_files(COMPETITION, reporter) == {"x.png": 3}
 
 
 def test_empty_pages_without_end_are_an_end(
-    fake_kaggle: FakeKaggle, manner: DownloadContext
+    fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(LIST, lambda seen: json_response({"nextPageToken": f"{len(fake_kaggle.seen)}"}))
-    assert list_files(COMPETITION, manner) == {}
+    assert list_files(COMPETITION, reporter) == {}
     assert len(fake_kaggle.calls) == 3
 
 
 def test_a_list_that_goes_round_in_a_circle_is_refused(
-    fake_kaggle: FakeKaggle, manner: DownloadContext
+    fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     page = {"files": [{"name": "x.png", "totalBytes": 3}], "nextPageToken": "a"}
     fake_kaggle.on(LIST, json_response(page))
-    with pytest.raises(KaggleError, match="in a circle"):
-        list_files(COMPETITION, manner)
+    with pytest.raises(KaggleError, match="has no end"):
+        list_files(COMPETITION, reporter)
 
 
 def test_sizes_told_as_text_or_not_at_all_are_numbers(
-    fake_kaggle: FakeKaggle, manner: DownloadContext
+    fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(
         LIST, json_response({"files": [{"name": "a", "totalBytes": "7"}, {"name": "b"}]})
     )
-    assert list_files(COMPETITION, manner) == {"a": 7, "b": 0}
+    assert list_files(COMPETITION, reporter) == {"a": 7, "b": 0}
 
 
 def test_too_many_requests_are_waited_out_on_the_page_that_was_refused(
-    fake_kaggle: FakeKaggle, told: RecordingReporter
+    fake_kaggle: FakeKaggle, clock: FakeClock, reporter: RecordingReporter
 ) -> None:
     pages = listing_response(SIZES)
-    waited: list[float] = []
     busy = FakeResponse(429, headers={"Retry-After": "7"})
     answers = iter([None, busy, None, None])
 
@@ -131,23 +129,22 @@ def test_too_many_requests_are_waited_out_on_the_page_that_was_refused(
         return next(answers) or pages(seen)
 
     fake_kaggle.on(LIST, answer)
-    patient = DownloadContext(told, patience=RetryPolicy(sleep=waited.append))
-    assert list_files(COMPETITION, patient) == SIZES
-    assert waited == [7.0]
-    assert "asking again in 7 s" in told.notes[0]
+    assert list_files(COMPETITION, reporter) == SIZES
+    assert clock.slept == [7.0]
+    assert "trying again in 7 s" in reporter.notes[0]
     tokens = [seen.fields.get("pageToken") or "" for seen in fake_kaggle.seen]
     assert tokens == ["", "200", "200", "400"]
 
 
 def test_what_kaggle_says_in_place_of_a_list_is_told(
-    fake_kaggle: FakeKaggle, manner: DownloadContext
+    fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(LIST_OF_DATASET, json_response({"errorMessage": "is being processed"}))
     with pytest.raises(KaggleError, match="is being processed"):
-        list_files(DATASET, manner)
+        list_files(DATASET, reporter)
 
 
-def test_a_refusal_names_the_list(fake_kaggle: FakeKaggle, manner: DownloadContext) -> None:
+def test_a_refusal_names_the_list(fake_kaggle: FakeKaggle, reporter: RecordingReporter) -> None:
     fake_kaggle.on(LIST, error_response(403, "Permission 'competitions.participate' was denied"))
     with pytest.raises(KaggleError, match=r"403 for the list of files of .*/rules"):
-        list_files(COMPETITION, manner)
+        list_files(COMPETITION, reporter)
