@@ -31,7 +31,7 @@ def demo(
         from kagglecxr.data.prepare import PrepareOptions, prepare_competition
         from kagglecxr.inference.ensemble import blend_runs
         from kagglecxr.leaderboard.baselines import baseline_predictions
-        from kagglecxr.leaderboard.ledger import utc_timestamp
+        from kagglecxr.leaderboard.ledger import utc_now
         from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse
         from kagglecxr.reports.run_report import report_run
         from kagglecxr.training.recipe import load_recipe
@@ -56,7 +56,7 @@ def demo(
             workspace,
             SUBMISSIONS / "ledger.csv",
             baseline_predictions(prepared),
-            time=utc_timestamp(),
+            time=utc_now().isoformat(),
             seed=common.seed,
         )
     sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")

@@ -1,13 +1,12 @@
 """The verb `submit`: from a file to a score, a rank and a line in the ledger."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kagglecxr.core.cli import CommonOptions, run_verb
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
-SUBMISSIONS = Path("submissions")
+LEDGER = Path("submissions") / "ledger.csv"
 
 
 def submit(
@@ -17,44 +16,32 @@ def submit(
     options: SubmitOptions = SubmitOptions(),
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Checks a submission, has it scored, writes the ledger at each step.
+    """Validates a submission, has it scored, and writes the ledger at each step.
 
     Example: python -m kagglecxr.submit demo --local
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
-        file: The submission; the competition's newest in submissions/ by default. With --kernel
-            the name of the file that it writes, submission.csv by default.
+        file: The submission; defaults to the competition's newest in submissions/. With --kernel
+            the name of the file that it writes, which defaults to submission.csv.
         options: What is sent besides, and how.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.leaderboard.entering import enter_kaggle
-    from kagglecxr.leaderboard.kaggle import SubmitContext
+    from kagglecxr.leaderboard.kaggle import submit_to_kaggle
     from kagglecxr.leaderboard.rehearsal import submit_locally
-    from kagglecxr.remote.client import PollPolicy
 
-    described = load_competition(competition)
-    options.check(described.source.kind)
-    workspace = common.workspace(described.name)
-    around = SubmitContext(
-        SUBMISSIONS / "ledger.csv",
-        lambda: datetime.now(UTC),
-        common.terminal,
-        PollPolicy(options.wait),
-    )
-    if options.local or described.source.kind != "competition":
-        report = submit_locally(described, workspace, file, options, around.ledger, common.seed)
+    loaded = load_competition(competition)
+    options.check(loaded.source.kind)
+    workspace = common.workspace(loaded.name)
+    if options.local or loaded.source.kind != "competition":
+        report = submit_locally(loaded, workspace, file, options, LEDGER, common.seed)
     else:
-        report = enter_kaggle(described, workspace, file, options, around)
+        report = submit_to_kaggle(loaded, workspace, file, options, LEDGER, common.terminal)
     if report.text:
         sys.stdout.write(f"{report.text}\n")
-    following = (
-        "the same, no --dry-run"
-        if options.dry_run
-        else f"python -m kagglecxr.compare {competition}"
-    )
-    common.finish(report.summary, following)
+    compare = f"python -m kagglecxr.compare {competition}"
+    common.finish(report.summary, "the same, no --dry-run" if options.dry_run else compare)
 
 
 if __name__ == "__main__":

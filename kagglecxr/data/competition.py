@@ -10,8 +10,16 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.core.submission_format import FORMS, SubmissionFormat
-from kagglecxr.data.schema import Classes, Layout, Merge, MetricChoice, Source, TomlTable
+from kagglecxr.core.submission_format import FORMATS
+from kagglecxr.data.schema import (
+    Classes,
+    Layout,
+    Merge,
+    MetricChoice,
+    Source,
+    SubmissionSettings,
+    TomlTable,
+)
 
 PRESETS = Path(__file__).parent.parent / "competitions"
 
@@ -29,13 +37,13 @@ class Competition(TomlTable):
     layout: Layout = Layout()
     merge: tuple[Merge, ...] = ()
     metric: MetricChoice = MetricChoice()
-    submission: SubmissionFormat = SubmissionFormat()
+    submission: SubmissionSettings = SubmissionSettings()
     folder: Path | None = None
 
     @model_validator(mode="after")
     def _metric_fits_the_form(self) -> "Competition":
         metric = METRICS[self.metric.name]
-        if metric.needs_probabilities and not FORMS[self.submission.form].holds_probabilities:
+        if metric.needs_probabilities and not FORMATS[self.submission.form].holds_probabilities:
             raise ValueError(f"metric {metric.name!r} needs probabilities, not classes")
         positive = self.submission.positive
         if self.classes.names and positive and positive not in self.classes.targets():

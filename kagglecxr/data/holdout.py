@@ -74,9 +74,8 @@ def _write_sample(
     else:
         ids, targets = list(found.loc[test, "id"]), competition.targets()
         uniform = np.full((len(ids), len(targets)), 1.0 / len(targets))
-        write_table(
-            workspace.sample_submission, competition.submission.build(ids, uniform, targets)
-        )
+        submission_format = competition.submission.for_targets(targets)
+        write_table(workspace.sample_submission, submission_format.build(ids, uniform))
     return found
 
 

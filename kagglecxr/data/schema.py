@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
+
 
 class TomlTable(BaseModel):
     """Base class of the TOML's tables: unknown entries are refused, values are frozen."""
@@ -137,6 +139,31 @@ class Merge(TomlTable):
     def name(self) -> str:
         """Its name in the index."""
         return self.source or Path(self.data).name
+
+
+def _known_form(name: str) -> str:
+    FORMATS[name]
+    return name
+
+
+class SubmissionSettings(TomlTable):
+    """The columns of a submission and what they hold.
+
+    Attributes:
+        id: name of the column of image ids.
+        target: name of the answer's column, unused where each target has its own.
+        form: a name in FORMATS.
+        positive: the target whose probability is submitted; defaults to the last one.
+    """
+
+    id: str = "id"
+    target: str = "label"
+    form: Annotated[str, AfterValidator(_known_form)] = "class"
+    positive: str | None = None
+
+    def for_targets(self, targets: list[str]) -> SubmissionFormat:
+        """Returns the format of submissions for targets."""
+        return FORMATS[self.form](targets, self.id, self.target, self.positive)
 
 
 class MetricChoice(TomlTable):

@@ -207,5 +207,6 @@ def _write_submission(
     sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
     ids = list(sample.iloc[:, 0])
     competition = prepared.competition
-    table = competition.submission.build(ids, blended.of(ids), competition.targets())
+    submission_format = competition.submission.for_targets(competition.targets())
+    table = submission_format.build(ids, blended.of(ids))
     write_table(path, table[list(sample.columns)])

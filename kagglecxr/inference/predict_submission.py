@@ -117,7 +117,7 @@ def predict_submission(
 
 
 def _check_form(part: TestSet, competition: Competition, targets: list[str]) -> None:
-    columns = competition.submission.columns(targets)
+    columns = competition.submission.for_targets(targets).columns()
     if sorted(columns) != sorted(part.sample.columns):
         raise SubmissionError(
             f"The sample submission has other columns than [submission] tells. Received: "
@@ -132,8 +132,8 @@ def _write(
     targets: list[str],
     path: Path,
 ) -> None:
-    form = competition.submission
-    table = form.build(part.ids, answers, targets)
+    submission_format = competition.submission.for_targets(targets)
+    table = submission_format.build(part.ids, answers)
     with atomic_write(path) as beside:
         table[list(part.sample.columns)].to_csv(beside, index=False)
-        form.validate(read_table(beside), part.sample, targets)
+        submission_format.validate(read_table(beside), part.sample)

@@ -1,77 +1,36 @@
-"""Submits to Kaggle once, waits for the score, and writes the ledger at each step."""
+"""Submits to Kaggle: validates, sends once, waits for the score and asks for the rank."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from kagglecxr.core.errors import SubmissionError
+from kagglecxr.core.errors import CxrError, SubmissionError
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.prepare import load_prepared
 from kagglecxr.leaderboard.kaggle_scores import (
     COMPLETE,
     ERROR,
-    PENDING,
     LeaderboardRank,
-    ScoredSubmission,
     fetch_rank,
-    list_submissions,
     wait_for_score,
 )
-from kagglecxr.leaderboard.ledger import LedgerEntry, add_entry, amend_entry, read_ledger
-from kagglecxr.leaderboard.quota import (
-    check_accepts,
-    check_quota,
-    fetch_competition_info,
-    fetch_quota,
+from kagglecxr.leaderboard.ledger import LedgerEntry, amend_entry, read_ledger
+from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota
+from kagglecxr.leaderboard.send_once import SubmissionRequest, send_once
+from kagglecxr.leaderboard.submission import (
+    NOTHING_SENT,
+    SubmitReport,
+    file_submission,
+    find_sample,
+    kernel_submission,
+    newest_submission,
+    out_of_fold_score,
+    validate_file,
 )
-from kagglecxr.leaderboard.submission import KernelSubmission, Submission
-from kagglecxr.remote.client import PollPolicy, RetryPolicy, call_with_retry
-from kagglecxr.remote.errors import KaggleError, competition_context
-
-SENDING, REFUSED = "sending", "refused"
-LISTED_WITHIN = 120.0
-"""Seconds after which Kaggle's list surely holds what was sent."""
-
-
-@dataclass(frozen=True)
-class SubmissionRequest:
-    """A submission that is wanted.
-
-    Attributes:
-        competition: as the ledger calls it.
-        slug: as Kaggle calls it.
-        parcel: what is sent.
-        message: the submitter's.
-        local_score: its out-of-fold score, where it is known.
-        again: send it though it was scored before.
-    """
-
-    competition: str
-    slug: str
-    parcel: Submission
-    message: str = ""
-    local_score: str = ""
-    again: bool = False
-
-
-@dataclass(frozen=True)
-class SubmitContext:
-    """What a submission needs of the world.
-
-    Attributes:
-        ledger: the ledger's CSV.
-        now: the time, in UTC.
-        reporter: told of what goes on.
-        waiting: for the score.
-        patience: with too many requests.
-    """
-
-    ledger: Path
-    now: Callable[[], datetime]
-    reporter: Reporter
-    waiting: PollPolicy = PollPolicy()
-    patience: RetryPolicy = RetryPolicy()
+from kagglecxr.leaderboard.submit_options import SubmitOptions
+from kagglecxr.remote.credentials import credential_sources
+from kagglecxr.remote.errors import KaggleError
 
 
 @dataclass(frozen=True)
@@ -79,199 +38,146 @@ class SubmitResult:
     """What became of a submission.
 
     Attributes:
-        entry: the ledger's line; its status is complete, or pending where the time was too short.
-        place: the team's on the leaderboard, where it has one.
-        before: the line of the competition's last scored submission, where there is one.
+        entry: the ledger's line; its status is complete, or pending where the wait was too short.
+        rank: the team's on the leaderboard, where it has one.
+        previous: the line of the competition's last scored submission, where there is one.
     """
 
     entry: LedgerEntry
-    place: LeaderboardRank | None
-    before: LedgerEntry | None
+    rank: LeaderboardRank | None
+    previous: LedgerEntry | None
 
     @property
     def is_scored(self) -> bool:
-        """Whether the time was long enough."""
+        """Whether the wait was long enough."""
         return self.entry.status == COMPLETE
 
 
-def submit(order: SubmissionRequest, around: SubmitContext) -> SubmitResult:
-    """Sends what is not yet sent, waits for its score, and writes both down.
+def submit_to_kaggle(
+    competition: Competition,
+    workspace: Workspace,
+    file: Path | None,
+    options: SubmitOptions,
+    ledger: Path,
+    reporter: Reporter,
+) -> SubmitReport:
+    """Validates a submission and, unless it is a dry run, has Kaggle score it.
 
-    Killed at any moment and called again it goes on: what was sent is never sent twice.
+    Args:
+        competition: the competition; its classes may be known from its prepared data only.
+        workspace: where the sample submission is, or the data with one.
+        file: the submission's CSV, which defaults to the newest beside the ledger. With a kernel
+            the name of the file that it writes, which defaults to submission.csv.
+        options: of the verb `submit`.
+        ledger: the ledger's CSV.
+        reporter: shows what is sent and waited for.
 
     Raises:
-        SubmissionError: it was scored before, there is no room for it, or Kaggle cannot score it.
-        MissingError: there is no client, or there are no credentials.
-        KaggleError: Kaggle refused, fell silent, or could not be reached.
+        SubmissionError: the file is not in the sample submission's form, was submitted before, no
+            submission is left, or Kaggle cannot score it.
+        MissingError: no such file, no sample submission, no client or no credentials.
+        KaggleError: Kaggle refused, did not answer, or could not be reached.
     """
-    entry = _resumable_entry(order, around)
-    if entry is None or entry.status == SENDING:
-        entry = _send(order, entry, around)
-    scored = wait_for_score(
-        order.slug, int(entry.ref), around.reporter, around.waiting, around.patience
+    local_score = ""
+    if options.kernel is not None:
+        name = str(file or "submission.csv")
+        submission = kernel_submission(options.kernel, options.version or 0, name)
+    else:
+        file = file or newest_submission(ledger.parent, competition.name)
+        if workspace.prepared.is_file():
+            competition = load_prepared(competition, workspace).competition
+        validate_file(file, find_sample(workspace, competition.layout.sample), competition)
+        submission = file_submission(file)
+        local_score = out_of_fold_score(workspace, file)
+    slug = competition.source.slug
+    if options.dry_run:
+        quota = _describe_quota(slug, reporter)
+        text = f"Would send {submission.description} to {slug}: {quota}."
+        return SubmitReport(text, NOTHING_SENT.format(submission.name))
+    request = SubmissionRequest(
+        competition.name, slug, submission, ledger, options.message, local_score, options.again
     )
-    before = _last_scored(around.ledger, entry)
+    result = submit(request, reporter, options.wait)
+    if not result.is_scored:
+        return SubmitReport(
+            f"Kaggle has not scored it yet: ref {result.entry.ref}.",
+            f"Wrote a line to {ledger}; the same command goes on waiting.",
+        )
+    return SubmitReport(describe_result(result), f"Wrote a line to {ledger}.")
+
+
+def _describe_quota(slug: str, reporter: Reporter) -> str:
+    """Returns how many submissions are left, or why that is not known: a dry run may be offline."""
+    if not credential_sources():
+        return "how many submissions are left is not known without credentials"
+    try:
+        info = fetch_competition_info(slug, reporter)
+        return str(fetch_quota(slug, info, reporter))
+    except CxrError as error:
+        return f"how many submissions are left is not known ({error})"
+
+
+def submit(request: SubmissionRequest, reporter: Reporter, max_wait: float) -> SubmitResult:
+    """Sends a submission unless it is sent already, waits for its score, and writes both down.
+
+    Can be killed at any moment and called again: nothing is sent twice.
+
+    Raises:
+        SubmissionError: it was submitted before, none is left, or Kaggle cannot score it.
+        MissingError: the client or the credentials are missing.
+        KaggleError: Kaggle refused, did not answer, or could not be reached.
+    """
+    slug, ledger = request.slug, request.ledger
+    entry = send_once(request, reporter)
+    scored = wait_for_score(slug, int(entry.ref), reporter, max_wait)
+    previous = _last_scored(ledger, entry)
     if scored is None:
-        return SubmitResult(entry, None, before)
+        return SubmitResult(entry, None, previous)
     entry = amend_entry(
-        around.ledger,
-        entry,
-        status=scored.status,
-        public_score=scored.public_score,
+        ledger, entry, status=scored.status, public_score=scored.public_score,
         private_score=scored.private_score,
-    )
+    )  # fmt: skip
     if scored.status == ERROR:
         raise SubmissionError(
             f"Kaggle could not score the submission. Received: {entry.file}, ref {entry.ref} "
             f"({scored.reason or 'no reason given'}). Mend it and submit again."
         )
-    place = _find_rank(order.slug, scored, around)
-    if place is not None:
-        entry = amend_entry(around.ledger, entry, rank=str(place.rank))
-    return SubmitResult(entry, place, before)
-
-
-def _resumable_entry(order: SubmissionRequest, around: SubmitContext) -> LedgerEntry | None:
-    """The line of this very parcel that is to be gone on with; None where it is to be sent.
-
-    A line that says "sending" is of a process that ended before Kaggle's answer: it stays so where
-    nothing has arrived.
-    """
-    sha256 = order.parcel.sha256
-    known = [
-        entry
-        for entry in read_ledger(around.ledger)
-        if (entry.competition, entry.sha256) == (order.competition, sha256)
-        and entry.status in (SENDING, PENDING, COMPLETE, ERROR)
-    ]
-    if not known:
-        return None
-    latest = known[-1]
-    if latest.status == SENDING:
-        arrived = _find_arrived(order.slug, latest, around)
-        if arrived is None:
-            return latest
-        return amend_entry(around.ledger, latest, ref=str(arrived.ref), status=PENDING)
-    is_half_told = latest.status == COMPLETE and not latest.rank
-    if latest.status == PENDING or (is_half_told and not order.again):
-        return latest
-    if order.again:
-        return None
-    told = latest.public_score or latest.status
-    raise SubmissionError(
-        f"This very file was submitted before. Received: {order.parcel.name}, sent {latest.time}, "
-        f"public score {told}. Submit another, or add --again to spend a submission on it."
-    )
-
-
-def _find_arrived(slug: str, entry: LedgerEntry, around: SubmitContext) -> ScoredSubmission | None:
-    """The submission of a line that says "sending", if Kaggle has it."""
-    mark = _mark(entry.message)
-    while True:
-        for one in list_submissions(slug, around.reporter, around.patience):
-            if one.description.endswith(mark):
-                return one
-        age = (around.now() - datetime.fromisoformat(entry.time)).total_seconds()
-        if age >= LISTED_WITHIN:
-            return None
-        around.waiting.sleep(15.0)
-
-
-def _send(
-    order: SubmissionRequest, entry: LedgerEntry | None, around: SubmitContext
-) -> LedgerEntry:
-    """Sends the parcel; a line is in the ledger before the first byte leaves."""
-    slug, parcel, reporter = order.slug, order.parcel, around.reporter
-    terms = fetch_competition_info(slug, reporter, around.patience)
-    check_accepts(slug, terms, isinstance(parcel, KernelSubmission))
-    allowance = fetch_quota(slug, terms, around.now(), reporter, around.patience)
-    check_quota(allowance, around.now())
-    if entry is None:
-        entry = _new_entry(order, around)
-        add_entry(around.ledger, entry)
-    reporter.note(f"Sending {parcel.description} to {slug} as {entry.message!r}: {allowance}.")
-    errand = competition_context(slug, "a submission")
-    message = entry.message
     try:
-        answer = call_with_retry(
-            errand, lambda api: parcel.send(api, slug, message), reporter, patience=around.patience
-        )
+        rank = fetch_rank(slug, scored.team, reporter)
     except KaggleError as error:
-        # Any other failure may have come after the submission was made.
-        if error.status is not None and error.status < 500:
-            amend_entry(around.ledger, entry, status=REFUSED)
-        raise
-    if not answer.ref:
-        amend_entry(around.ledger, entry, status=REFUSED)
-        raise KaggleError(
-            f"The upload to Kaggle broke off. Received: {answer.message or 'no number'} for "
-            f"{parcel.name}. Run the same command again; nothing was submitted."
-        )
-    return amend_entry(around.ledger, entry, ref=str(answer.ref), status=PENDING)
-
-
-def _new_entry(order: SubmissionRequest, around: SubmitContext) -> LedgerEntry:
-    sha256 = order.parcel.sha256
-    sent = [entry for entry in read_ledger(around.ledger) if entry.sha256 == sha256]
-    mark = f"[{sha256[:12]}.{len(sent) + 1}]"
-    return LedgerEntry(
-        time=around.now().isoformat(timespec="seconds"),
-        competition=order.competition,
-        file=order.parcel.name,
-        sha256=sha256,
-        message=f"{order.message} {mark}".strip(),
-        status=SENDING,
-        local_score=order.local_score,
-    )
-
-
-def _mark(message: str) -> str:
-    """The end of a description by which a submission is known again."""
-    found = re.search(r"\[[0-9a-f]{12}\.\d+\]\Z", message)
-    return found.group() if found else message
+        # The score is there and written down: a rank is not worth losing it.
+        reporter.note(str(error))
+        return SubmitResult(entry, None, previous)
+    if rank is not None:
+        entry = amend_entry(ledger, entry, rank=str(rank.rank))
+    return SubmitResult(entry, rank, previous)
 
 
 def _last_scored(ledger: Path, entry: LedgerEntry) -> LedgerEntry | None:
     lines = read_ledger(ledger)
-    before = lines[: lines.index(entry)]
+    earlier = lines[: lines.index(entry)]
     scored = [
-        line for line in before if line.competition == entry.competition and line.status == COMPLETE
+        line for line in earlier if (line.competition, line.status) == (entry.competition, COMPLETE)
     ]
     return scored[-1] if scored else None
 
 
-def _find_rank(
-    slug: str, scored: ScoredSubmission, around: SubmitContext
-) -> LeaderboardRank | None:
-    try:
-        return fetch_rank(slug, scored.team, around.reporter, around.patience)
-    except KaggleError as error:
-        # The score is there and written down: a rank is not worth losing it.
-        around.reporter.note(str(error))
-        return None
-
-
-def describe_result(outcome: SubmitResult) -> str:
-    """Public score, the change since the last one, rank: a line each."""
-    entry = outcome.entry
+def describe_result(result: SubmitResult) -> str:
+    """Returns public score, its change since the last one, and rank as lines of text."""
+    entry, rank = result.entry, result.rank
     scores = f"Public score {entry.public_score}" if entry.public_score else "No public score"
     if entry.private_score:
         scores += f", private {entry.private_score}"
     if entry.local_score:
         scores += f", out-of-fold {float(entry.local_score):.4f}"
-    lines = [f"{scores}{_change(outcome)}"]
-    if outcome.place is not None:
-        place = outcome.place
-        lines.append(f"Rank {place.rank} of {place.teams} with the team's best, {place.score}")
-    else:
-        lines.append("The team is not on the leaderboard yet")
-    return "\n".join(lines)
+    scores += _describe_change(entry, result.previous)
+    if rank is None:
+        return f"{scores}\nThe team is not on the leaderboard yet"
+    return f"{scores}\nRank {rank.rank} of {rank.teams} with the team's best, {rank.score}"
 
 
-def _change(outcome: SubmitResult) -> str:
-    before, entry = outcome.before, outcome.entry
-    try:
-        change = float(entry.public_score) - float(before.public_score if before else "")
-    except ValueError:
+def _describe_change(entry: LedgerEntry, previous: LedgerEntry | None) -> str:
+    if previous is None or not (previous.public_score and entry.public_score):
         return ""
-    return f" ({change:+.5f} since {before.time if before else ''})"
+    change = float(entry.public_score) - float(previous.public_score)
+    return f" ({change:+.5f} since {previous.time})"

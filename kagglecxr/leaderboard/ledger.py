@@ -31,9 +31,9 @@ class LedgerEntry:
 COLUMNS = [field.name for field in dataclasses.fields(LedgerEntry)]
 
 
-def utc_timestamp() -> str:
-    """Returns the current time as the ledger writes it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def utc_now() -> datetime:
+    """Returns the current time, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def read_ledger(path: Path) -> list[LedgerEntry]:

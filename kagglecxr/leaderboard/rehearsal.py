@@ -21,7 +21,7 @@ from kagglecxr.leaderboard.ledger import (
     add_entry,
     find_entry,
     read_ledger,
-    utc_timestamp,
+    utc_now,
 )
 from kagglecxr.leaderboard.submission import (
     NOTHING_SENT,
@@ -98,7 +98,7 @@ def submit_locally(
         return SubmitReport("", NOTHING_SENT.format(file))
     result = rehearse(
         file, competition, workspace, ledger, baseline_predictions(prepared),
-        time=utc_timestamp(), message=options.message, again=options.again, seed=seed,
+        time=utc_now().isoformat(), message=options.message, again=options.again, seed=seed,
     )  # fmt: skip
     written = "Wrote a line to" if result.is_new else "This file was scored before; see"
     return SubmitReport(describe_rehearsal(result), f"{written} {ledger}.")
@@ -138,8 +138,9 @@ def rehearse(
     solution = read_solution(workspace)
     submission = validate_file(file, _sample(workspace), competition)
     targets, metric = competition.targets(), METRICS[competition.metric.name]
-    probabilities = competition.submission.parse(submission, targets)
-    row_of = {name: row for row, name in enumerate(submission[competition.submission.id])}
+    submission_format = competition.submission.for_targets(targets)
+    probabilities = submission_format.parse(submission)
+    row_of = {name: row for row, name in enumerate(submission[submission_format.id])}
     probabilities = probabilities[[row_of[name] for name in solution["id"]]]
     truth = np.array([targets.index(label) for label in solution["label"]], np.intp)
     groups = solution["group"].to_numpy(dtype=object)

@@ -3,14 +3,15 @@
 import glob
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from kagglecxr.core.errors import MissingError, SettingError, SubmissionError
-from kagglecxr.core.files import file_digest, read_json, read_table
+from kagglecxr.core.files import read_json, read_table
 from kagglecxr.core.submission_format import validate_like_sample
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -31,94 +32,60 @@ class SubmitReport:
     summary: str
 
 
-class Submission(Protocol):
-    """Something that can be submitted to Kaggle."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the ledger."""
-
-    @property
-    def sha256(self) -> str:
-        """Its identity: an equal digest means that it was submitted before."""
-
-    @property
-    def description(self) -> str:
-        """What it is, in words."""
-
-    def send(self, api: Any, slug: str, message: str) -> Any:
-        """Submits it with the Kaggle client; the response has `message` and `ref`."""
-
-
 @dataclass(frozen=True)
-class FileSubmission:
-    """A CSV file on this machine."""
-
-    path: Path
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        return str(self.path)
-
-    @property
-    def sha256(self) -> str:
-        """The digest of its bytes."""
-        return file_digest(self.path)
-
-    @property
-    def description(self) -> str:
-        """Path, lines and bytes."""
-        content = self.path.read_bytes()
-        lines = content.count(b"\n")
-        return f"{self.path} ({lines:,} lines, {len(content):,} bytes)"
-
-    def send(self, api: Any, slug: str, message: str) -> Any:
-        """Uploads and submits it."""
-        return api.competition_submit(str(self.path), message, slug, quiet=True)
-
-
-@dataclass(frozen=True)
-class KernelSubmission:
-    """A file that a version of a kernel writes, for code competitions.
+class Submission:
+    """What can be submitted to Kaggle.
 
     Attributes:
-        kernel: `owner/slug`.
-        version: its number.
-        file: the file's name in the kernel's output.
+        name: its name in the ledger.
+        sha256: its identity; what has the same was submitted before.
+        description: what it is, in words.
+        is_kernel: whether a kernel writes it.
+        send: submits it with a `KaggleApi` to a slug with a message; returns `message` and `ref`.
     """
 
-    kernel: str
-    version: int
-    file: str = "submission.csv"
+    name: str
+    sha256: str
+    description: str
+    is_kernel: bool
+    send: Callable[[Any, str, str], Any]
 
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w-]+/[\w-]+", self.kernel) or self.version < 1:
-            raise SettingError(
-                f"A kernel is named by owner, slug and version. Received: {self.kernel!r}, version "
-                f"{self.version}. Use --kernel OWNER/SLUG --version N, as its page says."
-            )
 
-    @property
-    def name(self) -> str:
-        """Kernel, version and file."""
-        return f"{self.kernel}/{self.version}/{self.file}"
+def file_submission(path: Path) -> Submission:
+    """Returns a CSV file on this machine as a submission."""
+    content = path.read_bytes()
+    lines = content.count(b"\n")
+    return Submission(
+        str(path),
+        hashlib.sha256(content).hexdigest(),
+        f"{path} ({lines:,} lines, {len(content):,} bytes)",
+        False,
+        lambda api, slug, message: api.competition_submit(str(path), message, slug, quiet=True),
+    )
 
-    @property
-    def sha256(self) -> str:
-        """The digest of the name: the file's content is not known here."""
-        return hashlib.sha256(f"kernel {self.name}".encode()).hexdigest()
 
-    @property
-    def description(self) -> str:
-        """The same in words."""
-        return f"{self.file} of version {self.version} of the kernel {self.kernel}"
+def kernel_submission(kernel: str, version: int, file: str = "submission.csv") -> Submission:
+    """Returns a file that a version of a kernel writes, for code competitions, as a submission.
 
-    def send(self, api: Any, slug: str, message: str) -> Any:
-        """Has Kaggle run it on the hidden test part."""
-        return api.competition_submit_code(
-            self.file, message, slug, self.kernel, self.version, quiet=True
+    Raises:
+        SettingError: the kernel is not `owner/slug`, or there is no such version.
+    """
+    if not re.fullmatch(r"[\w-]+/[\w-]+", kernel) or version < 1:
+        raise SettingError(
+            f"A kernel is named by owner, slug and version. Received: {kernel!r}, version "
+            f"{version}. Use --kernel OWNER/SLUG --version N, as its page says."
         )
+    name = f"{kernel}/{version}/{file}"
+    return Submission(
+        name,
+        # What the file holds is not known here.
+        hashlib.sha256(f"kernel {name}".encode()).hexdigest(),
+        f"{file} of version {version} of the kernel {kernel}",
+        True,
+        lambda api, slug, message: api.competition_submit_code(
+            file, message, slug, kernel, version, quiet=True
+        ),
+    )
 
 
 def newest_submission(folder: Path, competition: str) -> Path:
@@ -185,7 +152,8 @@ def validate_file(file: Path, sample: Path, competition: Competition) -> pd.Data
         )
     submission, expected = _read(file), _read(sample)
     if competition.classes.names:
-        return competition.submission.validate(submission, expected, competition.targets())
+        submission_format = competition.submission.for_targets(competition.targets())
+        return submission_format.validate(submission, expected)
     validate_like_sample(submission, expected)
     return submission
 

@@ -1,4 +1,4 @@
-"""A submission's form: filled in, written, read, checked and understood again."""
+"""Each format of a submission is built, written, read, validated and parsed again."""
 
 from pathlib import Path
 from random import Random
@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from kagglecxr.core.errors import CxrError, SubmissionError
+from kagglecxr.core.errors import CxrError, SubmissionError, UnknownNameError
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.submission_format import FORMS, SubmissionFormat
+from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
 
 TARGETS = ["covid-19", "normal", "viral-pneumonia"]
 NOTHING = {"", "nan", "none", "null"}
@@ -26,12 +25,13 @@ def two_of(form: str) -> list[str]:
     return TARGETS[:2] if form == "probability" else TARGETS
 
 
+Case = tuple[SubmissionFormat, list[str], npt.NDArray[np.float64]]
+
+
 @st.composite
-def built(
-    draw: st.DrawFn,
-) -> tuple[SubmissionFormat, list[str], list[str], npt.NDArray[np.float64]]:
-    """A form, targets, ids and probabilities that fit each other."""
-    form = draw(st.sampled_from(FORMS.names()))
+def built(draw: st.DrawFn) -> Case:
+    """A format, ids and probabilities that fit each other."""
+    form = draw(st.sampled_from(FORMATS.names()))
     most = 2 if form == "probability" else 4
     targets = draw(st.lists(TARGET_NAMES, min_size=2, max_size=most, unique=True))
     ids = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
@@ -44,34 +44,32 @@ def built(
     )
     given = np.array(weights)
     positive = draw(st.sampled_from([None, *targets]))
-    submission = SubmissionFormat(form=form, positive=positive)
-    return submission, targets, ids, given / given.sum(axis=1, keepdims=True)
+    submission_format = FORMATS[form](targets, positive=positive)
+    return submission_format, ids, given / given.sum(axis=1, keepdims=True)
 
 
 @settings(deadline=None, max_examples=120)
 @given(case=built(), random=st.randoms(use_true_random=False))
-def test_what_is_filled_in_is_understood_again_whatever_the_order_of_the_lines(
-    case: tuple[SubmissionFormat, list[str], list[str], npt.NDArray[np.float64]],
-    random: Random,
-    tmp_path_factory: pytest.TempPathFactory,
+def test_what_is_built_is_parsed_again_whatever_the_order_of_the_lines(
+    case: Case, random: Random, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    form, targets, ids, given = case
+    submission_format, ids, given = case
     folder = tmp_path_factory.getbasetemp()
-    even = np.full_like(given, 1 / len(targets))
-    write_table(folder / "sample.csv", form.build(ids, even, targets))
+    even = np.full_like(given, 1 / given.shape[1])
+    write_table(folder / "sample.csv", submission_format.build(ids, even))
     order = list(range(len(ids)))
     random.shuffle(order)
-    write_table(folder / "shuffled.csv", form.build(ids, given, targets).iloc[order])
+    write_table(folder / "shuffled.csv", submission_format.build(ids, given).iloc[order])
 
-    checked = form.validate(
-        read_table(folder / "shuffled.csv"), read_table(folder / "sample.csv"), targets
+    checked = submission_format.validate(
+        read_table(folder / "shuffled.csv"), read_table(folder / "sample.csv")
     )
 
-    assert list(checked[form.id]) == ids
+    assert list(checked["id"]) == ids
     expected = given
-    if form.form in ("class", "class_id"):
-        expected = np.eye(len(targets))[given.argmax(axis=1)]
-    np.testing.assert_allclose(form.parse(checked, targets), expected, rtol=0, atol=1e-12)
+    if not submission_format.holds_probabilities:
+        expected = np.eye(given.shape[1])[given.argmax(axis=1)]
+    np.testing.assert_allclose(submission_format.parse(checked), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -87,41 +85,37 @@ def test_each_form_is_written_as_its_leaderboard_reads_it(
     form: str, text: str, tmp_path: Path
 ) -> None:
     given = np.array([[0.25, 0.75], [0.875, 0.125]])
-    table = SubmissionFormat(id="image", target="answer", form=form).build(
-        ["x", "y"], given, TARGETS[:2]
-    )
+    table = FORMATS[form](TARGETS[:2], "image", "answer").build(["x", "y"], given)
     write_table(tmp_path / "s.csv", table)
     assert (tmp_path / "s.csv").read_text() == text
 
 
-@pytest.mark.parametrize("form", FORMS.names())
-def test_the_columns_told_are_the_columns_filled(form: str) -> None:
-    submission = SubmissionFormat(id="image", target="answer", form=form)
+@pytest.mark.parametrize("form", FORMATS.names())
+def test_the_columns_are_those_that_are_built(form: str) -> None:
     targets = two_of(form)
-    table = submission.build(["x"], np.full((1, len(targets)), 1 / len(targets)), targets)
-    assert list(table.columns) == submission.columns(targets)
+    submission_format = FORMATS[form](targets, "image", "answer")
+    table = submission_format.build(["x"], np.full((1, len(targets)), 1 / len(targets)))
+    assert list(table.columns) == submission_format.columns()
 
 
-def test_the_positive_class_is_the_last_unless_told() -> None:
+def test_the_positive_class_defaults_to_the_last() -> None:
     given = np.array([[0.9, 0.1]])
-    by_default = SubmissionFormat(form="probability")
-    told = SubmissionFormat(form="probability", positive="covid-19")
-    assert by_default.build(["x"], given, TARGETS[:2])["label"].tolist() == [0.1]
-    assert told.build(["x"], given, TARGETS[:2])["label"].tolist() == [0.9]
-    assert told.parse(pd.DataFrame({"label": [0.9]}), TARGETS[:2])[0] == pytest.approx([0.9, 0.1])
+    by_default = FORMATS["probability"](TARGETS[:2])
+    named = FORMATS["probability"](TARGETS[:2], positive="covid-19")
+    assert by_default.build(["x"], given)["label"].tolist() == [0.1]
+    assert named.build(["x"], given)["label"].tolist() == [0.9]
+    assert named.parse(pd.DataFrame({"label": [0.9]}))[0] == pytest.approx([0.9, 0.1])
 
 
 def test_a_positive_class_that_is_no_target_is_the_users_mistake() -> None:
-    form = SubmissionFormat(form="probability", positive="covid")
+    submission_format = FORMATS["probability"](TARGETS[:2], positive="covid")
     with pytest.raises(CxrError, match="covid"):
-        form.build(["x"], np.array([[0.9, 0.1]]), TARGETS[:2])
+        submission_format.build(["x"], np.array([[0.9, 0.1]]))
 
 
-def test_an_unknown_form_or_entry_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        SubmissionFormat(form="classes")
-    with pytest.raises(ValidationError):
-        SubmissionFormat(targets="label")  # type: ignore[call-arg]
+def test_an_unknown_form_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="class_id"):
+        FORMATS["classes"]
 
 
 def table(text: str) -> pd.DataFrame:
@@ -156,59 +150,54 @@ def test_a_submission_in_a_wrong_form_is_refused_by_what_was_received(
     submission: str, received: str
 ) -> None:
     with pytest.raises(SubmissionError) as caught:
-        SubmissionFormat().validate(table(submission), SAMPLE, TARGETS)
+        FORMATS["class"](TARGETS).validate(table(submission), SAMPLE)
     assert received in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", ["3", "-1", "0.5", "one", "1e9", "inf", "0x1"])
 def test_a_class_number_that_is_none_is_refused(answer: str) -> None:
-    form = SubmissionFormat(form="class_id")
+    submission = table(f"id,label a,{answer}")
     with pytest.raises(SubmissionError, match=r"Use 0 to 2") as caught:
-        form.validate(table(f"id,label a,{answer}"), table("id,label a,0"), TARGETS)
+        FORMATS["class_id"](TARGETS).validate(submission, table("id,label a,0"))
     assert repr(answer) in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", ["1.01", "-0.1", "inf", "-inf", "50%", "half"])
 @pytest.mark.parametrize("form", ["probability", "one_column_a_class"])
 def test_a_probability_that_is_none_is_refused(form: str, answer: str) -> None:
-    columns = ",".join(SubmissionFormat(form=form).columns(["label"]))
+    submission, sample = table(f"id,label a,{answer}"), table("id,label a,0.5")
     with pytest.raises(SubmissionError, match="between 0 and 1") as caught:
-        SubmissionFormat(form=form).validate(
-            table(f"{columns} a,{answer}"), table(f"{columns} a,0.5"), ["label"]
-        )
+        FORMATS[form](["label"]).validate(submission, sample)
     assert repr(answer) in str(caught.value)
 
 
-@pytest.mark.parametrize("form", FORMS.names())
+@pytest.mark.parametrize("form", FORMATS.names())
 @pytest.mark.parametrize("answer", ["", "nan", "NaN", "null", "None"])
 def test_an_empty_answer_is_refused_in_every_form(form: str, answer: str) -> None:
-    columns = ",".join(SubmissionFormat(form=form).columns(["label"]))
+    submission, sample = table(f"id,label a,{answer}"), table("id,label a,0")
     with pytest.raises(SubmissionError, match=r"empty or NaN cells.*ids a"):
-        SubmissionFormat(form=form).validate(
-            table(f"{columns} a,{answer}"), table(f"{columns} a,0"), ["label"]
-        )
+        FORMATS[form](["label"]).validate(submission, sample)
 
 
 @pytest.mark.parametrize("name", ["none", "None"])
 def test_a_class_may_be_called_none(name: str, tmp_path: Path) -> None:
-    targets = ["covid-19", name]
-    form = SubmissionFormat()
-    write_table(tmp_path / "s.csv", form.build(["a"], np.array([[0.2, 0.8]]), targets))
+    submission_format = FORMATS["class"](["covid-19", name])
+    write_table(tmp_path / "s.csv", submission_format.build(["a"], np.array([[0.2, 0.8]])))
     submission = read_table(tmp_path / "s.csv")
-    checked = form.validate(submission, submission, targets)
-    assert form.parse(checked, targets).tolist() == [[0.0, 1.0]]
+    checked = submission_format.validate(submission, submission)
+    assert submission_format.parse(checked).tolist() == [[0.0, 1.0]]
 
 
-def test_a_checked_submission_has_numbers_where_the_form_asks_for_them() -> None:
-    numbers = SubmissionFormat(form="class_id")
-    checked = numbers.validate(table("id,label a,2"), table("id,label a,0"), TARGETS)
+def test_a_validated_submission_has_numbers_where_the_form_holds_them() -> None:
+    numbers = FORMATS["class_id"](TARGETS)
+    checked = numbers.validate(table("id,label a,2"), table("id,label a,0"))
     assert checked["label"].tolist() == [2]
-    chances = SubmissionFormat(form="probability")
-    checked = chances.validate(table("id,label a,2.5e-1"), table("id,label a,0"), TARGETS[:2])
+    chances = FORMATS["probability"](TARGETS[:2])
+    checked = chances.validate(table("id,label a,2.5e-1"), table("id,label a,0"))
     assert checked["label"].tolist() == [0.25]
 
 
-def test_the_first_of_two_equally_probable_classes_is_answered() -> None:
-    table_ = SubmissionFormat().build(["x"], np.array([[0.4, 0.4, 0.2]]), TARGETS)
-    assert table_["label"].tolist() == ["covid-19"]
+def test_the_first_of_two_equally_probable_classes_is_submitted() -> None:
+    built = FORMATS["class"](TARGETS).build(["x"], np.array([[0.4, 0.4, 0.2]]))
+    assert built["label"].tolist() == ["covid-19"]

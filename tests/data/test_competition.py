@@ -56,7 +56,7 @@ def test_name_and_source_are_enough(tmp_path: Path) -> None:
     assert competition.name == "mine"
     assert competition.classes.names == []
     assert competition.metric.name == "accuracy"
-    assert competition.submission.columns([]) == ["id", "label"]
+    assert competition.submission.for_targets([]).columns() == ["id", "label"]
 
 
 def test_the_contracts_example_is_read(tmp_path: Path) -> None:
@@ -177,6 +177,7 @@ def test_a_toml_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         (HEAD.replace('"mine"', '"../etc"'), ["name"]),
         (HEAD.replace('"mine"', '""'), ["name"]),
         (HEAD + '[submission]\nform = "words"\n', ["submission.form"]),
+        (HEAD + '[submission]\ntargets = "label"\n', ["submission.targets"]),
         (HEAD + '[classes]\nnames = "ill"\n', ["classes.names"]),
         (TWO + '[classes.pools]\nall = ["ill", "dead"]\n', ["pools", "'dead'"]),
         (TWO + '[classes.folders]\ndead = "x"\n', ["folders", "'dead'"]),
@@ -205,6 +206,7 @@ def test_a_toml_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         "a path for a name",
         "an empty name",
         "unknown form",
+        "unknown key of the submission",
         "text for a list",
         "a pool of a strange class",
         "a folder of a strange class",

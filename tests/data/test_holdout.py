@@ -7,10 +7,10 @@ import pytest
 
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.files import read_table
-from kagglecxr.core.submission_format import SubmissionFormat
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
 from kagglecxr.data.holdout import split_test_set
+from kagglecxr.data.schema import SubmissionSettings
 
 PATIENTS = 40
 
@@ -105,7 +105,7 @@ def test_the_solution_holds_the_targets_of_the_hidden_labels(workspace: Workspac
 def test_the_sample_submission_asks_for_the_test_images_in_the_competitions_form(
     workspace: Workspace,
 ) -> None:
-    form = SubmissionFormat(id="image", form="one_column_a_class")
+    form = SubmissionSettings(id="image", form="one_column_a_class")
     result = put_aside(found_images(), workspace, described(submission=form))
     sample = read_table(workspace.sample_submission)
     assert list(sample.columns) == ["image", "unwell", "well"]

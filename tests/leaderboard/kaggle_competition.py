@@ -1,8 +1,9 @@
-"""A competition on the stand-in: takes submissions, scores them late, ranks them."""
+"""A competition on the fake Kaggle: accepts submissions, scores them late, ranks them."""
 
-import importlib.util
+import csv
+import io
+import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tests.remote.fake_kaggle import (
@@ -11,30 +12,26 @@ from tests.remote.fake_kaggle import (
     RecordedRequest,
     error_response,
     json_response,
+    redirect_response,
 )
 
 SLUG = "covid-19-challenge-umons"
 SERVICE = "competitions.CompetitionApiService"
-START, CREATE, CREATE_CODE, LIST, LIMITS, LEADERBOARD, SEARCH = (
+START, CREATE, CREATE_CODE, LIST, GET, LIMITS, LEADERBOARD, SEARCH = (
     f"{SERVICE}/{name}"
     for name in (
         "StartSubmissionUpload",
         "CreateSubmission",
         "CreateCodeSubmission",
         "ListSubmissions",
+        "GetSubmission",
         "GetSubmissionLimits",
-        "GetLeaderboard",
+        "DownloadLeaderboard",
         "ListCompetitions",
     )
 )
-_CLIENT = importlib.util.find_spec("kaggle")
-TELLS_LIMITS = "competition_get_submission_limits" in (
-    Path(_CLIENT.submodule_search_locations[0], "api", "kaggle_api_extended.py").read_text()
-    if _CLIENT and _CLIENT.submodule_search_locations
-    else ""
-)
-"""Whether the client that is installed can ask how many submissions are left."""
 UPLOAD = "http://storage.test/upload"
+LEADERBOARD_FILE = "http://storage.test/leaderboard.zip"
 TEAM = "Mary's team"
 
 
@@ -44,7 +41,7 @@ class KaggleCompetition:
 
     Attributes:
         scores: of the submissions to come, the last one for ever.
-        late: how often a submission is listed as pending before it is scored.
+        late: how often a submission is pending before it is scored.
         daily: submissions a day.
         today: how many were sent before.
         rivals: the other teams' scores, best first.
@@ -61,7 +58,7 @@ class KaggleCompetition:
     page: dict[str, Any] = field(default_factory=lambda: {"userHasEntered": True})
     uploaded: list[bytes] = field(default_factory=list)
     taken: list[dict[str, Any]] = field(default_factory=list)
-    asked: int = 0
+    polls: int = 0
 
     def serve(self, fake_kaggle: FakeKaggle) -> None:
         """Answers as Kaggle would."""
@@ -72,13 +69,15 @@ class KaggleCompetition:
         fake_kaggle.on(CREATE, self._create)
         fake_kaggle.on(CREATE_CODE, self._create)
         fake_kaggle.on(LIST, self._list)
-        fake_kaggle.on(LEADERBOARD, self._board)
+        fake_kaggle.on(GET, self._get)
+        fake_kaggle.on(LEADERBOARD, redirect_response(LEADERBOARD_FILE))
+        fake_kaggle.on(LEADERBOARD_FILE, self._leaderboard)
 
     def take(self, description: str) -> int:
         """Takes a submission, as it does when it is called."""
         ref = 1000 + len(self.taken)
         self.taken.append({"ref": ref, "description": description})
-        self.asked = 0
+        self.polls = 0
         return ref
 
     def _search(self, seen: RecordedRequest) -> FakeResponse:
@@ -103,30 +102,34 @@ class KaggleCompetition:
         return json_response({"message": "Successfully submitted", "ref": ref})
 
     def _list(self, seen: RecordedRequest) -> FakeResponse:
-        self.asked += 1
-        return json_response(
-            {"submissions": [self._told(i) for i in reversed(range(len(self.taken)))]}
-        )
+        return json_response({"submissions": self.taken[::-1]})
 
-    def _told(self, i: int) -> dict[str, Any]:
-        is_newest = i == len(self.taken) - 1
-        common = {"teamName": TEAM, "date": "2026-03-01T10:00:00Z", **self.taken[i]}
-        if is_newest and self.asked <= self.late:
-            return common | {"status": "PENDING", "publicScore": ""}
+    def _get(self, seen: RecordedRequest) -> FakeResponse:
+        self.polls += 1
+        number = seen.fields["ref"] - 1000
+        common = {"teamName": TEAM, "date": "2026-03-01T10:00:00Z", **self.taken[number]}
+        if self.polls <= self.late:
+            return json_response(common | {"status": "PENDING", "publicScore": ""})
         if self.error:
-            return common | {"status": "ERROR", "errorDescription": self.error}
-        return common | {"status": "COMPLETE", "publicScore": self._score(i)}
+            return json_response(common | {"status": "ERROR", "errorDescription": self.error})
+        return json_response(common | {"status": "COMPLETE", "publicScore": self._score(number)})
 
-    def _score(self, i: int) -> str:
-        return self.scores[min(i, len(self.scores) - 1)]
+    def _score(self, number: int) -> str:
+        return self.scores[min(number, len(self.scores) - 1)]
 
-    def _board(self, seen: RecordedRequest) -> FakeResponse:
-        """Two teams a page."""
-        mine = max((self._score(i) for i in range(len(self.taken))), default="")
-        lines = [(f"team {k}", score) for k, score in enumerate(self.rivals)]
-        if mine:
-            lines = sorted([*lines, (TEAM, mine)], key=lambda line: -float(line[1]))
-        start = int(seen.fields.get("pageToken") or 0)
-        page = [{"teamName": name, "score": score} for name, score in lines[start : start + 2]]
-        following = {"nextPageToken": str(start + 2)} if start + 2 < len(lines) else {}
-        return json_response({"submissions": page, **following})
+    def _leaderboard(self, seen: RecordedRequest) -> FakeResponse:
+        """As Kaggle writes it: the host's benchmark first, with rank 0."""
+        teams = [(f"team {k}", score) for k, score in enumerate(self.rivals)]
+        if self.taken:
+            teams.append((TEAM, max(self._score(i) for i in range(len(self.taken)))))
+        teams.sort(key=lambda team: -float(team[1]))
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
+        writer.writerow([0, 99, "benchmark", "2026-01-01 00:00:00", "0.99"])
+        for rank, (name, score) in enumerate(teams, start=1):
+            writer.writerow([rank, rank, name, "2026-03-01 10:00:00", score])
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr(f"{SLUG}-publicleaderboard.csv", text.getvalue().encode("utf-8-sig"))
+        return FakeResponse(200, content.getvalue())

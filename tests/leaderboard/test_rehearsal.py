@@ -17,10 +17,9 @@ from sklearn import metrics as scores
 from kagglecxr.core.errors import MissingError, SubmissionError
 from kagglecxr.core.files import file_digest, write_table
 from kagglecxr.core.metrics import METRICS, Metric
-from kagglecxr.core.submission_format import SubmissionFormat
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.schema import Classes, MetricChoice, Source
+from kagglecxr.data.schema import Classes, MetricChoice, Source, SubmissionSettings
 from kagglecxr.leaderboard.ledger import LedgerEntry, read_ledger, write_ledger
 from kagglecxr.leaderboard.rehearsal import (
     REHEARSED,
@@ -73,7 +72,7 @@ class Rehearsal:
 
     def built(self, given: Probabilities) -> pd.DataFrame:
         """The submission for probabilities."""
-        return self.competition.submission.build(IDS, given, TARGETS)
+        return self.competition.submission.for_targets(TARGETS).build(IDS, given)
 
     def submit(
         self,
@@ -111,7 +110,7 @@ def laid_out(root: Path, form: str = "class", metric: str = SHARE.name) -> Rehea
         source=Source(kind="demo"),
         classes=Classes(names=TARGETS),
         metric=MetricChoice(name=metric),
-        submission=SubmissionFormat(form=form),
+        submission=SubmissionSettings(form=form),
     )
     rehearsal = Rehearsal(competition, Workspace(root / "work", "demo"), root / "s" / "ledger.csv")
     rehearsal.lay_out()
