@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 
 from kagglecxr.core.progress import Reporter
+from kagglecxr.leaderboard.ledger import PENDING
 from kagglecxr.remote.client import PollPolicy, call_with_retry
 from kagglecxr.remote.errors import KaggleError, competition_context
 
-PENDING, COMPLETE, ERROR = "pending", "complete", "error"
 NOT_FOUND = 404
 
 

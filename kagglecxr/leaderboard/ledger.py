@@ -10,6 +10,10 @@ from filelock import FileLock
 
 from kagglecxr.core.files import read_table, write_table
 
+SENDING, PENDING, COMPLETE, ERROR, REFUSED = "sending", "pending", "complete", "error", "refused"
+REHEARSED = "rehearsal"
+"""The status of a file scored on this machine; the others are of Kaggle."""
+
 
 @dataclass(frozen=True)
 class LedgerEntry:
@@ -62,15 +66,6 @@ def amend_entry(path: Path, entry: LedgerEntry, **changes: str) -> LedgerEntry:
         lines = [amended if _key(line) == _key(entry) else line for line in read_ledger(path)]
         write_ledger(path, lines)
     return amended
-
-
-def find_entry(
-    entries: list[LedgerEntry], competition: str, sha256: str, ref: str
-) -> LedgerEntry | None:
-    """Returns the latest entry of this very file for this competition and test part."""
-    wanted = (competition, sha256, ref)
-    same = [entry for entry in entries if (entry.competition, entry.sha256, entry.ref) == wanted]
-    return same[-1] if same else None
 
 
 def _key(entry: LedgerEntry) -> tuple[str, str, str, str]:

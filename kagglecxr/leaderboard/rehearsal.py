@@ -17,9 +17,9 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepare import load_prepared
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.ledger import (
+    REHEARSED,
     LedgerEntry,
     add_entry,
-    find_entry,
     read_ledger,
     utc_now,
 )
@@ -30,9 +30,6 @@ from kagglecxr.leaderboard.submission import (
     validate_file,
 )
 from kagglecxr.leaderboard.submit_options import SubmitOptions
-
-REHEARSED = "rehearsal"
-"""The ledger's status of a file scored on this machine."""
 
 
 @dataclass(frozen=True)
@@ -149,18 +146,22 @@ def rehearse(
     )
     # Scores on another test part cannot be compared, so an entry says which one it was.
     part, sha256 = file_digest(workspace.solution)[:12], file_digest(file)
-    entries = read_ledger(ledger)
+    entries = [
+        entry
+        for entry in read_ledger(ledger)
+        if (entry.ref, entry.competition) == (part, competition.name)
+    ]
     rivals = {
         f"{Path(entry.file).name}, {entry.time}": float(entry.local_score)
         for entry in entries
-        if (entry.ref, entry.competition) == (part, competition.name) and entry.sha256 != sha256
+        if entry.sha256 != sha256
     }
     board = _rank(
         metric, {name: metric(truth, given) for name, given in baselines.items()},
         rivals | {file.name: interval.score},
     )  # fmt: skip
     rank = next(row.rank for row in board if row.name == file.name)
-    is_new = again or find_entry(entries, competition.name, sha256, part) is None
+    is_new = again or sha256 not in {entry.sha256 for entry in entries}
     if is_new:
         entry = LedgerEntry(
             time=time,

@@ -11,8 +11,13 @@ from pathlib import Path
 
 from kagglecxr.core.errors import SubmissionError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.leaderboard.kaggle_scores import COMPLETE, ERROR, PENDING, find_submission
+from kagglecxr.leaderboard.kaggle_scores import find_submission
 from kagglecxr.leaderboard.ledger import (
+    COMPLETE,
+    ERROR,
+    PENDING,
+    REFUSED,
+    SENDING,
     LedgerEntry,
     add_entry,
     amend_entry,
@@ -29,7 +34,6 @@ from kagglecxr.leaderboard.submission import Submission
 from kagglecxr.remote.client import PollPolicy, call_with_retry
 from kagglecxr.remote.errors import KaggleError, competition_context
 
-SENDING, REFUSED = "sending", "refused"
 LISTED_WITHIN = 120.0
 """Seconds after which Kaggle's list surely holds what was sent."""
 

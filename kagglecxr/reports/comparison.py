@@ -13,7 +13,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.run_record import RunRecord, finished_runs, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.leaderboard.rehearsal import REHEARSED
+from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, read_ledger
 from kagglecxr.reports.page import PageSection, render_page
 
 
@@ -84,7 +84,7 @@ def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
             f"There are no finished runs to compare. Looked in: {workspace.runs}. "
             f"Run: python -m kagglecxr.train {workspace.competition}"
         )
-    ledger = read_table(ledger_file) if ledger_file.is_file() else pd.DataFrame()
+    ledger = read_ledger(ledger_file)
     table = pd.DataFrame({"": [title for title, _ in ROWS]})
     for run in runs:
         record = read_run(run)
@@ -132,14 +132,14 @@ def _test_result(run: Path, record: RunRecord, workspace: Workspace) -> TestResu
     return TestResult(loss, 1.0 - errors / len(truth), errors)
 
 
-def _leaderboard(record: RunRecord, ledger: pd.DataFrame) -> str:
-    """Returns score and rank of the latest submission made by this run alone."""
+def _leaderboard(record: RunRecord, ledger: list[LedgerEntry]) -> str:
+    """Returns score and rank of the latest submission that this run alone made."""
     name = f"{record.competition}-{record.name}.csv"
-    for line in ledger.iloc[::-1].to_dict("records"):
-        if Path(line["file"]).name == name and line["competition"] == record.competition:
-            # A submission to Kaggle keeps its out-of-fold score next to the leaderboard's.
-            is_local = line["status"] in ("", REHEARSED)
-            told = line["public_score"] or (line["local_score"] if is_local else "")
-            score = f"{float(told):.4f}" if told else line["status"] or "pending"
-            return f"{score}, rank {line['rank']}" if line["rank"] else score
+    for entry in reversed(ledger):
+        if (Path(entry.file).name, entry.competition) == (name, record.competition):
+            # What was sent to Kaggle keeps its out-of-fold score next to the leaderboard's.
+            is_local = entry.status in ("", REHEARSED)
+            score = entry.public_score or (entry.local_score if is_local else "")
+            text = f"{float(score):.4f}" if score else entry.status or "pending"
+            return f"{text}, rank {entry.rank}" if entry.rank else text
     return ""

@@ -1,13 +1,12 @@
 """The ledger: one line a submission, never lost."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.leaderboard.ledger import COLUMNS, LedgerEntry, find_entry, read_ledger, write_ledger
+from kagglecxr.leaderboard.ledger import COLUMNS, LedgerEntry, read_ledger, write_ledger
 
 FIRST = LedgerEntry(
     "2026-03-01T10:00:00+00:00", "demo", "submissions/demo-a.csv", "aa", ref="part1"
@@ -65,16 +64,3 @@ def test_a_ledger_of_fewer_columns_is_read_with_the_others_empty(tmp_path: Path)
     path = tmp_path / "ledger.csv"
     path.write_text("time,competition,file,sha256,local_score\nt,demo,f.csv,aa,0.5\n")
     assert read_ledger(path) == [LedgerEntry("t", "demo", "f.csv", "aa", local_score="0.5")]
-
-
-def test_a_file_is_found_by_competition_content_and_test_part() -> None:
-    entries = [FIRST, replace(FIRST, sha256="bb")]
-    assert find_entry(entries, "demo", "aa", "part1") == FIRST
-    assert find_entry(entries, "demo", "cc", "part1") is None
-    assert find_entry(entries, "umons", "aa", "part1") is None
-    assert find_entry(entries, "demo", "aa", "part2") is None
-
-
-def test_the_latest_of_several_entries_of_a_file_is_found() -> None:
-    later = replace(FIRST, time="2026-03-02T10:00:00+00:00", message="again")
-    assert find_entry([FIRST, later], "demo", "aa", "part1") == later

@@ -20,9 +20,8 @@ from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.schema import Classes, MetricChoice, Source, SubmissionSettings
-from kagglecxr.leaderboard.ledger import LedgerEntry, read_ledger, write_ledger
+from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, read_ledger, write_ledger
 from kagglecxr.leaderboard.rehearsal import (
-    REHEARSED,
     RehearsalResult,
     describe_rehearsal,
     read_solution,
