@@ -29,7 +29,7 @@ def demo(
         from kagglecxr.data.competition import load_competition
         from kagglecxr.data.phantoms import make_demo
         from kagglecxr.data.prepare import PrepareOptions, prepare_competition
-        from kagglecxr.inference.ensemble import blend_runs
+        from kagglecxr.ensembling.blend import blend_runs
         from kagglecxr.leaderboard.baselines import baseline_predictions
         from kagglecxr.leaderboard.ledger import utc_now
         from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse

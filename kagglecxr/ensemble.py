@@ -20,7 +20,8 @@ def ensemble(
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
-        runs: Names of finished runs; defaults to the one with the best out-of-fold score.
+        runs: Names of finished runs or of ensembles; defaults to the run with the best out-of-fold
+            score.
         soup: Average weights instead (greedy soup), of the runs that do not lower the out-of-fold
             score, into one network that is kept as a run. Of a single run, average its folds.
         common: Options of every verb.
@@ -30,7 +31,8 @@ def ensemble(
     setup_keras()
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepare import load_prepared
-    from kagglecxr.inference.ensemble import blend_runs, choose_runs
+    from kagglecxr.ensembling.blend import blend_runs
+    from kagglecxr.ensembling.run_selection import choose_runs
     from kagglecxr.training.soups.greedy_soup import make_soup
 
     described = load_competition(competition)

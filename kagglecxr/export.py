@@ -38,21 +38,24 @@ def export(
     setup_keras()
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.ensembling.run_selection import choose_runs, export_name
     from kagglecxr.inference.export.exporter import EXPORTS, export_model
     from kagglecxr.inference.export.file_formats import format_of
-    from kagglecxr.inference.parts import choose_parts
+    from kagglecxr.inference.members import members_for_data
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)
     kind = format_of(form, out)
     prepared = load_prepared(described, workspace)
-    parts = choose_parts(prepared, workspace, runs, fold=fold, views=views)
-    path = out or EXPORTS / f"{parts.name}{kind.suffix}"
-    made = export_model(prepared, workspace, parts, kind, path, common.terminal)
+    chosen = choose_runs(prepared, workspace, runs)
+    members = members_for_data(chosen, prepared, fold, views)
+    name = export_name(described.name, runs, chosen, fold)
+    path = out or EXPORTS / f"{name}{kind.suffix}"
+    made = export_model(prepared, members, kind, path, common.terminal)
     common.finish(
         f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, returns the "
         f"probabilities of {', '.join(made.classes)}.",
-        kind.use.format(path=made.path),
+        kind.usage.format(path=made.path),
     )
 
 

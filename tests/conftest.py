@@ -1,6 +1,7 @@
 """What tests of all rooms share: a small built-in competition, drawn and prepared once."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,14 @@ def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> PreparedDemo:
     request = PrepareOptions(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed)
     prepared = prepare_competition(competition, workspace, request, Silent())
     return PreparedDemo(competition, workspace, prepared)
+
+
+def copy_demo(demo: PreparedDemo, root: Path) -> PreparedDemo:
+    """The prepared competition in a workspace of its own, but for the cache, only to be read."""
+    shutil.copytree(
+        demo.workspace.root, root, ignore=shutil.ignore_patterns("cache"), dirs_exist_ok=True
+    )
+    return PreparedDemo(demo.competition, Workspace(root, demo.competition.name), demo.prepared)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,10 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
     """Returns the error for an unknown name, which gives the nearest three."""
-    found = nearest(name, names)
-    advice = f"The nearest are {shorten(found)}." if found else "There are none; leave it out."
-    return UnknownNameError(f"There is no {kind} of that name. Received: {name!r}. {advice}")
+    return UnknownNameError(
+        f"There is no {kind} of that name. Received: {name!r}. "
+        f"The nearest are {shorten(nearest(name, names))}."
+    )
 
 
 class Registry(Generic[Entry]):

@@ -1,6 +1,6 @@
-"""Decodes images that no index knows, whatever state they are in."""
+"""Decodes image files that no index knows, whatever state they are in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -12,54 +12,51 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import open_maps
 from kagglecxr.data.cache.image_loader import ImageLoader, decode_all
 from kagglecxr.data.images.image import Image, broken_image
-from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.inference.members import Member
 
 
 @dataclass(frozen=True)
-class DecodedFiles:
-    """Decoded images, row i of path i.
+class ImageFiles:
+    """Image files, decoded once for each pipeline, into memory maps on disk.
 
     Attributes:
-        images: (N, H, W) or (N, H, W, 3) uint8, a memory map; black where a file is broken.
-        broken: the paths that cannot be read.
-    """
-
-    images: npt.NDArray[np.uint8]
-    broken: frozenset[str]
-
-
-def decode_files(
-    root: Path,
-    paths: list[str],
-    pipeline: Pipeline,
-    shape: tuple[int, int, int],
-    scratch: Path,
-    reporter: Reporter,
-) -> DecodedFiles:
-    """The images as a model takes them; what cannot be read is left black and named.
-
-    Args:
         root: the data folder.
         paths: image files below it.
-        pipeline: what is done to each.
-        shape: (H, W, C) of one that is done.
-        scratch: a folder for the memory map.
-        reporter: told of every image.
-
-    Raises:
-        OSError: the disk is full.
+        scratch: a folder for the memory maps.
+        reporter: shows the progress.
+        broken: the paths that could not be read so far; their images are black.
     """
-    height, width, channels = shape
-    item = (height, width) if channels == 1 else shape
-    # Of the files' times too: what was decoded before may have been of another test part.
-    states = [_file_state(root / path) for path in paths]
-    folder = scratch / digest(str(root), paths, states, pipeline.text)
-    folder.mkdir(parents=True, exist_ok=True)
-    images, measures = open_maps(folder, (len(paths), *item))
-    source = _UntrustedFiles(root, paths, None, pipeline, item)
-    with reporter.bar("Decoding images", len(paths)) as bar:
-        failed = decode_all(source, images, measures, bar)
-    return DecodedFiles(images, frozenset(failed))
+
+    root: Path
+    paths: list[str]
+    scratch: Path
+    reporter: Reporter
+    broken: set[str] = field(default_factory=set)
+    _decoded: dict[tuple[object, ...], npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    def images(self, member: Member) -> npt.NDArray[np.uint8]:
+        """Returns the images as a run's models take them, (paths, H, W) or (paths, H, W, 3).
+
+        Raises:
+            OSError: the disk is full.
+        """
+        shape = member.record.input_shape
+        key = (member.pipeline.text, shape)
+        if key not in self._decoded:
+            self._decoded[key] = self._decode(member, shape[:2] if shape[2] == 1 else shape)
+        return self._decoded[key]
+
+    def _decode(self, member: Member, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+        # The key has the files' times too: files of the same names may have been others before.
+        states = [_file_state(self.root / path) for path in self.paths]
+        key = digest(str(self.root), self.paths, states, member.pipeline.text, shape)
+        folder = self.scratch / key
+        folder.mkdir(parents=True, exist_ok=True)
+        images, measures = open_maps(folder, (len(self.paths), *shape))
+        loader = _UntrustedFiles(self.root, self.paths, None, member.pipeline, shape)
+        with self.reporter.bar("Decoding images", len(self.paths)) as bar:
+            self.broken.update(decode_all(loader, images, measures, bar))
+        return images
 
 
 @dataclass(frozen=True)
@@ -67,26 +64,26 @@ class _UntrustedFiles(ImageLoader):
     """Files of which any may be anything: none of them ends the decoding of the others.
 
     Attributes:
-        item: the shape that each image has in the end.
+        shape: that each image has in the end.
     """
 
-    item: tuple[int, ...]
+    shape: tuple[int, ...]
 
     def load(self, row: int) -> Image:
-        """A row's image as it is in its file."""
+        """Reads the image of a row as it is in its file."""
         try:
             return super().load(row)
         except OSError as error:
             raise broken_image(self.paths[row], str(error)) from error
 
     def preprocess(self, row: int, image: Image) -> Image:
-        """The same as a model takes it."""
+        """Applies the pipeline to the image of a row."""
         try:
             image = super().preprocess(row, image)
         except (cv2.error, ValueError) as error:
             raise broken_image(self.paths[row], str(error)) from error
-        if image.shape != self.item:
-            raise broken_image(self.paths[row], f"it becomes {image.shape} and not {self.item}")
+        if image.shape != self.shape:
+            raise broken_image(self.paths[row], f"it becomes {image.shape} and not {self.shape}")
         return image
 
 

@@ -1,4 +1,4 @@
-"""Probabilities of images, as they are kept and read again; no model is needed for that."""
+"""Predictions of images, and how they are saved and loaded; no model is needed for that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ class Predictions:
     truth: npt.NDArray[np.intp]
 
     def save(self, path: Path) -> None:
-        """Writes an .npz, whole or not at all."""
-        with atomic_write(path) as beside:
+        """Writes an .npz file, atomically."""
+        with atomic_write(path) as temporary:
             np.savez_compressed(
-                beside, ids=self.ids, probabilities=self.probabilities, truth=self.truth
+                temporary, ids=self.ids, probabilities=self.probabilities, truth=self.truth
             )
 
     @classmethod
     def load(cls, path: Path) -> "Predictions":
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
             DataError: the file is damaged.
@@ -49,7 +49,7 @@ class Predictions:
             ) from error
 
     def of(self, ids: list[str]) -> npt.NDArray[np.float32]:
-        """The probabilities of these ids, in this order.
+        """Returns the probabilities of these ids, in this order.
 
         Raises:
             DataError: some are not predicted.
@@ -62,6 +62,11 @@ class Predictions:
                 "first. Run train again: the data have changed."
             )
         return self.probabilities[[row[name] for name in ids]]
+
+
+def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Predictions:
+    """Predictions of images whose labels are not known."""
+    return Predictions(np.array(ids), probabilities, np.full(len(ids), -1, np.intp))
 
 
 def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:

@@ -12,7 +12,7 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import PRESETS, Competition
 from kagglecxr.data.prepare import load_prepared
-from kagglecxr.inference.ensemble import choose_runs
+from kagglecxr.ensembling.run_selection import choose_runs
 from kagglecxr.kernel.steps import KernelOptions
 from kagglecxr.remote.datasets.dataset_metadata import dataset_metadata
 from kagglecxr.remote.datasets.run_archives import pack_run

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
+from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages, unlabelled_per_batch
-from kagglecxr.inference.ensemble import rebuild_model
-from kagglecxr.inference.predictions import Predictions
-from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.inference.members import make_member
+from kagglecxr.inference.predictions import Predictions, unlabelled
+from kagglecxr.inference.predictor import Predictor
 from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions, train_run
@@ -58,11 +58,9 @@ class Teacher:
         rows = _unrelated_rows(run.prepared, run.fold_of == fold)
         ids, path = run.prepared.index.column("id", rows), run.fold_folder(fold) / PSEUDO_LABELS
         if not path.is_file():
-            record = read_run(self.run)
-            model = rebuild_model(record)
-            load_weights(model, fold_folder(self.run, fold) / WEIGHTS)
-            outputs = run.task.predict(model, rows, record.recipe["views"])
-            Predictions(np.array(ids), outputs, np.full(len(rows), -1, np.intp)).save(path)
+            member = make_member(self.run, read_run(self.run), fold)
+            output = Predictor([member]).predict(run.prepared.cache.images, rows)
+            unlabelled(ids, output.probabilities).save(path)
         return PseudoLabelledImages(rows, Predictions.load(path).of(ids))
 
 

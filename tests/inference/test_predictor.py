@@ -1,16 +1,163 @@
-"""A model's answers are averaged over views; rows come back in the order asked."""
+"""Predictions are the mean of views, of folds and of runs; rows come back in the order asked."""
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import UnknownNameError
-from kagglecxr.inference.predictor import predict_views
-from kagglecxr.inference.tta import VIEWS
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import read_run
+from kagglecxr.inference import predictor
+from kagglecxr.inference.members import Member, make_member
+from kagglecxr.inference.predictor import Predictor, predict_views
+from tests.conftest import SIZE, PreparedDemo, copy_demo
+from tests.inference.random_runs import random_run
+
+IMAGES = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE), np.uint8)
+ROWS = np.array([3, 0, 3, 4])
+
+
+@pytest.fixture(scope="module")
+def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    return copy_demo(demo, tmp_path_factory.mktemp("predictor"))
+
+
+@pytest.fixture(scope="module")
+def members(own: PreparedDemo) -> list[Member]:
+    """A run of two folds and two views, and one of a single fold and view."""
+    runs = [
+        random_run(own, "two", seed=1),
+        random_run(own, "one", seed=2, folds=1, views=["hflip"]),
+    ]
+    return [make_member(run, read_run(run)) for run in runs]
+
+
+@pytest.fixture(scope="module")
+def by_hand(members: list[Member]) -> list[npt.NDArray[np.float32]]:
+    """The mean of each run, of one call of each model on each array."""
+    images, flipped = IMAGES[ROWS][..., None], IMAGES[ROWS][:, :, ::-1, None]
+    first, second = (members[0].load_model(fold) for fold in (0, 1))
+    four = [model(pixels) for model in (first, second) for pixels in (images, flipped)]
+    return [np.mean(four, axis=0), np.asarray(members[1].load_model(0)(flipped))]
+
+
+def test_the_mean_of_runs_folds_and_views_is_that_computed_by_hand(
+    members: list[Member], by_hand: list[npt.NDArray[np.float32]]
+) -> None:
+    output = Predictor(members).predict(IMAGES, ROWS)
+    np.testing.assert_allclose(output.probabilities, np.mean(by_hand, axis=0), atol=1e-6)
+    assert np.ptp(output.probabilities, axis=0).max() > 0.02
+    assert (output.folds, output.of) == (3, 3)
+
+
+def test_runs_can_be_combined_otherwise_than_by_their_mean(
+    members: list[Member], by_hand: list[npt.NDArray[np.float32]]
+) -> None:
+    output = Predictor(members, lambda runs: 0.25 * runs[0] + 0.75 * runs[1]).predict(IMAGES, ROWS)
+    expected = 0.25 * by_hand[0] + 0.75 * by_hand[1]
+    np.testing.assert_allclose(output.probabilities, expected, atol=1e-6)
+
+
+def test_each_run_can_be_had_by_itself(
+    members: list[Member], by_hand: list[npt.NDArray[np.float32]]
+) -> None:
+    runs = list(Predictor(members).predict_runs(IMAGES, ROWS, Silent()))
+    assert [member for member, _ in runs] == members
+    for (_, probabilities), expected in zip(runs, by_hand, strict=True):
+        np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
+def test_all_rows_of_the_images_of_each_member_are_predicted_where_none_are_named(
+    members: list[Member],
+) -> None:
+    images = {"two": IMAGES[:3], "one": IMAGES[2:]}
+    output = Predictor(members).predict(lambda member: images[member.record.name])
+    alone = [Predictor([m]).predict(images[m.record.name]).probabilities for m in members]
+    np.testing.assert_array_equal(output.probabilities, np.mean(alone, axis=0))
+
+
+@pytest.mark.parametrize(("seconds", "folds"), [(10.0, 2), (7.0, 1), (-5.0, 1), (12.0, 3)])
+def test_folds_that_there_is_no_time_for_are_left_out_but_never_the_first(
+    members: list[Member], monkeypatch: pytest.MonkeyPatch, seconds: float, folds: int
+) -> None:
+    now = 0.0
+
+    def three_seconds(*arguments: object, **options: object) -> npt.NDArray[np.float32]:
+        nonlocal now
+        now += 3.0
+        return np.full((len(IMAGES), 4), now, np.float32)
+
+    monkeypatch.setattr(predictor, "predict_views", three_seconds)
+    for module in ("core.deadline", "inference.predictor"):
+        monkeypatch.setattr(f"kagglecxr.{module}.monotonic", lambda: now)
+    output = Predictor(members).predict(IMAGES, deadline=Deadline.within(seconds))
+    assert (output.folds, output.of) == (folds, 3)
+    # A run of which no fold has predicted does not count.
+    assert output.probabilities[0, 0] == {1: 3.0, 2: 4.5, 3: (4.5 + 9.0) / 2}[folds]
+
+
+def test_folds_on_one_frozen_trunk_run_it_once_for_each_batch_and_view(
+    own: PreparedDemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [
+        random_run(own, "frozen", seed=3, trainable="head"),
+        random_run(own, "whole", seed=4, folds=1),
+        random_run(own, "frozen-too", seed=5, folds=1, trainable="head", views=["hflip"]),
+    ]
+    members = [make_member(run, read_run(run)) for run in runs]
+    expected = [Predictor([member]).predict(IMAGES).probabilities for member in members[1:]]
+    frozen = [
+        predict_views(members[0].load_model(fold), IMAGES, np.arange(len(IMAGES)))
+        for fold in (0, 1)
+    ]
+    expected = [np.mean(frozen, axis=0), *expected]
+    assert np.abs(frozen[0] - frozen[1]).max() > 0.01
+
+    calls = _count_calls(monkeypatch)
+    monkeypatch.setattr(predictor, "BATCH_SIZE", 2)
+    output = Predictor(members).predict(IMAGES)
+    np.testing.assert_allclose(output.probabilities, np.mean(expected, axis=0), atol=1e-5)
+    assert (output.folds, output.of) == (4, 4)
+    # Three batches of two views; the heads of two folds see both, that of the third one of them.
+    assert calls == {"trunk": 3 * 2, "head": 3 * (2 + 2 + 1)}
+
+
+def _count_calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    calls = {"trunk": 0, "head": 0}
+    predict_on_batch: Callable[..., object] = keras.Model.predict_on_batch
+
+    def counted(model: keras.Model, images: npt.NDArray[np.uint8]) -> object:
+        calls["trunk" if np.ndim(images) == 4 else "head"] += 1
+        return predict_on_batch(model, images)
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", counted)
+    return calls
+
+
+def test_frozen_trunks_of_other_weights_are_not_shared(
+    own: PreparedDemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = random_run(own, "frozen-apart", seed=6, trainable="head")
+    member = make_member(run, read_run(run))
+    model = member.load_model(1)
+    first = next(layer for layer in model.layers if layer.weights)
+    first.set_weights([2 * array for array in first.get_weights()])
+    model.save_weights(run / "fold-1" / "model.weights.h5")
+    calls = _count_calls(monkeypatch)
+    output = Predictor([member]).predict(IMAGES)
+    folds = [
+        predict_views(member.load_model(fold), IMAGES, np.arange(len(IMAGES))) for fold in (0, 1)
+    ]
+    np.testing.assert_array_equal(output.probabilities, np.mean(folds, axis=0))
+    assert calls == {"trunk": 0, "head": 0}
 
 
 def _left_half_model(units: int) -> keras.Model:
-    """Answers with the mean brightness of the left half, so that a mirror changes it."""
+    """Predicts the mean brightness of the left half, so that a flip changes it."""
     inputs = keras.Input((4, 4, 1))
     left = keras.layers.Cropping2D(((0, 0), (0, 2)))(inputs)
     share = keras.layers.Rescaling(1 / 255)(keras.layers.GlobalAveragePooling2D()(left))
@@ -21,23 +168,20 @@ def _left_half_model(units: int) -> keras.Model:
 
 
 @pytest.mark.parametrize("units", [1, 2])
-def test_views_are_averaged_and_one_unit_becomes_two_columns(units: int) -> None:
+def test_views_are_averaged_and_one_unit_becomes_two_columns(
+    units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictor, "BATCH_SIZE", 2)
     images = np.zeros((5, 4, 4), np.uint8)
     images[3, :, :2] = 255
     rows = np.array([3, 0, 3])
-    both = predict_views(_left_half_model(units), images, rows, batch_size=2)
+    both = predict_views(_left_half_model(units), images, rows)
     np.testing.assert_allclose(both, [[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]], atol=1e-6)
     alone = predict_views(_left_half_model(units), images, rows, views=["identity"])
     np.testing.assert_allclose(alone[:, 1], [1.0, 0.0, 1.0], atol=1e-6)
 
 
-def test_a_mirror_is_a_left_right_flip() -> None:
-    images = np.arange(2 * 3 * 4 * 1, dtype=np.uint8).reshape(2, 3, 4, 1)
-    np.testing.assert_array_equal(VIEWS["mirrored"](images), np.flip(images, axis=2))
-
-
 def test_an_unknown_view_is_named() -> None:
+    images = np.zeros((1, 4, 4), np.uint8)
     with pytest.raises(UnknownNameError, match="sideways"):
-        predict_views(
-            _left_half_model(1), np.zeros((1, 4, 4), np.uint8), np.array([0]), views=["sideways"]
-        )
+        predict_views(_left_half_model(1), images, np.array([0]), views=["sideways"])

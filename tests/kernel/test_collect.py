@@ -11,7 +11,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import load_prepared
-from kagglecxr.inference.ensemble import blend_runs
+from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.kernel.collect import KernelOutputs, collect_outputs
 from kagglecxr.remote.datasets.run_archives import pack_run

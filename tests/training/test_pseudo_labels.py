@@ -16,7 +16,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import Index, write_index
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
-from kagglecxr.inference.ensemble import rebuild_model
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint

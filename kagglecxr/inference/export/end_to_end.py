@@ -1,86 +1,108 @@
 """One model of a pipeline, folds, runs and views: raw images of any size in, probabilities out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import layers
 
+from kagglecxr.core.errors import SettingError, shorten
 from kagglecxr.core.registry import Registry
-from kagglecxr.inference.export.pipeline_layers import Steps, pipeline_layers
-from kagglecxr.models.layers.outputs import HorizontalFlip, LabeledOutput
+from kagglecxr.inference.tta import VIEWS
+from kagglecxr.models.layers.channels import EqualisedBrightenedEdges
+from kagglecxr.models.layers.clahe import ContrastLimitedEqualization
+from kagglecxr.models.layers.equalisation import HistogramEqualization
+from kagglecxr.models.layers.outputs import LabeledOutput
+from kagglecxr.models.layers.pixel_operations import Gamma, GrayToRGB, RGBToGray, RoundPixels
+from kagglecxr.models.layers.resizing import SquareResizing
 
-VIEW_LAYERS = Registry[Callable[[], list[layers.Layer]]]("view of an exported model")
+Steps = Sequence[tuple[str, tuple[Any, ...]]]
+"""Names and arguments of preprocessing steps, as `Pipeline.steps` has them."""
 
+RunModels = tuple[Sequence[keras.Model], Sequence[str]]
+"""The models of a run's folds, of distinct names, and the names of the views they predict from."""
 
-@dataclass(frozen=True)
-class Member:
-    """A run in a whole model.
+STEP_LAYERS = Registry[Callable[..., list[layers.Layer]]]("step of an exported model")
 
-    Attributes:
-        folds: its models, of distinct names; each takes what the pipeline makes.
-        views: names of what each of them looks at.
-    """
-
-    folds: Sequence[keras.Model]
-    views: Sequence[str]
+GRAY_STEPS = frozenset({"gray", "equalise", "clahe", "stack"})
+"""The steps that make any image gray."""
 
 
 def end_to_end_model(
-    steps: Steps, members: Sequence[Member], classes: Sequence[str], origin: str
+    steps: Steps, runs: Sequence[RunModels], classes: Sequence[str], origin: str
 ) -> keras.Model:
-    """The mean of runs, each the mean of its folds, each the mean of its views.
+    """Builds the model that does what a pipeline and a `Predictor` do.
 
     The model takes (batch, H, W, 1 or 3) raw pixels 0..255, uint8 or float, of any H and W where
     the pipeline resizes; its last layer, "probabilities", has the attribute `classes`.
 
     Args:
         steps: the preprocessing the runs were trained with.
-        members: the runs.
+        runs: the models and the views of each run.
         classes: names of the probabilities.
-        origin: what is written into the last layer for a reader.
+        origin: what the model is made of; kept in its last layer.
 
     Raises:
-        SettingError: a step or a view that no layer does.
+        SettingError: a step that no layer does.
+        UnknownNameError: there is no such view.
     """
-    height, width, channels = members[0].folds[0].input_shape[1:]
+    height, width, channels = runs[0][0][0].input_shape[1:]
     resized = any(name == "resize" for name, _ in steps)
     inputs = keras.Input((*((None, None) if resized else (height, width)), None), name="image")
     image = inputs
     for layer in pipeline_layers(steps, channels):
         image = layer(image)
-    answers = [
-        _mean(
-            [_mean([fold(seen) for seen in _views(image, member.views)]) for fold in member.folds]
-        )
-        for member in members
-    ]
-    probabilities = LabeledOutput(classes, origin, name="probabilities")(_mean(answers))
+    outputs = []
+    for models, names in runs:
+        views = [VIEWS[name].layer()(image) for name in names]
+        outputs.append(_mean([_mean([model(view) for view in views]) for model in models]))
+    probabilities = LabeledOutput(classes, origin, name="probabilities")(_mean(outputs))
     return keras.Model(inputs, probabilities, name="whole")
 
 
-@VIEW_LAYERS.add
-def identity() -> list[layers.Layer]:
-    """The images themselves."""
-    return []
+def _mean(outputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    return outputs[0] if len(outputs) == 1 else layers.Average(dtype="float32")(outputs)
 
 
-@VIEW_LAYERS.add
-def hflip() -> list[layers.Layer]:
-    """Left and right exchanged."""
-    return [HorizontalFlip()]
+def pipeline_layers(steps: Steps, channels: int) -> list[layers.Layer]:
+    """Makes layers that do to (batch, H, W, 1 or 3) raw pixels what a pipeline does to an image.
+
+    Args:
+        steps: the pipeline's.
+        channels: of the result.
+
+    Raises:
+        SettingError: a step that no layer does.
+    """
+    refused = [name for name, _ in steps if name not in STEP_LAYERS]
+    if refused:
+        raise SettingError(
+            f"A preprocessing step cannot be part of an exported file. Received: "
+            f"{shorten(refused)}. {_WHY.get(refused[0], 'No layer does it.')} Prepare with a "
+            f"pipeline of {', '.join(STEP_LAYERS.names())}, and train again."
+        )
+    found: list[layers.Layer] = [RoundPixels()]
+    if GRAY_STEPS.isdisjoint(name for name, _ in steps):
+        found.append(RGBToGray() if channels == 1 else GrayToRGB())
+    for name, arguments in steps:
+        found += STEP_LAYERS[name](*arguments)
+    return found
 
 
-def _views(image: Any, names: Sequence[str]) -> list[Any]:
-    seen = []
-    for name in names:
-        view = image
-        for layer in VIEW_LAYERS[name]():
-            view = layer(view)
-        seen.append(view)
-    return seen
+_NEEDS_MASK = "It needs a lung mask, which a file alone does not get."
+_WHY = {
+    "mask": _NEEDS_MASK,
+    "lung_box": _NEEDS_MASK,
+    "trim": "It cuts every image of a batch to another size.",
+}
 
-
-def _mean(answers: Sequence[Any]) -> Any:
-    return answers[0] if len(answers) == 1 else layers.Average(dtype="float32")(answers)
+STEP_LAYERS.add_as("gray")(lambda: [RGBToGray()])
+STEP_LAYERS.add_as("resize")(lambda size: [SquareResizing(size)])
+STEP_LAYERS.add_as("equalise")(lambda: [RGBToGray(), HistogramEqualization()])
+STEP_LAYERS.add_as("clahe")(
+    lambda clip, tiles: [RGBToGray(), ContrastLimitedEqualization(clip, tiles)]
+)
+STEP_LAYERS.add_as("gamma")(lambda exponent: [Gamma(exponent)])
+STEP_LAYERS.add_as("stack")(
+    lambda brightening: [RGBToGray(), EqualisedBrightenedEdges(brightening)]
+)

@@ -1,7 +1,7 @@
-"""Writes one file that takes raw images and answers with class probabilities."""
+"""Writes one file that takes raw images and returns class probabilities."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +10,19 @@ import numpy as np
 
 from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import CxrError, SettingError
-from kagglecxr.core.files import atomic_write, read_json
-from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
-from kagglecxr.core.workspace import Workspace
+from kagglecxr.core.files import atomic_write
+from kagglecxr.core.progress import Reporter
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.inference.ensemble import read_compatible_run, rebuild_model
-from kagglecxr.inference.export.end_to_end import Member, end_to_end_model
+from kagglecxr.inference.export.end_to_end import end_to_end_model, pipeline_layers
 from kagglecxr.inference.export.file_formats import FileFormat
-from kagglecxr.inference.export.pipeline_layers import pipeline_layers
-from kagglecxr.inference.parts import Parts
-from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.inference.members import Member
+from kagglecxr.inference.predictor import Predictor
 
 EXPORTS = Path("exports")
 TOLERANCE = 1e-3
-"""How far a probability may be from the model's: runtimes add in another order, and TensorFlow Lite
-is up to 1e-4 away where a normalisation adds up a whole image."""
+"""How far a probability may be from the predictor's: runtimes add in another order, and TensorFlow
+Lite is up to 1e-4 away where a normalisation adds up a whole image."""
 
 
 @dataclass(frozen=True)
@@ -48,74 +44,83 @@ class ExportedFile:
 
 def export_model(
     prepared: PreparedData,
-    workspace: Workspace,
-    parts: Parts,
+    members: Sequence[Member],
     file_format: FileFormat,
     path: Path,
     reporter: Reporter,
 ) -> ExportedFile:
-    """Writes the one file, whole or not at all.
+    """Writes a model that does what the pipeline and then a `Predictor` of the members do.
 
-    Its answers are those of the pipeline, then `predict`, then the mean of folds and of runs.
+    The file is written atomically, and tried on random images before it has its name.
 
     Args:
         prepared: the data.
-        workspace: where the pipeline is told.
-        parts: what goes into the file.
-        file_format: the kind of file.
+        members: what goes into the file, as `members_for_data` makes them.
+        file_format: of the file.
         path: the file.
-        reporter: told of every fold that is loaded.
+        reporter: shows the progress.
 
     Raises:
-        DataError: a run was trained for other targets or images.
-        SettingError: a fold, a step or a view that cannot be had, or a format that does not keep
-            the model.
+        SettingError: a step that no layer does, or a format that does not keep the model.
+        UnknownNameError: there is no such view.
         MissingError: a converter is not installed.
     """
     file_format.check()
-    records = [read_compatible_run(run, prepared) for run in parts.runs]
-    folds = [_folds(record, parts.fold) for record in records]
-    pipeline = Pipeline.parse(read_json(workspace.prepared)["pipeline"], records[0].input_shape[0])
+    height, _, channels = members[0].record.input_shape
+    pipeline = Pipeline.parse(prepared.pipeline_text, height)
     # Before any weights are loaded: it may be refused.
-    pipeline_layers(pipeline.steps, records[0].input_shape[2])
-    with reporter.bar("Loading folds", sum(len(numbers) for numbers in folds)) as bar:
-        members = [
-            Member(
-                [_loaded(run, record, fold, bar) for fold in numbers],
-                parts.views or record.recipe["views"],
-            )
-            for run, record, numbers in zip(parts.runs, records, folds, strict=True)
-        ]
+    pipeline_layers(pipeline.steps, channels)
+    runs = []
+    with reporter.bar("Loading folds", sum(len(member.folds) for member in members)) as bar:
+        for member in members:
+            models = []
+            for fold in member.folds:
+                model = member.load_model(fold)
+                # The same layers under a name of their own: no two models in one may share theirs.
+                name = f"{member.record.name}-fold-{fold}"
+                models.append(keras.Model(model.input, model.output, name=name))
+                bar.advance()
+            runs.append((models, member.views))
     classes = list(prepared.competition.targets())
-    made_of = ", ".join(record.name for record in records)
-    origin = f"{prepared.competition.name}: {made_of}; {pipeline.text}"
-    model = end_to_end_model(pipeline.steps, members, classes, origin)
+    names = ", ".join(member.record.name for member in members)
+    origin = f"{prepared.competition.name}: {names}; {pipeline.text}"
+    whole = end_to_end_model(pipeline.steps, runs, classes, origin)
     overhead = 2**22
-    ensure_disk_space(path.parent, 4 * model.count_params() + overhead, path.name)
-    with atomic_write(path) as beside:
-        with _format_errors(file_format):
-            file_format.write(model, beside)
+    ensure_disk_space(path.parent, 4 * whole.count_params() + overhead, path.name)
+    with atomic_write(path) as temporary, _format_errors(file_format):
+        file_format.save(whole, temporary)
         if file_format.can_be_read:
-            with _format_errors(file_format):
-                _check_predictions(model, file_format, beside)
+            _check_predictions(file_format, temporary, members, pipeline)
         else:
             reporter.note(
                 f"The file was not tried, since {file_format.reads} is not installed. "
                 "pip install 'kagglecxr[export]' brings it."
             )
-    return ExportedFile(path, path.stat().st_size / 1e6, _takes(model), classes)
+    return ExportedFile(path, path.stat().st_size / 1e6, _takes(whole), classes)
 
 
-def _check_predictions(model: keras.Model, file_format: FileFormat, path: Path) -> None:
-    """Refuses a file that does not answer as its model does: writers lose what they do not know."""
-    answers = file_format.opened(path)
-    for height, width in ((500, 400), (40, 60)):
-        _, known_height, known_width, _ = model.input_shape
-        shape = (1, known_height or height, known_width or width, 1)
-        image = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-        expected = keras.ops.convert_to_numpy(model(image))
-        if not np.allclose(answers(image), expected, rtol=0, atol=TOLERANCE):
-            raise _not_faithful(file_format, f"{answers(image)[0]} instead of {expected[0]}")
+def _check_predictions(
+    file_format: FileFormat, path: Path, members: Sequence[Member], pipeline: Pipeline
+) -> None:
+    """Refuses a file that predicts otherwise than its members: writers lose what they do not know.
+
+    Raises:
+        SettingError: the probabilities are too far apart.
+    """
+    height, width, channels = members[0].record.input_shape
+    resized = any(name == "resize" for name, _ in pipeline.steps)
+    random = np.random.default_rng(0)
+    images = [
+        random.integers(0, 256, (*size, channels), np.uint8)
+        for size in ([(500, 400), (40, 60)] if resized else [(height, width)])
+    ]
+    pixels = [pipeline(image[..., 0] if channels == 1 else image) for image in images]
+    expected = Predictor(members).predict(np.stack(pixels)).probabilities
+    predict = file_format.load(path)
+    for image, probabilities in zip(images, expected, strict=True):
+        received = predict(image[None].astype(np.float32))[0]
+        if not np.allclose(received, probabilities, rtol=0, atol=TOLERANCE):
+            raise _not_faithful(file_format, f"{received} instead of {probabilities}")
 
 
 @contextlib.contextmanager
@@ -134,25 +139,6 @@ def _not_faithful(file_format: FileFormat, reason: str) -> SettingError:
         f"This format does not keep the model as it is. Received: {file_format.suffix} "
         f"({reason}). Use --format keras."
     )
-
-
-def _folds(record: RunRecord, fold: int | None) -> list[int]:
-    if fold is None:
-        return list(range(record.folds))
-    if not 0 <= fold < record.folds:
-        raise SettingError(
-            f"A run has no such fold. Received: fold {fold} of {record.name}. Name one of 0 to "
-            f"{record.folds - 1}."
-        )
-    return [fold]
-
-
-def _loaded(run: Path, record: RunRecord, fold: int, bar: Bar) -> keras.Model:
-    model = rebuild_model(record)
-    load_weights(model, fold_folder(run, fold) / WEIGHTS)
-    bar.advance()
-    # The same layers under a name of their own: no two models in one may share theirs.
-    return keras.Model(model.input, model.output, name=f"{record.name}-fold-{fold}")
 
 
 def _takes(model: keras.Model) -> str:

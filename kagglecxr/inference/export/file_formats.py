@@ -1,37 +1,50 @@
-"""The kinds of file a whole model is exported to."""
+"""The file formats of exported models: .keras, .h5, .tflite and .onnx."""
 
+import contextlib
 import importlib.util
-from collections.abc import Callable
+import json
+import logging
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
+import numpy.typing as npt
+from keras import layers
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.registry import Registry
-from kagglecxr.inference.export import converted_files, keras_files
-from kagglecxr.inference.export.keras_files import PredictFunction
+from kagglecxr.models.layers.pixel_operations import ImageNormalization
+
+PredictFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes)."""
+
+CLASSES_FILE = "classes.txt"
+"""The file inside a .tflite file, which keeps no layers, with the names of its outputs."""
 
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A kind of file.
+    """A file format.
 
     Attributes:
         suffix: of its files, with the dot.
         writes: the package that writes them.
         reads: the package that reads them.
-        write: writes a model whose last layer is `LabeledOutput`.
-        opened: what a file answers.
-        use: how a file is opened; `{path}` stands for it.
+        save: writes a model whose last layer is a `LabeledOutput`.
+        load: returns the function from images to probabilities of a file.
+        usage: how a file is opened; `{path}` stands for it.
     """
 
     suffix: str
     writes: str
     reads: str
-    write: Callable[[keras.Model, Path], None]
-    opened: Callable[[Path], PredictFunction]
-    use: str
+    save: Callable[[keras.Model, Path], None]
+    load: Callable[[Path], PredictFunction]
+    usage: str
 
     @property
     def can_be_read(self) -> bool:
@@ -48,13 +61,13 @@ class FileFormat:
         backend = keras.backend.backend()
         if self.writes != "keras" and backend != "tensorflow":
             raise SettingError(
-                f"Such a file is written on TensorFlow alone. Received: {self.suffix} on "
-                f"{backend}. Run with KERAS_BACKEND=tensorflow."
+                f"Only TensorFlow writes this file format. Received: {self.suffix} on {backend}. "
+                "Run with KERAS_BACKEND=tensorflow."
             )
         if importlib.util.find_spec(self.writes) is None:
             raise MissingError(
-                f"A package that writes such files is not installed. Received: {self.suffix}, "
-                f"which needs {self.writes}. Run: pip install 'kagglecxr[export]'"
+                f"The package that writes a file format is not installed. Received: "
+                f"{self.suffix}, which needs {self.writes}. Run: pip install 'kagglecxr[export]'"
             )
 
 
@@ -62,7 +75,7 @@ FORMATS = Registry[FileFormat]("format of an exported file")
 
 
 def format_of(name: str | None, path: Path | None) -> FileFormat:
-    """The format of a name, or of a file's suffix; Keras' own where there is neither.
+    """Finds the format by its name or a file's suffix; defaults to Keras' own.
 
     Raises:
         UnknownNameError: there is no such format; the nearest three are given.
@@ -77,32 +90,111 @@ def format_of(name: str | None, path: Path | None) -> FileFormat:
     return found
 
 
-_BY_KERAS = 'import kagglecxr.models.layers, keras; keras.saving.load_model("{path}")'
-FORMATS.add_as("keras")(
-    FileFormat(
-        ".keras", "keras", "keras", keras_files.save_keras, keras_files.load_keras, _BY_KERAS
-    )
-)
-FORMATS.add_as("h5")(
-    FileFormat(".h5", "keras", "keras", keras_files.save_h5, keras_files.load_keras, _BY_KERAS)
-)
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Writes a .keras file."""
+    model.save(path)
+
+
+def save_h5(model: keras.Model, path: Path) -> None:
+    """Writes an .h5 file; layers that the format does not keep are replaced by equal ones."""
+    clone = keras.models.clone_model(model, clone_function=_h5_layer, recursive=True)
+    clone.set_weights(model.get_weights())
+    with quiet_converters():
+        clone.save(path)
+
+
+def _h5_layer(layer: layers.Layer) -> layers.Layer:
+    config = layer.get_config()
+    if type(layer) is layers.LayerNormalization and sorted(np.atleast_1d(layer.axis)) == [1, 2, 3]:
+        del config["axis"]
+        return ImageNormalization.from_config(config)
+    return type(layer).from_config(config)
+
+
+def load_keras(path: Path) -> PredictFunction:
+    """Loads a .keras or .h5 file."""
+    with quiet_converters():
+        model = keras.saving.load_model(path)
+    return lambda images: np.asarray(keras.ops.convert_to_numpy(model(images)))
+
+
+def save_tflite(model: keras.Model, path: Path) -> None:
+    """Writes a .tflite file, whose input may have any size, with the classes in it."""
+    with quiet_converters():
+        model.export(path, format="litert", verbose=False)
+    # After the model, where TensorFlow Lite's own tools put the files that belong to it.
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CLASSES_FILE, "\n".join(model.layers[-1].classes) + "\n")
+
+
+def load_tflite(path: Path) -> PredictFunction:
+    """Loads a .tflite file."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    # A delegate would write on stderr that it is there.
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
+    (given,), (returned,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        interpreter.resize_tensor_input(given["index"], images.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], images)
+        interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(returned["index"]))
+
+    return predict
+
+
+def save_onnx(model: keras.Model, path: Path) -> None:
+    """Writes an .onnx file, whose input "image" may have any size, with the classes in it."""
+    import onnx
+
+    # Without a signature Keras requires that the model was called before.
+    image = keras.InputSpec(shape=model.input_shape, dtype="float32", name="image")
+    with quiet_converters():
+        model.export(path, format="onnx", verbose=False, input_signature=[image])
+    proto = onnx.load(path)
+    last = model.layers[-1]
+    properties = {"classes": json.dumps(last.classes), "origin": last.origin}
+    onnx.helper.set_model_props(proto, properties)
+    onnx.save(proto, path)
+
+
+def load_onnx(path: Path) -> PredictFunction:
+    """Loads an .onnx file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    return lambda images: np.asarray(session.run(None, {"image": images})[0])
+
+
+@contextlib.contextmanager
+def quiet_converters() -> Iterator[None]:
+    """Silences what Keras and converters log about themselves, which no user can mend."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+_BY_KERAS = 'import keras, kagglecxr.models.layers; keras.saving.load_model("{path}")'
+FORMATS.add_as("keras")(FileFormat(".keras", "keras", "keras", save_keras, load_keras, _BY_KERAS))
+FORMATS.add_as("h5")(FileFormat(".h5", "keras", "keras", save_h5, load_keras, _BY_KERAS))
 FORMATS.add_as("tflite")(
     FileFormat(
-        ".tflite",
-        "tensorflow",
-        "ai_edge_litert",
-        converted_files.save_tflite,
-        converted_files.load_tflite,
+        ".tflite", "tensorflow", "ai_edge_litert", save_tflite, load_tflite,
         'from ai_edge_litert.interpreter import Interpreter; Interpreter("{path}")',
     )
-)
+)  # fmt: skip
 FORMATS.add_as("onnx")(
     FileFormat(
-        ".onnx",
-        "tf2onnx",
-        "onnxruntime",
-        converted_files.save_onnx,
-        converted_files.load_onnx,
+        ".onnx", "tf2onnx", "onnxruntime", save_onnx, load_onnx,
         'import onnxruntime; onnxruntime.InferenceSession("{path}")',
     )
-)
+)  # fmt: skip

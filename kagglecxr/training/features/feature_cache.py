@@ -100,7 +100,7 @@ class FeatureCache:
         shape = (len(self.rows), sum(math.prod(shape) for shape in self._shapes()))
         dtype = np.dtype(self._dtype())
         ensure_disk_space(path.parent, dtype.itemsize * math.prod(shape), path.name)
-        batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view])
+        batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view].array)
         with (
             atomic_write(path) as partial,
             self.reporter.bar(f"Features of {self.trunk.name}, {view}", len(batches)) as bar,

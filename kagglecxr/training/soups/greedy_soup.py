@@ -19,7 +19,7 @@ from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds, write_folds
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.inference.ensemble import read_compatible_run
+from kagglecxr.inference.members import read_compatible_run
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.fold import FoldSummary

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.seeding import derive_seed
-from kagglecxr.inference.ensemble import rebuild_model
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.loading import load_weights

@@ -1,4 +1,4 @@
-"""A whole model takes what its pipeline takes, and looks at it from the kit's views."""
+"""Layers do what a pipeline does, to the bit, or refuse; a whole model takes what they take."""
 
 import keras
 import numpy as np
@@ -7,8 +7,13 @@ import pytest
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference.export.end_to_end import VIEW_LAYERS, Member, end_to_end_model
-from kagglecxr.inference.tta import VIEWS
+from kagglecxr.data.images.steps import STEPS
+from kagglecxr.inference.export.end_to_end import (
+    STEP_LAYERS,
+    RunModels,
+    end_to_end_model,
+    pipeline_layers,
+)
 
 
 def noise(height: int, width: int, channels: int) -> npt.NDArray[np.uint8]:
@@ -16,25 +21,70 @@ def noise(height: int, width: int, channels: int) -> npt.NDArray[np.uint8]:
     return np.clip(random.normal(120, 50, (height, width, channels)), 0, 255).astype(np.uint8)
 
 
-def constant() -> Member:
+def by_layers(text: str, image: npt.NDArray[np.uint8], channels: int) -> npt.NDArray[np.float32]:
+    pixels = image[None]
+    for layer in pipeline_layers(Pipeline.parse(text, 40).steps, channels):
+        pixels = layer(pixels)
+    return np.asarray(keras.ops.convert_to_numpy(pixels[0]))
+
+
+@pytest.mark.parametrize("shape", [(63, 90, 1), (63, 90, 3), (31, 50, 3), (40, 40, 1)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gray | resize",
+        "resize | gray",
+        "resize | equalise",
+        "equalise | resize",
+        "gray | gamma(0.7) | resize | clahe(3.0, 4)",
+        "gray | resize | stack(20)",
+        "resize(48) | gamma(1.4) | gray | resize",
+    ],
+)
+def test_layers_do_what_the_pipeline_does(text: str, shape: tuple[int, int, int]) -> None:
+    image = noise(*shape)
+    expected = Pipeline.parse(text, 40)(image[..., 0] if shape[-1] == 1 else image)
+    channels = 1 if expected.ndim == 2 else 3
+    got = by_layers(text, image, channels)
+    np.testing.assert_array_equal(got, expected.reshape(40, 40, channels))
+
+
+def test_images_of_other_colours_than_those_of_the_training_are_taken_too() -> None:
+    grey, colour = noise(50, 60, 1), noise(50, 60, 3)
+    np.testing.assert_array_equal(
+        by_layers("resize", grey, 3), np.repeat(by_layers("resize", grey, 1), 3, axis=-1)
+    )
+    np.testing.assert_array_equal(
+        by_layers("resize", colour, 1), by_layers("gray | resize", colour, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("gray | resize | mask", "mask.*lung mask"),
+        ("gray | lung_box | resize", "lung_box.*lung mask"),
+        ("gray | trim | resize", "trim.*another size"),
+    ],
+)
+def test_a_step_that_no_layer_does_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        pipeline_layers(Pipeline.parse(text, 40).steps, 1)
+
+
+def test_every_step_is_either_done_or_refused_for_a_reason() -> None:
+    assert set(STEP_LAYERS.names()) | {"mask", "lung_box", "trim"} == set(STEPS.names())
+
+
+def constant() -> RunModels:
     inputs = keras.Input((40, 40, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
-    return Member([keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))], ["identity"])
+    return [keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))], ["identity"]
 
 
 def test_tiles_of_images_of_any_size_are_refused() -> None:
     with pytest.raises(SettingError, match="Resize them"):
         end_to_end_model(Pipeline.parse("clahe | resize", 40).steps, [constant()], ["a", "b"], "")
-
-
-def test_every_view_of_the_kit_is_one_of_the_file() -> None:
-    assert VIEW_LAYERS.names() == VIEWS.names()
-    images = noise(6, 7, 2)[None]
-    for name in VIEWS.names():
-        seen = images
-        for layer in VIEW_LAYERS[name]():
-            seen = layer(seen)
-        np.testing.assert_array_equal(seen, VIEWS[name](images))
 
 
 def test_without_resize_only_images_of_the_training_s_size_are_taken() -> None:

@@ -13,9 +13,8 @@ import pytest
 
 from kagglecxr.core.errors import MissingError, SettingError, UnknownNameError
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference.export.converted_files import CLASSES_FILE
-from kagglecxr.inference.export.end_to_end import Member, end_to_end_model
-from kagglecxr.inference.export.file_formats import FORMATS, FileFormat, format_of
+from kagglecxr.inference.export.end_to_end import end_to_end_model
+from kagglecxr.inference.export.file_formats import CLASSES_FILE, FORMATS, FileFormat, format_of
 from kagglecxr.models import create_model
 from kagglecxr.models.layers.outputs import LabeledOutput
 
@@ -50,8 +49,8 @@ def model() -> keras.Model:
         small = create_model("cnn_small", num_classes=3, input_shape=(24, 24, 1), width=2)
         folds.append(keras.Model(small.input, small.output, name=f"fold-{fold}"))
     steps = Pipeline.parse("resize | equalise", 24).steps
-    members = [Member(folds, ["identity", "hflip"]), Member(folds[:1], ["identity"])]
-    return end_to_end_model(steps, members, ["é", "b", "c"], "made here")
+    runs = [(folds, ["identity", "hflip"]), (folds[:1], ["identity"])]
+    return end_to_end_model(steps, runs, ["é", "b", "c"], "made here")
 
 
 def asked(model: keras.Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -71,8 +70,8 @@ def test_a_file_answers_images_of_any_size_as_its_model_does(
     kind = FORMATS[name]
     needs(kind)
     path = tmp_path / f"model{kind.suffix}"
-    kind.write(model, path)
-    answers = kind.opened(path)
+    kind.save(model, path)
+    answers = kind.load(path)
     for shape in SHAPES:
         images = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
         np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
@@ -85,9 +84,9 @@ def test_a_model_that_was_never_asked_can_be_written(name: str, tmp_path: Path) 
     needs(kind)
     inputs = keras.Input((None, None, None), name="image")
     model = keras.Model(inputs, LabeledOutput(["a"])(inputs))
-    kind.write(model, tmp_path / f"model{kind.suffix}")
+    kind.save(model, tmp_path / f"model{kind.suffix}")
     images = np.ones((1, 2, 3, 1), np.float32)
-    np.testing.assert_array_equal(kind.opened(tmp_path / f"model{kind.suffix}")(images), images)
+    np.testing.assert_array_equal(kind.load(tmp_path / f"model{kind.suffix}")(images), images)
 
 
 def test_an_h5_file_keeps_the_axes_of_a_normalisation(tmp_path: Path) -> None:
@@ -95,9 +94,9 @@ def test_an_h5_file_keeps_the_axes_of_a_normalisation(tmp_path: Path) -> None:
     normalised = keras.layers.LayerNormalization(axis=(1, 2, 3), epsilon=0.5, name="n")(inputs)
     model = keras.Model(inputs, normalised)
     model.get_layer("n").gamma.assign(np.random.default_rng(0).random((4, 5, 2)))
-    FORMATS["h5"].write(model, tmp_path / "model.h5")
+    FORMATS["h5"].save(model, tmp_path / "model.h5")
     images = np.random.default_rng(1).random((3, 4, 5, 2), np.float32)
-    answers = FORMATS["h5"].opened(tmp_path / "model.h5")
+    answers = FORMATS["h5"].load(tmp_path / "model.h5")
     np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
 
 

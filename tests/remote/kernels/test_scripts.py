@@ -13,7 +13,7 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
-from kagglecxr.inference.ensemble import blend_runs
+from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.remote.datasets.run_archives import unpack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
 from kagglecxr.remote.kernels.builder import KernelSettings, build_kernels
@@ -233,7 +233,7 @@ def test_the_scored_rerun_answers_a_hidden_test_part_without_training_images(
     done = made.run(kernels / "submit" / "submit.py", **HIDDEN)
     assert done.returncode == 0, done.stderr
     assert "hidden-7" in done.stderr
-    assert "30 answers by 2 of 2 folds, 1 of them without an image" in done.stdout
+    assert "30 rows by 2 of 2 folds, 1 of them without an image" in done.stdout
     submission = read_table(made.working / "submission.csv")
     assert list(submission["id"]) == ids
     assert set(submission["label"]) <= set(CLASSES)

@@ -9,8 +9,9 @@ from kagglecxr.core.errors import LeakError, SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
-from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
-from kagglecxr.inference.parts import choose_parts
+from kagglecxr.ensembling.blend import blend_runs
+from kagglecxr.ensembling.run_selection import choose_runs
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
 from kagglecxr.reports.comparison import compare_runs
@@ -78,7 +79,7 @@ def test_it_predicts_the_test_part(
 
 
 def test_export_and_compare_take_it(soup: Path, own: PreparedDemo, tmp_path: Path) -> None:
-    assert choose_parts(own.prepared, own.workspace, [soup.name]).runs == [soup]
+    assert choose_runs(own.prepared, own.workspace, [soup.name]) == [soup]
     table = compare_runs(own.workspace, tmp_path / "ledger.csv").set_index("")
     assert table.loc["Out-of-fold accuracy", soup.name] == ""
 

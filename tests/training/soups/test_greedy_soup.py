@@ -11,8 +11,9 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
-from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
-from kagglecxr.inference.parts import choose_parts
+from kagglecxr.ensembling.blend import blend_runs
+from kagglecxr.ensembling.run_selection import choose_runs
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
@@ -86,7 +87,7 @@ def test_runs_are_tried_best_first_and_stay_where_the_score_does_not_fall(
     monkeypatch.setattr(
         Scripted, "right", {frozenset(k): v for k, v in right.items()}, raising=False
     )
-    monkeypatch.setattr("kagglecxr.training.soups.greedy_soup.MeanOfFolds", Scripted)
+    monkeypatch.setattr("kagglecxr.training.soups.greedy_soup.AveragedFold", Scripted)
     monkeypatch.setattr(
         "kagglecxr.training.soups.greedy_soup._write",
         lambda *parts: chosen.append([run.name for run in parts[-1]]),
@@ -150,7 +151,7 @@ def test_other_verbs_take_it_as_a_run(
     chosen = choose_runs(own.prepared, own.workspace, [soup.name, runs[0].name])
     blend = blend_runs(own.prepared, own.workspace, chosen, tmp_path, Silent())
     assert blend.runs == [soup.name, runs[0].name]
-    assert choose_parts(own.prepared, own.workspace, [soup.name]).runs == [soup]
+    assert choose_runs(own.prepared, own.workspace, [soup.name]) == [soup]
     assert soup.name in compare_runs(own.workspace, tmp_path / "ledger.csv").columns
 
 

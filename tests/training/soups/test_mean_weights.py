@@ -11,7 +11,7 @@ from kagglecxr.core.errors import WeightsError
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import write_index
-from kagglecxr.inference.ensemble import rebuild_model
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.zoo import create_model
 from kagglecxr.training.recipe import make_recipe

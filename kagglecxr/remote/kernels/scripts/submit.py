@@ -18,6 +18,7 @@ MARGIN = 0.5  # of them, left for what comes after the last fold
 
 def main() -> None:
     """Finds data and runs among the inputs, predicts, and checks the submission."""
+    from kagglecxr.core.deadline import Deadline
     from kagglecxr.core.progress import Terminal
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.files.kaggle_input import locate_input
@@ -33,13 +34,13 @@ def main() -> None:
     competition = load_competition(session.as_file(COMPETITION, "competition"))
     data = locate_input(competition, INPUT)
     runs = input_runs(INPUT, SCRATCH / "runs", RUNS)
-    answered = predict_submission(
+    predicted = predict_submission(
         competition, data, runs, WORKING / "submission.csv", SCRATCH / "unseen", Terminal(),
-        seconds_left=session.seconds_left, pipeline=PIPELINE,
+        deadline=Deadline.within(session.seconds_left()), pipeline=PIPELINE,
     )  # fmt: skip
     sys.stdout.write(
-        f"{answered.answers} answers by {answered.folds} of {answered.of} folds, "
-        f"{len(answered.by_mean)} of them without an image: {answered.path}\n"
+        f"{predicted.rows} rows by {predicted.folds} of {predicted.of} folds, "
+        f"{len(predicted.imputed)} of them without an image: {predicted.path}\n"
     )
 
 

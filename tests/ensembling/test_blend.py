@@ -6,22 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
+from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.index import Index
-from kagglecxr.inference.ensemble import blend_runs, choose_runs, rebuild_model
+from kagglecxr.ensembling.blend import blend_runs
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
-from tests.conftest import PreparedDemo, prepare_demo
+from tests.conftest import PreparedDemo, copy_demo
 from tests.training.run_factories import make_run
 
 
 @pytest.fixture(scope="module")
-def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
-    return prepare_demo(demo_images, tmp_path_factory.mktemp("ensemble"))
+def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    return copy_demo(demo, tmp_path_factory.mktemp("ensemble"))
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +80,6 @@ def test_predicting_again_gives_the_same_bytes(
     (runs[0] / "test.npz").unlink()
     blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
     assert first.submission.read_bytes() == before
-
-
-def test_without_names_the_best_out_of_fold_is_chosen(own: PreparedDemo, runs: list[Path]) -> None:
-    scores = {run: read_run(run).metrics["oof_balanced_accuracy"] for run in runs}
-    assert choose_runs(own.prepared, own.workspace, []) == [max(scores, key=scores.__getitem__)]
-    named = [runs[1].name, runs[0].name, runs[1].name]
-    assert choose_runs(own.prepared, own.workspace, named) == [runs[1], runs[0]]
-
-
-def test_an_unknown_run_is_named(own: PreparedDemo, runs: list[Path]) -> None:
-    with pytest.raises(UnknownNameError, match="cnn_smal"):
-        choose_runs(own.prepared, own.workspace, ["cnn_smal"])
-
-
-def test_without_any_run_the_verb_to_run_is_named(demo: PreparedDemo) -> None:
-    with pytest.raises(MissingError, match=r"kagglecxr\.train demo"):
-        choose_runs(demo.prepared, demo.workspace, [])
 
 
 def test_a_run_of_other_images_is_refused(

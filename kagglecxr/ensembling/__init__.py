@@ -1,0 +1,1 @@
+"""Ensembles: which runs are combined, and how."""
