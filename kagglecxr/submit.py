@@ -24,7 +24,7 @@ def submit(
         competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
         file: The submission; defaults to the competition's newest in submissions/. With --kernel
             the name of the file that it writes, which defaults to submission.csv.
-        options: What is sent besides, and how.
+        options: What is submitted, and how.
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition

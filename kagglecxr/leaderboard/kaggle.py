@@ -1,4 +1,4 @@
-"""Submits to Kaggle: validates, sends once, waits for the score and asks for the rank."""
+"""What `submit` does on Kaggle: validate, send once, wait for the score, look up the rank."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def submit_to_kaggle(
     Args:
         competition: the competition; its classes may be known from its prepared data only.
         workspace: where the sample submission is, or the data with one.
-        file: the submission's CSV, which defaults to the newest beside the ledger. With a kernel
+        file: the submission's CSV; defaults to the newest in the ledger's folder. With a kernel
             the name of the file that it writes, which defaults to submission.csv.
         options: of the verb `submit`.
         ledger: the ledger's CSV.
@@ -116,7 +116,7 @@ def _describe_quota(slug: str, reporter: Reporter) -> str:
 
 
 def submit(request: SubmissionRequest, reporter: Reporter, max_wait: float) -> SubmitResult:
-    """Sends a submission unless it is sent already, waits for its score, and writes both down.
+    """Sends a submission if Kaggle does not have it yet, waits for its score, and writes both down.
 
     Can be killed at any moment and called again: nothing is sent twice.
 

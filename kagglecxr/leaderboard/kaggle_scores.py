@@ -1,4 +1,4 @@
-"""The score and the rank that Kaggle gives a submission."""
+"""Fetches the score and the rank of a submission from Kaggle."""
 
 from dataclasses import dataclass
 from pathlib import Path

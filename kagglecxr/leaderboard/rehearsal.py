@@ -78,7 +78,7 @@ def submit_locally(
     Args:
         competition: the competition.
         workspace: its prepared data, with a rehearsal test part.
-        file: the submission's CSV; defaults to the newest beside the ledger.
+        file: the submission's CSV; defaults to the newest in the ledger's folder.
         options: of the verb `submit`.
         ledger: the ledger's CSV.
         seed: of the bootstrap.

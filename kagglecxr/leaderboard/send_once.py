@@ -40,7 +40,7 @@ LISTED_WITHIN = 120.0
 
 @dataclass(frozen=True)
 class SubmissionRequest:
-    """A submission that shall be sent.
+    """What to send to Kaggle, and the ledger to write.
 
     Attributes:
         competition: its name in the ledger.
@@ -62,7 +62,7 @@ class SubmissionRequest:
 
 
 def send_once(request: SubmissionRequest, reporter: Reporter) -> LedgerEntry:
-    """Sends a submission unless Kaggle has it already.
+    """Sends a submission if Kaggle does not have it yet.
 
     Returns:
         The ledger's line, with the submission's number.
@@ -79,10 +79,10 @@ def send_once(request: SubmissionRequest, reporter: Reporter) -> LedgerEntry:
 
 
 def _resumable_entry(request: SubmissionRequest, reporter: Reporter) -> LedgerEntry | None:
-    """Returns the line of this very submission that is to be continued; None to send it.
+    """Returns the line of this very submission; None if it is to be sent on a new line.
 
-    A line that says "sending" is of a process that ended before Kaggle's response: it stays so
-    where nothing has arrived.
+    A line that says "sending" is of a process that ended before Kaggle responded. It is sent again
+    if it never arrived.
     """
     submission = request.submission
     sent = [

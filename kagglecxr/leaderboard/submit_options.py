@@ -1,4 +1,4 @@
-"""How `submit` is to send; light, since the command line is read with it."""
+"""Options of the verb `submit`; imports nothing heavy, since `--help` needs them."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,16 +11,16 @@ from kagglecxr.core.errors import SettingError
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SubmitOptions:
-    """What is sent besides a file, and how.
+    """What is submitted, and how.
 
     Attributes:
-        message: What to remember of it; Kaggle shows it beside the score.
+        message: A note on the submission; Kaggle shows it next to the score.
         local: Score on the rehearsal leaderboard, with no account and no network.
-        dry_run: Check and say what would be sent, and stop.
-        again: Do it though this very file was scored before.
-        kernel: Submit what a kernel writes, OWNER/SLUG, as code competitions want it.
+        dry_run: Validate the file, print what would be sent, and stop.
+        again: Submit even if this very file was scored before.
+        kernel: Submit the output of a kernel, OWNER/SLUG, to a code competition.
         version: The kernel's version.
-        wait: Seconds to wait for the score; the same command goes on waiting.
+        wait: Seconds to wait for the score; the same command continues to wait.
     """
 
     message: str = ""
@@ -32,29 +32,25 @@ class SubmitOptions:
     wait: float = 1800.0
 
     def check(self, kind: str) -> None:
-        """Refuses what does not go together.
+        """Refuses options that contradict each other.
 
         Args:
             kind: of the competition's source.
 
         Raises:
-            SettingError: a kernel without its version or the other way round, a kernel with
-                --local, or no leaderboard on Kaggle.
+            SettingError: a kernel without its version or the other way round, a kernel where
+                nothing is sent to Kaggle, or a negative time.
         """
         if (self.kernel is None) != (self.version is None):
             raise SettingError(
                 f"A kernel is submitted by its version. Received: --kernel {self.kernel} "
                 f"--version {self.version}. Name both, as the kernel's page does."
             )
-        if self.kernel is not None and self.local:
+        if self.kernel is not None and (self.local or kind != "competition"):
+            received = "--local" if self.local else f"a source of kind {kind}"
             raise SettingError(
-                f"A kernel runs on Kaggle. Received: --kernel {self.kernel} with --local. Leave "
-                "one of them out."
-            )
-        if kind != "competition" and self.kernel is not None:
-            raise SettingError(
-                f"There is no leaderboard for this competition on Kaggle. Received: a source of "
-                f"kind {kind} with --kernel {self.kernel}. Use --local with a file."
+                f"A kernel runs on Kaggle, for a competition there. Received: --kernel "
+                f"{self.kernel} with {received}. Submit a file instead."
             )
         if self.wait < 0:
             raise SettingError(f"A time is not negative. Received: --wait {self.wait}. Use 600.")

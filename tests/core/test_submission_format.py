@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kagglecxr.core.errors import CxrError, SubmissionError, UnknownNameError
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
+from kagglecxr.data.schema import SubmissionSettings
 
 TARGETS = ["covid-19", "normal", "viral-pneumonia"]
 NOTHING = {"", "nan", "none", "null"}
@@ -201,3 +202,16 @@ def test_a_validated_submission_has_numbers_where_the_form_holds_them() -> None:
 def test_the_first_of_two_equally_probable_classes_is_submitted() -> None:
     built = FORMATS["class"](TARGETS).build(["x"], np.array([[0.4, 0.4, 0.2]]))
     assert built["label"].tolist() == ["covid-19"]
+
+
+def test_a_form_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FORMATS, "_entries", dict(FORMATS._entries))
+
+    @FORMATS.add_as("percent")
+    class PercentFormat(FORMATS["probability"]):  # type: ignore[misc]
+        def _cells(self, probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.generic]:
+            return np.array(100 * super()._cells(probabilities))
+
+    settings = SubmissionSettings(form="percent")
+    built = settings.for_targets(TARGETS[:2]).build(["x"], np.array([[0.75, 0.25]]))
+    assert built["label"].tolist() == [25.0]
