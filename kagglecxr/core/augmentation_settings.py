@@ -10,8 +10,8 @@ class AugmentationSettings(BaseModel):
 
     Attributes:
         where: "data" augments uint8 images on the CPU while batches are made; "model" uses layers
-            inside the model, for a GPU that waits for its batches. Mixing is always done in the
-            data path.
+            inside the model, for a GPU that waits for its batches. Custom augmentations and
+            mixing are always done in the data path.
         hflip: probability of a horizontal flip.
         rotation: largest angle in degrees, in either direction.
         zoom: largest share of the size, in or out.
@@ -24,6 +24,8 @@ class AugmentationSettings(BaseModel):
         cutout: share of the height and of the width of one box that is filled with gray.
         mixup: alpha of the Beta distribution of the share of two mixed images.
         cutmix: alpha of the Beta distribution of the share of a pasted box.
+        custom: strengths of further augmentations by name; see
+            `kagglecxr.data.sequences.augmentation.CUSTOM_AUGMENTATIONS`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +42,7 @@ class AugmentationSettings(BaseModel):
     cutout: float = Field(0.0, ge=0, lt=1)
     mixup: float = Field(0.0, ge=0, le=100)
     cutmix: float = Field(0.0, ge=0, le=100)
+    custom: dict[str, float] = {}
 
 
 CUTOUT_GREY = 128

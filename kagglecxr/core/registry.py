@@ -18,10 +18,9 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:
     """Returns the error for an unknown name, which gives the nearest three."""
-    return UnknownNameError(
-        f"There is no {kind} of that name. Received: {name!r}. "
-        f"The nearest are {shorten(nearest(name, names))}."
-    )
+    found = nearest(name, names)
+    advice = f"The nearest are {shorten(found)}." if found else "There are none; leave it out."
+    return UnknownNameError(f"There is no {kind} of that name. Received: {name!r}. {advice}")
 
 
 class Registry(Generic[Entry]):

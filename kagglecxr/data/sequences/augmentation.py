@@ -1,23 +1,40 @@
 """Changes a training image in ways that leave its diagnosis: on uint8, in the data path."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from pydantic import field_validator
 
 from kagglecxr.core.augmentation_settings import CUTOUT_GREY, AugmentationSettings
 from kagglecxr.core.errors import DataError
+from kagglecxr.core.registry import Registry, unknown_name_error
 from kagglecxr.data.sequences.mixup import OneHot, Pixels, mix
 
 Matrix = npt.NDArray[np.float64]
+CustomAugmentation = Callable[[Pixels, float, np.random.Generator], Pixels]
+CUSTOM_AUGMENTATIONS = Registry[CustomAugmentation]("augmentation")
+"""Further augmentations, for `[augmentation.custom]` of a recipe.
+
+Each maps an image (H, W, C) uint8, its strength in the recipe and a generator to an image of the
+same shape.
+"""
 
 
 class Augmentation(AugmentationSettings):
     """The settings as a transform of a `BalancedSequence`: changes each image, then mixes them."""
+
+    @field_validator("custom")
+    @classmethod
+    def _is_registered(cls, custom: dict[str, float]) -> dict[str, float]:
+        for name in custom:
+            if name not in CUSTOM_AUGMENTATIONS:
+                raise unknown_name_error("augmentation", name, CUSTOM_AUGMENTATIONS.names())
+        return custom
 
     def __call__(
         self, images: Pixels, targets: OneHot, random: np.random.Generator
@@ -25,6 +42,10 @@ class Augmentation(AugmentationSettings):
         """A changed copy of a batch (batch, H, W, C), and its targets: mixed, or as they are."""
         if self.where == "data":
             images, _ = _augment(images, random, self)
+        for name, strength in self.custom.items():
+            change, generators = CUSTOM_AUGMENTATIONS[name], random.spawn(len(images))
+            pairs = zip(images, generators, strict=True)
+            images = np.stack([change(image, strength, one) for image, one in pairs])
         return mix(images, targets, random, self)
 
 

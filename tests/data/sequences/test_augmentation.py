@@ -12,7 +12,11 @@ from pydantic import ValidationError
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.data.phantoms import draw_phantom
-from kagglecxr.data.sequences.augmentation import Augmentation, augment_with_masks
+from kagglecxr.data.sequences.augmentation import (
+    CUSTOM_AUGMENTATIONS,
+    Augmentation,
+    augment_with_masks,
+)
 from kagglecxr.data.sequences.sequence import BalancedSequence
 
 Pixels = npt.NDArray[np.uint8]
@@ -345,3 +349,27 @@ def test_masks_of_another_size_are_refused(chests: Pixels) -> None:
 def test_settings_out_of_range_or_unknown_are_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(entry))):
         Augmentation(**entry)
+
+
+@pytest.mark.parametrize("where", ["data", "model"])
+def test_custom_augmentations_change_each_image_by_a_chance_of_its_own(
+    where: str, chests: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CUSTOM_AUGMENTATIONS, "_entries", {})
+
+    @CUSTOM_AUGMENTATIONS.add
+    def darken(image: Pixels, strength: float, random: np.random.Generator) -> Pixels:
+        return (image * (1.0 - strength * random.random())).astype(np.uint8)
+
+    transform = Augmentation(**STILL, where=where, custom={"darken": 0.5})
+    targets = np.eye(8, dtype=np.float32)
+    one, other = (transform(chests, targets, np.random.default_rng(3))[0] for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    ratios = one.mean(axis=(1, 2, 3)) / chests.mean(axis=(1, 2, 3))
+    assert ((ratios > 0.45) & (ratios < 1.0)).all()
+    assert len(set(ratios.round(3))) == 8
+
+
+def test_a_custom_augmentation_that_is_not_registered_is_refused() -> None:
+    with pytest.raises(ValidationError, match="no augmentation of that name"):
+        Augmentation(custom={"blur": 0.5})
