@@ -1,7 +1,7 @@
 """Packs the datasets that the kernels need and chooses the kernels' settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tomli_w
@@ -13,26 +13,35 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import PRESETS, Competition
 from kagglecxr.data.prepare import load_prepared
 from kagglecxr.ensembling.run_selection import choose_runs
-from kagglecxr.kernel.steps import KernelOptions
-from kagglecxr.remote.datasets.dataset_metadata import dataset_metadata
+from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from kagglecxr.remote.datasets.run_archives import pack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
-from kagglecxr.remote.kernels.builder import ExpectedResult, KernelSettings, kernel_slug
+from kagglecxr.remote.kernels.builder import (
+    ExpectedResult,
+    KernelSettings,
+    PrepareSettings,
+    kernel_slug,
+)
+from kagglecxr.remote.kernels.kernel_options import KernelOptions
 
 
 @dataclass(frozen=True)
-class PrepareDefaults:
-    """What `prepare` was asked for here, or what it does unless told."""
+class DatasetFolder:
+    """A folder to publish as a dataset.
 
-    size: int = 224
-    pipeline: str = "gray | resize"
-    test: float = 0.2
-    folds: int = 5
-    seed: int = 0
+    Attributes:
+        ref: `owner/slug` of the dataset.
+        folder: holds its files and its metadata.
+    """
+
+    ref: str
+    folder: Path
 
 
-def chosen_runs(competition: Competition, workspace: Workspace, names: Sequence[str]) -> list[Path]:
-    """The runs named, or the best; none where none is trained.
+def choose_kernel_runs(
+    competition: Competition, workspace: Workspace, names: Sequence[str]
+) -> list[Path]:
+    """The named runs; by default the best one, or none if none is trained.
 
     Raises:
         UnknownNameError: no such run.
@@ -42,6 +51,32 @@ def chosen_runs(competition: Competition, workspace: Workspace, names: Sequence[
     return choose_runs(load_prepared(competition, workspace), workspace, names)
 
 
+def pack_datasets(owner: str, workspace: Workspace, runs: Sequence[Path]) -> list[DatasetFolder]:
+    """Packs the dataset of wheels and, if there are runs, that of the runs.
+
+    Args:
+        owner: the user's name on Kaggle.
+        workspace: the competition's.
+        runs: the runs to pack; archives of others are removed from the folder.
+    """
+    wheels = DatasetFolder(f"{owner}/kagglecxr-wheels", workspace.kaggle / "wheels")
+    build_wheels(wheels.folder)
+    datasets = [(wheels, "apache-2.0")]
+    if runs:
+        slug = kernel_slug(workspace.competition, "runs")
+        packed = DatasetFolder(f"{owner}/{slug}", workspace.kaggle / "runs")
+        archives = {pack_run(run, packed.folder) for run in runs}
+        for old in {*packed.folder.glob("*.zip")} - archives:
+            old.unlink()
+        # What was learned from a competition's data may be subject to its terms.
+        datasets.append((packed, "other"))
+    for dataset, licence in datasets:
+        title = dataset.ref.partition("/")[2]
+        values = {"id": dataset.ref, "title": title, "licenses": [{"name": licence}]}
+        DatasetMetadata.parse(values).write(dataset.folder)
+    return [dataset for dataset, _ in datasets]
+
+
 def plan_kernels(
     competition: Competition,
     given: str,
@@ -49,37 +84,34 @@ def plan_kernels(
     owner: str,
     datasets: Sequence[str],
     runs: Sequence[Path],
-    wish: KernelOptions,
+    options: KernelOptions,
 ) -> KernelSettings:
-    """The settings of the kernels: the data prepared there as they were here.
+    """Chooses the kernels' settings, so that they prepare the data as they were prepared here.
 
     Args:
-        competition: the described one.
-        given: how it was named on the command line; a TOML file travels in the scripts.
+        competition: the description.
+        given: how the competition was named on the command line; the text of a TOML file becomes
+            part of the scripts.
         workspace: the competition's.
         owner: the user's name on Kaggle.
-        datasets: of wheels, and of runs where there are any.
-        runs: what `submit` predicts with.
-        wish: what was asked for.
+        datasets: that of the wheels and, if there are runs, that of the runs, `owner/slug`.
+        runs: the runs with which `submit` predicts.
+        options: the user's choices.
 
     Raises:
-        SettingError: the images are nowhere on Kaggle.
+        SettingError: the images are not on Kaggle.
     """
     source = competition.source
-    slug = source.slug if source.kind in ("competition", "dataset") else wish.data
+    slug = source.slug if source.kind in ("competition", "dataset") else options.data
     if not slug and source.kind != "demo":
         raise SettingError(
-            f"Kaggle does not have the images. Received: a source of kind {source.kind}. Make a "
+            f"The images are not on Kaggle. Received: a source of kind {source.kind}. Make a "
             "dataset of the folder and name it: --data OWNER/SLUG."
         )
-    asked = _prepare_defaults(workspace)
     records = [read_run(run) for run in runs]
     metric = competition.metric.name
-    measured = ExpectedResult(
-        metric,
-        records[0].metrics.get(f"oof_{metric}") if records else None,
-        sum(records[0].seconds) if records else None,
-    )
+    score = records[0].metrics.get(f"oof_{metric}") if records else None
+    seconds = sum(records[0].seconds) if records else None
     return KernelSettings(
         owner=owner,
         name=competition.name,
@@ -87,39 +119,31 @@ def plan_kernels(
         slug=slug,
         wheels=datasets[0],
         description=_description(given, competition, slug),
-        runs=datasets[1] if len(datasets) > 1 else "",
+        runs=datasets[1] if runs else "",
         run_names=tuple(record.name for record in records),
-        recipe=_text_or_name(wish.recipe),
-        changes=wish.changes,
-        space=_text_or_name(wish.space),
-        trials=wish.trials,
-        datasets=wish.attach,
-        accelerator=wish.accelerator,
-        private=not wish.public,
-        internet=wish.internet,
-        expected={"train": measured, "submit": ExpectedResult(metric, measured.score)},
-        size=asked.size,
-        pipeline=asked.pipeline,
-        test=asked.test,
-        folds=asked.folds,
-        seed=asked.seed,
+        prepare=_prepare_settings(workspace),
+        options=replace(options, recipe=_read(options.recipe), space=_read(options.space)),
+        expected={
+            "train": ExpectedResult(metric, score, seconds),
+            "submit": ExpectedResult(metric, score),
+        },
     )
 
 
-def _prepare_defaults(workspace: Workspace) -> PrepareDefaults:
+def _prepare_settings(workspace: Workspace) -> PrepareSettings:
     if not workspace.prepared.is_file():
-        return PrepareDefaults()
+        return PrepareSettings()
     values = read_json(workspace.prepared)
     if "options" not in values:
         raise MissingError(
             f"The data were prepared by an older version. Received: {workspace.prepared} without "
-            f"its options. Run: python -m kagglecxr.prepare {workspace.competition}"
+            f"the options of prepare. Run: python -m kagglecxr.prepare {workspace.competition}"
         )
-    return PrepareDefaults(**values["options"], seed=values["seed"])
+    return PrepareSettings(**values["options"], seed=values["seed"])
 
 
 def _description(given: str, competition: Competition, slug: str) -> str:
-    """The text that tells the competition where the kit does not know it."""
+    """The competition as the text of a TOML file; empty for a preset."""
     if (PRESETS / f"{given}.toml").is_file():
         return ""
     if Path(given).is_file():
@@ -134,43 +158,6 @@ def _description(given: str, competition: Competition, slug: str) -> str:
     )
 
 
-def _text_or_name(given: str) -> str:
+def _read(given: str) -> str:
+    """The text of a file, or a name as it is."""
     return Path(given).read_text(encoding="utf-8") if Path(given).is_file() else given
-
-
-WHEELS = "kagglecxr-wheels"
-
-
-@dataclass(frozen=True)
-class DatasetFolder:
-    """A folder that is to become a dataset.
-
-    Attributes:
-        ref: `owner/slug` of the dataset.
-        folder: its files, and its metadata.
-    """
-
-    ref: str
-    folder: Path
-
-
-def pack_wheels(owner: str, folder: Path) -> DatasetFolder:
-    """The wheels of the kit, and of what it needs and Kaggle's image lacks."""
-    build_wheels(folder)
-    return _with_metadata(f"{owner}/{WHEELS}", "apache-2.0", folder)
-
-
-def pack_runs(owner: str, competition: str, runs: Sequence[Path], folder: Path) -> DatasetFolder:
-    """An archive a run; those of other runs are removed from the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    packed = [pack_run(run, folder) for run in runs]
-    for old in {*folder.glob("*.zip")} - {*packed}:
-        old.unlink()
-    # What was learned from a competition's data may be under its terms.
-    return _with_metadata(f"{owner}/{kernel_slug(competition, 'runs')}", "other", folder)
-
-
-def _with_metadata(ref: str, licence: str, folder: Path) -> DatasetFolder:
-    title = ref.partition("/")[2]
-    dataset_metadata({"id": ref, "title": title, "licenses": [{"name": licence}]}).write(folder)
-    return DatasetFolder(ref, folder)

@@ -1,7 +1,6 @@
-"""What may lie in a dataset's folder: what was packed for it, and no credentials."""
+"""Checks a dataset's folder before it is sent: only packed files, and no credentials in them."""
 
 import fnmatch
-import json
 import os
 import zipfile
 import zlib
@@ -12,53 +11,50 @@ from typing import IO
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_json
 from kagglecxr.remote.credentials import credential_sources
-from kagglecxr.remote.datasets.dataset_metadata import DATASET_METADATA
+from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 
-UPLOAD_PATTERNS = ("*.whl", "*.zip")
-"""What the kit itself packs."""
-_NAMES = (
+_PACKED = ("*.whl", "*.zip")
+_CREDENTIAL_NAMES = (
     "kaggle.json", "access_token*", "credentials.json", "client_secret*.json",
     "service_account*.json", ".env", ".env.*", ".netrc", "_netrc", ".pypirc", ".npmrc",
     ".git-credentials", ".htpasswd", "secrets.toml", "secrets.json", "id_rsa*", "id_dsa*",
     "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx",
 )  # fmt: skip
-# Shorter ones would be found by chance.
+# Shorter secrets would be found by chance.
 _MIN_LENGTH = 8
 _CHUNK = 2**20
-# A run's archive holds its predictions' archives; one that holds itself would never end.
+# A run's archive holds .npz archives; one that holds itself would never end.
 _MAX_DEPTH = 3
-# Archives that are broken, encrypted or compressed in a way of their own.
+# Raised for archives that are broken, encrypted or compressed by an unknown method.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
-def upload_files(folder: Path, expected: Sequence[str] = UPLOAD_PATTERNS) -> list[Path]:
-    """The files of a dataset's folder by their names, all of them fit to be sent.
+def upload_files(folder: Path) -> list[Path]:
+    """Lists the files of a dataset's folder, sorted by name, and checks each.
 
     Args:
-        folder: with the metadata, and no folder in it, which the client would leave out unasked.
-        expected: patterns of the names of what belongs there.
+        folder: holds the metadata and packed files; the client would skip folders silently.
 
     Raises:
-        DataError: one does not belong there, or may hold credentials, packed in an archive or not.
-        MissingError: there is none.
+        DataError: a file does not belong there, or may hold credentials, in an archive or not.
+        MissingError: the folder has no file but the metadata.
     """
-    files = sorted(path for path in folder.iterdir() if path.name != DATASET_METADATA)
+    files = sorted(path for path in folder.iterdir() if path.name != DatasetMetadata.FILE)
     if not files:
         raise MissingError(
-            f"A dataset's folder has no file to send. Looked in: {folder}. Run: python -m "
+            f"The dataset folder has no file to send. Looked in: {folder}. Run: python -m "
             "kagglecxr.kernel build"
         )
     secrets = _user_secrets()
-    for path in [*files, folder / DATASET_METADATA]:
-        if _is_credential_name(path.name):
+    for path in [*files, folder / DatasetMetadata.FILE]:
+        if _matches(path.name.lower(), _CREDENTIAL_NAMES):
             raise _credentials_error(path.name, folder)
-        is_known = path.name == DATASET_METADATA or any(
-            fnmatch.fnmatch(path.name, name) for name in expected
-        )
-        if path.is_symlink() or not path.is_file() or not is_known:
+        is_packed = _matches(path.name, (*_PACKED, DatasetMetadata.FILE))
+        if path.is_symlink() or not path.is_file() or not is_packed:
             raise DataError(
-                f"A dataset's folder holds what was not packed for it. Received: {path.name} in "
-                f"{folder}. Move it elsewhere; expected are files {' and '.join(expected)}."
+                f"The dataset folder holds a file that was not packed for it. Received: "
+                f"{path.name} in {folder}. Move it elsewhere; expected are files "
+                f"{' and '.join(_PACKED)}."
             )
         with path.open("rb") as stream:
             for where in _find_credentials(stream, path.name, secrets):
@@ -68,80 +64,79 @@ def upload_files(folder: Path, expected: Sequence[str] = UPLOAD_PATTERNS) -> lis
 
 def _credentials_error(where: str, folder: Path) -> DataError:
     return DataError(
-        f"A file that is to be sent may hold credentials. Received: {where} in {folder}. Remove "
-        "it, and never publish it; credentials that were published have to be made anew."
+        f"A file of the dataset may hold credentials. Received: {where} in {folder}. Remove it, "
+        "and never publish it; credentials that were published have to be revoked."
     )
 
 
-def _is_credential_name(name: str) -> bool:
-    return any(fnmatch.fnmatch(Path(name).name.lower(), pattern) for pattern in _NAMES)
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
 def _find_credentials(
     stream: IO[bytes], name: str, secrets: Sequence[bytes], depth: int = 0
 ) -> Iterator[str]:
-    """The names under which the stream, or what is packed in it, holds credentials."""
+    """Yields the names under which the stream, or a member of an archive, holds credentials."""
     if _contains(stream, secrets):
         yield name
     stream.seek(0)
     if not zipfile.is_zipfile(stream):
         return
     if depth == _MAX_DEPTH:
-        yield f"{name}, which is packed too deep"
+        yield f"{name}, an archive nested too deep to be checked"
         return
     try:
         with zipfile.ZipFile(stream) as archive:
             for member in archive.infolist():
                 where = f"{name}/{member.filename}"
-                if _is_credential_name(member.filename):
+                if _matches(Path(member.filename).name.lower(), _CREDENTIAL_NAMES):
                     yield where
                 elif not member.is_dir():
                     with archive.open(member) as inside:
                         yield from _find_credentials(inside, where, secrets, depth + 1)
     except _UNREADABLE:
-        yield f"{name}, which cannot be looked into"
+        yield f"{name}, an archive that cannot be read"
 
 
 def _contains(stream: IO[bytes], secrets: Sequence[bytes]) -> bool:
     longest = max(map(len, secrets), default=0)
-    before = b""
+    tail = b""
     while chunk := stream.read(_CHUNK):
-        seen = before + chunk
-        if any(secret in seen for secret in secrets):
+        window = tail + chunk
+        if any(secret in window for secret in secrets):
             return True
-        before = seen[-longest:]
+        tail = window[-longest:]
     return False
 
 
 def _user_secrets() -> list[bytes]:
-    """The keys and tokens of this machine's user, only ever searched for."""
+    """The keys and tokens of this machine's user, for the search only."""
     texts = [os.environ.get("KAGGLE_KEY", "")]
-    places = [Path(place.name) for place in credential_sources()]
+    paths = [Path(source.name) for source in credential_sources()]
     # The variable holds a token, or names a file that does.
     if token := os.environ.get("KAGGLE_API_TOKEN"):
-        named = _existing_file(token)
-        places += [named] if named else []
-        texts += [] if named else [token]
-    for path in filter(Path.is_file, places):
+        if _is_file(token):
+            paths.append(Path(token))
+        else:
+            texts.append(token)
+    for path in filter(Path.is_file, paths):
         texts += _read_secrets(path)
     return sorted({text.strip().encode() for text in texts if len(text.strip()) >= _MIN_LENGTH})
 
 
-def _existing_file(text: str) -> Path | None:
+def _is_file(text: str) -> bool:
     try:
-        return Path(text) if Path(text).is_file() else None
+        return Path(text).is_file()
     except OSError:
-        # A token is longer than a name may be.
-        return None
+        # A token may be longer than a file's name can be.
+        return False
 
 
-def _read_secrets(path: Path) -> Iterator[str]:
+def _read_secrets(path: Path) -> list[str]:
     if path.suffix != ".json":
-        yield path.read_text(encoding="utf-8", errors="replace")
-        return
+        return [path.read_text(encoding="utf-8", errors="replace")]
     try:
         values = read_json(path)
-    except (json.JSONDecodeError, UnicodeDecodeError, ValueError):
-        return
-    for key in ("key", "access_token", "refresh_token"):
-        yield str(values.get(key, ""))
+    except ValueError:
+        return []
+    return [str(values.get(key, "")) for key in ("key", "access_token", "refresh_token")]

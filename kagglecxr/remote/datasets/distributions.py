@@ -13,13 +13,13 @@ from kagglecxr.version import __version__
 
 @dataclass(frozen=True)
 class WheelContents:
-    """A pure-Python distribution.
+    """What a pure-Python wheel consists of.
 
     Attributes:
-        name_version: as its metadata's folder is called, without the ending.
-        tag: for which Pythons and machines it is, as in a wheel's name.
-        files: the content of each by its path in the wheel; RECORD is not among them.
-        requires: what it needs, as its metadata list it.
+        name_version: the name of its metadata folder, without `.dist-info`.
+        tag: the Pythons and machines it is for, as in a wheel's name.
+        files: the content of each file by its path in the wheel, without RECORD.
+        requires: its requirements, as in its metadata.
     """
 
     name_version: str
@@ -32,10 +32,16 @@ _TAG = "py3-none-any"
 
 
 def read_source_tree(package: Path) -> WheelContents | None:
-    """The package with its setup.cfg beside it; None where there is none of its name.
+    """Reads the package from its source tree, as setuptools would pack it.
+
+    An editable installation does not know the package's files nor, once setup.cfg has changed, its
+    requirements.
 
     Args:
-        package: the package's own folder.
+        package: the package's folder.
+
+    Returns:
+        None where the folder above holds no setup.cfg of that package.
     """
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(package.parent / "setup.cfg", encoding="utf-8")
@@ -90,22 +96,19 @@ def _lines(text: str) -> list[str]:
 
 
 _COMPILED = {".so", ".pyd", ".dylib", ".dll", ".a"}
-_OF_INSTALLER = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
+_WRITTEN_BY_INSTALLER = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
 
 def read_installed(name: str) -> WheelContents:
-    """The files and metadata of an installed distribution.
-
-    Args:
-        name: the distribution's.
+    """Reads an installed distribution.
 
     Raises:
         DataError: it is compiled, or was not installed from a wheel.
-        MissingError: one of its files is not there any more.
+        MissingError: one of its files no longer exists.
     """
     found = distribution(name)
     label = f"{found.metadata['Name']} {found.version}"
-    listed = list(_files(found, label))
+    listed = list(_wheel_files(found, label))
     folders = {path.parts[0] for path in listed if path.parts[0].endswith(".dist-info")}
     if len(folders) != 1:
         raise _unpackable(label, "no list of its files", f"pip install --force-reinstall {name}")
@@ -122,23 +125,23 @@ def read_installed(name: str) -> WheelContents:
             f"Run: pip install --force-reinstall {name}"
         ) from error
     return WheelContents(
-        name_version=folders.pop().removesuffix(".dist-info"),
-        tag=f"{pythons}-none-any",
-        files=files,
-        requires=found.requires or [],
+        folders.pop().removesuffix(".dist-info"),
+        f"{pythons}-none-any",
+        files,
+        found.requires or [],
     )
 
 
-def _files(found: Distribution, label: str) -> Iterator[PackagePath]:
+def _wheel_files(found: Distribution, label: str) -> Iterator[PackagePath]:
+    """Yields the files that came from the wheel, without those that the installer wrote."""
     scripts = {entry.name for entry in found.entry_points}
     for path in found.files or []:
         if path.suffix in _COMPILED:
             raise _compiled(label, str(path))
         is_cache = path.suffix == ".pyc" or "__pycache__" in path.parts
-        is_installers = path.parts[0].endswith(".dist-info") and path.name in _OF_INSTALLER
-        # pip makes the scripts of entry points anew.
+        is_metadata = path.parts[0].endswith(".dist-info") and path.name in _WRITTEN_BY_INSTALLER
         is_script = path.parent.name in ("bin", "Scripts") and path.stem in scripts
-        if is_cache or is_installers or is_script:
+        if is_cache or is_metadata or is_script:
             continue
         if path.parts[0] == ".." or path.suffix == ".pth":
             raise _unpackable(

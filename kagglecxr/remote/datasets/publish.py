@@ -1,24 +1,23 @@
 """Publishes a folder as a Kaggle dataset: a new one, a new version, or nothing if unchanged."""
 
-import zipfile
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from kagglecxr.core.files import digest, file_digest, read_json, write_json
 from kagglecxr.core.progress import Reporter
-from kagglecxr.remote.client import PollPolicy, RetryPolicy
+from kagglecxr.remote.client import PollPolicy
 from kagglecxr.remote.datasets.credential_scan import upload_files
-from kagglecxr.remote.datasets.dataset_metadata import DATASET_METADATA, read_dataset_metadata
+from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from kagglecxr.remote.datasets.kaggle_dataset import (
     FAILED,
     READY,
     DatasetRefusedError,
     KaggleDataset,
-    incomplete_upload,
 )
 from kagglecxr.remote.errors import RUN_AGAIN, KaggleError
 from kagglecxr.version import __version__
+
+_PROCESSING = PollPolicy(max_wait=1800.0)
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,11 @@ class PublishedDataset:
     """A dataset that has all files of a folder.
 
     Attributes:
-        ref: `owner/slug`, as a kernel's metadata list it.
+        ref: `owner/slug`, as in a kernel's metadata.
         version: its number.
-        url: of its page.
-        is_new: it was not there before.
-        unchanged: nothing was sent, since this content had arrived already.
+        url: the address of its page.
+        is_new: whether this call created it.
+        unchanged: whether nothing was sent, since this content had been sent before.
     """
 
     ref: str
@@ -40,67 +39,94 @@ class PublishedDataset:
     unchanged: bool
 
 
-def publish(
-    folder: Path,
-    reporter: Reporter,
-    *,
-    public: bool = False,
-    waiting: PollPolicy = PollPolicy(),
-    patience: RetryPolicy = RetryPolicy(),
-) -> PublishedDataset:
-    """Sends a folder with its dataset-metadata.json, and waits until all of it is there.
+@dataclass(frozen=True)
+class UploadState:
+    """What was last sent of a folder, kept beside it as `<folder>.sent.json`.
 
-    It can be killed at any moment and run again: what was sent is kept in `<folder>.sent.json`,
-    and an upload that broke off goes on where it was, with a client that can.
+    Attributes:
+        ref: `owner/slug`.
+        version: its number; until Kaggle has processed the files, the lowest that it can get.
+        sha256: the hash of each file that was sent, and of the metadata.
+        is_ready: whether Kaggle has processed the files.
+    """
+
+    ref: str
+    version: int
+    sha256: dict[str, str]
+    is_ready: bool
+
+    @classmethod
+    def read(cls, folder: Path) -> "UploadState | None":
+        """The state of a folder; None if there is no readable one."""
+        try:
+            return cls(**read_json(_state_path(folder)))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, folder: Path) -> None:
+        """Writes the state beside the folder, since all files in the folder are sent."""
+        write_json(_state_path(folder), asdict(self))
+
+    def has_sent(self, current: "UploadState") -> bool:
+        """Whether the dataset's current version has the content of the current folder."""
+        is_version = (
+            current.version == self.version if self.is_ready else current.version >= self.version
+        )
+        return is_version and (self.ref, self.sha256) == (current.ref, current.sha256)
+
+
+def _state_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.sent.json")
+
+
+def publish(folder: Path, reporter: Reporter, *, public: bool = False) -> PublishedDataset:
+    """Sends a folder with its dataset-metadata.json, and waits until Kaggle has processed it.
+
+    It can be killed at any moment and run again: an interrupted upload is resumed, and content
+    that was sent is not sent twice.
 
     Args:
         folder: the files to send, and nothing else.
-        reporter: told of what goes on.
-        public: a new dataset is for everyone to see. A version stays as the dataset is.
-        waiting: for how long, and how, Kaggle's work on the files is waited for.
-        patience: for how long too many requests are waited out.
+        reporter: shows the progress.
+        public: whether everyone sees a new dataset. A version does not change that.
 
     Raises:
         SettingError: the metadata break a rule.
         DataError: a file does not belong there, or may hold credentials.
         MissingError: there are no files, no metadata or no credentials.
-        KaggleError: Kaggle refused, or not all files arrived.
+        KaggleError: Kaggle refused, or a file was not uploaded.
     """
-    metadata = read_dataset_metadata(folder)
+    dataset = KaggleDataset(DatasetMetadata.read(folder).id, reporter)
     files = upload_files(folder)
-    sha256 = file_digests(folder, files)
-    dataset = KaggleDataset(metadata.id, reporter, patience)
-    status, before = _current_version(dataset, waiting)
-    content = UploadState(dataset.ref, before, sha256, arrived=True)
-    sent = read_upload_state(folder)
-    was_sent = status == READY and sent is not None and sent.covers(content)
-    if was_sent and not missing_files(files, dataset.files(before)):
-        write_upload_state(folder, content)
+    sha256 = {path.name: file_digest(path) for path in [*files, folder / DatasetMetadata.FILE]}
+    status, before = _current_version(dataset)
+    state = UploadState(dataset.ref, before, sha256, is_ready=True)
+    sent = UploadState.read(folder)
+    if status == READY and sent is not None and sent.has_sent(state):
+        state.write(folder)
         return PublishedDataset(dataset.ref, before, dataset.page, is_new=False, unchanged=True)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     reporter.note(f"Sending {len(files)} files, {megabytes:.1f} MB, to {dataset.page}")
-    write_upload_state(folder, replace(content, version=before + 1, arrived=False))
     if status is None:
         _create(dataset, folder, public)
     else:
         dataset.add_version(folder, f"kagglecxr {__version__}, {digest(sha256)}")
-    reporter.note(f"Waiting until Kaggle has worked in the files of {dataset.ref}.")
-    version = wait_ready(dataset, before + 1, waiting)
-    check_uploaded(dataset, version, files, waiting)
-    write_upload_state(folder, replace(content, version=version))
-    return PublishedDataset(
-        dataset.ref, version, dataset.page, is_new=status is None, unchanged=False
-    )
+    replace(state, version=before + 1, is_ready=False).write(folder)
+    reporter.note(f"Waiting until Kaggle has processed the files of {dataset.ref}.")
+    version = wait_ready(dataset, before + 1)
+    replace(state, version=version).write(folder)
+    is_new = status is None
+    return PublishedDataset(dataset.ref, version, dataset.page, is_new=is_new, unchanged=False)
 
 
-def _current_version(dataset: KaggleDataset, waiting: PollPolicy) -> tuple[str | None, int]:
-    """What a dataset is at, and the number of its version; a version under way is waited for."""
+def _current_version(dataset: KaggleDataset) -> tuple[str | None, int]:
+    """The status and the version of a dataset, after waiting for a version in progress."""
     status = dataset.status()
     if status is None:
         return None, 0
     if status not in (READY, FAILED):
-        dataset.reporter.note(f"Waiting until Kaggle has worked in what {dataset.ref} got before.")
-        return READY, wait_ready(dataset, 0, waiting)
+        dataset.reporter.note(f"Waiting until Kaggle has processed the last version: {dataset.ref}")
+        return READY, wait_ready(dataset, 0)
     return status, dataset.version()
 
 
@@ -108,118 +134,33 @@ def _create(dataset: KaggleDataset, folder: Path, public: bool) -> None:
     try:
         dataset.create(folder, public=public)
     except DatasetRefusedError:
-        # An answer that was lost on its way has the client ask again, for a name that it took.
+        # If a response is lost, the client asks again, for a name that it has just taken.
         if dataset.status() is None:
             raise
 
 
-_TRIES = 3
+def wait_ready(dataset: KaggleDataset, version: int) -> int:
+    """Waits until a version, or a later one, is ready.
 
+    Right after an upload Kaggle may still report the version before, or no dataset at all.
 
-def wait_ready(dataset: KaggleDataset, version: int, waiting: PollPolicy) -> int:
-    """The number of a dataset's version that is ready, and is this one or a later one.
-
-    Right after sending, Kaggle may still speak of the version before, or of no dataset at all.
+    Returns:
+        The number of the version that is ready.
 
     Raises:
-        KaggleError: Kaggle could not work the files in, or needs longer.
+        KaggleError: Kaggle could not process the files, or takes too long.
     """
-    for _ in waiting.pauses():
+    for _ in _PROCESSING.pauses():
         status = dataset.status()
         if status == FAILED:
             raise KaggleError(
-                f"Kaggle could not work in a dataset's files. Received: {status} for "
-                f"{dataset.ref}. {RUN_AGAIN}: it sends them anew. The reason is on {dataset.page}"
+                f"Kaggle could not process the dataset's files. Received: {status} for "
+                f"{dataset.ref}. {RUN_AGAIN}: it sends them again. The reason is on {dataset.page}"
             )
         if status == READY and (number := dataset.version()) >= version:
             return number
     raise KaggleError(
-        f"Kaggle has not worked in a dataset's files yet. Received: {status or 'nothing'} for "
-        f"{dataset.ref} after {waiting.most / 60:.0f} minutes. {RUN_AGAIN} later: it sends nothing "
-        "twice."
+        f"Kaggle has not processed the dataset's files yet. Received: {status or 'no dataset'} for "
+        f"{dataset.ref} after {_PROCESSING.max_wait / 60:.0f} minutes. {RUN_AGAIN} later: it sends "
+        "nothing twice."
     )
-
-
-def check_uploaded(
-    dataset: KaggleDataset, version: int, files: Sequence[Path], waiting: PollPolicy = PollPolicy()
-) -> None:
-    """Compares a version's list of files, which may lag behind, with what was sent.
-
-    Raises:
-        KaggleError: a file is not there, or not with all its bytes.
-    """
-    for _, _ in zip(range(_TRIES), waiting.pauses(), strict=False):
-        missing = missing_files(files, dataset.files(version))
-        if not missing:
-            return
-    raise incomplete_upload(dataset.ref, missing)
-
-
-def missing_files(files: Sequence[Path], listed: Mapping[str, int]) -> list[str]:
-    """The names of files that are not listed whole: neither themselves, nor what they unpack to."""
-    return [
-        path.name
-        for path in files
-        if listed.get(path.name) != path.stat().st_size and not _is_unpacked(path, listed)
-    ]
-
-
-def _is_unpacked(path: Path, listed: Mapping[str, int]) -> bool:
-    """Whether the archive's files are listed in its stead, in whatever folder."""
-    if path.suffix != ".zip":
-        return False
-    with zipfile.ZipFile(path) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-    return bool(members) and all(
-        any(
-            size == member.file_size and f"/{name}".endswith(f"/{member.filename}")
-            for name, size in listed.items()
-        )
-        for member in members
-    )
-
-
-@dataclass(frozen=True)
-class UploadState:
-    """A dataset's version by its content.
-
-    Attributes:
-        ref: `owner/slug`.
-        version: its number; where it has not arrived, what that will be at least.
-        sha256: of each file that was sent, and of the metadata.
-        arrived: Kaggle has all of it.
-    """
-
-    ref: str
-    version: int
-    sha256: dict[str, str]
-    arrived: bool
-
-    def covers(self, content: "UploadState") -> bool:
-        """Whether this was sent as what the dataset is at now: the same content, that version."""
-        is_version = content.version == self.version
-        if not self.arrived:
-            is_version = content.version >= self.version
-        return is_version and (self.ref, self.sha256) == (content.ref, content.sha256)
-
-
-def file_digests(folder: Path, files: list[Path]) -> dict[str, str]:
-    """The hash of each file and of the metadata, by name."""
-    return {path.name: file_digest(path) for path in [*files, folder / DATASET_METADATA]}
-
-
-def read_upload_state(folder: Path) -> UploadState | None:
-    """The receipt of what was last sent of a folder; None where there is none to be read."""
-    try:
-        return UploadState(**read_json(_state_path(folder)))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def write_upload_state(folder: Path, receipt: UploadState) -> None:
-    """Writes the receipt beside the folder, since all that is in the folder is sent."""
-    write_json(_state_path(folder), asdict(receipt))
-
-
-def _state_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.sent.json")

@@ -1,9 +1,9 @@
-"""What a kernel finds among its inputs besides the data: runs, weights, earlier searches."""
+"""Finds what is attached to a kernel besides the data: runs, weights, earlier searches."""
 
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from kagglecxr.core.errors import MissingError, shorten
@@ -16,30 +16,33 @@ JOURNAL = "journal.log"
 
 
 def input_files(mounts: Path, *endings: str) -> list[Path]:
-    """The files below the mounts whose path ends like this, in order; mounts may not be there."""
-    return sorted(path for path in _files(mounts) if str(path).endswith(endings))
+    """The files below a folder whose paths end like this, sorted; the folder need not exist."""
+    paths = (Path(folder, name) for folder, _, names in os.walk(mounts) for name in names)
+    return sorted(path for path in paths if str(path).endswith(endings))
 
 
 def input_runs(mounts: Path, folder: Path, names: Sequence[str] = ()) -> list[Path]:
-    """The finished runs among a kernel's inputs, by name; Kaggle unpacks their archives, or not.
+    """Finds the finished runs among a kernel's inputs, whether Kaggle unpacked them or not.
 
     Args:
         mounts: /kaggle/input on Kaggle.
         folder: where archives are unpacked.
-        names: the runs that are wanted; all where none are named.
+        names: the runs to find; defaults to all.
+
+    Returns:
+        The runs' folders, in the order of the names.
 
     Raises:
-        MissingError: there is none.
-        UnknownNameError: one that is wanted is not there, or not finished.
+        MissingError: there is no finished run.
+        UnknownNameError: one of the named runs is not there, or not finished.
         DataError: an archive is broken.
     """
     files = input_files(mounts, ".zip", f"{os.sep}run.json")
     found = {path.parent.name: path.parent for path in files if path.name == "run.json"}
-    for archive in files:
-        if _is_of_run(archive):
-            run = unpack_run(archive, folder)
-            if (run / "run.json").is_file():
-                found.setdefault(run.name, run)
+    for archive in filter(_is_packed_run, files):
+        run = unpack_run(archive, folder)
+        if (run / "run.json").is_file():
+            found.setdefault(run.name, run)
     if not found:
         raise MissingError(
             f"No finished run is among the inputs. Received: "
@@ -52,57 +55,51 @@ def input_runs(mounts: Path, folder: Path, names: Sequence[str] = ()) -> list[Pa
     return [found[name] for name in names or sorted(found)]
 
 
+def _is_packed_run(path: Path) -> bool:
+    """Whether a file is an archive of `pack_run`, by its table of contents."""
+    if path.suffix != ".zip" or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        members = [PurePosixPath(name).parts for name in archive.namelist()]
+    return any(len(parts) == 3 and parts[2] == WEIGHTS for parts in members)
+
+
 def link_weights(mounts: Path, keras_home: Path) -> list[Path]:
-    """Has Keras find the ImageNet weights among a kernel's inputs, as if it had fetched them.
+    """Links the ImageNet weights among a kernel's inputs to where Keras caches downloads.
 
     Args:
         mounts: /kaggle/input on Kaggle.
-        keras_home: what KERAS_HOME is set to.
+        keras_home: the value of KERAS_HOME.
 
     Returns:
         The files that Keras finds.
     """
     models = keras_home / "models"
     models.mkdir(parents=True, exist_ok=True)
-    linked = []
-    # By Keras' own names: those of runs are called otherwise.
+    links = []
+    # By Keras' own names: the weights of runs are called otherwise.
     for file in input_files(mounts, "_notop.h5", "_no_top.h5"):
-        place = models / file.name
-        if not place.exists():
-            place.unlink(missing_ok=True)
-            place.symlink_to(file)
-        linked.append(place)
-    return linked
+        link = models / file.name
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+        links.append(link)
+    return links
 
 
 def restore_studies(mounts: Path, studies: Path) -> list[Path]:
-    """Copies the journals of earlier searches, from which a search of the same name goes on.
+    """Copies the journals of earlier searches, so that a search of the same name continues.
 
     Args:
         mounts: /kaggle/input on Kaggle.
-        studies: the workspace's; what it has already is kept.
+        studies: the workspace's folder of studies; longer journals there are kept.
     """
     journals = []
     for journal in input_files(mounts, f"{os.sep}{JOURNAL}"):
-        place = studies / journal.parent.name / JOURNAL
+        target = studies / journal.parent.name / JOURNAL
         # Of several versions the longest is the latest: a journal only grows.
-        if not place.is_file() or place.stat().st_size < journal.stat().st_size:
-            with atomic_write(place) as beside:
-                shutil.copyfile(journal, beside)
-        journals.append(place)
+        if not target.is_file() or target.stat().st_size < journal.stat().st_size:
+            with atomic_write(target) as temporary:
+                shutil.copyfile(journal, temporary)
+        journals.append(target)
     return journals
-
-
-def _files(mounts: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(mounts):
-        for name in names:
-            yield Path(folder, name)
-
-
-def _is_of_run(path: Path) -> bool:
-    """Whether a file is an archive as `pack_run` makes it, told by its table of contents."""
-    if path.suffix != ".zip" or not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        inside = [PurePosixPath(name).parts for name in archive.namelist()]
-    return any(len(parts) == 3 and parts[2] == WEIGHTS for parts in inside)

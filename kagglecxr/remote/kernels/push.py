@@ -1,13 +1,14 @@
-"""Pushes a kernel's folder to Kaggle, and believes nothing that the answer does not say."""
+"""Pushes a kernel's folder to Kaggle, and checks all that the client's response leaves unsaid."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kagglecxr.core.progress import Reporter
-from kagglecxr.remote.client import RetryPolicy, call_with_retry
+from kagglecxr.remote.client import call_with_retry
 from kagglecxr.remote.errors import PAGE, KaggleError, kernel_context, redact
-from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata, read_kernel_metadata
+from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata
+from kagglecxr.remote.kernels.quota import accelerator_quotas
 
 _DROPPED = {
     "invalid_dataset_sources": "dataset_sources",
@@ -23,12 +24,12 @@ class SessionLimitError(KaggleError):
 
 @dataclass(frozen=True)
 class KernelVersion:
-    """A version of a kernel that Kaggle has taken and runs.
+    """A version of a kernel that Kaggle accepted and runs.
 
     Attributes:
         kernel: `owner/slug`.
         version: its number.
-        url: of its page.
+        url: the address of its page.
     """
 
     kernel: str
@@ -36,47 +37,53 @@ class KernelVersion:
     url: str
 
 
-def push_kernel(
-    folder: Path, reporter: Reporter, patience: RetryPolicy = RetryPolicy()
-) -> KernelVersion:
+def push_kernel(folder: Path, reporter: Reporter) -> KernelVersion:
     """Pushes a folder as `kaggle kernels push -p FOLDER` does, and runs it.
 
     Args:
-        folder: with kernel-metadata.json and the script that it names.
-        reporter: told of waiting.
-        patience: with too many requests.
+        folder: holds kernel-metadata.json and the script that it names.
+        reporter: shows the waiting.
 
     Raises:
         MissingError: no metadata, no script, no client or no credentials.
         SettingError: the metadata break a rule of Kaggle's.
-        SessionsTakenError: too many kernels run already.
-        KaggleError: Kaggle refused it, dropped sources, gave it another name or another machine,
-            or could not be reached.
+        SessionLimitError: too many kernels run already.
+        KaggleError: no accelerator time is left, or Kaggle refused the kernel, dropped sources,
+            gave it another name, or could not be reached.
     """
-    metadata = read_kernel_metadata(folder)
-    errand = kernel_context(metadata.id, "the push")
-
-    def call(api: Any) -> Any:
-        return api.kernels_push(str(folder))
-
-    answer = call_with_retry(errand, call, reporter, patience=patience)
-    if answer.error:
-        raise _refused(answer.error, metadata.id)
-    url = answer.url or f"{PAGE}/code/{metadata.id}"
-    dropped = {
-        key: list(getattr(answer, field, None) or [])
+    metadata = KernelMetadata.read(folder)
+    _check_quota(metadata)
+    response = call_with_retry(
+        kernel_context(metadata.id, "the push"), lambda api: api.kernels_push(str(folder)), reporter
+    )
+    if response.error:
+        raise _refused(response.error, metadata.id)
+    url = response.url or f"{PAGE}/code/{metadata.id}"
+    dropped = [
+        f"{key} {', '.join(names)}"
         for field, key in _DROPPED.items()
-        if getattr(answer, field, None)
-    }
+        if (names := getattr(response, field, None))
+    ]
     if dropped:
-        told = "; ".join(f"{key} {', '.join(names)}" for key, names in dropped.items())
         raise KaggleError(
-            f"Kaggle runs the kernel without some of its sources. Received: {told}, in version "
-            f"{answer.version_number} of {metadata.id}. Stop it on {url}, check that these exist "
-            "and that you may see them (a competition has to be joined), and push again."
+            f"Kaggle runs the kernel without some of its sources. Received: {'; '.join(dropped)}, "
+            f"in version {response.version_number} of {metadata.id}. Stop it on {url}, check that "
+            "these exist and that you may see them (a competition has to be joined), and push again."
         )
-    _assert_name(answer, metadata, url)
-    return KernelVersion(metadata.id, int(answer.version_number or 0), url)
+    _check_name(response, metadata, url)
+    return KernelVersion(metadata.id, int(response.version_number or 0), url)
+
+
+def _check_quota(metadata: KernelMetadata) -> None:
+    if metadata.accelerator == "cpu":
+        return
+    quota = accelerator_quotas().get(metadata.accelerator)
+    if quota is not None and quota.is_exhausted:
+        raise KaggleError(
+            f"No {metadata.accelerator.upper()} time is left this week. Received: {quota} for "
+            f"{metadata.id}. Push again after that, or run: python -m kagglecxr.kernel build "
+            "COMPETITION --accelerator cpu"
+        )
 
 
 def _refused(error: str, kernel: str) -> KaggleError:
@@ -87,16 +94,15 @@ def _refused(error: str, kernel: str) -> KaggleError:
             "the same command again when one has ended."
         )
     return KaggleError(
-        f"Kaggle refuses the kernel. Received: {text} for {kernel}. Mend its "
+        f"Kaggle refuses the kernel. Received: {text} for {kernel}. Correct its "
         "kernel-metadata.json, and check that the id's owner is the credentials' user."
     )
 
 
-def _assert_name(answer: Any, metadata: KernelMetadata, url: str) -> None:
+def _check_name(response: Any, metadata: KernelMetadata, url: str) -> None:
     """Kaggle makes the slug of the title, whatever the id says."""
-    given = (answer.ref or url).rstrip("/").rpartition("/")[2]
-    slug = metadata.id.partition("/")[2]
-    if given and given != slug:
+    given = (response.ref or url).rstrip("/").rpartition("/")[2]
+    if given and given != metadata.slug:
         raise KaggleError(
             f"Kaggle gave the kernel another name. Received: {given} for {metadata.id}, {url}. "
             f"Write that id, or another title, into kernel-metadata.json."

@@ -1,65 +1,69 @@
-"""A kernel's session as its script sees it: its folders, its time, the verbs of the kit."""
+"""A kernel's session as its script uses it: its folders, its time, the verbs of the package."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import write_text
 from kagglecxr.remote.kernels.inputs import link_weights
 
 
-@dataclass(frozen=True)
 class Session:
-    """One run of a kernel's script.
+    """One run of a kernel's script; as a context, it ends a user's error in one sentence.
 
-    Attributes:
+    Args:
         mounts: /kaggle/input on Kaggle.
-        scratch: a folder that is not kept.
-        hours: from now, until its work has to be done.
-        clock: counts seconds.
+        scratch: a folder that Kaggle does not keep.
+        hours: the time from now in which the work has to be done.
     """
 
-    mounts: Path
-    scratch: Path
-    hours: float
-    clock: Callable[[], float] = time.monotonic
-    _began: float = field(init=False)
+    def __init__(self, mounts: Path, scratch: Path, hours: float) -> None:
+        self.mounts, self.scratch = mounts, scratch
+        self._end = time.monotonic() + hours * 3600
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_began", self.clock())
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, CxrError):
+            raise SystemExit(str(error)) from None
 
     @property
     def work(self) -> Path:
-        """The workspace: it may be large, or of no use at home, and so is not kept."""
+        """The workspace, in the scratch folder: it may be large and is not needed afterwards."""
         return self.scratch / "work"
 
     def seconds_left(self) -> float:
-        """Until its work has to be done."""
-        return self.hours * 3600 - (self.clock() - self._began)
+        """The seconds in which the work has to be done."""
+        return self._end - time.monotonic()
 
     def as_file(self, text: str, name: str) -> str:
-        """The name of a preset as it is; the text of a TOML file as the path of one."""
+        """Returns a preset's name as it is, and of the text of a TOML file the path of a file."""
         if "\n" not in text and "=" not in text:
             return text
         path = self.scratch / f"{name}.toml"
         write_text(path, text)
         return str(path)
 
-    def verb(self, name: str, *words: object, seconds: float | None = None) -> None:
-        """Runs `python -m kagglecxr.NAME`, as one does at home.
+    def run_verb(self, name: str, *words: object, seconds: float | None = None) -> None:
+        """Runs `python -m kagglecxr.NAME` with the session's workspace.
 
-        Keras finds the weights that are attached, and keeps those that it fetches in the scratch.
+        Keras finds the attached weights, and keeps those that it downloads in the scratch folder.
 
         Args:
-            name: of the verb.
+            name: the verb.
             *words: its arguments.
-            seconds: after which it is killed.
+            seconds: the time after which it is killed; defaults to never.
 
         Raises:
             SystemExit: it failed, and has said why.
@@ -76,15 +80,3 @@ class Session:
         )
         if done.returncode:
             raise SystemExit(done.returncode)
-
-
-def end_in_one_sentence() -> None:
-    """Has the script say of a user's mistake what the verbs do: what is wrong, what to do."""
-    sys.excepthook = _tell
-
-
-def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, CxrError):
-        sys.stderr.write(f"{error}\n")
-    else:
-        sys.__excepthook__(kind, error, trace)

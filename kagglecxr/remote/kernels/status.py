@@ -1,24 +1,22 @@
-"""The status and the output files of a kernel on Kaggle."""
+"""The status, the log and the output files of a kernel on Kaggle."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write, write_text
 from kagglecxr.core.progress import Reporter
-from kagglecxr.remote.client import RetryPolicy, call_with_retry
-from kagglecxr.remote.errors import KaggleError, RequestContext, kernel_context
+from kagglecxr.remote.client import call_with_retry
+from kagglecxr.remote.errors import KaggleError, kernel_context
 
-COMPLETE, FAILED, CANCELLED = "complete", "error", "cancel_acknowledged"
-ENDED = (COMPLETE, FAILED, CANCELLED)
+COMPLETE = "complete"
+_ENDED = (COMPLETE, "error", "cancel_acknowledged")
 
 
 @dataclass(frozen=True)
 class KernelStatus:
-    """What the latest version of a kernel is at.
+    """The status of a kernel's latest version.
 
     Attributes:
         kernel: `owner/slug`.
@@ -33,25 +31,23 @@ class KernelStatus:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will come to nothing more."""
-        return self.status in ENDED
+        """Whether it has stopped running."""
+        return self.status in _ENDED
 
     def __str__(self) -> str:
         return f"{self.status}: {self.failure}" if self.failure else self.status
 
 
-def kernel_status(
-    kernel: str, reporter: Reporter, patience: RetryPolicy = RetryPolicy()
-) -> KernelStatus:
-    """Asks what a kernel is at.
+def kernel_status(kernel: str, reporter: Reporter) -> KernelStatus:
+    """Asks Kaggle for the status of a kernel, `owner/slug`.
 
     Raises:
         MissingError: no client or no credentials.
-        KaggleError: no such kernel, or Kaggle could not be asked.
+        KaggleError: no such kernel, or Kaggle did not respond.
     """
 
     def call(api: Any) -> Any:
-        # The client's own function makes every refusal one of a wrong name.
+        # The client's own function reports every refusal as a wrong name.
         from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
         request = ApiGetKernelSessionStatusRequest()
@@ -59,109 +55,53 @@ def kernel_status(
         with api.build_kaggle_client() as client:
             return client.kernels.kernels_api_client.get_kernel_session_status(request)
 
-    answer = call_with_retry(
-        kernel_context(kernel, "the status"), call, reporter, patience=patience
-    )
-    return KernelStatus(kernel, answer.status.name.lower(), answer.failure_message or "")
+    response = call_with_retry(kernel_context(kernel, "the status"), call, reporter)
+    return KernelStatus(kernel, response.status.name.lower(), response.failure_message or "")
 
 
-_PIECE = 2**20
-_PAGES = 1000
+def log_tail(kernel: str, reporter: Reporter, lines: int = 10) -> list[str]:
+    """The last lines of a kernel's log; none if there is no log yet."""
+    try:
+        log: str = call_with_retry(
+            kernel_context(kernel, "the log"), lambda api: api.kernels_logs(kernel), reporter
+        )
+    except KaggleError:
+        return []
+    try:
+        # Kaggle keeps it as JSON: what was written at a time, and to which stream.
+        log = "".join(entry["data"] for entry in json.loads(log))
+    except (ValueError, TypeError, KeyError):
+        pass
+    return [line for line in log.splitlines() if line.strip()][-lines:]
 
 
-@dataclass(frozen=True)
-class DownloadedOutput:
-    """What a kernel left.
+def fetch_output(kernel: str, folder: Path, reporter: Reporter) -> list[Path]:
+    """Downloads all files that a kernel's latest version left, and its log.
 
-    Attributes:
-        files: where they are now, with their sizes checked.
-        log: what it printed.
-    """
-
-    files: list[Path]
-    log: Path
-
-
-def fetch_output(
-    kernel: str, folder: Path, reporter: Reporter, patience: RetryPolicy = RetryPolicy()
-) -> DownloadedOutput:
-    """Fetches all files of a kernel's latest version, and its log.
-
-    A file of the same size is kept: with the same name in the same version it is the same.
+    Files of an earlier call that have not changed are kept.
 
     Args:
         kernel: `owner/slug`.
         folder: where the files go.
-        reporter: told of each file.
-        patience: with too many requests.
+        reporter: shows the progress.
 
     Raises:
         DataError: a file's name leads outside the folder.
         MissingError: no client or no credentials.
         KaggleError: there is no output, or a file did not arrive whole.
     """
-    errand = kernel_context(kernel, "the output")
-    listed, log = call_with_retry(
-        errand, lambda api: _list(api, kernel), reporter, patience=patience
-    )
-    places = {_inside(folder, name): url for name, url in listed.items()}
-    with reporter.bar(f"Fetching {kernel}", len(places)) as bar:
-        for path, url in places.items():
-            _fetch(url, path, errand, reporter, patience)
-            bar.advance()
-    log_file = folder / f"{kernel.partition('/')[2]}.log"
-    write_text(log_file, log)
-    return DownloadedOutput(list(places), log_file)
 
+    def call(api: Any) -> list[str]:
+        try:
+            names: list[str] = api.kernels_output(kernel, str(folder))[0]
+        except (ValueError, IsADirectoryError) as error:
+            if isinstance(error, ValueError) and "outside destination" not in str(error):
+                raise
+            raise DataError(
+                f"A kernel's output leads outside its folder. Received: {error}. Download it on "
+                "Kaggle's page if you trust it."
+            ) from None
+        return names
 
-def _list(api: Any, kernel: str) -> tuple[dict[str, str], str]:
-    """The address of every file, and the log; the client's own function stops after a page."""
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
-    request = ApiListKernelSessionOutputRequest()
-    request.user_name, request.kernel_slug = kernel.split("/")
-    request.page_size = 200
-    found: dict[str, str] = {}
-    log = ""
-    with api.build_kaggle_client() as client:
-        for _ in range(_PAGES):
-            page = client.kernels.kernels_api_client.list_kernel_session_output(request)
-            found |= {item.file_name: item.url for item in page.files or []}
-            log = log or page.log or ""
-            if not page.next_page_token:
-                return found, log
-            request.page_token = page.next_page_token
-    return found, log
-
-
-def _inside(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()) or path == folder:
-        raise DataError(
-            f"A kernel's output leads outside its folder. Received: {name!r}. Fetch it by hand if "
-            "you trust it."
-        )
-    return path
-
-
-def _fetch(
-    url: str, path: Path, errand: RequestContext, reporter: Reporter, patience: RetryPolicy
-) -> None:
-    def call(_: Any) -> None:
-        with requests.get(url, stream=True, timeout=60.0) as answer:
-            answer.raise_for_status()
-            size = int(answer.headers.get("Content-Length", -1))
-            if path.is_file() and path.stat().st_size == size:
-                return
-            with atomic_write(path) as beside:
-                with beside.open("wb") as stream:
-                    for piece in answer.iter_content(_PIECE):
-                        stream.write(piece)
-                arrived = beside.stat().st_size
-                if size not in (-1, arrived):
-                    raise KaggleError(
-                        f"A file of a kernel did not arrive whole. Received: {arrived} of {size} "
-                        f"bytes of {path.name}. Run the same command again."
-                    )
-
-    call_with_retry(errand, call, reporter, patience=patience)
+    reporter.note(f"Downloading the output of {kernel}.")
+    return [*map(Path, call_with_retry(kernel_context(kernel, "the output"), call, reporter))]

@@ -1,4 +1,4 @@
-"""How each script begins: `kernel build` puts this into them, since one file alone travels."""
+"""The beginning of each script: `kernel build` inserts it, since only one file is sent."""
 
 import importlib
 import importlib.metadata
@@ -28,8 +28,8 @@ def install_wheels() -> None:
     if missing:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
         subprocess.run([*pip, *missing], check=True)
-    # A wheel that Kaggle has unpacked is used where it lies.
-    places = [str(path.parents[1]) for path in files if path.match("*.dist-info/METADATA")]
-    sys.path += places
-    os.environ["PYTHONPATH"] = os.pathsep.join([*places, os.environ.get("PYTHONPATH", "")])
+    # A wheel that Kaggle has unpacked is used from where it is.
+    folders = [str(path.parents[1]) for path in files if path.match("*.dist-info/METADATA")]
+    sys.path += folders
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
     importlib.invalidate_caches()

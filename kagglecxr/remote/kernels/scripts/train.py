@@ -1,7 +1,7 @@
-"""Trains the folds of a run on Kaggle's machines, and packs the run for the way home.
+"""Trains the folds of a run on Kaggle's machines, and packs the run for download.
 
 Expected: not measured yet.
-`python -m kagglecxr.kernel output` brings home the archive of the run that this leaves.
+`python -m kagglecxr.kernel output` downloads the archive of the run.
 """
 
 import shutil
@@ -11,14 +11,14 @@ from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 SIZE = 224
 PIPELINE = "gray | resize"
-TEST = 0.2  # share of a test part where the data bring none
+TEST = 0.2  # share of a test part, if the data have none
 FOLDS = 5
 SEED = 0
 RECIPE = "default"  # a recipe's name, or the text of a TOML file
 CHANGES: list[str] = []  # entries of the recipe, as "epochs=3"
-FOLD = None  # the number of the one fold to train; all of them unless told
+FOLD = None  # the number of the one fold to train; defaults to all
 HOURS = 12.0  # after which Kaggle ends the session
-MARGIN = 0.5  # of them, left for what comes after the training
+MARGIN = 0.5  # of them, reserved for what follows the training
 
 
 def main() -> None:
@@ -26,25 +26,24 @@ def main() -> None:
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.files.kaggle_input import locate_input
     from kagglecxr.remote.datasets.run_archives import pack_run
-    from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
+    from kagglecxr.remote.kernels.session import Session
 
-    end_in_one_sentence()
-    session = Session(INPUT, SCRATCH, HOURS - MARGIN)
-    competition = session.as_file(COMPETITION, "competition")
-    described = load_competition(competition)
-    data = [] if described.source.kind == "demo" else ["--data", locate_input(described, INPUT)]
-    shape = ["--size", SIZE, "--pipeline", PIPELINE, "--test", TEST, "--folds", FOLDS]
-    session.verb("prepare", competition, *data, *shape, "--seed", SEED)
-    recipe = ["--recipe", session.as_file(RECIPE, "recipe")]
-    recipe += [word for change in CHANGES for word in ("--set", change)]
-    if FOLD is not None:
-        recipe += ["--fold", FOLD]
-    limit = ["--timeout", session.seconds_left()]
-    session.verb("train", competition, *recipe, *limit, "--seed", SEED)
-    for run in (session.work / "runs").iterdir():
-        pack_run(run, WORKING)
-        for picture in run.glob("*.png"):
-            shutil.copy(picture, WORKING)
+    with Session(INPUT, SCRATCH, HOURS - MARGIN) as session:
+        competition = session.as_file(COMPETITION, "competition")
+        described = load_competition(competition)
+        data = [] if described.source.kind == "demo" else ["--data", locate_input(described, INPUT)]
+        shape = ["--size", SIZE, "--pipeline", PIPELINE, "--test", TEST, "--folds", FOLDS]
+        session.run_verb("prepare", competition, *data, *shape, "--seed", SEED)
+        recipe = ["--recipe", session.as_file(RECIPE, "recipe")]
+        recipe += [word for change in CHANGES for word in ("--set", change)]
+        if FOLD is not None:
+            recipe += ["--fold", FOLD]
+        limit = ["--timeout", session.seconds_left()]
+        session.run_verb("train", competition, *recipe, *limit, "--seed", SEED)
+        for run in (session.work / "runs").iterdir():
+            pack_run(run, WORKING)
+            for picture in run.glob("*.png"):
+                shutil.copy(picture, WORKING)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""The hours of GPU and TPU that the user may still use this week."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kagglecxr.core.errors import CxrError
+from kagglecxr.remote.client import kaggle_client
+from kagglecxr.remote.errors import SETTINGS_PAGE, RequestContext
+
+# Nobody waits longer for something that is only good to know.
+_TIMEOUT = 10.0
+_CONTEXT = RequestContext(
+    what="the accelerator quota",
+    if_refused=f"Make new credentials at {SETTINGS_PAGE}.",
+    if_unknown=f"See {SETTINGS_PAGE}.",
+    instead=f"See {SETTINGS_PAGE}.",
+)
+
+
+@dataclass(frozen=True)
+class AcceleratorQuota:
+    """The weekly quota of one accelerator.
+
+    Attributes:
+        used: hours.
+        allowed: hours.
+        refresh: when a new week begins, in UTC; None if Kaggle does not say.
+    """
+
+    used: float
+    allowed: float
+    refresh: datetime | None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no time is left."""
+        return self.used >= self.allowed
+
+    def __str__(self) -> str:
+        refresh = f", refreshed {self.refresh:%Y-%m-%d %H:%M} UTC" if self.refresh else ""
+        return f"{self.used:.1f} of {self.allowed:.1f} hours used{refresh}"
+
+
+def accelerator_quotas() -> dict[str, AcceleratorQuota]:
+    """Asks Kaggle for the weekly quotas of the credentials' user.
+
+    Returns:
+        The quotas of "gpu" and "tpu", as far as known; empty without credentials or network.
+    """
+    try:
+        with kaggle_client(_CONTEXT, _TIMEOUT) as api:
+            response = api.quota_view()
+    except (CxrError, OSError):
+        return {}
+    found = {"gpu": response.gpu_quota, "tpu": response.tpu_quota}
+    return {
+        name: _quota(quota, response.quota_refresh_time)
+        for name, quota in found.items()
+        if quota is not None and quota.total_time_allowed is not None
+    }
+
+
+def _quota(quota: Any, refresh: datetime | None) -> AcceleratorQuota:
+    used = quota.time_used.total_seconds() / 3600 if quota.time_used is not None else 0.0
+    return AcceleratorQuota(used, quota.total_time_allowed.total_seconds() / 3600, refresh)

@@ -1,0 +1,115 @@
+"""The rules and the file handling that the metadata of Kaggle's datasets and kernels share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.registry import nearest
+
+OWNER, SLUG = r"[A-Za-z0-9_-]+", r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_EXAMPLE_OWNERS = ("owner", "user", "username", "your-username", "your_username", "yourusername")
+
+
+def no_placeholder(text: str) -> str:
+    """Refuses the placeholders that the Kaggle client and its documentation write."""
+    if "INSERT_" in text or text.partition("/")[0].lower() in _EXAMPLE_OWNERS:
+        raise ValueError("replace the placeholder")
+    return text
+
+
+def length(low: int, high: int, part: str = "it") -> Callable[[str], str]:
+    """A validator of a text's length; of an `owner/slug`, of the slug's."""
+
+    def check(text: str) -> str:
+        if not low <= len(text.rpartition("/")[2] if part == "the slug" else text) <= high:
+            raise ValueError(f"give {part} {low} to {high} characters")
+        return text
+
+    return check
+
+
+class KaggleMetadata(BaseModel):
+    """Metadata that Kaggle's client reads from a file in the folder it uploads.
+
+    Attributes:
+        KIND: what the metadata are of, for error messages.
+        FILE: the file's name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    KIND: ClassVar[str]
+    FILE: ClassVar[str]
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], where: str = "") -> Self:
+        """Checks values under the keys of the file.
+
+        Args:
+            values: as they stand in the file.
+            where: where the values were read, for the error message.
+
+        Raises:
+            SettingError: one of them breaks a rule of Kaggle's.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            rule = first["msg"].removeprefix("Value error, ")
+            received = f"{key} {first['input']!r}" if key else "entries that do not go together"
+            if first["type"] == "missing":
+                received, rule = f"no {key}", "this entry is required"
+            elif first["type"] == "extra_forbidden":
+                known = ", ".join(nearest(key, cls.model_fields))
+                rule = f"this entry is not permitted; the nearest that are: {known}"
+            raise SettingError(
+                f"The {cls.KIND} metadata break a rule of Kaggle's. Received: {received}"
+                f"{where and f' in {where}'}. Correct it: {rule}."
+            ) from error
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Reads the file of a folder and checks that the files it names exist.
+
+        Raises:
+            MissingError: there is none, or a file that it names does not exist.
+            SettingError: it is not JSON, or breaks a rule of Kaggle's.
+        """
+        path = folder / cls.FILE
+        try:
+            values = read_json(path)
+        except FileNotFoundError as error:
+            raise MissingError(
+                f"The {cls.KIND} folder has no metadata. Looked for: {path}. Run: python -m "
+                "kagglecxr.kernel build"
+            ) from error
+        except ValueError as error:
+            raise SettingError(
+                f"The {cls.KIND} metadata are not JSON. Received: {path} ({error}). Correct that "
+                "line."
+            ) from error
+        metadata = cls.parse(values, str(path))
+        for name in metadata.named_files():
+            if not (folder / name).is_file():
+                raise MissingError(
+                    f"The {cls.KIND} metadata name a file that does not exist. Looked for: "
+                    f"{folder / name}. Correct the name in {path}, or run: python -m "
+                    "kagglecxr.kernel build"
+                )
+        return metadata
+
+    def named_files(self) -> list[str]:
+        """The files of the folder that the metadata name."""
+        raise NotImplementedError
+
+    def write(self, folder: Path) -> Path:
+        """Writes the file into a folder, without empty entries: the client sends those on."""
+        path = folder / self.FILE
+        values = self.model_dump(mode="json", exclude_none=True)
+        write_json(path, {key: value for key, value in values.items() if value not in ("", [])})
+        return path
