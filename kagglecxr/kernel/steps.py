@@ -101,7 +101,7 @@ def push(
     if refused:
         raise SettingError(
             f"Not all folds run. Received: {', '.join(refused)} refused, for the reasons above. "
-            "Correct that, or wait, and run the same command again: the others are not pushed twice."
+            "Correct that, or wait, and run the same command again: no other is pushed twice."
         )
     common.finish(f"All {folds} folds run or are complete.", following)
 

@@ -1,7 +1,7 @@
 """The stand-in, its datasets and its machines, for the steps of the verb `kernel`."""
 
 from tests.remote.conftest import fake_kaggle, own_client, strayed
-from tests.remote.datasets.conftest import shelf
-from tests.remote.kernels.conftest import host, kernel_folder
+from tests.remote.datasets.conftest import fake_datasets
+from tests.remote.kernels.conftest import fake_kernels, kernel_folder
 
-__all__ = ["fake_kaggle", "host", "kernel_folder", "own_client", "shelf", "strayed"]
+__all__ = ["fake_datasets", "fake_kaggle", "fake_kernels", "kernel_folder", "own_client", "strayed"]

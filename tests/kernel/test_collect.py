@@ -85,7 +85,7 @@ def test_folds_of_several_machines_are_the_run_of_one(
     outputs[KERNELS[1]] = "ERROR"
     home = bring(demo, workspace, KERNELS)
     assert home.missing == {whole.name: [1]}
-    assert f"{KERNELS[1]} is not complete: error" in home.told
+    assert f"{KERNELS[1]} is not complete: error" in home.messages
     assert home.following
     outputs[KERNELS[1]] = "COMPLETE"
     home = bring(demo, workspace, KERNELS)
@@ -115,10 +115,10 @@ def test_a_run_on_other_data_is_refused(
 
 
 def test_recipes_come_where_train_finds_them(
-    host: FakeKernels, demo: PreparedDemo, tmp_path: Path
+    fake_kernels: FakeKernels, demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    host.files = {"recipes/best.toml": b"epochs = 3\n", "studies/a/journal.log": b"{}\n"}
-    host.status["demo-tune"] = "COMPLETE"
+    fake_kernels.files = {"recipes/best.toml": b"epochs = 3\n", "studies/a/journal.log": b"{}\n"}
+    fake_kernels.status["demo-tune"] = "COMPLETE"
     workspace = Workspace(tmp_path / "work", "demo")
     home = bring(demo, workspace, ["mary/demo-tune"])
     assert (workspace.recipes / "best.toml").read_bytes() == b"epochs = 3\n"

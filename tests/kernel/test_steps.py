@@ -28,24 +28,27 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
-    shelf: FakeDatasets, host: FakeKernels, in_folder: Path, capsys: pytest.CaptureFixture[str]
+    fake_datasets: FakeDatasets,
+    fake_kernels: FakeKernels,
+    in_folder: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    host.serve(shelf.fake_kaggle)
+    fake_kernels.serve(fake_datasets.fake_kaggle)
     assert run("build", "demo") == 0
     told = capsys.readouterr()
     assert told.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
     assert "On Kaggle: mary/kagglecxr-wheels" in told.err
-    (version,) = shelf.versions
+    (version,) = fake_datasets.versions
     assert {name.partition("-")[0] for name in version} >= {"kagglecxr", "cyclopts", "tf_explain"}
     for name in ("train", "tune"):
         assert run("push", f"kernels/{name}") == 0
-    assert [one["slug"] for one in host.pushed] == ["mary/demo-train", "mary/demo-tune"]
-    assert host.pushed[0]["datasetDataSources"] == ["mary/kagglecxr-wheels"]
-    assert KEY not in str(host.pushed)
+    assert [one["slug"] for one in fake_kernels.pushed] == ["mary/demo-train", "mary/demo-tune"]
+    assert fake_kernels.pushed[0]["datasetDataSources"] == ["mary/kagglecxr-wheels"]
+    assert KEY not in str(fake_kernels.pushed)
 
 
 def test_kaggle_s_own_command_pushes_what_build_wrote(
-    fake_kaggle: FakeKaggle, host: FakeKernels, in_folder: Path
+    fake_kaggle: FakeKaggle, fake_kernels: FakeKernels, in_folder: Path
 ) -> None:
     assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
     command = [sys.executable, "-c", "from kaggle.cli import main; main()"]
@@ -55,14 +58,14 @@ def test_kaggle_s_own_command_pushes_what_build_wrote(
         assert "successfully pushed" in done.stdout
         # Said where title and id do not agree.
         assert "does not resolve" not in done.stdout
-    assert [one["slug"] for one in host.pushed] == ["mary/demo-train", "mary/demo-tune"]
-    assert [one.get("enableInternet") for one in host.pushed] == [True, True]
+    assert [one["slug"] for one in fake_kernels.pushed] == ["mary/demo-train", "mary/demo-tune"]
+    assert [one.get("enableInternet") for one in fake_kernels.pushed] == [True, True]
 
 
-def test_a_dry_run_asks_nothing_of_kaggle(shelf: FakeDatasets, in_folder: Path) -> None:
-    before = len(shelf.fake_kaggle.seen)
+def test_a_dry_run_asks_nothing_of_kaggle(fake_datasets: FakeDatasets, in_folder: Path) -> None:
+    before = len(fake_datasets.fake_kaggle.seen)
     assert run("build", "demo", "--dry-run", "--owner", "mary", "--to", "elsewhere") == 0
-    assert len(shelf.fake_kaggle.seen) == before
+    assert len(fake_datasets.fake_kaggle.seen) == before
     assert read_json(Path("elsewhere/train/kernel-metadata.json"))["id"] == "mary/demo-train"
 
 
@@ -111,9 +114,9 @@ def test_data_prepared_by_an_older_version_are_told(
 
 
 def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
-    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, fake_kernels: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    host.status["umons-train-fold-1"] = "RUNNING"
+    fake_kernels.status["umons-train-fold-1"] = "RUNNING"
     assert run("push", kernel_folder, "--folds", 3) == 0
     assert "All 3 folds run or are done." in capsys.readouterr().out
     assert run("status", kernel_folder) == 0
@@ -124,26 +127,26 @@ def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
         "mary/umons-train-fold-2  complete",
     ]
     assert told[3].startswith("2 complete, 1 running, 0 failed.")
-    host.status["umons-train-fold-1"], host.failure = "ERROR", "out of memory"
+    fake_kernels.status["umons-train-fold-1"], fake_kernels.failure = "ERROR", "out of memory"
     assert run("status", kernel_folder) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[1] == "mary/umons-train-fold-1  error: out of memory"
     assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in told[3]
     assert run("push", kernel_folder, "--folds", 3) == 0
-    assert host.versions("umons-train-fold-1") == 2
-    assert len(host.pushed) == 4
+    assert fake_kernels.versions("umons-train-fold-1") == 2
+    assert len(fake_kernels.pushed) == 4
 
 
 def test_folds_that_kaggle_does_not_take_are_named(
-    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, fake_kernels: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    host.at_a_time, host.status = 0, {"another": "RUNNING"}
+    fake_kernels.at_a_time, fake_kernels.status = 0, {"another": "RUNNING"}
     message = refusal(capsys, "push", kernel_folder, "--folds", 3)
     assert "train-fold-0, train-fold-1, train-fold-2 refused" in message
 
 
 def test_a_kernel_alone_is_watched(
-    kernel_folder: Path, host: FakeKernels, capsys: pytest.CaptureFixture[str]
+    kernel_folder: Path, fake_kernels: FakeKernels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("push", kernel_folder) == 0
     assert run("status", kernel_folder) == 0

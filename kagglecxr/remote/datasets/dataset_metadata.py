@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kagglecxr.core.registry import nearest
 from kagglecxr.remote.metadata import OWNER, SLUG, KaggleMetadata, length, no_placeholder
@@ -84,8 +84,8 @@ class DatasetMetadata(KaggleMetadata):
     licenses: Annotated[list[License], AfterValidator(_one)]
     subtitle: Annotated[Text, AfterValidator(_subtitle)] = ""
     description: Text = ""
-    keywords: list[str] = []
-    resources: Annotated[list[Resource], AfterValidator(_once)] = []
+    keywords: list[str] = Field(default_factory=list)
+    resources: Annotated[list[Resource], AfterValidator(_once)] = Field(default_factory=list)
 
     def named_files(self) -> list[str]:
         """The files that the resources describe."""

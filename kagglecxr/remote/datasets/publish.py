@@ -17,7 +17,8 @@ from kagglecxr.remote.datasets.kaggle_dataset import (
 from kagglecxr.remote.errors import RUN_AGAIN, KaggleError
 from kagglecxr.version import __version__
 
-_PROCESSING = PollPolicy(max_wait=1800.0)
+_PROCESSING_TIME = 1800.0
+"""Seconds that Kaggle gets to process the files."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def wait_ready(dataset: KaggleDataset, version: int) -> int:
     Raises:
         KaggleError: Kaggle could not process the files, or takes too long.
     """
-    for _ in _PROCESSING.pauses():
+    for _ in PollPolicy(_PROCESSING_TIME).pauses():
         status = dataset.status()
         if status == FAILED:
             raise KaggleError(
@@ -161,6 +162,6 @@ def wait_ready(dataset: KaggleDataset, version: int) -> int:
             return number
     raise KaggleError(
         f"Kaggle has not processed the dataset's files yet. Received: {status or 'no dataset'} for "
-        f"{dataset.ref} after {_PROCESSING.max_wait / 60:.0f} minutes. {RUN_AGAIN} later: it sends "
+        f"{dataset.ref} after {_PROCESSING_TIME / 60:.0f} minutes. {RUN_AGAIN} later: it sends "
         "nothing twice."
     )

@@ -99,7 +99,7 @@ def push_folds(folders: Sequence[Path], reporter: Reporter, wait: float = 0.0) -
     Raises:
         MissingError: no client or no credentials.
     """
-    pauses = PollPolicy(max_wait=wait, first=_RETRY_AFTER, longest=_RETRY_AFTER).pauses()
+    pauses = PollPolicy(wait, _RETRY_AFTER, _RETRY_AFTER).pauses()
     next(pauses)
     done: dict[Path, FoldPush] = {}
     for folder in folders:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from slugify import slugify
 
 from kagglecxr.core.registry import nearest
@@ -131,12 +131,12 @@ class KernelMetadata(KaggleMetadata):
     machine_shape: Annotated[str, AfterValidator(_shape)] = ""
     enable_gpu: Switch = False
     enable_tpu: Switch = False
-    dataset_sources: list[DatasetRef] = []
-    competition_sources: list[CompetitionRef] = []
-    kernel_sources: list[KernelRef] = []
-    model_sources: list[ModelRef] = []
+    dataset_sources: list[DatasetRef] = Field(default_factory=list)
+    competition_sources: list[CompetitionRef] = Field(default_factory=list)
+    kernel_sources: list[KernelRef] = Field(default_factory=list)
+    model_sources: list[ModelRef] = Field(default_factory=list)
     id_no: int | None = None
-    keywords: list[str] = []
+    keywords: list[str] = Field(default_factory=list)
     docker_image: str = ""
     docker_image_pinning_type: Literal["", "original", "latest"] = ""
 

@@ -68,7 +68,7 @@ def push_kernel(folder: Path, reporter: Reporter) -> KernelVersion:
         raise KaggleError(
             f"Kaggle runs the kernel without some of its sources. Received: {'; '.join(dropped)}, "
             f"in version {response.version_number} of {metadata.id}. Stop it on {url}, check that "
-            "these exist and that you may see them (a competition has to be joined), and push again."
+            "these exist and that you may see them (join competitions first), and push again."
         )
     _check_name(response, metadata, url)
     return KernelVersion(metadata.id, int(response.version_number or 0), url)

@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +24,7 @@ class Session:
 
     def __init__(self, mounts: Path, scratch: Path, hours: float) -> None:
         self.mounts, self.scratch = mounts, scratch
-        self._end = time.monotonic() + hours * 3600
+        self._end = monotonic() + hours * 3600
 
     def __enter__(self) -> Self:
         return self
@@ -45,7 +45,7 @@ class Session:
 
     def seconds_left(self) -> float:
         """The seconds in which the work has to be done."""
-        return self._end - time.monotonic()
+        return self._end - monotonic()
 
     def as_file(self, text: str, name: str) -> str:
         """Returns a preset's name as it is, and of the text of a TOML file the path of a file."""

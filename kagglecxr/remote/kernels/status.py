@@ -1,5 +1,6 @@
 """The status, the log and the output files of a kernel on Kaggle."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,11 +68,9 @@ def log_tail(kernel: str, reporter: Reporter, lines: int = 10) -> list[str]:
         )
     except KaggleError:
         return []
-    try:
-        # Kaggle keeps it as JSON: what was written at a time, and to which stream.
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        # Kaggle keeps it as a JSON list of what was printed, with time and stream.
         log = "".join(entry["data"] for entry in json.loads(log))
-    except (ValueError, TypeError, KeyError):
-        pass
     return [line for line in log.splitlines() if line.strip()][-lines:]
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.progress import Bar, Silent, Unit
-from kagglecxr.remote.client import PollPolicy, RetryPolicy
-from kagglecxr.remote.datasets.dataset_metadata import dataset_metadata
+from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from kagglecxr.remote.datasets.publish import PublishedDataset, publish
 from kagglecxr.remote.datasets.run_archives import pack_run
 from tests.remote.datasets.fake_datasets import FakeDatasets
 from tests.remote.fake_kaggle import FakeKaggle
+from tests.remote.recording import FakeClock
 
 METADATA = {
     "id": "mary/kit-wheels",
@@ -47,25 +47,24 @@ class RecordedNotes(Silent):
 
 @dataclass
 class Sender:
-    """Publishes a folder and writes down what was said and how long it would have slept."""
+    """Publishes a folder, and records notes and bars and how long it would have slept."""
 
     folder: Path
+    clock: FakeClock
     notes: RecordedNotes = field(default_factory=RecordedNotes)
-    slept: list[float] = field(default_factory=list)
 
-    def publish(self, *, public: bool = False, most: float = 1800.0) -> PublishedDataset:
-        sleep = self.slept.append
-        return publish(
-            self.folder,
-            self.notes,
-            public=public,
-            waiting=PollPolicy(most=most, sleep=sleep),
-            patience=RetryPolicy(sleep=sleep),
-        )
+    @property
+    def slept(self) -> list[float]:
+        return self.clock.slept
+
+    def publish(self, *, public: bool = False) -> PublishedDataset:
+        return publish(self.folder, self.notes, public=public)
 
 
 @pytest.fixture
-def shelf(fake_kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDatasets:
+def fake_datasets(
+    fake_kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeDatasets:
     """No dataset yet; the client's notes on its uploads go to a folder of the test's own."""
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
@@ -74,15 +73,15 @@ def shelf(fake_kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def sender(tmp_path: Path) -> Sender:
+def sender(tmp_path: Path, clock: FakeClock) -> Sender:
     """A folder with three files."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    dataset_metadata(METADATA).write(folder)
+    DatasetMetadata.parse(METADATA).write(folder)
     for name in ("a-1-py3-none-any.whl", "b-1-py3-none-any.whl"):
         (folder / name).write_bytes(name.encode() * 2000)
     pack_run(make_run(tmp_path / "runs" / "vgg16-1a2b3c4d", folds=[0]), folder)
-    return Sender(folder)
+    return Sender(folder, clock)
 
 
 def make_run(run: Path, folds: list[int], *, of: int = 3, finished: bool = False) -> Path:

@@ -1,7 +1,6 @@
-"""Kaggle's datasets as the client sees them: uploads, versions, their status and their files."""
+"""Kaggle's datasets as the client sees them: uploads, versions and their status."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.remote.fake_kaggle import (
@@ -14,13 +13,10 @@ from tests.remote.fake_kaggle import (
 )
 
 SERVICE = "datasets.DatasetApiService/"
-STATUS, LOOK_UP, FILES = (
-    SERVICE + name for name in ("GetDatasetStatus", "GetDataset", "ListDatasetFiles")
-)
+STATUS, LOOK_UP = SERVICE + "GetDatasetStatus", SERVICE + "GetDataset"
 CREATE, VERSION = SERVICE + "CreateDataset", SERVICE + "CreateDatasetVersion"
 BLOB = "blobs.BlobApiService/StartBlobUpload"
 UPLOAD = "http://storage.test/upload/"
-PAGE = 2
 
 
 @dataclass
@@ -42,7 +38,6 @@ class FakeDatasets:
         uploads: by their number.
         statuses: what is said after each sending, the last one for ever.
         faults: of the upload of a file.
-        shown: what the list of files makes of a version's.
     """
 
     fake_kaggle: FakeKaggle
@@ -50,16 +45,12 @@ class FakeDatasets:
     uploads: list[Upload] = field(default_factory=list)
     statuses: list[str] = field(default_factory=lambda: ["READY"])
     faults: dict[str, list[Responder]] = field(default_factory=dict)
-    shown: Callable[[dict[str, bytes]], dict[str, int]] = lambda files: {
-        name: len(content) for name, content in files.items()
-    }
     _status: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.answers = {
             STATUS: self.status,
             LOOK_UP: self.look_up,
-            FILES: self.files,
             CREATE: self.create,
             VERSION: self.version,
             BLOB: self.blob,
@@ -79,13 +70,6 @@ class FakeDatasets:
 
     def look_up(self, seen: RecordedRequest) -> FakeResponse:
         return json_response({"ref": "mary/kit-wheels", "currentVersionNumber": len(self.versions)})
-
-    def files(self, seen: RecordedRequest) -> FakeResponse:
-        shown = self.shown(self.versions[seen.fields["datasetVersionNumber"] - 1])
-        start = int(seen.fields.get("pageToken") or 0)
-        page = [{"name": name, "totalBytes": size} for name, size in shown.items()]
-        rest = str(start + PAGE) if start + PAGE < len(page) else ""
-        return json_response({"datasetFiles": page[start : start + PAGE], "nextPageToken": rest})
 
     def create(self, seen: RecordedRequest) -> FakeResponse:
         if self.versions:

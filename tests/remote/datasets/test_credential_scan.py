@@ -10,7 +10,7 @@ import pytest
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.remote.datasets import credential_scan
 from kagglecxr.remote.datasets.credential_scan import upload_files
-from kagglecxr.remote.datasets.dataset_metadata import DATASET_METADATA, dataset_metadata
+from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from tests.remote.conftest import KEY
 from tests.remote.datasets.conftest import METADATA
 from tests.remote.fake_kaggle import FakeKaggle
@@ -21,7 +21,7 @@ def folder(fake_kaggle: FakeKaggle, tmp_path: Path) -> Path:
     """Two files that may be sent, and a key in the environment."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    dataset_metadata(METADATA).write(folder)
+    DatasetMetadata.parse(METADATA).write(folder)
     (folder / "a-1-py3-none-any.whl").write_bytes(zipped({"a/__init__.py": b"", "a/b.npz": b"?"}))
     (folder / "run.zip").write_bytes(zipped({"run/recipe.json": b"{}"}))
     return folder
@@ -105,7 +105,7 @@ def across_chunks(secret: bytes) -> tuple[str, bytes, str]:
 
 
 def in_metadata(secret: bytes) -> tuple[str, bytes, str]:
-    return DATASET_METADATA, b'{"description": "' + secret + b'"}', DATASET_METADATA
+    return DatasetMetadata.FILE, b'{"description": "' + secret + b'"}', DatasetMetadata.FILE
 
 
 @pytest.mark.parametrize("hidden", [in_wheel, in_run, raw, across_chunks, in_metadata])
@@ -164,9 +164,9 @@ def test_an_archive_that_cannot_be_looked_into_is_refused(folder: Path) -> None:
     broken = bytearray(whole)
     broken[60] ^= 255
     (folder / "run.zip").write_bytes(broken)
-    assert "cannot be looked into" in refusal(folder)
+    assert "cannot be read" in refusal(folder)
     inner = whole
     for _ in range(4):
         inner = zipped({"run.zip": inner})
     (folder / "run.zip").write_bytes(inner)
-    assert "packed too deep" in refusal(folder)
+    assert "nested too deep" in refusal(folder)

@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import MissingError, SettingError
-from kagglecxr.remote.datasets.dataset_metadata import (
-    DATASET_METADATA,
-    LICENSES,
-    dataset_metadata,
-    read_dataset_metadata,
-)
+from kagglecxr.remote.datasets.dataset_metadata import LICENSES, DatasetMetadata
 from tests.remote.datasets.conftest import METADATA
 
 
@@ -45,13 +40,13 @@ from tests.remote.datasets.conftest import METADATA
 def test_a_broken_rule_is_one_sentence(
     changes: dict[str, Any], received: str, rule: str, tmp_path: Path
 ) -> None:
-    (tmp_path / DATASET_METADATA).write_text(json.dumps(METADATA | changes))
+    (tmp_path / DatasetMetadata.FILE).write_text(json.dumps(METADATA | changes))
     with pytest.raises(SettingError) as caught:
-        read_dataset_metadata(tmp_path)
+        DatasetMetadata.read(tmp_path)
     message = str(caught.value)
     assert f"Received: {received}" in message
-    assert str(tmp_path / DATASET_METADATA) in message
-    assert rule in message.partition("Mend it: ")[2]
+    assert str(tmp_path / DatasetMetadata.FILE) in message
+    assert rule in message.partition("Correct it: ")[2]
     assert "\n" not in message
 
 
@@ -59,7 +54,7 @@ def test_a_broken_rule_is_one_sentence(
 def test_what_has_to_be_there_is_named(key: str) -> None:
     values = {name: value for name, value in METADATA.items() if name != key}
     with pytest.raises(SettingError, match=f"Received: no {key}"):
-        dataset_metadata(values)
+        DatasetMetadata.parse(values)
 
 
 @given(
@@ -76,39 +71,39 @@ def test_what_is_accepted_keeps_the_lengths_and_is_read_back(
     is_right = is_right and len(subtitle) in (0, *range(20, 81))
     is_right = is_right and "INSERT_" not in title + subtitle
     try:
-        metadata = dataset_metadata(values | {"subtitle": subtitle})
+        metadata = DatasetMetadata.parse(values | {"subtitle": subtitle})
     except SettingError:
         assert not is_right
         return
     assert is_right
     folder = tmp_path_factory.mktemp("dataset")
     metadata.write(folder)
-    assert read_dataset_metadata(folder) == metadata
+    assert DatasetMetadata.read(folder) == metadata
 
 
 def test_what_is_empty_is_not_written(tmp_path: Path) -> None:
-    path = dataset_metadata(METADATA).write(tmp_path)
+    path = DatasetMetadata.parse(METADATA).write(tmp_path)
     assert json.loads(path.read_text()) == METADATA
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "\udcff"])
 def test_what_is_not_json_is_one_sentence(text: str, tmp_path: Path) -> None:
-    (tmp_path / DATASET_METADATA).write_bytes(text.encode(errors="surrogateescape"))
+    (tmp_path / DatasetMetadata.FILE).write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(SettingError, match=r"are not JSON\. Received: "):
-        read_dataset_metadata(tmp_path)
+        DatasetMetadata.read(tmp_path)
 
 
 def test_without_the_file_a_sentence_says_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"Looked for: .*dataset-metadata\.json"):
-        read_dataset_metadata(tmp_path)
+        DatasetMetadata.read(tmp_path)
 
 
 def test_a_file_that_is_spoken_of_has_to_be_there(tmp_path: Path) -> None:
     resource = {"path": "a.csv", "schema": {"fields": [{"name": "id"}]}}
-    (tmp_path / DATASET_METADATA).write_text(json.dumps(METADATA | {"resources": [resource]}))
+    (tmp_path / DatasetMetadata.FILE).write_text(json.dumps(METADATA | {"resources": [resource]}))
     with pytest.raises(MissingError, match=r"Looked for: .*a\.csv"):
-        read_dataset_metadata(tmp_path)
+        DatasetMetadata.read(tmp_path)
     (tmp_path / "a.csv").touch()
     assert (
-        read_dataset_metadata(tmp_path).model_dump()["resources"][0]["schema"] == resource["schema"]
+        DatasetMetadata.read(tmp_path).model_dump()["resources"][0]["schema"] == resource["schema"]
     )

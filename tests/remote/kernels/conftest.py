@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.remote.kernels.kernel_metadata import kernel_metadata
+from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata
 from tests.remote.fake_kaggle import FakeKaggle
 from tests.remote.kernels.fake_kernels import FakeKernels
 
@@ -12,10 +12,10 @@ SCRIPT = 'COMPETITION = "umons"\nFOLDS = 3\nFOLD = None  # all of them\nprint(FO
 
 
 @pytest.fixture
-def host(fake_kaggle: FakeKaggle) -> FakeKernels:
-    host = FakeKernels()
-    host.serve(fake_kaggle)
-    return host
+def fake_kernels(fake_kaggle: FakeKaggle) -> FakeKernels:
+    fake_kernels = FakeKernels()
+    fake_kernels.serve(fake_kaggle)
+    return fake_kernels
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def kernel_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "kernels" / "train"
     folder.mkdir(parents=True)
     (folder / "train.py").write_text(SCRIPT)
-    kernel_metadata(
+    KernelMetadata.parse(
         {
             "id": "mary/umons-train",
             "title": "umons-train",

@@ -13,10 +13,12 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.remote.kernels.builder import (
     ExpectedResult,
     KernelSettings,
+    PrepareSettings,
     build_kernels,
     kernel_slug,
 )
-from kagglecxr.remote.kernels.kernel_metadata import GPU_SHAPE, TPU_SHAPE, read_kernel_metadata
+from kagglecxr.remote.kernels.kernel_metadata import GPU_SHAPE, TPU_SHAPE, KernelMetadata
+from kagglecxr.remote.kernels.kernel_options import Accelerator, KernelOptions
 from tests.remote.kernels.test_templates import values
 
 SETTINGS = KernelSettings(
@@ -32,7 +34,7 @@ SETTINGS = KernelSettings(
 def test_a_competition_has_three_kernels_and_the_scored_one_no_internet(tmp_path: Path) -> None:
     folders = build_kernels(tmp_path, SETTINGS)
     assert folders == [tmp_path / name for name in ("train", "tune", "submit")]
-    train, tune, submit = map(read_kernel_metadata, folders)
+    train, tune, submit = map(KernelMetadata.read, folders)
     assert [m.id for m in (train, tune, submit)] == [
         f"mary/umons-covid19-{name}" for name in ("train", "tune", "submit")
     ]
@@ -51,16 +53,15 @@ def test_a_competition_has_three_kernels_and_the_scored_one_no_internet(tmp_path
 
 def test_a_dataset_is_trained_and_tuned_on_alone(tmp_path: Path) -> None:
     chosen = dataclasses.replace(
-        SETTINGS, kind="dataset", slug="john/x", datasets=("john/more",), models=("a/b/c/d/1",)
+        SETTINGS, kind="dataset", slug="john/x", options=KernelOptions(attach=("john/more",))
     )
     folders = build_kernels(tmp_path, chosen)
     assert [folder.name for folder in folders] == ["train", "tune"]
-    metadata = read_kernel_metadata(folders[0])
+    metadata = KernelMetadata.read(folders[0])
     assert metadata.competition_sources == []
     assert metadata.dataset_sources == ["john/x", "mary/kagglecxr-wheels", "john/more"]
-    assert metadata.model_sources == ["a/b/c/d/1"]
     demo = dataclasses.replace(SETTINGS, name="demo", kind="demo", slug="")
-    metadata = read_kernel_metadata(build_kernels(tmp_path / "demo", demo)[0])
+    metadata = KernelMetadata.read(build_kernels(tmp_path / "demo", demo)[0])
     assert metadata.dataset_sources == ["mary/kagglecxr-wheels"]
 
 
@@ -73,16 +74,14 @@ def test_a_dataset_is_trained_and_tuned_on_alone(tmp_path: Path) -> None:
     ],
 )
 def test_each_accelerator_has_its_shape_and_hours(
-    accelerator: str, shape: str, hours: float, submits_on: str, tmp_path: Path
+    accelerator: Accelerator, shape: str, hours: float, submits_on: str, tmp_path: Path
 ) -> None:
-    chosen = dataclasses.replace(SETTINGS, accelerator=accelerator)  # type: ignore[arg-type]
+    chosen = dataclasses.replace(SETTINGS, options=KernelOptions(accelerator=accelerator))
     train, tune, submit = build_kernels(tmp_path, chosen)
     assert (
-        read_kernel_metadata(train).machine_shape
-        == read_kernel_metadata(tune).machine_shape
-        == shape
+        KernelMetadata.read(train).machine_shape == KernelMetadata.read(tune).machine_shape == shape
     )
-    assert read_kernel_metadata(submit).machine_shape == submits_on
+    assert KernelMetadata.read(submit).machine_shape == submits_on
     assert values((train / "train.py").read_text())["HOURS"] == hours
     assert values((submit / "submit.py").read_text())["HOURS"] == 9.0
 
@@ -90,9 +89,11 @@ def test_each_accelerator_has_its_shape_and_hours(
 def test_what_the_user_has_chosen_is_in_the_scripts(tmp_path: Path) -> None:
     description = "name = \"lungs\"\n[layout]\npatient = '^(a\\d+)'\n"
     chosen = dataclasses.replace(
-        SETTINGS, description=description, size=299, pipeline="gray | clahe | resize", folds=3,
-        seed=7, test=0.0, recipe="epochs = 3\n", changes=("epochs=4",), trials=9,
-        run_names=("cnn-1",), private=False, internet=False,
+        SETTINGS, description=description, run_names=("cnn-1",),
+        prepare=PrepareSettings(299, "gray | clahe | resize", test=0.0, folds=3, seed=7),
+        options=KernelOptions(
+            recipe="epochs = 3\n", changes=("epochs=4",), trials=9, public=True, internet=False
+        ),
         expected={"train": ExpectedResult("accuracy", 0.93124, 3000.0), "tune": ExpectedResult()},
     )  # fmt: skip
     train, tune, submit = build_kernels(tmp_path, chosen)
@@ -105,8 +106,8 @@ def test_what_the_user_has_chosen_is_in_the_scripts(tmp_path: Path) -> None:
     assert values((submit / "submit.py").read_text())["RUNS"] == ["cnn-1"]
     assert "accuracy 0.9312 out of fold, 50 minutes" in (train / "train.py").read_text()
     assert "not measured yet" in (tune / "tune.py").read_text()
-    assert not read_kernel_metadata(train).is_private
-    assert not read_kernel_metadata(train).enable_internet
+    assert not KernelMetadata.read(train).is_private
+    assert not KernelMetadata.read(train).enable_internet
 
 
 def test_building_again_gives_the_same_bytes_and_takes_new_settings(tmp_path: Path) -> None:
@@ -115,7 +116,9 @@ def test_building_again_gives_the_same_bytes_and_takes_new_settings(tmp_path: Pa
 
     build_kernels(tmp_path, SETTINGS)
     before = contents()
-    build_kernels(tmp_path, dataclasses.replace(SETTINGS, owner="john", folds=4))
+    build_kernels(
+        tmp_path, dataclasses.replace(SETTINGS, owner="john", prepare=PrepareSettings(folds=4))
+    )
     assert contents() != before
     build_kernels(tmp_path, SETTINGS)
     assert contents() == before
@@ -129,7 +132,7 @@ def test_the_kernel_of_another_competition_is_left_alone(there: str, tmp_path: P
     path.write_text(json.dumps(changed) if there == "other" else "{")
     before = (tmp_path / "train" / "train.py").read_bytes()
     with pytest.raises(SettingError, match="Move or remove") as caught:
-        build_kernels(tmp_path, dataclasses.replace(SETTINGS, folds=2))
+        build_kernels(tmp_path, dataclasses.replace(SETTINGS, prepare=PrepareSettings(folds=2)))
     assert str(path) in str(caught.value)
     assert (tmp_path / "train" / "train.py").read_bytes() == before
 

@@ -10,14 +10,14 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.remote.kernels.folds import (
     PUSH_STATE,
     FoldPush,
-    Queue,
     push_folds,
     pushed_folds,
     write_fold_kernels,
 )
-from kagglecxr.remote.kernels.kernel_metadata import MAX_SLUG, read_kernel_metadata
+from kagglecxr.remote.kernels.kernel_metadata import MAX_SLUG, KernelMetadata
 from tests.remote.fake_kaggle import FakeKaggle, error_response
 from tests.remote.kernels.fake_kernels import SAVE, FakeKernels
+from tests.remote.recording import FakeClock
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def folders(kernel_folder: Path) -> list[Path]:
     return write_fold_kernels(kernel_folder, 3)
 
 
-def push(folders: list[Path], queue: Queue = Queue()) -> list[FoldPush]:  # noqa: B008 frozen
-    return push_folds(folders, Silent(), queue)
+def push(folders: list[Path], wait: float = 0.0) -> list[FoldPush]:
+    return push_folds(folders, Silent(), wait)
 
 
 def test_each_fold_has_a_kernel_of_its_own_that_trains_it_alone(folders: list[Path]) -> None:
     assert [path.name for path in folders] == ["train-fold-0", "train-fold-1", "train-fold-2"]
     for fold, folder in enumerate(folders):
-        metadata = read_kernel_metadata(folder)
+        metadata = KernelMetadata.read(folder)
         assert metadata.id == f"mary/umons-train-fold-{fold}"
         assert metadata.machine_shape == "NvidiaTeslaT4"
         assert f"FOLD = {fold}  # all of them\n" in (folder / "train.py").read_text()
@@ -42,7 +42,7 @@ def test_a_long_name_is_shortened(kernel_folder: Path) -> None:
     slug = "a" * 25 + "-" + "b" * (MAX_SLUG - 26)
     path = kernel_folder / "kernel-metadata.json"
     write_json(path, read_json(path) | {"id": f"mary/{slug}", "title": slug})
-    ids = {read_kernel_metadata(folder).id for folder in write_fold_kernels(kernel_folder, 3)}
+    ids = {KernelMetadata.read(folder).id for folder in write_fold_kernels(kernel_folder, 3)}
     assert len(ids) == 3
 
 
@@ -55,72 +55,82 @@ def test_another_number_of_folds_than_the_script_s_is_refused(
 
 
 def test_all_folds_are_pushed_and_none_twice(
-    folders: list[Path], kernel_folder: Path, host: FakeKernels
+    folders: list[Path], kernel_folder: Path, fake_kernels: FakeKernels
 ) -> None:
     assert pushed_folds(kernel_folder) == []
-    told = [push.told for push in push(folders)]
+    told = [push.status for push in push(folders)]
     assert told[1] == ("pushed as version 1: https://www.kaggle.com/code/mary/umons-train-fold-1")
-    assert len(host.pushed) == 3
-    host.status["umons-train-fold-1"] = "RUNNING"
+    assert len(fake_kernels.pushed) == 3
+    fake_kernels.status["umons-train-fold-1"] = "RUNNING"
     again = push(folders)
-    assert [one.told for one in again] == [
+    assert [one.status for one in again] == [
         "complete, pushed before",
         "running, pushed before",
         "complete, pushed before",
     ]
-    assert len(host.pushed) == 3
+    assert len(fake_kernels.pushed) == 3
     assert pushed_folds(kernel_folder) == folders
 
 
-def test_the_fold_that_failed_is_pushed_again_alone(folders: list[Path], host: FakeKernels) -> None:
+def test_the_fold_that_failed_is_pushed_again_alone(
+    folders: list[Path], fake_kernels: FakeKernels
+) -> None:
     push(folders)
-    host.status["umons-train-fold-2"], host.failure = "ERROR", "out of memory"
-    told = [one.told for one in push(folders)]
+    fake_kernels.status["umons-train-fold-2"], fake_kernels.failure = "ERROR", "out of memory"
+    told = [one.status for one in push(folders)]
     assert told[2].startswith("pushed as version 2")
-    assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 2]
+    assert [fake_kernels.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 2]
 
 
-def test_a_script_that_has_changed_is_pushed_again(folders: list[Path], host: FakeKernels) -> None:
+def test_a_script_that_has_changed_is_pushed_again(
+    folders: list[Path], fake_kernels: FakeKernels
+) -> None:
     push(folders)
     script = folders[0] / "train.py"
     script.write_text(script.read_text() + "print(1)\n")
     push(folders)
-    assert host.versions("umons-train-fold-0") == 2
+    assert fake_kernels.versions("umons-train-fold-0") == 2
 
 
 def test_one_refused_fold_does_not_keep_the_others(
-    folders: list[Path], host: FakeKernels, fake_kaggle: FakeKaggle
+    folders: list[Path], fake_kernels: FakeKernels, fake_kaggle: FakeKaggle
 ) -> None:
-    fake_kaggle.on(SAVE, host._save, error_response(500, "sorry"), host._save)
+    fake_kaggle.on(SAVE, fake_kernels._save, error_response(500, "sorry"), fake_kernels._save)
     done = push(folders)
     assert [one.is_refused for one in done] == [False, True, False]
-    assert "fault of its own" in done[1].told
+    assert "fault of its own" in done[1].status
     assert [one.is_refused for one in push(folders)] == [False, False, False]
-    assert [host.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 1]
+    assert [fake_kernels.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 1]
 
 
-def test_a_push_whose_end_nobody_saw_is_looked_for(folders: list[Path], host: FakeKernels) -> None:
+def test_a_push_whose_end_nobody_saw_is_looked_for(
+    folders: list[Path], fake_kernels: FakeKernels
+) -> None:
     push(folders[:1])
     receipt = folders[0] / PUSH_STATE
     write_json(receipt, read_json(receipt) | {"version": 0})
-    host.status["umons-train-fold-0"] = "RUNNING"
-    assert push(folders)[0].told == "running, pushed before"
-    assert host.versions("umons-train-fold-0") == 1
+    fake_kernels.status["umons-train-fold-0"] = "RUNNING"
+    assert push(folders)[0].status == "running, pushed before"
+    assert fake_kernels.versions("umons-train-fold-0") == 1
 
 
 def test_folds_wait_for_a_free_machine_as_long_as_told(
-    folders: list[Path], host: FakeKernels
+    folders: list[Path],
+    fake_kernels: FakeKernels,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    host.at_a_time = 2
-    host.status = {"a": "RUNNING", "b": "RUNNING"}
-    slept: list[float] = []
+    fake_kernels.at_a_time = 2
+    fake_kernels.status = {"a": "RUNNING", "b": "RUNNING"}
 
     def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == 3:
-            host.status.clear()
+        clock.sleep(seconds)
+        if len(clock.slept) == 3:
+            fake_kernels.status.clear()
 
+    monkeypatch.setattr("kagglecxr.remote.client.sleep", sleep)
     assert [one.is_refused for one in push(folders)] == [True, True, True]
-    done = push(folders, Queue(600.0, sleep=sleep))
+    assert clock.slept == []
+    done = push(folders, wait=600.0)
     assert [one.is_refused for one in done] == [False, False, False]
-    assert slept == [60.0] * 3
+    assert clock.slept == [60.0] * 3

@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from kagglecxr.core.errors import MissingError, SettingError
-from kagglecxr.remote.kernels.kernel_metadata import (
-    GPU_SHAPE,
-    TPU_SHAPE,
-    kernel_metadata,
-    read_kernel_metadata,
-)
+from kagglecxr.remote.kernels.kernel_metadata import GPU_SHAPE, TPU_SHAPE, KernelMetadata
 
 WHOLE: dict[str, Any] = {
     "id": "mary/umons-train",
@@ -51,9 +46,9 @@ def written(folder: Path, **changes: Any) -> Path:
 def test_what_kaggle_takes_is_taken_and_written_as_it_was(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:
-    metadata = read_kernel_metadata(written(tmp_path, **changes))
+    metadata = KernelMetadata.read(written(tmp_path, **changes))
     metadata.write(tmp_path)
-    assert read_kernel_metadata(tmp_path) == metadata
+    assert KernelMetadata.read(tmp_path) == metadata
 
 
 @pytest.mark.parametrize(
@@ -103,7 +98,7 @@ def test_what_breaks_a_rule_is_told_in_one_sentence_with_what_to_do(
     changes: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingError) as caught:
-        read_kernel_metadata(written(tmp_path, **changes))
+        KernelMetadata.read(written(tmp_path, **changes))
     sentence = str(caught.value)
     assert told in sentence
     assert str(tmp_path / "kernel-metadata.json") in sentence
@@ -113,11 +108,11 @@ def test_what_breaks_a_rule_is_told_in_one_sentence_with_what_to_do(
 @pytest.mark.parametrize("key", WHOLE)
 def test_what_kaggle_has_no_good_default_for_must_be_there(key: str) -> None:
     with pytest.raises(SettingError, match=f"no {key}"):
-        kernel_metadata({k: value for k, value in WHOLE.items() if k != key})
+        KernelMetadata.parse({k: value for k, value in WHOLE.items() if k != key})
 
 
 def test_what_is_always_written(tmp_path: Path) -> None:
-    kernel_metadata(WHOLE).write(tmp_path)
+    KernelMetadata.parse(WHOLE).write(tmp_path)
     values = json.loads((tmp_path / "kernel-metadata.json").read_text())
     assert values["enable_internet"] is False
     assert values["is_private"] is True
@@ -127,11 +122,11 @@ def test_what_is_always_written(tmp_path: Path) -> None:
 
 def test_what_is_not_there_or_no_json_is_told(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"kernel build"):
-        read_kernel_metadata(tmp_path)
+        KernelMetadata.read(tmp_path)
     written(tmp_path)
     (tmp_path / "train.py").unlink()
     with pytest.raises(MissingError, match=r"train\.py"):
-        read_kernel_metadata(tmp_path)
+        KernelMetadata.read(tmp_path)
     (tmp_path / "kernel-metadata.json").write_text("{")
     with pytest.raises(SettingError, match="not JSON"):
-        read_kernel_metadata(tmp_path)
+        KernelMetadata.read(tmp_path)

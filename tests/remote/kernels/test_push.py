@@ -8,13 +8,13 @@ import pytest
 from kagglecxr.core.errors import CxrError, MissingError, SettingError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
-from kagglecxr.remote.client import RetryPolicy
 from kagglecxr.remote.errors import KaggleError
 from kagglecxr.remote.kernels.push import KernelVersion, SessionLimitError, push_kernel
 from kagglecxr.remote.kernels.status import kernel_status
 from tests.remote.conftest import KEY
 from tests.remote.fake_kaggle import FakeKaggle, error_response
 from tests.remote.kernels.fake_kernels import SAVE, STATUS, FakeKernels
+from tests.remote.recording import FakeClock
 
 
 def failure(folder: Path, kind: type[CxrError] = KaggleError) -> str:
@@ -28,11 +28,11 @@ def change(folder: Path, **changes: Any) -> None:
     write_json(path, read_json(path) | changes)
 
 
-def test_what_the_metadata_say_arrives(host: FakeKernels, kernel_folder: Path) -> None:
+def test_what_the_metadata_say_arrives(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
     assert push_kernel(kernel_folder, Silent()) == KernelVersion(
         "mary/umons-train", 1, "https://www.kaggle.com/code/mary/umons-train"
     )
-    (sent,) = host.pushed
+    (sent,) = fake_kernels.pushed
     assert sent["text"] == (kernel_folder / "train.py").read_text()
     assert (sent["slug"], sent["newTitle"]) == ("mary/umons-train", "umons-train")
     assert (sent["isPrivate"], sent["enableGpu"], sent["machineShape"]) == (
@@ -47,13 +47,13 @@ def test_what_the_metadata_say_arrives(host: FakeKernels, kernel_folder: Path) -
     assert (sent["language"], sent["kernelType"]) == ("python", "script")
 
 
-def test_an_error_in_the_answer_is_one(host: FakeKernels, kernel_folder: Path) -> None:
-    host.answer = {"error": "Notebook not found"}
+def test_an_error_in_the_answer_is_one(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
+    fake_kernels.answer = {"error": "Notebook not found"}
     assert "refuses the kernel. Received: Notebook not found" in failure(kernel_folder)
 
 
-def test_too_many_sessions_are_told_apart(host: FakeKernels, kernel_folder: Path) -> None:
-    host.at_a_time = 0
+def test_too_many_sessions_are_told_apart(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
+    fake_kernels.at_a_time = 0
     assert "when one has ended" in failure(kernel_folder, SessionLimitError)
 
 
@@ -67,16 +67,18 @@ def test_too_many_sessions_are_told_apart(host: FakeKernels, kernel_folder: Path
     ],
 )
 def test_sources_that_were_dropped_are_an_error(
-    field: str, key: str, host: FakeKernels, kernel_folder: Path
+    field: str, key: str, fake_kernels: FakeKernels, kernel_folder: Path
 ) -> None:
-    host.answer = {field: ["mary/gone"]}
+    fake_kernels.answer = {field: ["mary/gone"]}
     message = failure(kernel_folder)
     assert f"{key} mary/gone, in version 1 of mary/umons-train" in message
     assert "push again" in message
 
 
-def test_another_name_than_the_id_s_is_an_error(host: FakeKernels, kernel_folder: Path) -> None:
-    host.answer = {"ref": "/code/mary/umons-train-2"}
+def test_another_name_than_the_id_s_is_an_error(
+    fake_kernels: FakeKernels, kernel_folder: Path
+) -> None:
+    fake_kernels.answer = {"ref": "/code/mary/umons-train-2"}
     assert "another name. Received: umons-train-2" in failure(kernel_folder)
 
 
@@ -90,14 +92,16 @@ def test_another_name_than_the_id_s_is_an_error(host: FakeKernels, kernel_folder
     ],
 )
 def test_metadata_that_break_a_rule_are_not_sent(
-    changes: dict[str, Any], told: str, host: FakeKernels, kernel_folder: Path
+    changes: dict[str, Any], told: str, fake_kernels: FakeKernels, kernel_folder: Path
 ) -> None:
     change(kernel_folder, **changes)
     assert told in failure(kernel_folder, SettingError)
-    assert host.pushed == []
+    assert fake_kernels.pushed == []
 
 
-def test_a_script_that_is_not_there_is_not_sent(host: FakeKernels, kernel_folder: Path) -> None:
+def test_a_script_that_is_not_there_is_not_sent(
+    fake_kernels: FakeKernels, kernel_folder: Path
+) -> None:
     (kernel_folder / "train.py").unlink()
     assert "not there" in failure(kernel_folder, MissingError)
 
@@ -113,7 +117,7 @@ def test_a_script_that_is_not_there_is_not_sent(host: FakeKernels, kernel_folder
     ],
 )
 def test_each_refusal_is_one_sentence(
-    status: int, wrong: str, host: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle
+    status: int, wrong: str, fake_kernels: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle
 ) -> None:
     for call in (SAVE, STATUS):
         fake_kaggle.on(call, error_response(status, f"said {KEY}"))
@@ -130,27 +134,29 @@ def status_failure(kernel: str) -> str:
 
 
 def test_too_many_requests_are_waited_out(
-    host: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle
+    fake_kernels: FakeKernels, kernel_folder: Path, fake_kaggle: FakeKaggle, clock: FakeClock
 ) -> None:
-    fake_kaggle.on(SAVE, error_response(429), host._save)
-    slept: list[float] = []
-    pushed = push_kernel(kernel_folder, Silent(), RetryPolicy(sleep=slept.append))
-    assert (pushed.version, slept) == (1, [15.0])
+    fake_kaggle.on(SAVE, error_response(429), fake_kernels._save)
+    pushed = push_kernel(kernel_folder, Silent())
+    assert (pushed.version, clock.slept) == (1, [15.0])
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "COMPLETE", "CANCEL_ACKNOWLEDGED"])
-def test_the_status_is_kaggle_s(status: str, host: FakeKernels) -> None:
-    host.status["umons-train"] = status
+def test_the_status_is_kaggle_s(status: str, fake_kernels: FakeKernels) -> None:
+    fake_kernels.status["umons-train"] = status
     state = kernel_status("mary/umons-train", Silent())
     assert str(state) == status.lower()
     assert state.has_ended is (status in ("COMPLETE", "CANCEL_ACKNOWLEDGED"))
 
 
-def test_the_reason_of_an_error_is_told(host: FakeKernels) -> None:
-    host.status["umons-train"], host.failure = "ERROR", "Your notebook tried to allocate too much"
+def test_the_reason_of_an_error_is_told(fake_kernels: FakeKernels) -> None:
+    fake_kernels.status["umons-train"], fake_kernels.failure = (
+        "ERROR",
+        "Your notebook tried to allocate too much",
+    )
     state = kernel_status("mary/umons-train", Silent())
     assert str(state) == "error: Your notebook tried to allocate too much"
 
 
-def test_a_kernel_that_was_never_pushed_is_told(host: FakeKernels) -> None:
+def test_a_kernel_that_was_never_pushed_is_told(fake_kernels: FakeKernels) -> None:
     assert "kagglecxr.kernel push" in status_failure("mary/nothing")

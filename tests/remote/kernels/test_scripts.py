@@ -16,7 +16,8 @@ from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.remote.datasets.run_archives import unpack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
-from kagglecxr.remote.kernels.builder import KernelSettings, build_kernels
+from kagglecxr.remote.kernels.builder import KernelSettings, PrepareSettings, build_kernels
+from kagglecxr.remote.kernels.kernel_options import KernelOptions
 from kagglecxr.remote.kernels.templates import set_constants
 from kagglecxr.training.recipe import load_recipe
 from tests.remote.kernels.kaggle_machine import Form, KaggleMachine
@@ -42,8 +43,10 @@ model_options = {width = 4}
 """
 SETTINGS = KernelSettings(
     owner="mary", name="lungs", kind="competition", slug=SLUG, wheels=WHEELS, runs=RUNS,
-    description=DESCRIPTION, size=32, folds=2, recipe=RECIPE, trials=2,
-    space="learning_rate = {low = 1e-4, high = 1e-2, log = true}\n",
+    description=DESCRIPTION, prepare=PrepareSettings(size=32, folds=2),
+    options=KernelOptions(
+        recipe=RECIPE, trials=2, space="learning_rate = {low = 1e-4, high = 1e-2, log = true}\n"
+    ),
 )  # fmt: skip
 HIDDEN = {"KAGGLE_IS_COMPETITION_RERUN": "1"}
 

@@ -1,18 +1,18 @@
 """A script's session counts its time, keeps its files in the scratch, and plays the kit's verbs."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.remote.kernels.session import Session, end_in_one_sentence
+from kagglecxr.remote.kernels.session import Session
 
 
-def test_time_is_counted_from_the_start(tmp_path: Path) -> None:
+def test_time_is_counted_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1000.0, 1600.0, 8200.0])
-    session = Session(tmp_path, tmp_path, 1.5, lambda: next(times))
+    monkeypatch.setattr("kagglecxr.remote.kernels.session.monotonic", lambda: next(times))
+    session = Session(tmp_path, tmp_path, 1.5)
     assert session.seconds_left() == 5400 - 600
     assert session.seconds_left() == 5400 - 7200
 
@@ -31,19 +31,17 @@ def test_a_verb_has_the_workspace_in_the_scratch_and_its_status_ends_the_script(
 ) -> None:
     session = Session(tmp_path / "input", tmp_path, 1.0)
     with pytest.raises(SystemExit) as caught:
-        session.verb("compare", "demo")
+        session.run_verb("compare", "demo")
     assert caught.value.code == 2
     assert str(tmp_path / "work") in capfd.readouterr().err
     with pytest.raises(subprocess.TimeoutExpired):
-        session.verb("compare", "demo", seconds=0.001)
+        session.run_verb("compare", "demo", seconds=0.001)
 
 
-def test_a_user_s_mistake_ends_in_one_sentence_and_a_fault_with_its_trace(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-    end_in_one_sentence()
-    for error in (MissingError("No data. Attach them."), ValueError("odd")):
-        sys.excepthook(type(error), error, None)
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["No data. Attach them.", "ValueError: odd"]
+def test_a_user_s_mistake_ends_in_one_sentence_and_a_fault_with_its_trace(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended, Session(tmp_path, tmp_path, 1.0):
+        raise MissingError("No data. Attach them.")
+    # What Python prints of it, with exit status 1.
+    assert ended.value.code == "No data. Attach them."
+    with pytest.raises(ValueError, match="odd"), Session(tmp_path, tmp_path, 1.0):
+        raise ValueError("odd")

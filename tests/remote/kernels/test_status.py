@@ -15,8 +15,8 @@ KERNEL = "mary/umons-train"
 FILES = {f"deep/er/{name}.csv": name.encode() * 1000 for name in "abcde"}
 
 
-def test_every_page_arrives_with_the_log(host: FakeKernels, tmp_path: Path) -> None:
-    host.files = FILES
+def test_every_page_arrives_with_the_log(fake_kernels: FakeKernels, tmp_path: Path) -> None:
+    fake_kernels.files = FILES
     output = fetch_output(KERNEL, tmp_path / "out", Silent())
     found = {str(path.relative_to(tmp_path / "out")): path.read_bytes() for path in output.files}
     assert found == FILES
@@ -24,11 +24,11 @@ def test_every_page_arrives_with_the_log(host: FakeKernels, tmp_path: Path) -> N
     assert output.log.name == "umons-train.log"
 
 
-def test_what_is_there_is_not_written_again(host: FakeKernels, tmp_path: Path) -> None:
-    host.files = FILES
+def test_what_is_there_is_not_written_again(fake_kernels: FakeKernels, tmp_path: Path) -> None:
+    fake_kernels.files = FILES
     first = fetch_output(KERNEL, tmp_path, Silent()).files[0]
     before = first.stat().st_mtime_ns
-    host.files = FILES | {"deep/er/a.csv": b"longer" * 1000}
+    fake_kernels.files = FILES | {"deep/er/a.csv": b"longer" * 1000}
     fetch_output(KERNEL, tmp_path, Silent())
     assert first.read_bytes() == b"longer" * 1000
     second = fetch_output(KERNEL, tmp_path, Silent()).files[1]
@@ -36,8 +36,10 @@ def test_what_is_there_is_not_written_again(host: FakeKernels, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", ["../out.csv", "/etc/out.csv", "a/../../out.csv", ".", ""])
-def test_a_name_that_leads_outside_is_refused(name: str, host: FakeKernels, tmp_path: Path) -> None:
-    host.files = {name: b"1"}
+def test_a_name_that_leads_outside_is_refused(
+    name: str, fake_kernels: FakeKernels, tmp_path: Path
+) -> None:
+    fake_kernels.files = {name: b"1"}
     with pytest.raises(DataError, match="leads outside"):
         fetch_output(KERNEL, tmp_path / "in", Silent())
     assert not (tmp_path / "out.csv").exists()
@@ -47,7 +49,7 @@ def test_a_name_that_leads_outside_is_refused(name: str, host: FakeKernels, tmp_
     "answer", [FakeResponse(403, b"<Error>expired</Error>"), FakeResponse(500, b"sorry")]
 )
 def test_an_error_page_is_no_file(
-    answer: FakeResponse, host: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
+    answer: FakeResponse, fake_kernels: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
     address = "http://storage.test/a.csv"
     fake_kaggle.on(OUTPUT, json_response({"files": [{"fileName": "a.csv", "url": address}]}))
@@ -58,7 +60,7 @@ def test_an_error_page_is_no_file(
 
 
 def test_a_file_that_breaks_off_is_not_kept(
-    host: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
+    fake_kernels: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
     address = "http://storage.test/a.csv"
     fake_kaggle.on(OUTPUT, json_response({"files": [{"fileName": "a.csv", "url": address}]}))
@@ -69,7 +71,7 @@ def test_a_file_that_breaks_off_is_not_kept(
 
 
 def test_no_signature_gets_into_a_message(
-    host: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
+    fake_kernels: FakeKernels, fake_kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
     address = "http://storage.test/a.csv"
     signed = {"fileName": "a.csv", "url": f"{address}?X-Goog-Signature=s1gnature"}

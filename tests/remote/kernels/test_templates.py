@@ -102,7 +102,7 @@ def test_a_fold_s_script_differs_in_one_line() -> None:
     whole = render_script("train", {}).splitlines()
     fold = set_constants(render_script("train", {}), {"FOLD": 3}).splitlines()
     assert [new for old, new in zip(whole, fold, strict=True) if old != new] == [
-        "FOLD = 3  # the number of the one fold to train; all of them unless told"
+        "FOLD = 3  # the number of the one fold to train; defaults to all"
     ]
 
 
