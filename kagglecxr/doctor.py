@@ -9,7 +9,7 @@ def doctor(
     *,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Checks hardware, backend, versions, credentials, disk and weights.
+    """Checks hardware, backend, versions, credentials, accelerator quotas, disk and weights.
 
     Example: python -m kagglecxr.doctor
 
@@ -19,6 +19,7 @@ def doctor(
     from kagglecxr.core.environment import Check, check_environment
     from kagglecxr.models.weights.sources import check_imagenet_weights
     from kagglecxr.remote.credentials import check_credentials
+    from kagglecxr.remote.kernels.quota import check_quotas
 
     def show(check: Check) -> None:
         advice = f"\n{'':<24}{check.advice}" if check.advice else ""
@@ -26,7 +27,8 @@ def doctor(
         sys.stdout.write(f"{mark:<4}{check.subject:<18}{check.found}{advice}\n")
 
     # What needs no Keras comes first and is shown even if Keras cannot be imported.
-    checks = [*check_environment(common.work), check_credentials(), check_imagenet_weights()]
+    checks = [*check_environment(common.work), check_credentials(), *check_quotas()]
+    checks.append(check_imagenet_weights())
     for check in checks:
         show(check)
     try:

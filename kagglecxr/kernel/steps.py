@@ -1,6 +1,7 @@
 """The steps of the verb `kernel`: build, push, status and output."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from cyclopts import App
@@ -19,7 +20,8 @@ Example: python -m kagglecxr.kernel build demo --dry-run --owner YOU
 def kernel_app(name: str) -> App:
     """The steps of `kernel` as one application."""
     app = make_app(name, _HELP)
-    for order, step in enumerate((build, push, status, output)):
+    steps: list[Callable[..., None]] = [build, push, status, output]
+    for order, step in enumerate(steps):
         app.command(step, sort_key=order)
     return app
 
@@ -125,9 +127,8 @@ def status(
     states = [kernel_status(kernel, common.terminal) for kernel in kernel_ids(folder)]
     for state in states:
         sys.stdout.write(f"{state.kernel}  {state}\n")
-        if not common.quiet and state.status != COMPLETE:
-            for line in log_tail(state.kernel, common.terminal):
-                sys.stdout.write(f"    {line}\n")
+        for line in log_tail(state.kernel, common.terminal, 10 if len(states) == 1 else 3):
+            sys.stdout.write(f"    {line}\n")
     complete = sum(state.status == COMPLETE for state in states)
     running = sum(not state.has_ended for state in states)
     failed = len(states) - complete - running

@@ -86,10 +86,9 @@ def test_folds_of_several_machines_are_the_run_of_one(
     home = bring(demo, workspace, KERNELS)
     assert home.missing == {whole.name: [1]}
     assert f"{KERNELS[1]} is not complete: error" in home.messages
-    assert home.following
     outputs[KERNELS[1]] = "COMPLETE"
     home = bring(demo, workspace, KERNELS)
-    assert (home.finished, home.missing, home.following) == ([whole.name], {}, "")
+    assert (home.finished, home.missing) == ([whole.name], {})
     run = workspace.run(whole.name)
     assert read_run(run).metrics == read_run(whole).metrics
     np.testing.assert_array_equal(

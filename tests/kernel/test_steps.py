@@ -118,20 +118,21 @@ def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
 ) -> None:
     fake_kernels.status["umons-train-fold-1"] = "RUNNING"
     assert run("push", kernel_folder, "--folds", 3) == 0
-    assert "All 3 folds run or are done." in capsys.readouterr().out
+    assert "All 3 folds run or are complete." in capsys.readouterr().out
     assert run("status", kernel_folder) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[:3] == [
+    assert told[:6:2] == [
         "mary/umons-train-fold-0  complete",
         "mary/umons-train-fold-1  running",
         "mary/umons-train-fold-2  complete",
     ]
-    assert told[3].startswith("2 complete, 1 running, 0 failed.")
+    assert told[1:6:2] == ["    it ran"] * 3
+    assert told[6].startswith("2 complete, 1 running, 0 failed.")
     fake_kernels.status["umons-train-fold-1"], fake_kernels.failure = "ERROR", "out of memory"
     assert run("status", kernel_folder) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[1] == "mary/umons-train-fold-1  error: out of memory"
-    assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in told[3]
+    assert told[2] == "mary/umons-train-fold-1  error: out of memory"
+    assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in told[6]
     assert run("push", kernel_folder, "--folds", 3) == 0
     assert fake_kernels.versions("umons-train-fold-1") == 2
     assert len(fake_kernels.pushed) == 4
@@ -150,4 +151,4 @@ def test_a_kernel_alone_is_watched(
 ) -> None:
     assert run("push", kernel_folder) == 0
     assert run("status", kernel_folder) == 0
-    assert "mary/umons-train  complete" in capsys.readouterr().out
+    assert "mary/umons-train  complete\n    it ran\n" in capsys.readouterr().out

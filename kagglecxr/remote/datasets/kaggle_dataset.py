@@ -80,11 +80,19 @@ class KaggleDataset:
         self._upload(folder, lambda api: api.dataset_create_version(str(folder), notes, quiet=True))
 
     def _upload(self, folder: Path, call: Callable[[Any], Any]) -> None:
-        sizes = [p.stat().st_size for p in folder.iterdir() if p.name != DatasetMetadata.FILE]
+        files = [path for path in folder.iterdir() if path.name != DatasetMetadata.FILE]
 
         def upload(api: Any) -> Any:
-            with self.reporter.bar("Uploading", sum(sizes), unit="bytes") as bar:
-                api.on_upload = bar.advance
+            remaining = sum(path.stat().st_size for path in files)
+
+            def advance(size: int) -> None:
+                # What is sent a second time after an interruption does not count.
+                nonlocal remaining
+                bar.advance(min(size, remaining))
+                remaining -= min(size, remaining)
+
+            with self.reporter.bar("Uploading", remaining, unit="bytes") as bar:
+                api.on_upload = advance
                 try:
                     return call(api)
                 except ValueError as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import CxrError
 from kagglecxr.remote.client import kaggle_client
 from kagglecxr.remote.errors import SETTINGS_PAGE, RequestContext
@@ -64,3 +65,11 @@ def accelerator_quotas() -> dict[str, AcceleratorQuota]:
 def _quota(quota: Any, refresh: datetime | None) -> AcceleratorQuota:
     used = quota.time_used.total_seconds() / 3600 if quota.time_used is not None else 0.0
     return AcceleratorQuota(used, quota.total_time_allowed.total_seconds() / 3600, refresh)
+
+
+def check_quotas() -> list[Check]:
+    """Checks whether accelerator time is left; no check without credentials or network."""
+    return [
+        Check(f"Kaggle {name.upper()}", str(quota), is_ok=not quota.is_exhausted)
+        for name, quota in accelerator_quotas().items()
+    ]

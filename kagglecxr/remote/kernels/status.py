@@ -90,17 +90,26 @@ def fetch_output(kernel: str, folder: Path, reporter: Reporter) -> list[Path]:
         KaggleError: there is no output, or a file did not arrive whole.
     """
 
+    def announce(path: Path, size: int) -> None:
+        if path.is_dir():
+            raise _outside(f"{path}, which is a folder")
+        reporter.note(f"Downloading {path.name}, {size / 1e6:.1f} MB")
+
     def call(api: Any) -> list[str]:
+        api.on_download = announce
         try:
             names: list[str] = api.kernels_output(kernel, str(folder))[0]
-        except (ValueError, IsADirectoryError) as error:
-            if isinstance(error, ValueError) and "outside destination" not in str(error):
-                raise
-            raise DataError(
-                f"A kernel's output leads outside its folder. Received: {error}. Download it on "
-                "Kaggle's page if you trust it."
-            ) from None
+        except ValueError as error:
+            if "outside destination" in str(error):
+                raise _outside(str(error)) from None
+            raise
         return names
 
-    reporter.note(f"Downloading the output of {kernel}.")
     return [*map(Path, call_with_retry(kernel_context(kernel, "the output"), call, reporter))]
+
+
+def _outside(received: str) -> DataError:
+    return DataError(
+        f"A kernel's output leads outside its folder. Received: {received}. Download it on "
+        "Kaggle's page if you trust it."
+    )

@@ -13,9 +13,14 @@ from tests.remote.fake_kaggle import (
 )
 
 SERVICE = "kernels.KernelsApiService"
-SAVE, STATUS, OUTPUT = (
+SAVE, STATUS, OUTPUT, QUOTA = (
     f"{SERVICE}/{name}"
-    for name in ("SaveKernel", "GetKernelSessionStatus", "ListKernelSessionOutput")
+    for name in (
+        "SaveKernel",
+        "GetKernelSessionStatus",
+        "ListKernelSessionOutput",
+        "GetAcceleratorQuotaStatistics",
+    )
 )
 
 
@@ -79,8 +84,8 @@ class FakeKernels:
         names = sorted(self.files)
         start = int(seen.fields.get("pageToken") or 0)
         page = []
-        for name in names[start : start + self.page]:
-            address = f"http://storage.test/{name.replace('/', '-')}"
+        for number, name in enumerate(names[start : start + self.page], start):
+            address = f"http://storage.test/{number}"
             self.server.on(address, stored_file(self.files[name]))
             page.append({"fileName": name, "url": f"{address}?X-Goog-Signature=s1gnature"})
         rest = start + self.page < len(names)

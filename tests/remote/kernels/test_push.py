@@ -103,7 +103,7 @@ def test_a_script_that_is_not_there_is_not_sent(
     fake_kernels: FakeKernels, kernel_folder: Path
 ) -> None:
     (kernel_folder / "train.py").unlink()
-    assert "not there" in failure(kernel_folder, MissingError)
+    assert "does not exist" in failure(kernel_folder, MissingError)
 
 
 @pytest.mark.parametrize(
