@@ -94,7 +94,8 @@ def push(
     following = f"python -m kagglecxr.kernel status {folder}"
     if folds is None:
         pushed = push_kernel(folder, common.terminal)
-        common.finish(f"Pushed version {pushed.version} of {pushed.kernel}: {pushed.url}.", following)
+        written = f"Pushed version {pushed.version} of {pushed.kernel}: {pushed.url}."
+        common.finish(written, following)
         return
     done = push_folds(write_fold_kernels(folder, folds), common.terminal, wait)
     for fold in done:

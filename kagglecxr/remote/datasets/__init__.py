@@ -1,1 +1,1 @@
-"""What is brought to Kaggle's machines as datasets: wheels of the kit, and trained runs."""
+"""Datasets on Kaggle: wheels of the package, and trained runs."""

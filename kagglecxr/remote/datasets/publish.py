@@ -42,7 +42,7 @@ class PublishedDataset:
 
 @dataclass(frozen=True)
 class UploadState:
-    """What was last sent of a folder, kept beside it as `<folder>.sent.json`.
+    """What was last sent of a folder, kept next to it as `<folder>.sent.json`.
 
     Attributes:
         ref: `owner/slug`.
@@ -65,7 +65,7 @@ class UploadState:
             return None
 
     def write(self, folder: Path) -> None:
-        """Writes the state beside the folder, since all files in the folder are sent."""
+        """Writes the state next to the folder, since all files in the folder are sent."""
         write_json(_state_path(folder), asdict(self))
 
     def has_sent(self, current: "UploadState") -> bool:

@@ -70,7 +70,7 @@ class KernelSettings:
         run_names: which of them; defaults to all.
         prepare: how the images are prepared.
         options: the user's choices; recipe and space are names or the texts of TOML files. The
-            accelerator is that of `train` and `tune`, and of `submit` unless it is a TPU.
+            accelerator is that of `train` and `tune`, and, if it is no TPU, of `submit`.
         expected: what each script is known to score and take, by the script's name.
     """
 
@@ -92,7 +92,7 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
 
     Args:
         folder: gets one sub-folder for each kernel, with kernel-metadata.json and a script. A
-            different script that was there is kept beside it, as NAME.py.old.
+            different script that was there is kept as NAME.py.old.
         settings: the settings of the kernels.
 
     Returns:

@@ -16,7 +16,7 @@ from kagglecxr.remote.kernels.status import COMPLETE, kernel_status
 from kagglecxr.remote.kernels.templates import set_constants
 
 PUSH_STATE = "pushed.json"
-"""Which version of which script was pushed; beside the metadata, and never sent."""
+"""Which version of which script was pushed; next to the metadata, and never sent."""
 _RETRY_AFTER = 60.0
 
 
@@ -36,7 +36,7 @@ class FoldPush:
 
 
 def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
-    """Writes one kernel for each fold beside a kernel: the same script with FOLD set.
+    """Writes one kernel for each fold next to a kernel: the same script with FOLD set.
 
     Args:
         folder: the kernel that trains all folds.
@@ -72,7 +72,7 @@ def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
 
 
 def pushed_folds(folder: Path) -> list[Path]:
-    """The kernels of single folds, beside a kernel, that were pushed."""
+    """The kernels of single folds, next to a kernel, that were pushed."""
     return sorted(path.parent for path in folder.parent.glob(f"{folder.name}-fold-*/{PUSH_STATE}"))
 
 

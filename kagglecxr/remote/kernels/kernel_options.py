@@ -1,4 +1,4 @@
-"""What `kernel build` can be asked for; light, since the command line is parsed with it."""
+"""Options of `kernel build`; light, since the command line is parsed with it."""
 
 from dataclasses import dataclass
 from pathlib import Path
