@@ -1,5 +1,6 @@
 """The rules and the file handling that the metadata of Kaggle's datasets and kernels share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -21,12 +22,25 @@ def no_placeholder(text: str) -> str:
     return text
 
 
-def length(low: int, high: int, part: str = "it") -> Callable[[str], str]:
-    """A validator of a text's length; of an `owner/slug`, of the slug's."""
+def length(low: int, high: int) -> Callable[[str], str]:
+    """A validator of a text's length."""
 
     def check(text: str) -> str:
-        if not low <= len(text.rpartition("/")[2] if part == "the slug" else text) <= high:
-            raise ValueError(f"give {part} {low} to {high} characters")
+        if not low <= len(text) <= high:
+            raise ValueError(f"give it {low} to {high} characters")
+        return text
+
+    return check
+
+
+def owner_slug(low: int, high: int) -> Callable[[str], str]:
+    """A validator of the form `owner/slug` and of the slug's length."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(f"{OWNER}/{SLUG}", text):
+            raise ValueError("write owner/slug, the slug in lower-case letters, digits and hyphens")
+        if not low <= len(text.partition("/")[2]) <= high:
+            raise ValueError(f"give the slug {low} to {high} characters")
         return text
 
     return check

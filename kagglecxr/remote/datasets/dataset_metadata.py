@@ -1,12 +1,11 @@
 """dataset-metadata.json: what the Kaggle client reads of a folder that becomes a dataset."""
 
-import re
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kagglecxr.core.registry import nearest
-from kagglecxr.remote.metadata import OWNER, SLUG, KaggleMetadata, length, no_placeholder
+from kagglecxr.remote.metadata import KaggleMetadata, length, no_placeholder, owner_slug
 
 LICENSES = (
     "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-3.0-IGO", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
@@ -15,12 +14,6 @@ LICENSES = (
     "ODC-BY-1.0", "PDDL", "CDLA-Permissive-1.0", "CDLA-Sharing-1.0", "US-Government-Works",
     "EU-ODP-Legal-Notice", "copyright-authors", "other", "unknown",
 )  # fmt: skip
-
-
-def _id(text: str) -> str:
-    if not re.fullmatch(f"{OWNER}/{SLUG}", text):
-        raise ValueError("write owner/slug, the slug in lower-case letters, digits and hyphens")
-    return text
 
 
 def _subtitle(text: str) -> str:
@@ -79,7 +72,7 @@ class DatasetMetadata(KaggleMetadata):
     KIND: ClassVar[str] = "dataset"
     FILE: ClassVar[str] = "dataset-metadata.json"
 
-    id: Annotated[Text, AfterValidator(_id), AfterValidator(length(6, 50, "the slug"))]
+    id: Annotated[Text, AfterValidator(owner_slug(6, 50))]
     title: Annotated[Text, AfterValidator(length(6, 50))]
     licenses: Annotated[list[License], AfterValidator(_one)]
     subtitle: Annotated[Text, AfterValidator(_subtitle)] = ""

@@ -8,7 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from slugify import slugify
 
 from kagglecxr.core.registry import nearest
-from kagglecxr.remote.metadata import OWNER, SLUG, KaggleMetadata, length, no_placeholder
+from kagglecxr.remote.metadata import (
+    OWNER,
+    SLUG,
+    KaggleMetadata,
+    length,
+    no_placeholder,
+    owner_slug,
+)
 
 MIN_SLUG, MAX_SLUG = 5, 50
 """Characters of a slug, and of a title."""
@@ -54,17 +61,6 @@ def _switch(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(no_placeholder)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
-KernelId = Annotated[
-    Text,
-    AfterValidator(
-        _form(
-            f"{OWNER}/{SLUG}",
-            expected="owner/slug, the slug in lower-case letters, digits and hyphens",
-        )
-    ),
-    AfterValidator(length(MIN_SLUG, MAX_SLUG, "the slug")),
-]
-FileName = Annotated[Text, AfterValidator(_form(r"[^/\\]+", expected="a file's name alone"))]
 DatasetRef = Annotated[
     Text,
     AfterValidator(
@@ -121,9 +117,9 @@ class KernelMetadata(KaggleMetadata):
     KIND: ClassVar[str] = "kernel"
     FILE: ClassVar[str] = "kernel-metadata.json"
 
-    id: KernelId
+    id: Annotated[Text, AfterValidator(owner_slug(MIN_SLUG, MAX_SLUG))]
     title: Annotated[Text, AfterValidator(length(MIN_SLUG, MAX_SLUG))]
-    code_file: FileName
+    code_file: Annotated[Text, AfterValidator(_form(r"[^/\\]+", expected="a file's name alone"))]
     language: Literal["python"]
     kernel_type: Literal["script"]
     enable_internet: Switch
