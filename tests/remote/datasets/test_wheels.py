@@ -93,7 +93,7 @@ def test_the_same_content_gives_the_same_bytes_and_leaves_the_file_alone(
 
 
 def test_what_is_installed_from_them_works(site: Path) -> None:
-    assert "From a chest-X-ray competition" in run(site, "-m", "kagglecxr", "--help")
+    assert "From a chest X-ray competition" in run(site, "-m", "kagglecxr", "--help")
     program = (
         "import kagglecxr, kagglecxr.data, kagglecxr.training.recipe as recipes\n"
         "print(kagglecxr.__file__)\n"

@@ -144,7 +144,7 @@ def test_the_kit_is_there_however_its_wheels_are_mounted_and_says_what_else_is_n
     mounted(wheels, machine.input / "wheels")
     done = machine.run(kernels / "train" / "train.py")
     assert done.returncode == 1
-    assert done.stderr.startswith("The data of lungs are not among what is mounted. Received: whe")
+    assert done.stderr.startswith("The data of lungs are not mounted. Received: whe")
     assert f"Attach {SLUG} to the kernel" in done.stderr
     assert done.stderr.count("\n") == 1
     assert left_in(machine) == []
