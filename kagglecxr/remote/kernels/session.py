@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.files import write_text
 from kagglecxr.remote.kernels.inputs import link_weights
@@ -24,7 +24,7 @@ class Session:
 
     def __init__(self, mounts: Path, scratch: Path, hours: float) -> None:
         self.mounts, self.scratch = mounts, scratch
-        self._end = monotonic() + hours * 3600
+        self.deadline = Deadline.within(hours * 3600)
 
     def __enter__(self) -> Self:
         return self
@@ -42,10 +42,6 @@ class Session:
     def work(self) -> Path:
         """The workspace, in the scratch folder: it may be large and is not needed afterwards."""
         return self.scratch / "work"
-
-    def seconds_left(self) -> float:
-        """The seconds in which the work has to be done."""
-        return self._end - monotonic()
 
     def as_file(self, text: str, name: str) -> str:
         """Returns a preset's name as it is, and of the text of a TOML file the path of a file."""

@@ -11,10 +11,10 @@ from kagglecxr.remote.kernels.session import Session
 
 def test_time_is_counted_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([1000.0, 1600.0, 8200.0])
-    monkeypatch.setattr("kagglecxr.remote.kernels.session.monotonic", lambda: next(times))
+    monkeypatch.setattr("kagglecxr.core.deadline.monotonic", lambda: next(times))
     session = Session(tmp_path, tmp_path, 1.5)
-    assert session.seconds_left() == 5400 - 600
-    assert session.seconds_left() == 5400 - 7200
+    assert session.deadline.left() == 5400 - 600
+    assert session.deadline.left() == 5400 - 7200
 
 
 def test_a_name_stays_and_a_text_becomes_a_file(tmp_path: Path) -> None:

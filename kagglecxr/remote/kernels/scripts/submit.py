@@ -18,7 +18,6 @@ MARGIN = 0.5  # of them, reserved for what follows the last fold
 
 def main() -> None:
     """Locates data and runs among the inputs, predicts, and checks the submission."""
-    from kagglecxr.core.deadline import Deadline
     from kagglecxr.core.progress import Terminal
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.files.kaggle_input import locate_input
@@ -35,7 +34,7 @@ def main() -> None:
         runs = input_runs(INPUT, SCRATCH / "runs", RUNS)
         predicted = predict_submission(
             competition, data, runs, WORKING / "submission.csv", SCRATCH / "unseen", Terminal(),
-            deadline=Deadline.within(session.seconds_left()), pipeline=PIPELINE,
+            deadline=session.deadline, pipeline=PIPELINE,
         )  # fmt: skip
         sys.stdout.write(
             f"{predicted.rows} rows by {predicted.folds} of {predicted.of} folds, "

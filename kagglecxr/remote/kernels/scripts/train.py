@@ -38,7 +38,7 @@ def main() -> None:
         recipe += [word for change in CHANGES for word in ("--set", change)]
         if FOLD is not None:
             recipe += ["--fold", FOLD]
-        limit = ["--timeout", session.seconds_left()]
+        limit = ["--timeout", session.deadline.left()]
         session.run_verb("train", competition, *recipe, *limit, "--seed", SEED)
         for run in (session.work / "runs").iterdir():
             pack_run(run, WORKING)

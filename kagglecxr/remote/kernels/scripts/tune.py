@@ -40,7 +40,7 @@ def main() -> None:
         words = ["--recipe", session.as_file(RECIPE, "recipe"), "--seed", SEED]
         words += ["--space", session.as_file(SPACE, "space"), "--trials", TRIALS]
         words += [word for change in CHANGES for word in ("--set", change)]
-        earlier, left = restore_studies(INPUT, session.work / "studies"), session.seconds_left()
+        earlier, left = restore_studies(INPUT, session.work / "studies"), session.deadline.left()
         try:
             # A timeout of the search counts the seconds of earlier versions too.
             limit = [] if earlier else ["--timeout", left]
