@@ -1,4 +1,4 @@
-"""The zoo: every architecture by name, built flat, so that any layer can be explained."""
+"""The model zoo: every architecture by name, built flat so that any layer can be explained."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["create_model", "list_models"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports Keras only when the zoo is asked for."""
+    """Imports Keras only when the zoo is used."""
     if name in __all__:
         from kagglecxr.models import zoo
 

@@ -1,1 +1,1 @@
-"""What `explore` shows of the data: numbers, pictures, and the page that holds them."""
+"""Exploratory data analysis: tables, charts, image grids and the page of `explore`."""

@@ -1,4 +1,4 @@
-"""The pictures and tables of prepared data, in the workspace's folder `explore`."""
+"""Figures and tables of prepared data, in the workspace's folder `explore`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from kagglecxr.reports.run_figures import save_figure
 PAGE = "index.html"
 TEST = "test part"
 NOT_ALWAYS = ("class-by-source", "extremes-*", "pixels-masked", "mean-by-source", "duplicates")
-"""The pictures that not every data set has, as patterns of their names."""
+"""Patterns of the names of figures that not every data set has."""
 
 Tables = Mapping[str, pd.DataFrame]
 Summaries = Mapping[str, PixelSummary]
@@ -32,16 +32,16 @@ Summaries = Mapping[str, PixelSummary]
 def explore_data(
     prepared: PreparedData, workspace: Workspace, reporter: Reporter, *, seed: int
 ) -> Path:
-    """Writes `explore/`: PNG and CSV files, and one page with all of it.
+    """Writes `explore/`: PNG and CSV files, and a page that contains all of them.
 
-    Of the test part only counts, sizes and grey values are told; its labels are never read.
+    Of the test set only counts, sizes and gray values are shown; its labels are never read.
 
     Returns:
         The page.
 
     Raises:
-        MissingError: prepare was not run, or the original images are no longer there.
-        DataError: the workspace's files do not fit each other, or a file cannot be read.
+        MissingError: prepare was not run, or original images are missing.
+        DataError: files of the workspace do not fit together, or cannot be read.
     """
     folder = workspace.root / "explore"
     pairs = read_table(workspace.require(workspace.duplicates, "prepare"))
@@ -50,14 +50,14 @@ def explore_data(
     pixels = pd.DataFrame({name: of.pixels for name, of in by_class.items()})
     for name, table in {**tables, "pixels": pixels.rename_axis("grey").reset_index()}.items():
         write_table(folder / f"{name}.csv", table.round(6))
-    # A dollar sign in a name is a dollar sign, not the start of a formula.
+    # A dollar sign in a name does not start a formula.
     with mpl.rc_context({"text.parse_math": False}):
         parts = _sections(prepared, tables, by_class, by_source, seed)
         drawn = _save(parts, folder, reporter)
     title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
     introduction = (
-        "What the training images show before any model sees them, and what could mislead one. "
-        "Of the test part only counts, sizes and grey values are told."
+        "What the training images show before any model is trained, and what could mislead one. "
+        "Of the test part only counts, sizes and grey values are shown."
     )
     write_text(folder / PAGE, render_page(title, introduction, parts, drawn))
     return folder / PAGE
@@ -78,7 +78,7 @@ def _tables(prepared: PreparedData, pairs: pd.DataFrame) -> Tables:
 def _summaries(
     prepared: PreparedData, sources: pd.DataFrame, reporter: Reporter
 ) -> tuple[Summaries, Summaries]:
-    """Of each class and the test part, and of the largest sources where any is known."""
+    """Returns summaries of each class and the test set, and of the largest sources, if known."""
     table = prepared.index.table
     is_train = (table["split"] == "train").to_numpy()
     source = table["source"].replace("", tables_of.UNKNOWN)
@@ -140,7 +140,7 @@ def _sections(
 
 
 def _save(parts: Sequence[PageSection], folder: Path, reporter: Reporter) -> dict[str, bytes]:
-    """Writes each picture's PNG and takes away those that an earlier exploration alone had."""
+    """Writes the PNG of each figure and deletes those of an earlier exploration only."""
     pictures = [picture for part in parts for picture in part.pictures]
     written = {}
     with reporter.bar("Drawing", len(pictures)) as bar:

@@ -125,13 +125,13 @@ def extreme_images(
         rows = train[labels == name]
         ordered = rows[np.argsort(grey[rows], kind="stable")]
         parts: dict[int, list[str]] = {}
-        for which, place in (
+        for which, position in (
             ("darkest", 0),
             ("median", (len(rows) - 1) // 2),
             ("brightest", len(rows) - 1),
         ):
             if len(rows):
-                parts.setdefault(int(ordered[place]), []).append(which)
+                parts.setdefault(int(ordered[position]), []).append(which)
         for row, which_ones in parts.items():
             image = index.table.iloc[row]
             facts = (image["id"], image["path"], image["mask"], round(float(grey[row]), 2))
