@@ -42,24 +42,22 @@ class Reporter(Protocol):
         """Shows one line to the user."""
 
 
-class _SilentBar:
-    def advance(self, items: int = 1) -> None:
-        """Nothing is shown."""
-
-    def describe(self, text: str) -> None:
-        """Nothing is shown."""
-
-
 class Silent:
-    """A reporter that shows nothing, for library use."""
+    """A reporter, and a bar, that shows nothing: for library use."""
 
     @contextlib.contextmanager
     def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
         """Returns a bar that shows nothing."""
-        yield _SilentBar()
+        yield self
+
+    def advance(self, items: int = 1) -> None:
+        """Shows nothing."""
+
+    def describe(self, text: str) -> None:
+        """Shows nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing is shown."""
+        """Shows nothing."""
 
 
 class _TerminalBar:
@@ -99,7 +97,7 @@ class Terminal:
         ]
         if self.quiet or not self.console.is_terminal:
             # A disabled Progress of older versions of rich still prints an empty line.
-            yield _SilentBar()
+            yield Silent()
             return
         with Progress(*columns, console=self.console, transient=True) as progress:
             yield _TerminalBar(progress, what, total, done)
