@@ -33,9 +33,8 @@ from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
-from kagglecxr.training.search.entries import Range
 from kagglecxr.training.search.search_budget import SearchBudget
-from kagglecxr.training.search.space import Space, load_space, make_space
+from kagglecxr.training.search.space import Range, Space, load_space, make_space
 from kagglecxr.training.search.trial_process import WarmPool
 from kagglecxr.training.search.tuning import tune_recipe
 from kagglecxr.training.stage import build_model, compile_model
@@ -78,7 +77,7 @@ class Case:
 
 
 class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
-    """A case as keras-tuner is told it: how a model is built, and how it is fitted."""
+    """A case as a keras-tuner model: how it is built, and how it is fitted."""
 
     def __init__(self, case: Case, task: Task) -> None:
         super().__init__()
@@ -120,7 +119,7 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
 def _ask(hp: keras_tuner.HyperParameters, name: str, entry: Range | Sequence[Any]) -> Any:
     if not isinstance(entry, Range):
         return hp.Choice(name, list(entry))
-    make = hp.Int if entry.whole() else hp.Float
+    make = hp.Int if entry.is_integer() else hp.Float
     return make(name, entry.low, entry.high, sampling="log" if entry.log else "linear")
 
 
@@ -136,10 +135,10 @@ def search(case: Case, root: Path) -> None:
 
     def ours() -> None:
         budget = SearchBudget(MORE * case.trials, workers=os.cpu_count() or 1)
-        with WarmPool() as start:
+        with WarmPool() as launch:
             found = tune_recipe(
-                case.competition, prepared, workspace, case.recipe, case.space, budget, Silent(),
-                seed=SEED, start=start,
+                case.competition, prepared, workspace, case.recipe, case.space, budget, launch,
+                Silent(), seed=SEED,
             )  # fmt: skip
         best.append(found.score)
         ended = {state: found.count(state) for state in ("finished", "pruned", "failed")}

@@ -37,7 +37,7 @@ def tune(
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepare import load_prepared
     from kagglecxr.reports.search_report import report_search
-    from kagglecxr.training.cluster.cluster_trials import trial_starter
+    from kagglecxr.training.cluster.cluster_trials import trial_launcher
     from kagglecxr.training.search.available_models import with_available_models
     from kagglecxr.training.search.results import (
         describe_results,
@@ -55,17 +55,17 @@ def tune(
     fixed = [change.partition("=")[0].strip() for change in changes]
     varied = load_space(space).without([*fixed, "model"] if model else fixed)
     varied = with_available_models(varied, base, common.terminal)
-    with trial_starter(budget.cluster, workspace) as (start, places):
-        found = tune_recipe(
-            competition, prepared, workspace, base, varied, budget.on(places), common.terminal,
-            seed=common.seed, start=start,
+    with trial_launcher(budget.cluster, workspace) as (launch, capacity):
+        result = tune_recipe(
+            competition, prepared, workspace, base, varied, budget.with_workers(capacity), launch,
+            common.terminal, seed=common.seed,
         )  # fmt: skip
-    folder = workspace.studies / found.name
-    report_search(folder, found.trials, found.importances, found.metric, found.maximise)
-    path = write_best_recipe(found, workspace.recipes, competition)
+    folder = workspace.studies / result.name
+    report_search(folder, result.trials, result.importances, result.metric, result.maximise)
+    path = write_best_recipe(result, workspace.recipes, competition)
     train = f"python -m kagglecxr.train {competition} --recipe {path}"
-    prepare = f"{prepare_command(found, competition)}, then " if found.pipeline else ""
-    common.finish(f"{describe_results(found)}: {path}.", f"{prepare}{train}")
+    prepare = f"{prepare_command(result, competition)}, then " if result.pipeline else ""
+    common.finish(f"{describe_results(result)}: {path}.", f"{prepare}{train}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Has the trials of a search trained on the machines of a cluster."""
+"""Trains the trials of a search on the machines of a cluster."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.progress import Silent
@@ -12,15 +12,15 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.models.weights.sources import find_weights
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
-from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect, fetch
+from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_trial_task
 from kagglecxr.training.cluster.task_messages import ClusterError, TrialTask
 from kagglecxr.training.initial_weights import fetch_weights
-from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.study import open_trial
 from kagglecxr.training.search.trial_process import (
     LOG_FILE,
     RunningTrial,
+    TrialLauncher,
     TrialResult,
     TrialSpec,
     WarmPool,
@@ -28,163 +28,143 @@ from kagglecxr.training.search.trial_process import (
 
 
 class StudyActor:
-    """Stands on the machine of the command and writes to the study what trials report.
+    """Reports scores to a study from the machine of the command.
 
-    So the study may be a file there, or a database that the other machines neither reach nor have
-    the password of.
+    So the study can be a file of that machine, or a database that the other machines cannot reach
+    and whose password they do not know.
 
     Args:
-        study: its name.
-        storage: where it is kept.
+        study: The name of the study.
+        storage: Where it is stored.
     """
 
     def __init__(self, study: str, storage: str) -> None:
         self._study, self._storage = study, storage
 
     def report(self, number: int, score: float, step: int) -> bool:
-        """Writes a score of a trial down; whether that trial is to be given up."""
+        """Reports a trial's score. Returns whether the trial is to be pruned."""
         trial = open_trial(self._study, self._storage, number)
         trial.report(score, step)
         return trial.should_prune()
 
 
-class RemoteTrial:
-    """What stands for an Optuna trial on a machine of the cluster.
-
-    Args:
-        desk: a `StudyActor`, as Ray knows it.
-        number: the trial's.
-    """
-
-    def __init__(self, desk: Any, number: int) -> None:
-        self._desk, self._number = desk, number
-        self._given_up = False
-
-    def report(self, value: float, step: int) -> None:
-        """Has a score written down."""
-        self._given_up = bool(fetch(self._desk.report.remote(self._number, value, step)))
-
-    def should_prune(self) -> bool:
-        """Whether the last score was too bad to go on."""
-        return self._given_up
-
-
 class ClusterTrial:
-    """A trial on some machine of the cluster; a `RunningTrial` of the search.
+    """A trial on some machine of the cluster.
 
     Args:
-        task: it.
-        folder: where its files go.
+        task: The submitted task.
+        folder: Where the files of the trial go.
     """
 
     def __init__(self, task: RayTask, folder: Path) -> None:
         self._task, self._folder = task, folder
 
-    def outcome(self) -> TrialResult | None:
-        """How it ended; None while it runs or waits for a machine."""
-        if not self._task.has_ended():
+    def poll(self) -> TrialResult | None:
+        """How the trial ended; None while it runs or waits for a machine."""
+        if not self._task.done():
             return None
         try:
-            done = self._task.result()
+            result = self._task.result()
         except ClusterError as error:
             return TrialResult("died", error=str(error))
-        if done.error:
-            return TrialResult("failed", error=f"on {done.machine}: {done.error}")
-        notes = {LOG_FILE: "\n".join(done.notes).encode()} if done.notes else {}
-        replace_folder(self._folder, done.files | notes)
-        return TrialResult(**done.answer)
+        if result.trial is None:
+            return TrialResult("failed", error=f"on {result.machine}: {result.error}")
+        notes = {LOG_FILE: "\n".join(result.notes).encode()} if result.notes else {}
+        replace_folder(self._folder, result.files | notes)
+        return result.trial
 
-    def stop(self) -> None:
-        """Ends it at once."""
-        self._task.stop()
+    def kill(self) -> None:
+        """Kills the task."""
+        self._task.cancel()
 
 
 class _FailedTrial:
-    """A trial whose weights are not to be had."""
+    """A trial that could not be submitted."""
 
     def __init__(self, error: str) -> None:
         self._error = error
 
-    def outcome(self) -> TrialResult | None:
+    def poll(self) -> TrialResult | None:
         return TrialResult("failed", error=self._error)
 
-    def stop(self) -> None:
-        """There is nothing to end."""
+    def kill(self) -> None:
+        """Does nothing."""
 
 
-class RayTrialStarter:
-    """Starts trials on the machines of a cluster, as `tune_recipe` wants it.
+class RayTrialLauncher:
+    """Submits trials to a cluster.
 
     Args:
-        machines: where.
-        workspace: the competition's.
+        cluster: Where to train.
+        workspace: The competition's workspace.
     """
 
-    def __init__(self, machines: RayCluster, workspace: Workspace) -> None:
-        self._machines, self._workspace = machines, workspace
+    def __init__(self, cluster: RayCluster, workspace: Workspace) -> None:
+        self._cluster, self._workspace = cluster, workspace
         self._data: dict[str, FileBundle] = {}
         self._weights: dict[tuple[tuple[str, Path], ...], FileBundle] = {}
-        self._desks: dict[tuple[str, str], Any] = {}
+        self._report_to = functools.cache(functools.partial(cluster.start_actor, StudyActor))
 
-    def __call__(self, job: TrialSpec) -> RunningTrial:
-        """Begins a trial."""
-        recipe = Recipe.model_validate(job.recipe)
+    def __call__(self, spec: TrialSpec) -> RunningTrial:
+        """Submits a trial."""
         try:
-            files, starts = weight_files(fetch_weights(recipe, Silent()), recipe.model, job.folds)
+            sources = fetch_weights(spec.recipe, Silent())
+            files, names = weight_files(sources, spec.recipe.model, spec.folds)
         except CxrError as error:
             return _FailedTrial(str(error))
-        if job.cache not in self._data:
-            sent = workspace_files(self._workspace, job.cache)
-            self._data[job.cache] = self._machines.send(sent)
-        known = tuple(files.items())
-        if known not in self._weights:
-            self._weights[known] = self._machines.send(files)
+        if spec.cache_key not in self._data:
+            own = workspace_files(self._workspace, spec.cache_key)
+            self._data[spec.cache_key] = self._cluster.put(own)
+        key = tuple(files.items())
+        if key not in self._weights:
+            self._weights[key] = self._cluster.put(files)
+        actor = self._report_to(spec.study, spec.storage)
         task = TrialTask(
-            self._data[job.cache], self._weights[known], job.as_line(), starts, self._desk(job)
+            workspace=self._data[spec.cache_key],
+            weights=self._weights[key],
+            weight_names=names,
+            spec=spec.to_json(),
+            report=functools.partial(actor.call, "report"),
         )
-        return ClusterTrial(self._machines.begin(run_trial_task, task), Path(job.folder))
-
-    def _desk(self, job: TrialSpec) -> Any:
-        known = (job.study, job.storage)
-        if known not in self._desks:
-            self._desks[known] = self._machines.here(StudyActor, *known)
-        return self._desks[known]
+        return ClusterTrial(self._cluster.submit(run_trial_task, task), spec.folder)
 
 
 @contextlib.contextmanager
-def trial_starter(
+def trial_launcher(
     cluster: str | None, workspace: Workspace
-) -> Iterator[tuple[Callable[[TrialSpec], RunningTrial], int]]:
-    """What starts trials on a cluster while it is connected, and how many it takes at once.
+) -> Iterator[tuple[TrialLauncher, int]]:
+    """Yields what launches trials, and how many run at once at least.
 
-    For no cluster: processes on this machine, where the search says how many at once.
+    Args:
+        cluster: The address of a cluster; None for processes on this machine.
+        workspace: The competition's workspace.
 
     Raises:
-        CxrError: as `connect` does.
+        CxrError: As `connect` does.
     """
     if cluster is None:
-        with WarmPool() as start:
-            yield start, 1
+        with WarmPool() as launch:
+            yield launch, 1
         return
-    with connect(cluster) as machines:
-        yield RayTrialStarter(machines, workspace), machines.places
+    with connect(cluster) as ray_cluster:
+        yield RayTrialLauncher(ray_cluster, workspace), ray_cluster.capacity
 
 
 def weight_files(
     sources: list[str], model: str, folds: int
 ) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """The files behind a recipe's sources of weights, and each source's name among them.
+    """Lists the files of a recipe's sources of weights, and the name of each source among them.
 
-    A run travels as it lies, with the index of its workspace: the machine that trains looks there
-    whether it has seen what is held out.
+    A run keeps its folder structure and comes with the index of its workspace, by which the
+    training makes sure that it has not learned from what is held out.
 
     Args:
-        sources: what `fetch_weights` gave.
-        model: the zoo's name.
-        folds: how many are trained.
+        sources: What `fetch_weights` returned.
+        model: The name of the model.
+        folds: The number of folds that are trained.
 
     Raises:
-        MissingError, WeightsError: weights that are not there or not to be had.
+        MissingError, WeightsError: Weights that are not there or cannot be fetched.
     """
     files: dict[str, Path] = {}
     names = []

@@ -1,4 +1,4 @@
-"""Files on their way between machines: in pieces to a machine, whole when they come back."""
+"""Copies files between the machines of a cluster, through Ray's object store."""
 
 import hashlib
 import os
@@ -17,10 +17,12 @@ from kagglecxr.core.files import read_json
 from kagglecxr.core.workspace import Workspace
 
 CLUSTER_FOLDER = "KAGGLECXR_CLUSTER_FOLDER"
-"""The variable that names where a machine keeps what travels to it."""
+"""The environment variable that names the folder where a machine unpacks bundles."""
 CHUNK_BYTES = 64 * 2**20
 
 Chunk = npt.NDArray[np.uint8]
+GetChunk = Callable[[Any], Chunk]
+"""Takes a reference to a chunk and fetches it from the object store."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class FileBundle:
     """Files in the object store.
 
     Attributes:
-        digest: of names and contents; the name of the folder they are unpacked into.
-        files: what the store knows the pieces of each file by, in order, by its relative name.
+        digest: A digest of names and contents; the name of the folder they are unpacked into.
+        files: The references to the chunks of each file, in order, by its relative name.
     """
 
     digest: str
@@ -37,68 +39,71 @@ class FileBundle:
 
 
 def pack(files: Mapping[str, Path], put: Callable[[Chunk], Any]) -> FileBundle:
-    """Hands files to the store piece by piece, so that none has to fit into memory.
+    """Puts files into the object store, in chunks, so that none has to fit into memory.
 
     Args:
-        files: by the relative name each is to have on the other machine.
-        put: keeps a piece, and gives what it is known by.
+        files: The files, by the relative name that each gets on the other machine.
+        put: Stores a chunk and returns a reference to it.
     """
-    whole = hashlib.sha256()
-    kept: dict[str, list[Any]] = {}
+    digest = hashlib.sha256()
+    references: dict[str, list[Any]] = {}
     for name, path in sorted(files.items()):
-        whole.update(f"{name}\0{path.stat().st_size}\0".encode())
-        kept[name] = []
-        for piece in _chunks(path):
-            whole.update(piece.data)
-            kept[name].append(put(piece))
-    return FileBundle(whole.hexdigest()[:16], kept)
+        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+        references[name] = []
+        for chunk in _chunks(path):
+            digest.update(chunk.data)
+            references[name].append(put(chunk))
+    return FileBundle(digest.hexdigest()[:16], references)
 
 
-def unpack(parcel: FileBundle, root: Path, get: Callable[[Any], Chunk]) -> Path:
-    """The folder of a parcel on this machine, written by the first task that wants it.
+def unpack(bundle: FileBundle, root: Path, get: GetChunk) -> Path:
+    """Writes a bundle to a folder of this machine, unless an earlier task did.
 
     Args:
-        parcel: what `pack` gave.
-        root: the folder of all parcels.
-        get: gives a piece back.
+        bundle: The files.
+        root: The folder of all bundles.
+        get: Fetches a chunk.
+
+    Returns:
+        The folder of the files.
     """
-    folder = root / parcel.digest
+    folder = root / bundle.digest
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f"{parcel.digest}.lock"):
-        # Not the folder alone: what cleans /tmp takes old files one by one.
-        if not (folder.is_dir() and all((folder / name).is_file() for name in parcel.files)):
-            beside = root / f".writing-{parcel.digest}"
-            # Who holds the lock is alone, so these were left behind.
-            shutil.rmtree(beside, ignore_errors=True)
+    with FileLock(root / f"{bundle.digest}.lock"):
+        # The folder alone proves nothing: what cleans /tmp removes old files one by one.
+        if not (folder.is_dir() and all((folder / name).is_file() for name in bundle.files)):
+            partial = root / f".writing-{bundle.digest}"
+            # Nobody else holds the lock, so these were left behind by a killed task.
+            shutil.rmtree(partial, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
-            beside.mkdir()
-            for name, pieces in parcel.files.items():
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                with (beside / name).open("wb") as stream:
-                    for piece in pieces:
-                        stream.write(get(piece).data)
-            beside.replace(folder)
+            partial.mkdir()
+            for name, chunks in bundle.files.items():
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                with (partial / name).open("wb") as stream:
+                    for chunk in chunks:
+                        stream.write(get(chunk).data)
+            partial.replace(folder)
     return folder
 
 
-def workspace_files(workspace: Workspace, besides: str = "") -> dict[str, Path]:
-    """What a training needs of a prepared workspace, by relative names.
+def workspace_files(workspace: Workspace, cache_key: str = "") -> dict[str, Path]:
+    """Lists the files of a prepared workspace that a training needs, by relative name.
 
-    Features beside a cache stay: they are worked out again where they are wanted.
+    Features in the cache folder are left out: they are computed again where they are needed.
 
     Args:
-        workspace: the competition's.
-        besides: the key of another cache that is wanted too; none where empty.
+        workspace: The competition's workspace.
+        cache_key: Another cache to include; none if empty.
     """
     own = read_json(workspace.require(workspace.prepared, "prepare"))["cache"]
     files = [workspace.index, workspace.folds, workspace.prepared]
-    for key in {own, besides or own}:
+    for key in {own, cache_key or own}:
         files += [path for path in (workspace.cache / key).iterdir() if path.is_file()]
     return {path.relative_to(workspace.root).as_posix(): path for path in files}
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """All files of a small folder, by relative names."""
+    """Reads all files of a small folder, by relative name."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -107,26 +112,26 @@ def read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes a folder that came back, whole or not at all, over what was there."""
-    beside = folder.with_name(f".arriving-{os.getpid()}-{folder.name}")
+    """Replaces a folder by these files, completely or not at all."""
+    partial = folder.with_name(f".arriving-{os.getpid()}-{folder.name}")
     try:
-        beside.mkdir(parents=True)
+        partial.mkdir(parents=True)
         for name, content in files.items():
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            (beside / name).write_bytes(content)
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
         shutil.rmtree(folder, ignore_errors=True)
-        beside.replace(folder)
+        partial.replace(folder)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def bundle_root() -> Path:
-    """Where this machine keeps what travels to it: $KAGGLECXR_CLUSTER_FOLDER, or in /tmp."""
+    """The folder where this machine unpacks bundles; defaults to one in the system's /tmp."""
     named = os.environ.get(CLUSTER_FOLDER)
     return Path(named) if named else Path(tempfile.gettempdir()) / f"kagglecxr-{os.getuid()}"
 
 
 def _chunks(path: Path) -> Iterator[Chunk]:
     with path.open("rb") as stream:
-        while piece := stream.read(CHUNK_BYTES):
-            yield np.frombuffer(piece, np.uint8)
+        while chunk := stream.read(CHUNK_BYTES):
+            yield np.frombuffer(chunk, np.uint8)

@@ -1,24 +1,22 @@
-"""The one door to Ray: connects to a cluster, sends files, begins tasks and waits for them.
+"""Connects to a Ray cluster, sends files to it, submits tasks and waits for them.
 
-Ray is imported only once it is asked for, so that the kit does without it.
+The only module that imports Ray, and only in the functions that need it, since it is optional.
 """
 
 import atexit
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.models.runtime import setup_keras
-from kagglecxr.training.cluster.file_bundle import FileBundle, pack
+from kagglecxr.training.cluster.file_bundle import FileBundle, GetChunk, pack
 from kagglecxr.training.cluster.task_messages import (
     ClusterError,
     NodeResources,
-    ResourceRequest,
     TaskEnvironment,
     TaskResult,
     request_resources,
@@ -27,103 +25,124 @@ from kagglecxr.version import __version__
 
 LOCAL, AUTO = "local", "auto"
 MAX_RETRIES = 3
-"""How often a task is begun again whose machine or process has died."""
+"""How often Ray restarts a task whose machine or process died."""
 _POLL_SECONDS = 2.0
+
+_Task = TypeVar("_Task")
+TaskFunction = Callable[[TaskEnvironment, _Task, GetChunk], TaskResult]
+"""A function that a machine of the cluster calls, with the task and access to the object store."""
 
 
 class RayTask:
-    """What is being done on some machine of the cluster.
+    """A task that was submitted to the cluster; its methods are those of a future.
 
     Args:
-        reference: what Ray knows its result by.
+        reference: Ray's reference to the result.
     """
 
     def __init__(self, reference: Any) -> None:
         self.reference = reference
 
-    def has_ended(self) -> bool:
-        """Whether there is a result, good or bad."""
+    def done(self) -> bool:
+        """Returns whether the task has ended, with a result or an error."""
         import ray
 
         return bool(ray.wait([self.reference], timeout=0)[0])
 
     def result(self) -> TaskResult:
-        """What it gave; waits for it.
+        """Waits for the result.
 
         Raises:
-            ClusterError: its process or machine died too often, or it could not be begun.
+            ClusterError: The task could not be started, or its process died too often.
         """
         import ray
 
         try:
-            done: TaskResult = ray.get(self.reference)
+            result: TaskResult = ray.get(self.reference)
         except ray.exceptions.RayError as error:
             raise ClusterError(_task_error(error)) from error
-        return done
+        return result
 
-    def stop(self) -> None:
-        """Ends it at once."""
+    def cancel(self) -> None:
+        """Kills the task."""
         import ray
 
         ray.cancel(self.reference, force=True)
 
 
+class RayActor:
+    """An object in a process of its own, whose methods can be called from any machine.
+
+    Args:
+        handle: Ray's handle of the actor.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def call(self, method: str, *args: object) -> Any:
+        """Calls a method and waits for what it returns."""
+        import ray
+
+        return ray.get(getattr(self._handle, method).remote(*args))
+
+
 class RayCluster:
-    """The machines of a cluster.
+    """The machines of the cluster this process is connected to.
 
     Attributes:
-        share: what one training asks of them.
+        resources: What each training reserves.
     """
 
     def __init__(self) -> None:
-        self.share: ResourceRequest = request_resources(_alive_nodes())
+        self.resources = request_resources(_alive_nodes())
 
     @property
-    def places(self) -> int:
-        """How many trainings they take at once, now."""
-        return sum(self.share.places(machine) for machine in _alive_nodes())
+    def capacity(self) -> int:
+        """The number of trainings that the machines that are alive run at once."""
+        return sum(self.resources.capacity(node) for node in _alive_nodes())
 
-    def send(self, files: Mapping[str, Path]) -> FileBundle:
-        """Puts files into the object store, from which each machine takes them once."""
+    def put(self, files: Mapping[str, Path]) -> FileBundle:
+        """Puts files into the object store, from which each machine fetches them once."""
         import ray
 
         return pack(files, ray.put)
 
-    def begin(self, work: Callable[[TaskEnvironment, Any], TaskResult], task: Any) -> RayTask:
-        """Has work done on whichever machine is free.
+    def submit(self, function: TaskFunction[_Task], task: _Task) -> RayTask:
+        """Runs a function on whichever machine is free.
 
         Args:
-            work: a function of a module that every machine has.
-            task: what it is told.
+            function: A function of a module that is installed on every machine.
+            task: Its argument.
         """
         import ray
 
         remote = ray.remote(
-            num_cpus=self.share.cores,
-            num_gpus=self.share.gpus,
+            num_cpus=self.resources.cores,
+            num_gpus=self.resources.gpus,
             max_retries=MAX_RETRIES,
-            # A process a task: TensorFlow's memory grows with every model.
+            # One process per task: TensorFlow's memory grows with every model.
             max_calls=1,
-            # Ray would rather fill one machine before it begins at the next.
+            # Ray's default fills one machine before it uses the next.
             scheduling_strategy="SPREAD",
         )(_run_once)
-        setting = TaskEnvironment(__version__, setup_keras(), self.share.cores)
-        return RayTask(remote.remote(work, setting, task))
+        environment = TaskEnvironment(__version__, setup_keras(), self.resources.cores)
+        return RayTask(remote.remote(function, environment, task))
 
-    def here(self, kind: Callable[..., Any], *told: Any) -> Any:
-        """An object of this class in a process of its own on this very machine."""
+    def start_actor(self, kind: Callable[..., object], *args: object) -> RayActor:
+        """Creates an object in a process of its own on the machine of this process."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node = ray.get_runtime_context().get_node_id()
         strategy = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        return ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*told)
+        return RayActor(ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*args))
 
-    def as_they_end(self, tasks: Iterable[RayTask]) -> Iterator[RayTask]:
-        """Tasks one by one, the first that ends first.
+    def as_completed(self, tasks: Iterable[RayTask]) -> Iterator[RayTask]:
+        """Yields tasks as they end.
 
         Raises:
-            ClusterError: no machine is left that could go on with them.
+            ClusterError: No machine is left that could run those that remain.
         """
         import ray
 
@@ -132,7 +151,7 @@ class RayCluster:
             ended, _ = ray.wait(list(waiting), timeout=_POLL_SECONDS)
             for reference in ended:
                 yield waiting.pop(reference)
-            if not ended and not self.places:
+            if not ended and not self.capacity:
                 raise ClusterError(
                     f"No machine is left that could train. Received: {len(waiting)} trainings "
                     "that wait. Bring the machines back and run the same command again."
@@ -141,21 +160,21 @@ class RayCluster:
 
 @contextlib.contextmanager
 def connect(address: str) -> Iterator[RayCluster]:
-    """A cluster's machines, let go at the end; what still runs on them then is ended.
+    """Connects to a cluster; at the end, tasks that still run are killed.
 
     Args:
-        address: "auto" for the cluster this machine belongs to, host:port of its head, or "local"
-            for this machine alone.
+        address: "auto" for the cluster that this machine belongs to, HOST:PORT of its head, or
+            "local" for this machine alone.
 
     Raises:
         MissingError: Ray is not installed.
-        SettingError: an address of another kind.
-        ClusterError: there is no cluster that could be used.
+        SettingError: The address has another form.
+        ClusterError: There is no cluster at the address, or none that could train.
     """
     if address not in (LOCAL, AUTO):
         _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Else every start tells of a change to come in what a task without GPUs sees.
+    # Silences Ray's notice of a coming change in which GPUs a task without GPUs sees.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -169,16 +188,14 @@ def connect(address: str) -> Iterator[RayCluster]:
         ray.init(address=address, log_to_driver=False, logging_level="critical", **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreachable(address, error) from error
-    # Ray tells on standard output of machines that die, and that is the verb's.
-    with contextlib.redirect_stdout(sys.stderr):
-        try:
-            yield RayCluster()
-        finally:
-            ray.shutdown()
+    try:
+        yield RayCluster()
+    finally:
+        ray.shutdown()
 
 
 def _check_reachable(address: str) -> None:
-    """Looks whether anybody is there, since Ray itself waits for minutes."""
+    """Tries the port of the head, since Ray itself would wait for minutes."""
     host, colon, port = address.rpartition(":")
     if not (colon and port.isdecimal()) or "/" in host:
         raise SettingError(
@@ -199,37 +216,32 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
     )
 
 
-def fetch(reference: Any) -> Any:
-    """On a machine of the cluster: what a reference stands for."""
+def _run_once(
+    function: TaskFunction[_Task], environment: TaskEnvironment, task: _Task
+) -> TaskResult:
+    """The only task of a worker process."""
     import ray
 
-    return ray.get(reference)
-
-
-def _run_once(
-    work: Callable[[TaskEnvironment, Any], TaskResult], setting: TaskEnvironment, task: Any
-) -> TaskResult:
-    """What a process of the cluster does, once in its life."""
-    # Else TensorFlow's threads, which outlive the task, abort the process as it ends, and Ray tells
-    # the user of a crash.
+    # TensorFlow's threads outlive the task and would abort the process, which Ray reports as a
+    # crash.
     atexit.register(os._exit, 0)
-    return work(setting, task)
+    return function(environment, task, ray.get)
 
 
 def _alive_nodes() -> list[NodeResources]:
     import ray
 
-    return [node["NodeResources"] for node in ray.nodes() if node["Alive"]]
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _task_error(error: Exception) -> str:
-    told = " ".join(str(error).split())
-    if "No module named 'kagglecxr" in told:
+    message = " ".join(str(error).split())
+    if "No module named 'kagglecxr" in message:
         return (
-            "A machine of the cluster has no kagglecxr, or another version. Received: a task it "
-            f"cannot begin. Run there: pip install 'kagglecxr[ray]=={__version__}'"
+            "A machine of the cluster has no kagglecxr, or another version. Received: a task that "
+            f"it cannot start. Run there: pip install 'kagglecxr[ray]=={__version__}'"
         )
     return (
-        f"Its process or machine died. Received: {type(error).__name__} ({told[:200]}). Run the "
-        "same command again; if it dies again, give it more memory or a smaller batch_size."
+        f"Its process or machine died. Received: {type(error).__name__} ({message[:200]}). Run "
+        "the same command again; if it dies again, give it more memory or a smaller batch_size."
     )

@@ -1,69 +1,69 @@
 """What a task on a cluster asks for, receives and returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.training.cluster.file_bundle import FileBundle
+from kagglecxr.training.search.trial_process import TrialResult
 
 MAX_CORES = 4
-"""A step of a small net leaves further cores idle, where another fold or trial would use them."""
+"""More cores would stay idle while a small net trains; another fold or trial can use them."""
 
 NodeResources = Mapping[str, float]
-"""What a machine has, as Ray counts it: "CPU" and "GPU"."""
+"""The resources of a machine as Ray counts them, with the keys "CPU" and "GPU"."""
 
 
 class ClusterError(CxrError, RuntimeError):
-    """A cluster that cannot be used, or what went wrong on its machines."""
+    """The cluster cannot be used, or something failed on one of its machines."""
 
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """What one training asks of a machine.
+    """The resources that Ray reserves for each training.
 
     Attributes:
-        cores: its threads, too, so that trainings beside each other do not compete.
-        gpus: 1 where the cluster has any, else 0.
+        cores: CPU cores, which is also the number of threads of the training.
+        gpus: 1 if the cluster has GPUs, else 0.
     """
 
     cores: int
     gpus: int
 
-    def places(self, machine: NodeResources) -> int:
-        """How many trainings a machine takes at once."""
-        by_cores = int(machine.get("CPU", 0)) // self.cores
-        return min(by_cores, int(machine.get("GPU", 0)) // self.gpus) if self.gpus else by_cores
+    def capacity(self, node: NodeResources) -> int:
+        """The number of trainings that run at once on a machine."""
+        by_cores = int(node.get("CPU", 0)) // self.cores
+        return min(by_cores, int(node.get("GPU", 0)) // self.gpus) if self.gpus else by_cores
 
 
-def request_resources(machines: Sequence[NodeResources]) -> ResourceRequest:
-    """A GPU and its part of the cores where there are GPUs, else up to four cores.
+def request_resources(nodes: Sequence[NodeResources]) -> ResourceRequest:
+    """Chooses one GPU and its part of the cores, or up to four cores if there are no GPUs.
 
-    It fits the smallest machine. Beside GPUs, machines without one are left out: a fold on one
-    would be waited for when all others are done.
+    The request fits the smallest machine. If some machines have GPUs, those without are not used:
+    a fold on a CPU would still be training long after the others.
 
     Raises:
-        ClusterError: no machine offers a core.
+        ClusterError: No machine has a core.
     """
-    usable = [machine for machine in machines if machine.get("CPU", 0) >= 1]
+    usable = [node for node in nodes if node.get("CPU", 0) >= 1]
     if not usable:
         raise ClusterError(
-            f"No machine of the cluster offers a core. Received: {len(machines)} machines. Start "
+            f"No machine of the cluster offers a core. Received: {len(nodes)} machines. Start "
             "them without --num-cpus=0."
         )
-    with_gpus = [machine for machine in usable if machine.get("GPU", 0) >= 1]
-    cores = [int(machine["CPU"] // machine.get("GPU", 1)) for machine in with_gpus or usable]
+    with_gpus = [node for node in usable if node.get("GPU", 0) >= 1]
+    cores = [int(node["CPU"] // node.get("GPU", 1)) for node in with_gpus or usable]
     return ResourceRequest(max(min(*cores, MAX_CORES), 1), 1 if with_gpus else 0)
 
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """How each task is done, so that it gives what it would have given where it comes from.
+    """The settings of the driver process that a task repeats, so that results are the same.
 
     Attributes:
-        version: the kit's.
-        backend: Keras'.
-        cores: for its threads; the order of floating-point sums depends on their number.
+        version: The version of kagglecxr.
+        backend: The Keras backend.
+        cores: The number of threads; the order of floating-point sums depends on it.
     """
 
     version: str
@@ -72,43 +72,24 @@ class TaskEnvironment:
 
 
 @dataclass(frozen=True)
-class TaskResult:
-    """What comes back.
-
-    Attributes:
-        machine: the name of the machine that did it.
-        files: of its folder.
-        answer: of a trial, how it ended.
-        error: a sentence; empty unless it failed.
-        notes: what the user should read besides.
-    """
-
-    machine: str
-    files: dict[str, bytes] = field(default_factory=dict)
-    answer: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class FoldTask:
-    """One fold of a run.
+    """One fold of a run to train.
 
     Attributes:
-        workspace: its files.
-        weights: the files it starts from.
-        starts: their names, in the order they are loaded.
-        recipe: how to train.
-        fold_of: the fold of each training image.
-        fold: which is held out.
-        run: the run's name.
-        seed: of the whole run.
+        workspace: The files of the prepared workspace.
+        weights: The files of the initial weights.
+        weight_names: Their names in `weights`, in the order they are loaded.
+        recipe: The recipe as JSON.
+        fold_of: The fold of each training image.
+        fold: The fold that is held out.
+        run: The name of the run.
+        seed: The seed of the run.
     """
 
     workspace: FileBundle
     weights: FileBundle
-    starts: tuple[str, ...]
-    recipe: dict[str, Any]
+    weight_names: tuple[str, ...]
+    recipe: str
     fold_of: tuple[int, ...]
     fold: int
     run: str
@@ -117,18 +98,37 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One trial of a search.
+    """One trial of a search to train.
 
     Attributes:
-        workspace: its files.
-        weights: the files its recipe may start from.
-        job: as a line; see `kagglecxr.training.search.trial_process.TrialSpec`.
-        starts: the recipe's sources of weights, as names in `weights`.
-        desk: where scores are reported; see `kagglecxr.training.cluster.cluster_trials.StudyActor`.
+        workspace: The files of the prepared workspace.
+        weights: The files of the weights that the recipe starts from.
+        weight_names: The recipe's sources of weights, as names in `weights`.
+        spec: The trial as JSON; see `kagglecxr.training.search.trial_process.TrialSpec`.
+        report: Sends a trial's number, score and step to the study. Returns whether to prune it.
     """
 
     workspace: FileBundle
     weights: FileBundle
-    job: str
-    starts: tuple[str, ...]
-    desk: Any
+    weight_names: tuple[str, ...]
+    spec: str
+    report: Callable[[int, float, int], bool]
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a task returns.
+
+    Attributes:
+        machine: The name of the machine that ran it.
+        files: The files of the fold's or trial's folder, by relative name.
+        trial: How the trial ended, if it was one.
+        error: Why the task failed; empty if it did not.
+        notes: Messages for the user.
+    """
+
+    machine: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    trial: TrialResult | None = None
+    error: str = ""
+    notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Leaves out of a space the models whose weights are not at hand: each trial of one would fail."""
+"""Removes from a search space the models without weights on this machine."""
 
 from kagglecxr.core.errors import MissingError, SettingError, WeightsError
 from kagglecxr.core.progress import Reporter
@@ -11,33 +11,35 @@ MODEL = "model"
 
 
 def with_available_models(space: Space, base: Recipe, reporter: Reporter) -> Space:
-    """A space whose models can all be trained from the recipe's weights.
+    """Returns the space with only those models that can start from the recipe's weights.
 
     Args:
-        space: what varies.
-        base: the recipe that it is laid over.
-        reporter: told which models are left out.
+        space: What varies.
+        base: The recipe that is varied.
+        reporter: Shows which models are left out.
 
     Raises:
-        SettingError: there are weights for none of them.
+        SettingError: There are weights for none of them.
     """
     choices = space.entries.get(MODEL)
     if not isinstance(choices, tuple):
         return space
-    missing = {str(name): told for name in choices if (told := _missing(space, base, str(name)))}
-    for name, told in missing.items():
-        reporter.note(f"The model {name} is not tried: {told}")
+    missing = {
+        str(name): error for name in choices if (error := _weights_error(space, base, str(name)))
+    }
+    for name, error in missing.items():
+        reporter.note(f"The model {name} is not tried: {error}")
     left = tuple(name for name in choices if name not in missing)
     if not left:
         raise SettingError(
             f"There are weights for no model of the space. Received: {', '.join(missing)}. Name a "
-            "folder that holds them with --set weights=FOLDER, or an empty one to start from "
-            "chance."
+            "folder that holds them with --set weights=FOLDER, or an empty one to train from "
+            "scratch."
         )
     return Space({**space.entries, MODEL: left})
 
 
-def _missing(space: Space, base: Recipe, name: str) -> str:
+def _weights_error(space: Space, base: Recipe, name: str) -> str:
     recipe = space.recipe(base, {MODEL: name})
     try:
         for source in each_source(recipe.weights):

@@ -1,7 +1,7 @@
-"""How images are prepared, as a part of a space: the entries `pipeline` and `size`.
+"""Searches the preprocessing of the images: the entries `pipeline` and `size` of a space.
 
-They are no recipe's: a cache holds them. Each pipeline that is tried has a cache of the same images
-in the same order, decoded once.
+They belong to no recipe. Each pipeline that is tried gets a cache of its own, of the same images in
+the same order, which is decoded once.
 """
 
 import dataclasses
@@ -19,63 +19,54 @@ from kagglecxr.data.cache.building import build_cache
 from kagglecxr.data.cache.cache import open_cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.training.search.entries import Entry, Range
-
-PIPELINE, SIZE = "pipeline", "size"
-PIPELINE_PARAMETERS = (PIPELINE, SIZE)
+from kagglecxr.training.search.space import PIPELINE, SIZE, Choice, Entry, Range
 
 
 @dataclass(frozen=True)
 class PipelineCaches:
-    """The caches of the pipelines that are tried, made as they are asked for.
+    """The caches of the pipelines that are tried, built when they are first needed.
 
     Attributes:
-        prepared: the data as `prepare` left them.
-        workspace: where the caches go.
-        reporter: told of every pipeline whose images are decoded.
+        prepared: The data as `prepare` left them.
+        workspace: Where the caches go.
+        reporter: Shows each pipeline whose images are decoded.
     """
 
     prepared: PreparedData
     workspace: Workspace
     reporter: Reporter
-    _made: dict[str, PreparedData] = field(default_factory=dict)
+    _built: dict[str, PreparedData] = field(default_factory=dict)
 
     def check(self, entries: Mapping[str, Entry]) -> None:
-        """Reads every pipeline, at every size.
+        """Parses every pipeline and every size.
 
         Raises:
-            SettingError, UnknownNameError: a pipeline or size that cannot be, or a range of them.
+            SettingError, UnknownNameError: A pipeline or size is not valid, or given as a range.
         """
-        chosen = {name: entries[name] for name in PIPELINE_PARAMETERS if name in entries}
-        for name, entry in chosen.items():
-            if isinstance(entry, Range):
-                raise SettingError(
-                    f"Each way to prepare images is decoded for itself. Received: a range for "
-                    f"{name}. Write a list of choices."
-                )
-            for value in entry:
+        for name in (PIPELINE, SIZE):
+            for value in self._choices(entries, name):
                 self._parse({name: value})
 
-    def start(self, entries: Mapping[str, Entry]) -> dict[str, Any]:
-        """The choices that are the prepared images' own."""
+    def initial_parameters(self, entries: Mapping[str, Entry]) -> dict[str, Any]:
+        """Returns the choices that are those of the prepared images."""
         return {
             name: value
-            for name in PIPELINE_PARAMETERS
+            for name in (PIPELINE, SIZE)
             for value in self._choices(entries, name)
             if self._parse({name: value}).text == self.prepared.pipeline_text
         }
 
-    def of(self, parameters: Mapping[str, Any]) -> PreparedData:
-        """The data with the images that a trial's parameters ask for."""
+    def get(self, parameters: Mapping[str, Any]) -> PreparedData:
+        """Returns the data with the images that a trial's parameters name."""
         pipeline = self._parse(parameters)
         if pipeline.text == self.prepared.pipeline_text:
             return self.prepared
-        if pipeline.text not in self._made:
-            self._made[pipeline.text] = self._make(pipeline)
-        return self._made[pipeline.text]
+        if pipeline.text not in self._built:
+            self._built[pipeline.text] = self._build(pipeline)
+        return self._built[pipeline.text]
 
-    def _make(self, pipeline: Pipeline) -> PreparedData:
-        # Not a bar of its own: that of the trials is shown meanwhile.
+    def _build(self, pipeline: Pipeline) -> PreparedData:
+        # A note and no bar: that of the trials is on the terminal.
         self.reporter.note(f"Preparing the images for trials once more: {pipeline.text}")
         table = self.prepared.index.table
         paths, masks = list(table["path"]), list(table["mask"])
@@ -99,13 +90,18 @@ class PipelineCaches:
             str(text), self.prepared.cache.images.shape[1] if size is None else size
         )
 
-    def _choices(self, entries: Mapping[str, Entry], name: str) -> tuple[Any, ...]:
+    def _choices(self, entries: Mapping[str, Entry], name: str) -> tuple[Choice, ...]:
         entry = entries.get(name, ())
-        return () if isinstance(entry, Range) else entry
+        if isinstance(entry, Range):
+            raise SettingError(
+                f"Each pipeline and size needs a cache of its own. Received: a range for {name}. "
+                "Write a list of choices."
+            )
+        return entry
 
 
 def with_cache(prepared: PreparedData, workspace: Workspace, key: str) -> PreparedData:
-    """The data with the images of another cache; as they are where the key is empty."""
+    """Returns the data with the images of another cache; unchanged if the key is empty."""
     if not key:
         return prepared
     return dataclasses.replace(prepared, cache=open_cache(workspace.cache / key))

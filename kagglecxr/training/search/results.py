@@ -1,4 +1,4 @@
-"""What a study found: its trials as a table, what mattered, and the best recipe as a file."""
+"""The results of a search: a table of trials, importances, and the best recipe as a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 import optuna
 import pandas as pd
 import tomli_w
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import write_text
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.search.trial_queue import ERROR, PIPELINE, RECIPE, RUN, SECONDS
+from kagglecxr.training.search.trial_queue import ERROR, PIPELINE_TEXT, RECIPE, RUN, SECONDS
 
 _STATE_NAMES = {
     TrialState.COMPLETE: "finished",
@@ -25,21 +25,21 @@ _STATE_NAMES = {
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The results of a search.
 
     Attributes:
-        name: the study's.
-        metric: by which trials were scored.
-        maximise: whether a greater score is better.
-        trials: columns trial, state, score, epochs, seconds, run, those of the parameters, error;
-            a line a trial, those not counted left out.
-        importances: the share of the score's variance that each parameter explains; empty where
-            too few trials are finished.
-        recipe: the best.
-        score: its score.
-        seconds: its training took.
-        folds: it was trained on.
-        pipeline: how its images are prepared; empty where as they are.
+        name: The name of the study.
+        metric: The name of the metric that trials were scored by.
+        maximise: Whether a greater score is better.
+        trials: One row per trial, except requeued ones and duplicates, with the columns trial,
+            state, score, epochs, seconds, run, one per parameter, and error.
+        importances: The share of the score's variance that each parameter explains; empty if too
+            few trials are finished.
+        recipe: The best recipe.
+        score: Its score.
+        seconds: How long its training took.
+        folds: How many folds it was trained on.
+        pipeline: The preprocessing of its images; empty if it is that of the workspace.
     """
 
     name: str
@@ -54,15 +54,15 @@ class SearchResult:
     pipeline: str = ""
 
     def count(self, state: str) -> int:
-        """Trials in one state."""
+        """Counts the trials in one state."""
         return int((self.trials["state"] == state).sum())
 
 
 def collect_results(study: Study, metric: str, folds: int) -> SearchResult:
-    """What a study holds now.
+    """Reads the results from a study.
 
     Raises:
-        SettingError: no trial is finished.
+        SettingError: No trial is finished.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not finished:
@@ -72,79 +72,77 @@ def collect_results(study: Study, metric: str, folds: int) -> SearchResult:
         )
     best = study.best_trial
     return SearchResult(
-        study.study_name,
-        metric,
-        study.direction == optuna.study.StudyDirection.MAXIMIZE,
-        trials_table(study.get_trials(deepcopy=False)),
-        parameter_importances(study, finished),
-        Recipe.model_validate(best.user_attrs[RECIPE]),
-        study.best_value,
-        float(best.user_attrs.get(SECONDS, 0.0)),
-        folds,
-        str(best.user_attrs.get(PIPELINE, "")),
+        name=study.study_name,
+        metric=metric,
+        maximise=study.direction == StudyDirection.MAXIMIZE,
+        trials=trials_table(study.get_trials(deepcopy=False)),
+        importances=parameter_importances(study, finished),
+        recipe=Recipe.model_validate(best.user_attrs[RECIPE]),
+        score=study.best_value,
+        seconds=float(best.user_attrs.get(SECONDS, 0.0)),
+        folds=folds,
+        pipeline=str(best.user_attrs.get(PIPELINE_TEXT, "")),
     )
 
 
 def trials_table(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
-    """The table that `SearchResult` describes, in the order of the trials."""
-    told = [t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    told += [t for t in trials if t.state == TrialState.RUNNING or ERROR in t.user_attrs]
-    names = list(dict.fromkeys(name for trial in told for name in trial.params))
-    return pd.DataFrame(
-        [_table_row(trial, names) for trial in sorted(told, key=lambda trial: trial.number)]
-    )
+    """Makes the table of `SearchResult`, in the order of the trials."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+    shown = [trial for trial in trials if trial.state in states or ERROR in trial.user_attrs]
+    names = list(dict.fromkeys(name for trial in shown for name in trial.params))
+    return pd.DataFrame([_table_row(trial, names) for trial in shown])
 
 
 def parameter_importances(study: Study, finished: Sequence[FrozenTrial]) -> dict[str, float]:
-    """Shares of the score's variance, by functional ANOVA (Hutter et al. 2014), best first."""
+    """Computes shares of the score's variance by functional ANOVA (Hutter et al. 2014)."""
     if len(finished) < 4 or len({trial.value for trial in finished}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
-def write_best_recipe(findings: SearchResult, folder: Path, competition: str) -> Path:
-    """Writes the best recipe as a TOML file that `train --recipe` takes.
+def write_best_recipe(result: SearchResult, folder: Path, competition: str) -> Path:
+    """Writes the best recipe as a TOML file for `train --recipe`.
 
     Args:
-        findings: what was found.
-        folder: where.
-        competition: as on the command line.
+        result: The results of the search.
+        folder: Where the file goes.
+        competition: The competition as on the command line.
 
     Returns:
-        The file.
+        The path of the file.
     """
-    path = folder / f"{findings.name}.toml"
-    fold = "fold 0" if findings.folds == 1 else f"folds 0 to {findings.folds - 1}"
+    path = folder / f"{result.name}.toml"
+    fold = "fold 0" if result.folds == 1 else f"folds 0 to {result.folds - 1}"
     comment = (
-        f"# The best of {findings.count('finished')} finished trials of {findings.name}. Expected: "
-        f"{findings.metric}\n"
-        f"# {findings.score:.4f} on the held-out images of {fold}, a little too good since it was "
+        f"# The best of {result.count('finished')} finished trials of {result.name}. Expected: "
+        f"{result.metric}\n"
+        f"# {result.score:.4f} on the held-out images of {fold}, a little too good since it was "
         "chosen by it;\n"
-        f"# {findings.seconds / findings.folds:.0f} s a fold on the machine that tried it.\n"
+        f"# {result.seconds / result.folds:.0f} s a fold on the machine that tried it.\n"
         f"# python -m kagglecxr.train {competition} --recipe {path}\n"
     )
-    if findings.pipeline:
-        comment += f"# Its images are prepared first: {prepare_command(findings, competition)}\n"
-    values = findings.recipe.model_dump(mode="json", exclude_none=True)
+    if result.pipeline:
+        comment += f"# Its images are prepared first: {prepare_command(result, competition)}\n"
+    values = result.recipe.model_dump(mode="json", exclude_none=True)
     write_text(path, comment + tomli_w.dumps(values))
     return path
 
 
-def prepare_command(findings: SearchResult, competition: str) -> str:
-    """What prepares the images as the best trial had them."""
+def prepare_command(result: SearchResult, competition: str) -> str:
+    """Returns the command that prepares the images as the best trial had them."""
     return (
-        f"python -m kagglecxr.prepare {competition} --pipeline '{findings.pipeline}' (and the "
+        f"python -m kagglecxr.prepare {competition} --pipeline '{result.pipeline}' (and the "
         "options it was given before)"
     )
 
 
-def describe_results(findings: SearchResult) -> str:
-    """A finished search in some words, for a verb's last line."""
-    folds = "fold 0" if findings.folds == 1 else f"{findings.folds} folds"
+def describe_results(result: SearchResult) -> str:
+    """Describes a finished search in one sentence."""
+    folds = "fold 0" if result.folds == 1 else f"{result.folds} folds"
     return (
-        f"Tried {len(findings.trials)} recipes, {findings.count('pruned')} of them given up early; "
-        f"the best has {findings.metric} {findings.score:.4f} on {folds}"
+        f"Tried {len(result.trials)} recipes, {result.count('pruned')} of them given up early; "
+        f"the best has {result.metric} {result.score:.4f} on {folds}"
     )
 
 

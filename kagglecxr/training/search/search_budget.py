@@ -1,4 +1,4 @@
-"""How much a search may take; light, since the command line is read with it."""
+"""The budget of a search; imports neither Keras nor Optuna, since the command line reads it."""
 
 from dataclasses import dataclass, replace
 
@@ -18,8 +18,8 @@ class SearchBudget:
         timeout: Seconds that all trials may take together, those of earlier calls counted.
         workers: Trials trained at the same time on this machine.
         trial_folds: Folds that each trial trains; its score is their mean.
-        storage: The URL of a database that several machines share; a file in the workspace unless
-            told.
+        storage: The URL of a database that several machines share; defaults to a file in the
+            workspace.
         cluster: Train trials on the machines of a Ray cluster: auto, HOST:PORT, or local.
     """
 
@@ -30,15 +30,15 @@ class SearchBudget:
     storage: str | None = None
     cluster: str | None = None
 
-    def on(self, places: int) -> "SearchBudget":
-        """The same, with so many trials at the same time at least."""
-        return replace(self, workers=max(self.workers, places))
+    def with_workers(self, minimum: int) -> "SearchBudget":
+        """Returns the same budget with at least so many trials at the same time."""
+        return replace(self, workers=max(self.workers, minimum))
 
     def check(self, folds: int) -> None:
-        """Refuses what cannot be done with data of so many folds.
+        """Checks the budget against the number of folds of the data.
 
         Raises:
-            SettingError: a number below one, or more folds than there are.
+            SettingError: A number below one, or more folds than there are.
         """
         for name in ("trials", "workers", "trial_folds"):
             if getattr(self, name) < 1:

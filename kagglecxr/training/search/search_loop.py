@@ -1,4 +1,4 @@
-"""Runs a search: asks for trials, has them trained, and writes down how they ended."""
+"""The loop of a search: begins trials within the budget, waits for them, records how they ended."""
 
 import time
 from collections.abc import Callable
@@ -31,122 +31,124 @@ MAX_CONSECUTIVE_FAILURES = 3
 _STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
 
 StartTrial = Callable[[Trial], RunningTrial]
-"""Starts the training of a trial."""
+"""Starts the training of a trial of the study."""
 
 
 @dataclass
 class _ActiveTrial:
     trial: Trial
-    process: RunningTrial
+    running: RunningTrial
     began: float
-    beaten: float = field(default=float("-inf"))
+    last_heartbeat: float = float("-inf")
+
+    def record_seconds(self, now: float) -> None:
+        self.trial.set_user_attr(SECONDS, round(now - self.began, 1))
 
 
 def run_search(
     study: Study,
     distributions: dict[str, BaseDistribution],
     budget: SearchBudget,
-    owner: WorkerLock,
-    begin: StartTrial,
+    worker: WorkerLock,
+    start: StartTrial,
     reporter: Reporter,
 ) -> None:
-    """Goes on with a study until its budget is used up, those of earlier calls counted.
+    """Runs trials until the budget is used up, what earlier calls used counted.
 
-    Trials that a killed search left behind are tried again, and so are, a few times, those whose
-    own process died; those that run when the time is up, or when this is interrupted, are put back
-    and taken up by the next call.
+    Trials that a killed search left behind are tried again, and so are, up to `MAX_RETRIES` times,
+    those whose process died. Trials that run when the time is up, or when the search is
+    interrupted, are requeued and resumed by the next call.
 
     Args:
-        study: see `kagglecxr.training.search.study.open_study`.
-        distributions: what may vary.
-        budget: how much it may take.
-        owner: this call, as others see it.
-        begin: starts a trial.
-        reporter: told of every trial.
+        study: See `kagglecxr.training.search.study.open_study`.
+        distributions: What varies.
+        budget: How much the search may take.
+        worker: This call, as others see it.
+        start: Starts a trial.
+        reporter: Shows the progress.
 
     Raises:
-        SettingError: several trials in a row failed.
+        SettingError: Several trials in a row failed.
     """
-    lock = owner.lock()
-    with lock:
-        for number in requeue_lost(study, lambda trial: owner.is_alive(trial, time.time())):
-            reporter.note(f"Trial {number} was left behind by a search that died; it is put back.")
+    with worker.lock():
+        for number in requeue_lost(study, lambda trial: worker.is_alive(trial, time.time())):
+            reporter.note(f"Trial {number} was left behind by a search that died; it is requeued.")
         with reporter.bar(progress_text(study), budget.trials) as bar:
             bar.advance(min(count_trials(study), budget.trials))
-            _Search(study, distributions, budget, owner, begin, reporter, bar).run()
-    (owner.folder / f"{owner.name}.lock").unlink(missing_ok=True)
+            _SearchLoop(study, distributions, budget, worker, start, reporter, bar).run()
+    worker.path.unlink(missing_ok=True)
 
 
 @dataclass
-class _Search:
+class _SearchLoop:
     study: Study
     distributions: dict[str, BaseDistribution]
     budget: SearchBudget
-    owner: WorkerLock
-    begin: StartTrial
+    worker: WorkerLock
+    start: StartTrial
     reporter: Reporter
     bar: Bar
-    running: list[_ActiveTrial] = field(default_factory=list)
+    active: list[_ActiveTrial] = field(default_factory=list)
     failures: int = 0
     exhausted: bool = False
 
     def run(self) -> None:
         try:
             while not self._is_out_of_time():
-                self._fill()
-                if not self.running:
+                self._start_trials()
+                if not self.active:
                     return
                 time.sleep(POLL_SECONDS)
-                self._look()
+                self._poll()
         finally:
-            self._put_back()
+            self._requeue_active()
 
     def _is_out_of_time(self) -> bool:
         if self.budget.timeout is None:
             return False
         now = time.monotonic()
-        ours = sum(now - running.began for running in self.running)
-        others = seconds_spent(self.study, [running.trial.number for running in self.running])
+        ours = sum(now - active.began for active in self.active)
+        others = seconds_spent(self.study, [active.trial.number for active in self.active])
         return ours + others >= self.budget.timeout
 
-    def _fill(self) -> None:
-        while len(self.running) < self.budget.workers and not self.exhausted:
+    def _start_trials(self) -> None:
+        while len(self.active) < self.budget.workers and not self.exhausted:
             if count_trials(self.study) >= self.budget.trials:
                 return
-            trial = suggest_unique(self.study, self.distributions, self.owner)
+            trial = suggest_unique(self.study, self.distributions, self.worker)
             if trial is None:
                 self.exhausted = True
                 self.reporter.note("The space holds no other parameters to try.")
                 return
-            self.running.append(_ActiveTrial(trial, self.begin(trial), time.monotonic()))
+            self.active.append(_ActiveTrial(trial, self.start(trial), time.monotonic()))
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         now = time.monotonic()
-        for running in list(self.running):
-            outcome = running.process.outcome()
-            if outcome is not None:
-                self.running.remove(running)
-                _record_seconds(running, now)
-                self._end(running.trial, outcome)
-            elif now - running.beaten > HEARTBEAT_SECONDS:
-                running.beaten = now
-                _record_seconds(running, now)
-                running.trial.set_user_attr(HEARTBEAT, time.time())
+        for active in list(self.active):
+            result = active.running.poll()
+            if result is not None:
+                self.active.remove(active)
+                active.record_seconds(now)
+                self._end(active.trial, result)
+            elif now - active.last_heartbeat > HEARTBEAT_SECONDS:
+                active.last_heartbeat = now
+                active.record_seconds(now)
+                active.trial.set_user_attr(HEARTBEAT, time.time())
 
-    def _end(self, trial: Trial, outcome: TrialResult) -> None:
-        # A score that is no number, as an area under a curve of one class, is a failure to Optuna.
-        valid = outcome.score is None or outcome.score == outcome.score
-        if outcome.state == "died" and self._tries_again(trial, outcome.error):
+    def _end(self, trial: Trial, result: TrialResult) -> None:
+        # Optuna refuses NaN, which is, for example, the area under a curve of one class.
+        valid = result.score is None or result.score == result.score
+        if result.state == "died" and self._retry(trial, result.error):
             return
-        if outcome.state in ("failed", "died") or not valid:
-            self._fail(trial, outcome.error or "its score is not a number")
+        if result.state in ("failed", "died") or not valid:
+            self._fail(trial, result.error or "its score is not a number")
             return
         self.failures = 0
-        self.study.tell(trial, outcome.score, state=_STATES[outcome.state])
+        self.study.tell(trial, result.score, state=_STATES[result.state])
         self.bar.advance()
         self.bar.describe(progress_text(self.study, trial.number))
 
-    def _tries_again(self, trial: Trial, error: str) -> bool:
+    def _retry(self, trial: Trial, error: str) -> bool:
         deaths = int(trial.user_attrs.get(DEATHS, 0)) + 1
         trial.set_user_attr(DEATHS, deaths)
         if deaths > MAX_RETRIES:
@@ -166,22 +168,22 @@ class _Search:
                 "Change the recipe or the space so that each of its models can be trained."
             )
 
-    def _put_back(self) -> None:
+    def _requeue_active(self) -> None:
         now = time.monotonic()
-        # All are stopped before any is written down: the storage may be what was lost.
-        for running in self.running:
-            running.process.stop()
-        for running in self.running:
-            _record_seconds(running, now)
-            requeue(self.study, running.trial.number)
+        # All are killed before any is recorded: it may be the storage that was lost.
+        for active in self.active:
+            active.running.kill()
+        for active in self.active:
+            active.record_seconds(now)
+            requeue(self.study, active.trial.number)
 
 
 def progress_text(study: Study, last: int | None = None) -> str:
-    """What a bar says before its count: the best score so far, and how a last trial ended.
+    """Returns the text of the progress bar: the best score so far, and how a trial ended.
 
     Args:
-        study: as it is now.
-        last: the trial's number.
+        study: The study.
+        last: The number of the trial that ended last.
     """
     trials = study.get_trials(deepcopy=False)
     words = ["Trials"]
@@ -193,7 +195,3 @@ def progress_text(study: Study, last: int | None = None) -> str:
         elif trial.number == last:
             words.append("last given up")
     return ", ".join(words)
-
-
-def _record_seconds(running: _ActiveTrial, now: float) -> None:
-    running.trial.set_user_attr(SECONDS, round(now - running.began, 1))

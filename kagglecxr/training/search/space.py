@@ -1,38 +1,119 @@
-"""What a search may vary: entries of a recipe, each with a range or a list of choices."""
+"""The search space: entries of a recipe, each with a range or a list of choices."""
 
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.core.registry import nearest, unknown_name_error
 from kagglecxr.models.weights.sources import IMAGENET, each_source
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, make_recipe
-from kagglecxr.training.search.entries import Entry, Range, parse_entry
-from kagglecxr.training.search.pipeline_caches import PIPELINE_PARAMETERS
 from kagglecxr.training.select_recipe import check_model
 
 SPACES = Path(__file__).parent / "spaces"
+PIPELINE, SIZE = "pipeline", "size"
+"""Entries that are not a recipe's: they choose the cache of images that a trial is trained on."""
 
+Number = StrictInt | StrictFloat
+Choice = StrictBool | StrictInt | StrictFloat | StrictStr
+
+
+class Range(BaseModel):
+    """Numbers from `low` to `high`, both included; integers if both are integers.
+
+    Attributes:
+        low: The smallest value.
+        high: The greatest value.
+        log: Whether to sample on a logarithmic scale.
+        step: The distance between neighbouring values.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    low: Number
+    high: Number
+    log: bool = False
+    step: Number | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Range":
+        if not self.low < self.high:
+            raise ValueError("low is below high")
+        if self.log and self.low <= 0:
+            raise ValueError("low is above 0 where log is true")
+        if self.step is None:
+            return self
+        if self.log:
+            raise ValueError("log and step exclude each other")
+        if self.step <= 0:
+            raise ValueError("step is above 0")
+        if self.is_integer() and not isinstance(self.step, int):
+            raise ValueError("step is whole where low and high are")
+        if not self._is_on_step(self.high):
+            raise ValueError("high is a whole number of steps above low")
+        return self
+
+    def is_integer(self) -> bool:
+        """Returns whether the range holds integers alone."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def __contains__(self, value: object) -> bool:
+        return (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and self.low <= value <= self.high
+            and (float(value).is_integer() or not self.is_integer())
+            and self._is_on_step(value)
+        )
+
+    def _is_on_step(self, value: float) -> bool:
+        # Decimals, since 0.3 is no multiple of 0.1 in binary.
+        low, step = Decimal(str(self.low)), Decimal(str(self.step or 0))
+        return not step or (Decimal(str(value)) - low) % step == 0
+
+    def probe_values(self) -> list[int | float]:
+        """Values by which a recipe's validation of the range can be tested."""
+        between = self.low + (self.step or (self.high - self.low) * 0.37)
+        return [self.low, self.high] if self.is_integer() else [self.low, between, self.high]
+
+
+Entry = Range | tuple[Choice, ...]
 Parameters = Mapping[str, Any]
 """A value for each entry of a space."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Entries of a recipe that a search may vary, by their dotted names."""
+    """What a search may vary.
+
+    Attributes:
+        entries: The entries by their dotted names in a recipe.
+    """
 
     entries: Mapping[str, Entry]
 
     def without(self, names: Sequence[str]) -> "Space":
-        """This space but for the entries that are fixed.
+        """Removes entries that are fixed.
 
         Raises:
-            SettingError: nothing is left.
+            SettingError: No entry is left.
         """
         left = {name: entry for name, entry in self.entries.items() if name not in names}
         if not left:
@@ -43,17 +124,17 @@ class Space:
         return Space(left)
 
     def recipe(self, base: Recipe, parameters: Parameters) -> Recipe:
-        """A recipe with these values laid over it, but for those of the preprocessing.
+        """Returns the recipe with these values, those of the preprocessing left out.
 
-        A model without ImageNet weights starts from chance where the recipe asks for them.
+        A model without ImageNet weights is trained from scratch if the recipe asks for them.
 
         Raises:
-            SettingError: an entry that a recipe does not have, or a value it cannot take.
+            SettingError: A recipe has no such entry, or the entry cannot take the value.
         """
         changes = [
             f"{name}={json.dumps(value, ensure_ascii=False)}"
             for name, value in parameters.items()
-            if name not in PIPELINE_PARAMETERS
+            if name not in (PIPELINE, SIZE)
         ]
         recipe = check_model(make_recipe(base.model_dump(), changes))
         if not MODELS[recipe.model].download and IMAGENET in each_source(recipe.weights):
@@ -61,26 +142,22 @@ class Space:
         return recipe
 
     def check(self, base: Recipe) -> None:
-        """Tries every choice and the ends of every range.
+        """Makes a recipe of every choice and of the ends of every range.
 
         Raises:
-            SettingError, UnknownNameError: a recipe cannot take one of them.
+            SettingError, UnknownNameError: A recipe cannot take one of them.
         """
         for name, entry in self.entries.items():
-            for value in entry.samples() if isinstance(entry, Range) else entry:
+            for value in entry.probe_values() if isinstance(entry, Range) else entry:
                 self.recipe(base, {name: value})
 
-    def start(self, base: Recipe) -> dict[str, Any]:
-        """The recipe's own values, of those entries where the space holds them."""
-        found = {name: _lookup(base.model_dump(), name) for name in self.entries}
-        return {
-            name: found[name]
-            for name, entry in self.entries.items()
-            if (entry.holds(found[name]) if isinstance(entry, Range) else found[name] in entry)
-        }
+    def initial_parameters(self, base: Recipe) -> dict[str, Any]:
+        """Returns the values that the recipe has now, for those entries that contain them."""
+        values = {name: _lookup(base.model_dump(), name) for name in self.entries}
+        return {name: values[name] for name, entry in self.entries.items() if values[name] in entry}
 
     def as_json(self) -> dict[str, Any]:
-        """What names the space."""
+        """Returns the space as JSON values, sorted by name."""
         return {
             name: entry.model_dump() if isinstance(entry, Range) else list(entry)
             for name, entry in sorted(self.entries.items())
@@ -88,16 +165,16 @@ class Space:
 
 
 def space_names() -> list[str]:
-    """The spaces the package brings."""
+    """Returns the names of the package's spaces."""
     return sorted(path.stem for path in SPACES.glob("*.toml"))
 
 
 def load_space(name: str) -> Space:
-    """A space by its name or TOML file.
+    """Loads a space by its name or from a TOML file.
 
     Raises:
-        UnknownNameError: no such space.
-        SettingError: the file is not TOML, or an entry is neither a range nor a list of choices.
+        UnknownNameError: There is no such space.
+        SettingError: The file is not TOML, or an entry is neither a range nor a list of choices.
     """
     named = SPACES / f"{name}.toml"
     path = named if named.is_file() else Path(name)
@@ -107,27 +184,27 @@ def load_space(name: str) -> Space:
         return make_space(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(
-            f"A space is not TOML. Received: {path} ({error}). Mend that line."
+            f"A space is not TOML. Received: {path} ({error}). Correct that line."
         ) from error
 
 
 def make_space(values: Mapping[str, Any]) -> Space:
-    """A validated space from a mapping, nested as TOML nests it.
+    """Makes a space from a mapping that is nested as in TOML.
 
     Raises:
-        SettingError: an entry is neither a range nor a list of choices.
+        SettingError: An entry is neither a range nor a list of choices.
 
     >>> make_space({"epochs": {"low": 2, "high": 8}}).entries["epochs"].high
     8
     """
-    return Space({name: parse_entry(name, value) for name, value in _flatten(values)})
+    return Space({name: _parse_entry(name, value) for name, value in _flatten(values)})
 
 
-def _flatten(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     flat: list[tuple[str, Any]] = []
     for key, value in values.items():
-        name = f"{before}{key}"
-        # A range is known by its ends; any other table is a section of the recipe.
+        name = f"{prefix}{key}"
+        # A table with an end of a range is one; any other is a section of the recipe.
         if isinstance(value, dict) and not {"low", "high"} & set(value):
             flat += _flatten(value, f"{name}.")
         else:
@@ -141,3 +218,27 @@ def _lookup(values: Mapping[str, Any], name: str) -> Any:
         return values.get(first)
     inner = values.get(first)
     return _lookup(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def _parse_entry(name: str, value: object) -> Entry:
+    try:
+        if isinstance(value, dict):
+            return Range.model_validate(value)
+        choices: tuple[Choice, ...] = TypeAdapter(tuple[Choice, ...]).validate_python(value)
+    except ValidationError as error:
+        raise SettingError(_entry_error(name, value, error)) from error
+    if not choices:
+        raise SettingError(
+            f"An entry of a space holds no choice. Received: {name} = []. Name some, or leave the "
+            "entry out."
+        )
+    return tuple(dict.fromkeys(choices))
+
+
+def _entry_error(name: str, value: object, error: ValidationError) -> str:
+    first = error.errors()[0]
+    sentence = f"An entry of a space is not valid. Received: {name} = {value!r} ({first['msg']}). "
+    if first["type"] == "extra_forbidden":
+        near = nearest(str(first["loc"][-1]), Range.model_fields)
+        return f"{sentence}The nearest words of a range are {', '.join(near)}."
+    return f"{sentence}Write a range as {{low = 1, high = 8}} or a list of choices."

@@ -2,8 +2,6 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import optuna
 from optuna.distributions import (
@@ -13,33 +11,35 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.search.entries import Entry, Range
-from kagglecxr.training.search.space import Space
+from kagglecxr.training.search.space import Entry, Range, Space
 from kagglecxr.training.search.study_storage import open_storage
 from kagglecxr.training.search.trial_queue import RECIPE, REQUEUED_FROM
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
 REDUCTION_FACTOR = 3
-"""One trial in so many goes on after so great a part of its epochs."""
+"""After 1/3 of the epochs, 1/3 of the trials are continued."""
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class SuccessiveHalving(BasePruner):
-    """After a third of a trial's epochs, lets it go on if it is in the best third of all so far.
+    """Asynchronous successive halving (Li et al. 2018) with one rung, at a third of the epochs.
 
-    Not earlier: a net from chance answers no better than chance in its first epochs, until its
-    batch normalisation has seen enough (Hyperband's bracket s = 1; Li et al. 2017). Unlike Optuna's
-    own it goes by what was reported alone and leaves failed trials out, so that one that was killed
-    and taken up is not counted twice, and the search ends as if it had not been.
+    There, a trial is continued if it is in the best third of all so far. Not earlier: a net trained
+    from scratch predicts at random in its first epochs, until its batch normalisation has adapted
+    (this is Hyperband's bracket s = 1; Li et al. 2017). Unlike `optuna.pruners`, it depends on the
+    reported scores alone and ignores failed trials, so that a trial that was killed and resumed is
+    not counted twice, and the search ends as if it had not been killed.
     """
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Whether a trial is given up at the epoch that it has reported last."""
+        """Returns whether to prune a trial at the epoch that it reported last."""
         step = trial.last_step
         if step is None or RECIPE not in trial.user_attrs or step != _pruning_epoch(trial):
             return False
@@ -61,95 +61,66 @@ def _pruning_epoch(trial: FrozenTrial) -> int:
     return math.ceil(sum(stage.epochs for stage in stages) / REDUCTION_FACTOR)
 
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
+class PerTrialSampler(TPESampler):
+    """A tree-structured Parzen estimator (Bergstra et al. 2011), seeded anew for each trial.
 
-
-class PerTrialSampler(BaseSampler):
-    """Draws each trial from a stream of its own number, those that only repeat others left out.
-
-    So a search that was killed goes on as it would have, and two machines that share a study do
-    not draw the same.
+    The seed depends on the number of the trial, not counting those that only repeat others. So a
+    search that was killed continues as it would have, and two machines that share a study do not
+    draw the same parameters.
 
     Args:
-        make: the sampler of one trial, from a seed.
-        seed: of the whole search.
+        seed: The seed of the search.
     """
 
-    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
-        self._make, self._seed = make, seed
-        self._sampler = make(seed)
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._reset(seed)
+
+    def _reset(self, seed: int) -> None:
+        with warnings.catch_warnings():
+            # The constant liar keeps trials that run at once apart; experimental before Optuna 5.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            super().__init__(seed=seed, constant_liar=True)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Starts the stream of this trial."""
+        """Resets the sampler, with the seed of this trial."""
         repeated = [t for t in study.get_trials(deepcopy=False) if REQUEUED_FROM in t.user_attrs]
         number = trial.number - sum(other.number < trial.number for other in repeated)
-        self._sampler = self._make(derive_seed(self._seed, "trial", number))
-        self._sampler.before_trial(study, trial)
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Which entries are drawn together."""
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Values of entries that are drawn together."""
-        return self._sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """The value of an entry that is drawn alone."""
-        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        """Tells the sampler how a trial ended."""
-        self._sampler.after_trial(study, trial, state, values)
+        self._reset(derive_seed(self._seed, "trial", number))
+        super().before_trial(study, trial)
 
 
-def open_study(name: str, place: str, *, maximise: bool, seed: int) -> Study:
-    """The study of that name, begun where it does not exist yet.
+def open_study(name: str, location: str, *, maximise: bool, seed: int) -> Study:
+    """Opens a study, or creates it.
 
     Args:
-        name: the same for all who search together.
-        place: see `kagglecxr.training.search.study_storage.storage_location`.
-        maximise: whether a greater score is better.
-        seed: all draws derive from it and from the trials' numbers.
+        name: The same for all who search together.
+        location: See `kagglecxr.training.search.study_storage.storage_location`.
+        maximise: Whether a greater score is better.
+        seed: The seed of the search.
 
     Raises:
-        SettingError: the storage cannot be opened.
+        SettingError: The storage cannot be opened.
     """
     return optuna.create_study(
         study_name=name,
-        storage=open_storage(place),
+        storage=open_storage(location),
         direction="maximize" if maximise else "minimize",
-        sampler=PerTrialSampler(_tpe_sampler, derive_seed(seed, "search")),
+        sampler=PerTrialSampler(derive_seed(seed, "search")),
         pruner=SuccessiveHalving(),
         load_if_exists=True,
     )
 
 
-def open_trial(name: str, place: str, number: int) -> Trial:
-    """A trial that another process asked for, to report to.
+def open_trial(name: str, location: str, number: int) -> Trial:
+    """Opens a trial that another process began, to report scores to it.
 
     Args:
-        name: of the study.
-        place: see `kagglecxr.training.search.study_storage.storage_location`.
-        number: the trial's.
+        name: The name of the study.
+        location: See `kagglecxr.training.search.study_storage.storage_location`.
+        number: The number of the trial.
     """
-    storage = open_storage(place)
+    storage = open_storage(location)
     study = optuna.load_study(
         study_name=name, storage=storage, sampler=RandomSampler(), pruner=SuccessiveHalving()
     )
@@ -158,20 +129,13 @@ def open_trial(name: str, place: str, number: int) -> Trial:
 
 
 def to_distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A space in Optuna's words."""
+    """Converts a space to Optuna's distributions."""
     return {name: _to_distribution(entry) for name, entry in space.entries.items()}
 
 
 def _to_distribution(entry: Entry) -> BaseDistribution:
     if not isinstance(entry, Range):
         return CategoricalDistribution(entry)
-    if entry.whole():
+    if entry.is_integer():
         return IntDistribution(int(entry.low), int(entry.high), entry.log, int(entry.step or 1))
     return FloatDistribution(entry.low, entry.high, entry.log, entry.step)
-
-
-def _tpe_sampler(seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        # Before Optuna 5 the liar, which keeps trials that run at once apart, was an experiment.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=seed, constant_liar=True)

@@ -1,57 +1,63 @@
-"""Runs a trial in a subprocess: what it is given, how it is started, and how it ended."""
+"""Runs each trial in a process of its own: what it receives, how it is started, how it ended."""
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
+
+from pydantic import TypeAdapter
 
 from kagglecxr.core.files import read_json, write_json
+from kagglecxr.training.recipe import Recipe
 
-RESULT_FILE = "outcome.json"
+RESULT_FILE, LOG_FILE = "result.json", "log.txt"
 
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial.
+    """What a trial's process needs to know.
 
     Attributes:
-        competition: as on the command line.
-        work: the workspace's folder.
-        study: the study's name.
-        storage: where the study is kept.
-        number: the trial's.
-        recipe: to train.
-        folder: the trial's; the same for the same recipe, so that a killed one is taken up.
-        folds: how many to train.
-        seed: of the whole search.
-        cache: the key of the images, where they are prepared otherwise than the workspace's.
+        competition: The competition as on the command line.
+        workspace: The folder of the workspace.
+        study: The name of the study.
+        storage: Where the study is stored.
+        number: The number of the trial.
+        recipe: The recipe to train.
+        folder: The folder of the trial; the same for the same recipe, so that a killed trial is
+            resumed.
+        folds: The number of folds to train.
+        seed: The seed of the search.
+        cache_key: The key of the images; those of the workspace if empty.
     """
 
     competition: str
-    work: str
+    workspace: Path
     study: str
     storage: str
     number: int
-    recipe: dict[str, Any]
-    folder: str
+    recipe: Recipe
+    folder: Path
     folds: int
     seed: int
-    cache: str = ""
+    cache_key: str = ""
 
-    def as_line(self) -> str:
-        """One line of JSON."""
-        return json.dumps(dataclasses.asdict(self)) + "\n"
+    def to_json(self) -> str:
+        """Returns the trial as JSON without line breaks."""
+        return _SPEC.dump_json(self).decode()
 
     @classmethod
-    def of_line(cls, line: str) -> "TrialSpec":
-        """What `as_line` wrote."""
-        return cls(**json.loads(line))
+    def from_json(cls, text: str) -> "TrialSpec":
+        """Reads what `to_json` returned."""
+        return _SPEC.validate_json(text)
+
+
+_SPEC = TypeAdapter(TrialSpec)
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,10 @@ class TrialResult:
     """How a trial ended.
 
     Attributes:
-        state: finished, pruned, failed, or died where its process ended without a word, as one does
-            that the operating system kills for want of memory.
-        score: the competition's metric, mean of the folds; None unless finished.
-        error: a sentence; empty unless failed or died.
+        state: finished, pruned, failed, or died if its process ended without a result, as when the
+            operating system kills it for want of memory.
+        score: The competition's metric, averaged over the folds; None unless finished.
+        error: Why the trial failed or died; else empty.
     """
 
     state: Literal["finished", "pruned", "failed", "died"]
@@ -70,107 +76,105 @@ class TrialResult:
     error: str = ""
 
     def write(self, folder: Path) -> None:
-        """Leaves it for the process that waits."""
+        """Writes the result to the folder of the trial."""
         write_json(folder / RESULT_FILE, dataclasses.asdict(self))
 
 
 def read_result(folder: Path) -> TrialResult | None:
-    """What a trial's process left; None if it died before."""
+    """Reads the result of a trial; None if its process died before it wrote one."""
     path = folder / RESULT_FILE
     return TrialResult(**read_json(path)) if path.is_file() else None
 
 
-LOG_FILE = "log.txt"
-
-
 class RunningTrial(Protocol):
-    """A trial that is being trained."""
+    """A trial that is being trained, wherever that is."""
 
-    def outcome(self) -> TrialResult | None:
-        """How it ended; None while it runs."""
+    def poll(self) -> TrialResult | None:
+        """How the trial ended; None while it runs."""
 
-    def stop(self) -> None:
-        """Ends it at once; what it kept of its last epoch stays."""
+    def kill(self) -> None:
+        """Kills the trial; its last checkpoint is kept."""
+
+
+TrialLauncher = Callable[[TrialSpec], RunningTrial]
+"""Starts the training of a trial."""
 
 
 class WarmProcess:
-    """A process that imports Keras, which takes seconds, and then waits for its trial."""
+    """A process that has imported Keras, which takes seconds, and waits for its trial."""
 
     def __init__(self) -> None:
-        self.said = tempfile.TemporaryFile()  # noqa: SIM115 the process writes to it while it lives
+        self.output = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process lives
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kagglecxr.training.search.trial"],
             stdin=subprocess.PIPE,
-            stdout=self.said,
-            stderr=self.said,
+            stdout=self.output,
+            stderr=self.output,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            # Ctrl-C is for the search, which then closes the pipe.
+            # Ctrl-C goes to the search alone, which then closes the pipe.
             start_new_session=True,
         )
 
-    def status(self) -> int | None:
-        """What it ended with; None while it lives."""
+    def poll(self) -> int | None:
+        """Returns the exit status; None while the process lives."""
         return self._process.poll()
 
-    def tell(self, job: TrialSpec) -> None:
-        """Hands over the trial; one that has died meanwhile is seen by its status."""
+    def send(self, spec: TrialSpec) -> None:
+        """Sends the trial; if the process has died, its exit status tells."""
         if self._process.stdin:
             try:
-                self._process.stdin.write(job.as_line().encode())
+                self._process.stdin.write(f"{spec.to_json()}\n".encode())
                 self._process.stdin.flush()
             except BrokenPipeError:
                 self._process.wait()
 
-    def end(self) -> None:
-        """Ends it at once, if it lives, and lets go of what belongs to it."""
+    def close(self) -> None:
+        """Kills the process if it lives, and closes its files."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
         if self._process.stdin:
-            # What a dead process left unread in the pipe would be written again.
+            # The raw pipe: what a dead process left unread would be flushed into it again.
             self._process.stdin.raw.close()  # type: ignore[attr-defined]
-        self.said.close()
+        self.output.close()
 
 
 class TrialProcess:
-    """A trial in a process of its own; what it prints goes to log.txt in its folder.
+    """A trial in a process of its own; its output goes to log.txt in the folder of the trial.
 
     Args:
-        job: the trial.
-        waiting: the process; a new one where None.
+        spec: The trial.
+        process: The process that trains it; defaults to a new one.
     """
 
-    def __init__(self, job: TrialSpec, waiting: WarmProcess | None = None) -> None:
-        self._folder = Path(job.folder)
+    def __init__(self, spec: TrialSpec, process: WarmProcess | None = None) -> None:
+        self._folder = spec.folder
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / RESULT_FILE).unlink(missing_ok=True)
-        self._process = waiting or WarmProcess()
-        self._process.tell(job)
+        self._process = process or WarmProcess()
+        self._process.send(spec)
 
-    def outcome(self) -> TrialResult | None:
-        """How it ended; None while it runs."""
-        status = self._process.status()
+    def poll(self) -> TrialResult | None:
+        """How the trial ended; None while it runs."""
+        status = self._process.poll()
         if status is None:
             return None
-        self._keep_log()
-        self._process.end()
-        told = read_result(self._folder)
-        return told or TrialResult("died", error=_death_message(status, self._folder / LOG_FILE))
+        log = self._folder / LOG_FILE
+        self._process.output.seek(0)
+        with log.open("ab") as stream:
+            stream.write(self._process.output.read())
+        self._process.close()
+        return read_result(self._folder) or TrialResult("died", error=_death_message(status, log))
 
-    def stop(self) -> None:
-        """Ends it at once; what it kept of its last epoch stays."""
-        self._process.end()
-
-    def _keep_log(self) -> None:
-        self._process.said.seek(0)
-        with (self._folder / LOG_FILE).open("ab") as log:
-            log.write(self._process.said.read())
+    def kill(self) -> None:
+        """Kills the process; its last checkpoint is kept."""
+        self._process.close()
 
 
 class WarmPool:
-    """Starts trials in processes of their own, and each next one while the one before trains.
+    """Launches trials in processes, and starts the process of the next trial in advance.
 
-    It holds one process more than trains, some 700 MB, until it is left as a context.
+    Until it is left as a context, one process more is alive than trials run; it takes about 700 MB.
     """
 
     def __init__(self) -> None:
@@ -179,28 +183,22 @@ class WarmPool:
     def __enter__(self) -> "WarmPool":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._spare:
-            self._spare.end()
+            self._spare.close()
 
-    def __call__(self, job: TrialSpec) -> TrialProcess:
-        """A trial's process."""
+    def __call__(self, spec: TrialSpec) -> TrialProcess:
+        """Launches a trial."""
         spare, self._spare = self._spare, None
-        if spare and spare.status() is not None:
-            spare.end()
+        if spare and spare.poll() is not None:
+            spare.close()
             spare = None
-        trial = TrialProcess(job, spare)
+        trial = TrialProcess(spec, spare)
         self._spare = WarmProcess()
         return trial
 
 
 def _death_message(status: int, log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return (
-        f"its process died with status {status} ({lines[-1] if lines else 'silently'}); see {log}"
-    )
+    last = lines[-1] if lines else "without output"
+    return f"its process died with status {status} ({last}); see {log}"

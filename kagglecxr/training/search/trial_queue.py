@@ -1,4 +1,4 @@
-"""What a study knows of its trials: done already, lost with a killed process, counted."""
+"""The trials of a study as a queue: no trial is lost with its process, none is trained twice."""
 
 import itertools
 import math
@@ -13,64 +13,66 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-# What is written to a trial besides its parameters and score.
-WORKER, HEARTBEAT, SECONDS, RECIPE, RUN = "owner", "beat", "seconds", "recipe", "run"
-PIPELINE = "pipeline"
-ERROR, REQUEUED_FROM, DUPLICATE_OF, DEATHS = "error", "lost", "same_as", "deaths"
+# The user attributes of a trial.
+WORKER, HEARTBEAT, SECONDS, RECIPE, RUN = "worker", "heartbeat", "seconds", "recipe", "run"
+PIPELINE_TEXT = "pipeline"
+ERROR, REQUEUED_FROM, DUPLICATE_OF, DEATHS = "error", "requeued_from", "duplicate_of", "deaths"
 
 HEARTBEAT_TIMEOUT = 300.0
-"""Seconds after which the owner of a trial, on another machine, is taken for dead."""
+"""Seconds without a heartbeat after which a worker on another machine is taken for dead."""
 MAX_RETRIES = 2
-"""Times that a trial is tried again whose own process died, as by want of memory."""
+"""How often a trial is tried again after its process died, as for want of memory."""
 PARAMETERS_TIMEOUT = 10.0
-"""Seconds within which a trial that was asked for elsewhere has its parameters."""
+"""Seconds to wait for the parameters of a trial that another machine has just begun."""
 _MAX_DRAWS, _DRAWS_BEFORE_ENUMERATION = 100, 5
-"""Draws before a space is taken for used up, and those before a small one is looked through."""
+"""Draws before a space counts as used up, and before a small one is enumerated."""
 _SMALL_SPACE = 5000
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True)
 class WorkerLock:
-    """One call of the search, known to others by a file that it keeps locked while it lives.
+    """Identifies one call of the search by a file that it keeps locked while it lives.
 
     Attributes:
-        name: of the file, and of the owner in the study.
-        folder: of all owners' files.
+        name: The name of the worker, in the study and of the file.
+        folder: The folder of all workers' files.
     """
 
     name: str
     folder: Path
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"{self.name}.lock"
+
     def lock(self) -> FileLock:
-        """The lock that the operating system opens when the process dies, however it does."""
+        """Returns the lock, which the operating system releases however the process ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / f"{self.name}.lock")
+        return FileLock(self.path)
 
     def is_alive(self, trial: FrozenTrial, now: float) -> bool:
-        """Whether somebody still works at a running trial."""
-        owner = str(trial.user_attrs.get(WORKER, ""))
-        path = self.folder / f"{owner}.lock"
-        if owner and path.is_file():
-            return owner == self.name or _is_locked(path)
+        """Returns whether the worker of a running trial lives."""
+        worker = WorkerLock(str(trial.user_attrs.get(WORKER, "")), self.folder)
+        if worker.name and worker.path.is_file():
+            return worker.name == self.name or _is_locked(worker.path)
         began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
         return now - float(trial.user_attrs.get(HEARTBEAT, began)) < HEARTBEAT_TIMEOUT
 
 
 def _is_locked(path: Path) -> bool:
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        with FileLock(path, timeout=0):
+            return False
     except Timeout:
         return True
-    lock.release()
-    return False
 
 
 def suggest_unique(
-    study: Study, distributions: dict[str, BaseDistribution], owner: WorkerLock
+    study: Study, distributions: dict[str, BaseDistribution], worker: WorkerLock
 ) -> Trial | None:
-    """A trial with parameters that no other has; None where the space seems to hold no more."""
+    """Begins a trial with parameters that no other has; None if the space is used up."""
     for draw in range(_MAX_DRAWS):
         left = untried(study, distributions) if draw >= _DRAWS_BEFORE_ENUMERATION else None
         if left == []:
@@ -78,12 +80,12 @@ def suggest_unique(
         if left:
             study.enqueue_trial(left[draw % len(left)])
         trial = study.ask(distributions)
-        trial.set_user_attr(WORKER, owner.name)
+        trial.set_user_attr(WORKER, worker.name)
         trial.set_user_attr(HEARTBEAT, time.time())
-        same = find_duplicate(study, trial)
-        if same is None:
+        original = find_duplicate(study, trial)
+        if original is None:
             return trial
-        trial.set_user_attr(DUPLICATE_OF, same)
+        trial.set_user_attr(DUPLICATE_OF, original)
         study.tell(trial, state=TrialState.FAIL)
     return None
 
@@ -91,7 +93,7 @@ def suggest_unique(
 def untried(
     study: Study, distributions: dict[str, BaseDistribution]
 ) -> list[dict[str, Any]] | None:
-    """All parameters of a small space that no trial has; None where a space has no end."""
+    """Lists the parameters of a small space that no trial has; None if the space is large."""
     grids = [_grid(distribution) for distribution in distributions.values()]
     finite = [grid for grid in grids if grid]
     if len(finite) < len(grids) or math.prod(map(len, finite)) > _SMALL_SPACE:
@@ -114,14 +116,14 @@ def _grid(distribution: BaseDistribution) -> Sequence[Any]:
 
 
 def find_duplicate(study: Study, trial: Trial) -> int | None:
-    """The number of a trial with the same parameters that is done, or runs and began before."""
+    """Finds a trial with the same parameters that is done, or runs and began earlier."""
     deadline = time.monotonic() + PARAMETERS_TIMEOUT
     while True:
         others = [t for t in study.get_trials(deepcopy=False) if _takes_precedence(t, trial)]
         same = next((other.number for other in others if other.params == trial.params), None)
-        # Another machine has its trial numbered first, and names the parameters afterwards.
-        named = all(other.params.keys() == trial.params.keys() for other in others)
-        if same is not None or named or time.monotonic() > deadline:
+        # A trial of another machine gets its number first and its parameters a moment later.
+        complete = all(other.params.keys() == trial.params.keys() for other in others)
+        if same is not None or complete or time.monotonic() > deadline:
             return same
         time.sleep(0.05)
 
@@ -133,24 +135,24 @@ def _takes_precedence(other: FrozenTrial, trial: Trial) -> bool:
 
 
 def has_used_up_retries(trial: FrozenTrial) -> bool:
-    """Whether a trial's own process died so often that it is tried no more."""
+    """Returns whether a trial's process died so often that it is not tried again."""
     return trial.state == TrialState.FAIL and int(trial.user_attrs.get(DEATHS, 0)) > MAX_RETRIES
 
 
 def requeue(study: Study, number: int) -> None:
-    """Ends a trial that nobody works at any more, and has its parameters tried again.
+    """Fails a trial that no worker trains any more, and queues its parameters again.
 
-    The new one is queued first: a kill between the two leaves a copy, which `suggest_unique` leaves
-    out, where the other order would lose the trial.
+    Queued first and failed second: a kill between the two leaves a duplicate, which
+    `suggest_unique` skips, where the other order would lose the trial.
     """
     trial = next(t for t in study.get_trials(deepcopy=False) if t.number == number)
-    kept = {DEATHS: trial.user_attrs[DEATHS]} if DEATHS in trial.user_attrs else {}
-    study.enqueue_trial(trial.params, user_attrs={REQUEUED_FROM: number, **kept})
+    deaths = {DEATHS: trial.user_attrs[DEATHS]} if DEATHS in trial.user_attrs else {}
+    study.enqueue_trial(trial.params, user_attrs={REQUEUED_FROM: number, **deaths})
     study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def requeue_lost(study: Study, is_alive: Callable[[FrozenTrial], bool]) -> list[int]:
-    """Puts back every running trial whose process has died; their numbers."""
+    """Requeues every running trial whose worker has died, and returns their numbers."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     lost = [trial.number for trial in running if not is_alive(trial)]
     for number in lost:
@@ -159,14 +161,14 @@ def requeue_lost(study: Study, is_alive: Callable[[FrozenTrial], bool]) -> list[
 
 
 def count_trials(study: Study) -> int:
-    """Trials that are done or run; failed ones and copies are not counted."""
+    """Counts the trials that are done or running; failed ones and duplicates are not counted."""
     return len(study.get_trials(deepcopy=False, states=(*_DONE, TrialState.RUNNING)))
 
 
-def seconds_spent(study: Study, but_for: Collection[int] = ()) -> float:
-    """Of all trials together, but for those of these numbers."""
+def seconds_spent(study: Study, excluded: Collection[int] = ()) -> float:
+    """Sums the seconds of all trials but those with these numbers."""
     return sum(
         float(trial.user_attrs.get(SECONDS, 0.0))
         for trial in study.get_trials(deepcopy=False)
-        if trial.number not in but_for
+        if trial.number not in excluded
     )

@@ -1,8 +1,7 @@
-"""The search for a recipe from end to end: its name, its study, its trials, what it found."""
+"""Searches for a recipe: names and opens the study, runs its trials, collects the results."""
 
 import platform
 import uuid
-from collections.abc import Callable
 
 from optuna.trial import Trial
 
@@ -20,14 +19,14 @@ from kagglecxr.training.search.search_loop import run_search
 from kagglecxr.training.search.space import Space
 from kagglecxr.training.search.study import open_study, to_distributions
 from kagglecxr.training.search.study_storage import explain_storage_errors, storage_location
-from kagglecxr.training.search.trial_process import RunningTrial, TrialProcess, TrialSpec
-from kagglecxr.training.search.trial_queue import PIPELINE, RECIPE, RUN, WorkerLock
+from kagglecxr.training.search.trial_process import RunningTrial, TrialLauncher, TrialSpec
+from kagglecxr.training.search.trial_queue import PIPELINE_TEXT, RECIPE, RUN, WorkerLock
 
 
 def study_name(
     prepared: PreparedData, recipe: Recipe, space: Space, trial_folds: int, seed: int
 ) -> str:
-    """The name of a study: a digest of all that its scores depend on."""
+    """Returns the name of a study, a digest of all that its scores depend on."""
     folds = int(prepared.fold.max()) + 1
     decided = digest(run_name(prepared, recipe, folds, seed), space.as_json(), trial_folds)
     return f"{prepared.competition.name}-{decided[:8]}"
@@ -40,66 +39,68 @@ def tune_recipe(
     recipe: Recipe,
     space: Space,
     budget: SearchBudget,
+    launch: TrialLauncher,
     reporter: Reporter,
     *,
     seed: int = 0,
-    start: Callable[[TrialSpec], RunningTrial] = TrialProcess,
 ) -> SearchResult:
-    """Searches for a better recipe; the same call goes on where an earlier one ended.
+    """Searches for a better recipe; the same call continues where an earlier one ended.
 
-    The recipe itself is tried first, with the values of the space where it lies outside.
+    The first trial is the recipe itself, as far as the space contains its values.
 
     Args:
-        competition: as on the command line: each trial's process loads it again.
-        prepared: the data.
-        workspace: where the study's folder goes.
-        recipe: what does not vary.
-        space: what does.
-        budget: how much it may take.
-        reporter: told of every trial.
-        seed: fixes all chance.
-        start: starts the process of a trial.
+        competition: The competition as on the command line, for the trials' processes.
+        prepared: The data.
+        workspace: Where the folder of the study goes.
+        recipe: The recipe that is varied.
+        space: What varies.
+        budget: How much the search may take.
+        launch: Starts the training of a trial.
+        reporter: Shows the progress.
+        seed: The seed of the search and of each training.
 
     Raises:
-        SettingError: a space or budget that cannot be, a storage that cannot be opened or was lost,
-            or no finished trial.
+        SettingError: The space or the budget is not valid, the storage cannot be opened or was
+            lost, or no trial finished.
     """
     folds = int(prepared.fold.max()) + 1
     budget.check(folds)
     space.check(recipe)
-    preprocessing = PipelineCaches(prepared, workspace, reporter)
-    preprocessing.check(space.entries)
+    caches = PipelineCaches(prepared, workspace, reporter)
+    caches.check(space.entries)
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
-    place = storage_location(folder, budget.storage)
+    location = storage_location(folder, budget.storage)
     metric = METRICS[prepared.competition.metric.name]
 
-    def begin(trial: Trial) -> RunningTrial:
-        chosen, images = space.recipe(recipe, trial.params), preprocessing.of(trial.params)
+    def start(trial: Trial) -> RunningTrial:
+        chosen, images = space.recipe(recipe, trial.params), caches.get(trial.params)
         run = run_name(images, chosen, folds, seed)
-        cache = "" if images is prepared else images.cache.key
+        cache_key = "" if images is prepared else images.cache.key
         trial.set_user_attr(RECIPE, chosen.model_dump(mode="json"))
-        trial.set_user_attr(PIPELINE, cache and images.pipeline_text)
+        trial.set_user_attr(PIPELINE_TEXT, cache_key and images.pipeline_text)
         trial.set_user_attr(RUN, run)
-        return start(
-            TrialSpec(
-                competition=competition,
-                work=str(workspace.root),
-                study=name,
-                storage=place,
-                number=trial.number,
-                recipe=chosen.model_dump(mode="json"),
-                folder=str(folder / "trials" / run),
-                folds=budget.trial_folds,
-                seed=seed,
-                cache=cache,
-            )
+        spec = TrialSpec(
+            competition=competition,
+            workspace=workspace.root,
+            study=name,
+            storage=location,
+            number=trial.number,
+            recipe=chosen,
+            folder=folder / "trials" / run,
+            folds=budget.trial_folds,
+            seed=seed,
+            cache_key=cache_key,
         )
+        return launch(spec)
 
-    owner = WorkerLock(f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "owners").absolute())
-    with explain_storage_errors(place):
-        study = open_study(name, place, maximise=metric.greater_is_better, seed=seed)
+    worker = WorkerLock(
+        f"{platform.node()}-{uuid.uuid4().hex[:8]}", (folder / "workers").absolute()
+    )
+    with explain_storage_errors(location):
+        study = open_study(name, location, maximise=metric.greater_is_better, seed=seed)
         if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(space.start(recipe) | preprocessing.start(space.entries))
-        run_search(study, to_distributions(space), budget, owner, begin, reporter)
+            initial = space.initial_parameters(recipe) | caches.initial_parameters(space.entries)
+            study.enqueue_trial(initial)
+        run_search(study, to_distributions(space), budget, worker, start, reporter)
         return collect_results(study, metric.name, budget.trial_folds)

@@ -1,4 +1,4 @@
-"""Trainings in this very process, as if it were a machine of a cluster."""
+"""A cluster of one machine: this process."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,63 +7,79 @@ from typing import Any
 
 import pytest
 
-from kagglecxr.training.cluster.file_bundle import FileBundle, pack
+from kagglecxr.training.cluster.file_bundle import Chunk, FileBundle, pack
 from kagglecxr.training.cluster.task_messages import ClusterError, TaskEnvironment, TaskResult
 from kagglecxr.version import __version__
 
-HERE = TaskEnvironment(__version__, "tensorflow", 2)
+ENVIRONMENT = TaskEnvironment(__version__, "tensorflow", 2)
+
+
+def same_chunk(chunk: Chunk) -> Chunk:
+    """An object store that is a chunk's own reference."""
+    return chunk
 
 
 @dataclass(eq=False)
 class FakeTask:
-    """A task that is done when it is asked."""
+    """A task that runs when its result is read."""
 
     work: Callable[[], TaskResult]
-    stopped: bool = False
+    cancelled: bool = False
 
-    def has_ended(self) -> bool:
+    def done(self) -> bool:
         return True
 
     def result(self) -> TaskResult:
         return self.work()
 
-    def stop(self) -> None:
-        self.stopped = True
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class FakeActor:
+    """An actor in this process."""
+
+    instance: Any
+
+    def call(self, method: str, *args: object) -> Any:
+        return getattr(self.instance, method)(*args)
 
 
 @dataclass
 class FakeCluster:
-    """Does what is begun on it one after the other, or says what it is told to."""
+    """Runs the tasks one after the other, or returns what `respond` does instead."""
 
-    say: Callable[[Any], TaskResult] | None = None
-    begun: list[Any] = field(default_factory=list)
+    respond: Callable[[Any], TaskResult] | None = None
+    submitted: list[Any] = field(default_factory=list)
 
-    def send(self, files: Mapping[str, Path]) -> FileBundle:
-        return pack(files, lambda piece: piece)
+    def put(self, files: Mapping[str, Path]) -> FileBundle:
+        return pack(files, same_chunk)
 
-    def begin(self, work: Callable[[TaskEnvironment, Any], TaskResult], task: Any) -> FakeTask:
-        self.begun.append(task)
-        say = self.say
-        return FakeTask(lambda: say(task) if say else work(HERE, task))
+    def submit(self, function: Callable[..., TaskResult], task: Any) -> FakeTask:
+        self.submitted.append(task)
+        respond = self.respond
+        return FakeTask(
+            lambda: respond(task) if respond else function(ENVIRONMENT, task, same_chunk)
+        )
 
-    def here(self, kind: Callable[..., Any], *told: Any) -> Any:
-        return kind(*told)
+    def start_actor(self, kind: Callable[..., Any], *args: object) -> FakeActor:
+        return FakeActor(kind(*args))
 
-    def as_they_end(self, tasks: Iterable[Any]) -> Iterator[Any]:
+    def as_completed(self, tasks: Iterable[Any]) -> Iterator[Any]:
         return reversed(list(tasks))
 
 
 @pytest.fixture
-def as_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This process has a machine's folder, and store, of its own."""
+def machine_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where this process unpacks bundles; the environment is restored at the end."""
     for name in ("KERAS_BACKEND", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setenv("KAGGLECXR_CLUSTER_FOLDER", str(tmp_path / "machine"))
-    monkeypatch.setattr("kagglecxr.training.cluster.ray_cluster.fetch", lambda piece: piece)
     return tmp_path / "machine"
 
 
 def died(task: Any) -> TaskResult:
-    """What a task says whose machine is gone."""
+    """The result of a task whose machine is gone."""
     raise ClusterError("Its process or machine died. Received: nothing. Run it again.")

@@ -1,4 +1,4 @@
-"""Folds come back from other machines as they would have been trained here."""
+"""Folds that are trained on a cluster are those that would be trained in this process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,22 +22,22 @@ from tests.training.run_factories import run_spec
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4"])
 
 
-def wanted(
-    demo: PreparedDemo, folder: Path, *starts: Sequence[Path]
+def run_and_weights(
+    demo: PreparedDemo, folder: Path, *weights: Sequence[Path]
 ) -> tuple[RunSpec, dict[int, Sequence[Path]]]:
-    return run_spec(demo, SMALL, folder, seed=0), dict(enumerate(starts))
+    return run_spec(demo, SMALL, folder, seed=0), dict(enumerate(weights))
 
 
 @pytest.mark.slow
 def test_a_fold_is_the_same_wherever_it_is_trained(
-    demo: PreparedDemo, tmp_path: Path, as_machine: Path
+    demo: PreparedDemo, tmp_path: Path, machine_folder: Path
 ) -> None:
     start = tmp_path / "start.weights.h5"
     targets = len(demo.competition.targets())
     model = create_model("cnn_small", num_classes=targets, input_shape=(48, 48, 1), width=4)
     save_weights(model, start)
-    machine: Any = FakeCluster()
-    train_folds(machine, *wanted(demo, tmp_path / "there", [start]), Silent())
+    cluster: Any = FakeCluster()
+    train_folds(cluster, *run_and_weights(demo, tmp_path / "there", [start]), Silent())
     run = run_spec(demo, SMALL, tmp_path / "here", seed=0)
     train_fold(run, 0, Silent(), FoldOptions(weights=lambda: [start]))
     here, there = (read_folder(tmp_path / name) for name in ("here", "there"))
@@ -45,35 +45,39 @@ def test_a_fold_is_the_same_wherever_it_is_trained(
     assert {n for n in here if ".tfevents." not in n} == {n for n in there if ".tfevents." not in n}
     for name in ("fold-0/model.weights.h5", "fold-0/validation.npz"):
         assert here[name] == there[name]
-    assert not list(as_machine.rglob("*/runs/*/fold-0"))
+    assert not list(machine_folder.rglob("*/runs/*/fold-0"))
 
 
-def answered(task: Any) -> TaskResult:
+def finished(task: Any) -> TaskResult:
+    return TaskResult("box", {"fold.json": b"{}"})
+
+
+def fold_1_fails(task: Any) -> TaskResult:
     if task.fold == 1:
         return TaskResult("box", error="The disk is full. Received: 0 bytes. Make room.")
-    return TaskResult("box", {"fold.json": b"{}"})
+    return finished(task)
 
 
 def test_a_fold_that_fails_is_named_and_the_others_are_kept(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    machine: Any = FakeCluster(answered)
+    cluster: Any = FakeCluster(fold_1_fails)
     with pytest.raises(ClusterError, match=r"fold 1, the first on box: The disk is full\."):
-        train_folds(machine, *wanted(demo, tmp_path, [], [], []), Silent())
+        train_folds(cluster, *run_and_weights(demo, tmp_path, [], [], []), Silent())
     assert sorted(read_folder(tmp_path)) == ["fold-0/fold.json", "fold-2/fold.json"]
-    assert [task.fold for task in machine.begun] == [0, 1, 2]
-    again: Any = FakeCluster(lambda task: TaskResult("box", {"fold.json": b"{}"}))
-    train_folds(again, *wanted(demo, tmp_path, [], [], []), Silent())
-    assert [task.fold for task in again.begun] == [1]
+    assert [task.fold for task in cluster.submitted] == [0, 1, 2]
+    again: Any = FakeCluster(finished)
+    train_folds(again, *run_and_weights(demo, tmp_path, [], [], []), Silent())
+    assert [task.fold for task in again.submitted] == [1]
     idle: Any = FakeCluster()
-    train_folds(idle, *wanted(demo, tmp_path, [], [], []), Silent())
-    assert idle.begun == []
+    train_folds(idle, *run_and_weights(demo, tmp_path, [], [], []), Silent())
+    assert idle.submitted == []
 
 
 def test_a_fold_whose_machine_died_too_often_is_named(demo: PreparedDemo, tmp_path: Path) -> None:
-    machine: Any = FakeCluster(died)
+    cluster: Any = FakeCluster(died)
     with pytest.raises(ClusterError, match=r"fold 0, the first on the cluster: Its process"):
-        train_folds(machine, *wanted(demo, tmp_path, []), Silent())
+        train_folds(cluster, *run_and_weights(demo, tmp_path, []), Silent())
 
 
 def test_weights_that_several_folds_start_from_are_sent_once(
@@ -83,23 +87,24 @@ def test_weights_that_several_folds_start_from_are_sent_once(
     for path in (same, other):
         path.parent.mkdir()
         path.write_text(path.parent.name)
-    machine: Any = FakeCluster(lambda task: TaskResult("box", {"fold.json": b"{}"}))
-    train_folds(machine, *wanted(demo, tmp_path, [same, other], [same, other], [other]), Silent())
-    first, second, third = machine.begun
+    cluster: Any = FakeCluster(finished)
+    run, weights = run_and_weights(demo, tmp_path, [same, other], [same, other], [other])
+    train_folds(cluster, run, weights, Silent())
+    first, second, third = cluster.submitted
     assert first.weights is second.weights
-    assert first.starts == ("0/x.h5", "1/x.h5")
+    assert first.weight_names == ("0/x.h5", "1/x.h5")
     assert list(third.weights.files) == ["0/x.h5"]
 
 
-def test_what_a_machine_has_to_say_is_said_here(demo: PreparedDemo, tmp_path: Path) -> None:
-    machine: Any = FakeCluster(
+def test_the_notes_of_a_machine_are_shown(demo: PreparedDemo, tmp_path: Path) -> None:
+    cluster: Any = FakeCluster(
         lambda task: TaskResult("box", {"fold.json": b"{}"}, notes=("Look.",))
     )
-    told: list[str] = []
+    notes: list[str] = []
 
-    class Told(Silent):
+    class Recording(Silent):
         def note(self, text: str) -> None:
-            told.append(text)
+            notes.append(text)
 
-    train_folds(machine, *wanted(demo, tmp_path, []), Told())
-    assert told == ["Fold 0 on box: Look."]
+    train_folds(cluster, *run_and_weights(demo, tmp_path, []), Recording())
+    assert notes == ["Fold 0 on box: Look."]

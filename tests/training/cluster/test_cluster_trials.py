@@ -3,16 +3,20 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.training.cluster.cluster_trials import ClusterTrial, RayTrialStarter, weight_files
+from kagglecxr.training.cluster.cluster_trials import ClusterTrial, RayTrialLauncher, weight_files
 from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.task_messages import TaskResult
+from kagglecxr.training.fold import FoldOptions
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.study import open_study
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
@@ -22,97 +26,90 @@ from tests.training.search.conftest import DISTRIBUTIONS
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4"])
 
 
-def make_job(demo: PreparedDemo, folder: Path, *, weights: str = "") -> TrialSpec:
-    recipe = {**SMALL.model_dump(mode="json"), "weights": weights}
+def make_spec(demo: PreparedDemo, folder: Path, *, weights: str = "") -> TrialSpec:
     return TrialSpec(
-        competition="demo", work=str(demo.workspace.root), study="one",
-        storage=str(folder / "journal.log"), number=0, recipe=recipe,
-        folder=str(folder / "trials" / "cnn_small-1"), folds=1, seed=0,
+        competition="demo", workspace=demo.workspace.root, study="one",
+        storage=str(folder / "journal.log"), number=0,
+        recipe=SMALL.model_copy(update={"weights": weights}),
+        folder=folder / "trials" / "cnn_small-1", folds=1, seed=0,
     )  # fmt: skip
 
 
-def test_a_trial_reports_to_the_studys_file_and_brings_its_files_home(
-    demo: PreparedDemo, tmp_path: Path, as_machine: Path, monkeypatch: pytest.MonkeyPatch
+def train_nothing(run: RunSpec, fold: int, reporter: Reporter, options: FoldOptions) -> None:
+    """Stands in for `train_fold`: reports one epoch, and writes the files that a trial reads."""
+    held_out = run.fold_of == fold
+    truth = run.task.targets(held_out)
+    inputs: Any = SimpleNamespace(predict=lambda views: truth)
+    (callback,) = options.callbacks(inputs)
+    callback.on_epoch_end(0)
+    folder = run.fold_folder(fold)
+    run.task.held_out(held_out, truth).save(folder / "validation.npz")
+    (folder / "fold.json").write_text("{}")
+
+
+def test_a_trial_reports_to_the_studys_file_and_returns_its_files(
+    demo: PreparedDemo, tmp_path: Path, machine_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = make_job(demo, tmp_path)
-    study = open_study("one", job.storage, maximise=True, seed=0)
+    monkeypatch.setattr("kagglecxr.training.search.trial.train_fold", train_nothing)
+    spec = make_spec(demo, tmp_path)
+    study = open_study("one", spec.storage, maximise=True, seed=0)
     study.ask(DISTRIBUTIONS)
-    desk = "kagglecxr.training.cluster.cluster_trials.StudyActor.report"
-
-    machine: Any = FakeCluster()
-    with monkeypatch.context() as patch:
-        patch.setattr("kagglecxr.training.cluster.cluster_trials.fetch", lambda answer: answer)
-        patch.setattr(desk, _as_remote(desk))
-        outcome = RayTrialStarter(machine, demo.workspace)(job).outcome()
-    assert outcome is not None
-    assert outcome.state == "finished", outcome.error
-    kept = study.get_trials()[0].intermediate_values
-    assert list(kept) == [1]
-    assert {"fold-0/fold.json", "fold-0/validation.npz"} <= read_folder(Path(job.folder)).keys()
-    assert not list(as_machine.rglob("*/trials/*/fold-0"))
-
-
-def _as_remote(name: str) -> Any:
-    """A method that is called as Ray's are: `report.remote(...)`."""
-    from kagglecxr.training.cluster.cluster_trials import StudyActor
-
-    whole = StudyActor.report
-
-    class Remote:
-        def __get__(self, desk: Any, kind: Any) -> Any:
-            class Bound:
-                @staticmethod
-                def remote(*told: Any) -> bool:
-                    return whole(desk, *told)
-
-            return Bound
-
-    return Remote()
+    cluster: Any = FakeCluster()
+    result = RayTrialLauncher(cluster, demo.workspace)(spec).poll()
+    assert result is not None
+    assert result.state == "finished", result.error
+    reported = study.get_trials()[0].intermediate_values
+    assert reported == {1: 1.0}
+    assert result.score == 1.0
+    assert {"fold-0/fold.json", "fold-0/validation.npz"} <= read_folder(spec.folder).keys()
+    assert not list(machine_folder.rglob("*/trials/*/fold-0"))
 
 
 def test_a_trial_whose_weights_are_missing_has_failed(demo: PreparedDemo, tmp_path: Path) -> None:
-    machine: Any = FakeCluster()
-    process = RayTrialStarter(machine, demo.workspace)(make_job(demo, tmp_path, weights="none.h5"))
-    outcome = process.outcome()
-    assert outcome is not None
-    assert outcome.state == "failed"
-    assert "none.h5" in outcome.error
-    assert machine.begun == []
+    cluster: Any = FakeCluster()
+    trial = RayTrialLauncher(cluster, demo.workspace)(make_spec(demo, tmp_path, weights="none.h5"))
+    result = trial.poll()
+    assert result is not None
+    assert result.state == "failed"
+    assert "none.h5" in result.error
+    assert cluster.submitted == []
 
 
 @pytest.mark.parametrize(
-    ("say", "state", "words"),
+    ("respond", "state", "words"),
     [
         (died, "died", "machine died"),
         (lambda task: TaskResult("box", error="No room."), "failed", "on box: No room."),
     ],
 )
-def test_a_trial_that_fails_says_where(say: Any, state: str, words: str, tmp_path: Path) -> None:
-    task: Any = FakeTask(lambda: say(None))
-    outcome = ClusterTrial(task, tmp_path).outcome()
-    assert outcome is not None
-    assert outcome.state == state
-    assert words in outcome.error
+def test_a_trial_that_fails_names_its_machine(
+    respond: Any, state: str, words: str, tmp_path: Path
+) -> None:
+    task: Any = FakeTask(lambda: respond(None))
+    result = ClusterTrial(task, tmp_path).poll()
+    assert result is not None
+    assert result.state == state
+    assert words in result.error
 
 
-def test_a_pruned_trial_comes_home_without_files(tmp_path: Path) -> None:
-    task: Any = FakeTask(lambda: TaskResult("box", answer={"state": "pruned"}))
+def test_a_pruned_trial_returns_no_files(tmp_path: Path) -> None:
+    task: Any = FakeTask(lambda: TaskResult("box", trial=TrialResult("pruned")))
     trial = ClusterTrial(task, tmp_path / "trial")
-    assert trial.outcome() == TrialResult("pruned")
-    trial.stop()
-    assert task.stopped
+    assert trial.poll() == TrialResult("pruned")
+    trial.kill()
+    assert task.cancelled
 
 
-def test_a_run_to_start_from_travels_with_the_index_of_its_workspace(tmp_path: Path) -> None:
+def test_a_run_to_start_from_is_sent_with_the_index_of_its_workspace(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "old"
     RunRecord(
         name="old", competition="demo", model="cnn_small", recipe={}, seed=0, folds=2,
         targets=["a", "b"], input_shape=(8, 8, 1), data={"index": "", "folds": ""},
         parameters={}, megabytes=0.0, versions={}, machine={}, seconds=[], metrics={},
     ).write(run)  # fmt: skip
-    for place in (run / "fold-0", run / "fold-1"):
-        place.mkdir()
-        (place / WEIGHTS).touch()
+    for folder in (run / "fold-0", run / "fold-1"):
+        folder.mkdir()
+        (folder / WEIGHTS).touch()
     (tmp_path / "index.csv").touch()
     file = tmp_path / "own.weights.h5"
     file.touch()
@@ -124,18 +121,18 @@ def test_a_run_to_start_from_travels_with_the_index_of_its_workspace(tmp_path: P
     }  # fmt: skip
 
 
-def test_a_trial_on_images_prepared_otherwise_brings_their_cache(
+def test_a_trial_of_another_preprocessing_is_sent_with_its_cache(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
     other = tmp_path / "work" / "cache" / "other"
     shutil.copytree(demo.workspace.root, tmp_path / "work")
     shutil.copytree(demo.prepared.cache.folder, other)
     workspace = Workspace(tmp_path / "work", "demo")
-    machine: Any = FakeCluster()
-    start = RayTrialStarter(machine, workspace)
+    cluster: Any = FakeCluster()
+    launch = RayTrialLauncher(cluster, workspace)
     for key in ("", "other", "other"):
-        start(dataclasses.replace(make_job(demo, tmp_path), cache=key))
-    plain, one, two = (task.workspace for task in machine.begun)
+        launch(dataclasses.replace(make_spec(demo, tmp_path), cache_key=key))
+    plain, one, two = (task.workspace for task in cluster.submitted)
     assert one is two
     assert set(one.files) - set(plain.files) == {
         "cache/other/cache.json", "cache/other/images.npy", "cache/other/measures.npy",

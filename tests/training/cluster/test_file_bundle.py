@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.training.cluster import file_bundle as parcels
+from kagglecxr.training.cluster import file_bundle
 from kagglecxr.training.cluster.file_bundle import (
     Chunk,
     FileBundle,
@@ -19,6 +19,7 @@ from kagglecxr.training.cluster.file_bundle import (
     workspace_files,
 )
 from tests.conftest import PreparedDemo
+from tests.training.cluster.conftest import same_chunk
 
 FILES = st.dictionaries(
     st.lists(st.sampled_from(["a", "b.c", "ü"]), min_size=1, max_size=3).map("/".join),
@@ -27,12 +28,7 @@ FILES = st.dictionaries(
 ).filter(lambda files: not any(b.startswith(f"{a}/") for a in files for b in files))
 
 
-def itself(piece: Chunk) -> Chunk:
-    """A store that keeps a piece by handing it back."""
-    return piece
-
-
-def written(folder: Path, files: dict[str, bytes]) -> dict[str, Path]:
+def write_files(folder: Path, files: dict[str, bytes]) -> dict[str, Path]:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -44,12 +40,12 @@ def written(folder: Path, files: dict[str, bytes]) -> dict[str, Path]:
 def test_files_arrive_as_they_were_sent(
     files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    root = tmp_path_factory.mktemp("parcels")
+    root = tmp_path_factory.mktemp("bundles")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parcels, "CHUNK_BYTES", 7)
-        sent = pack(written(root / "here", files), itself)
-    assert read_folder(unpack(sent, root / "there", itself)) == files
-    assert {name: sum(map(len, pieces)) for name, pieces in sent.files.items()} == {
+        patch.setattr(file_bundle, "CHUNK_BYTES", 7)
+        sent = pack(write_files(root / "here", files), same_chunk)
+    assert read_folder(unpack(sent, root / "there", same_chunk)) == files
+    assert {name: sum(map(len, chunks)) for name, chunks in sent.files.items()} == {
         name: len(content) for name, content in files.items()
     }
 
@@ -59,9 +55,9 @@ def test_files_arrive_as_they_were_sent(
 def test_other_files_have_another_name(
     one: dict[str, bytes], other: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    root = tmp_path_factory.mktemp("parcels")
+    root = tmp_path_factory.mktemp("bundles")
     digests = [
-        pack(written(root / str(number), files), itself).digest
+        pack(write_files(root / str(number), files), same_chunk).digest
         for number, files in enumerate((one, other))
     ]
     assert (digests[0] == digests[1]) == (one == other)
@@ -69,18 +65,18 @@ def test_other_files_have_another_name(
 
 @pytest.fixture
 def sent(tmp_path: Path) -> FileBundle:
-    return pack(written(tmp_path / "here", {"a": b"one", "b/c": b"two"}), itself)
+    return pack(write_files(tmp_path / "here", {"a": b"one", "b/c": b"two"}), same_chunk)
 
 
-def test_two_tasks_that_want_a_parcel_at_once_write_it_once(
+def test_two_tasks_that_unpack_a_bundle_at_once_write_it_once(
     sent: FileBundle, tmp_path: Path
 ) -> None:
-    asked: list[bytes] = []
+    fetched: list[bytes] = []
     started, folders = threading.Barrier(4), list[Path]()
 
-    def get(piece: Chunk) -> Chunk:
-        asked.append(piece.tobytes())
-        return piece
+    def get(chunk: Chunk) -> Chunk:
+        fetched.append(chunk.tobytes())
+        return chunk
 
     def task() -> None:
         started.wait()
@@ -92,38 +88,38 @@ def test_two_tasks_that_want_a_parcel_at_once_write_it_once(
     for thread in threads:
         thread.join()
     assert folders == [tmp_path / "there" / sent.digest] * 4
-    assert sorted(asked) == [b"one", b"two"]
+    assert sorted(fetched) == [b"one", b"two"]
 
 
-def test_what_a_kill_left_is_no_parcel(sent: FileBundle, tmp_path: Path) -> None:
+def test_a_partly_unpacked_bundle_is_not_used(sent: FileBundle, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
-    def get(piece: Chunk) -> Chunk:
-        if piece.tobytes() == b"two":
+    def get(chunk: Chunk) -> Chunk:
+        if chunk.tobytes() == b"two":
             raise KilledError
-        return piece
+        return chunk
 
     with pytest.raises(KilledError):
         unpack(sent, tmp_path / "there", get)
     assert not (tmp_path / "there" / sent.digest).exists()
-    assert read_folder(unpack(sent, tmp_path / "there", itself)) == {"a": b"one", "b/c": b"two"}
+    assert read_folder(unpack(sent, tmp_path / "there", same_chunk)) == {"a": b"one", "b/c": b"two"}
 
 
-def test_a_file_that_was_cleaned_away_comes_again(sent: FileBundle, tmp_path: Path) -> None:
-    folder = unpack(sent, tmp_path / "there", itself)
+def test_a_removed_file_is_unpacked_again(sent: FileBundle, tmp_path: Path) -> None:
+    folder = unpack(sent, tmp_path / "there", same_chunk)
     (folder / "a").unlink()
-    assert read_folder(unpack(sent, tmp_path / "there", itself)) == {"a": b"one", "b/c": b"two"}
+    assert read_folder(unpack(sent, tmp_path / "there", same_chunk)) == {"a": b"one", "b/c": b"two"}
 
 
-def test_a_folder_that_comes_back_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
-    written(tmp_path / "fold-0", {"resume.json": b"{}"})
+def test_a_folder_is_replaced_completely(tmp_path: Path) -> None:
+    write_files(tmp_path / "fold-0", {"resume.json": b"{}"})
     replace_folder(tmp_path / "fold-0", {"fold.json": b"1", "log/x": b"2"})
     assert read_folder(tmp_path) == {"fold-0/fold.json": b"1", "fold-0/log/x": b"2"}
 
 
 def test_a_folder_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
-    written(tmp_path / "fold-0", {"resume.json": b"{}"})
+    write_files(tmp_path / "fold-0", {"resume.json": b"{}"})
     with pytest.raises(OSError):  # noqa: PT011 whichever the system has for it
         replace_folder(tmp_path / "fold-0", {"a": b"1", "a/b": b"2"})
     assert read_folder(tmp_path) == {"fold-0/resume.json": b"{}"}
@@ -137,7 +133,7 @@ def test_features_and_other_caches_stay_where_they_are(demo: PreparedDemo) -> No
     }  # fmt: skip
 
 
-def test_a_machine_keeps_parcels_where_it_is_told(
+def test_bundles_are_unpacked_where_the_environment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLECXR_CLUSTER_FOLDER", str(tmp_path))

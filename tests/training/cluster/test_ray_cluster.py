@@ -1,4 +1,4 @@
-"""Without Ray, or without a cluster, a sentence says what to do."""
+"""Connecting to a cluster, and the errors if there is none or no Ray."""
 
 import contextlib
 import socket
@@ -24,17 +24,17 @@ def test_without_ray_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("address", ["ray://box:10001", "box", "box:http", "/tmp/x:1"])
-def test_what_is_no_address_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(SettingError, match=f"--cluster {address}.*HOST:PORT"), connect(address):
         pass
 
 
-def test_a_head_that_does_not_answer_is_told_at_once() -> None:
+def test_a_head_that_does_not_answer_is_refused_at_once() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        told = pytest.raises(ClusterError, match=rf"--cluster {address} \(.*ray start")
-        with told, connect(address):
+        error = pytest.raises(ClusterError, match=rf"--cluster {address} \(.*ray start")
+        with error, connect(address):
             pass
 
 
@@ -62,24 +62,24 @@ class _Ray(SimpleNamespace):
 
 def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", _Ray(ConnectionError("no\nhead")))
-    told = pytest.raises(ClusterError, match=r"--cluster auto \(no head\).*ray start")
-    with told, connect("auto"):
+    error = pytest.raises(ClusterError, match=r"--cluster auto \(no head\).*ray start")
+    with error, connect("auto"):
         pass
 
 
-def test_a_cluster_is_let_go_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_is_disconnected_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = _Ray()
     monkeypatch.setitem(sys.modules, "ray", ray)
-    with contextlib.suppress(KeyboardInterrupt), connect("local") as machines:
-        assert machines.share.cores == 4
-        assert machines.places == 1
+    with contextlib.suppress(KeyboardInterrupt), connect("local") as cluster:
+        assert cluster.resources.cores == 4
+        assert cluster.capacity == 1
         raise KeyboardInterrupt
     assert ray.ended == 1
     assert ray.options["log_to_driver"] is False
 
 
-def test_a_machine_without_the_kit_is_named() -> None:
-    told = _task_error(RuntimeError("ModuleNotFoundError: No module named 'kagglecxr.training'"))
-    assert "pip install 'kagglecxr[ray]==" in told
+def test_a_machine_without_the_package_is_named() -> None:
+    message = _task_error(RuntimeError("ModuleNotFoundError: No module named 'kagglecxr.training'"))
+    assert "pip install 'kagglecxr[ray]==" in message
     assert "died" in _task_error(RuntimeError("Worker died"))
-    assert Path(__file__).name not in told
+    assert Path(__file__).name not in message

@@ -1,4 +1,4 @@
-"""A training asks for what the smallest machine that is worth it has."""
+"""A training asks for what the smallest usable machine has."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from kagglecxr.training.cluster.task_messages import (
 
 
 @pytest.mark.parametrize(
-    ("machines", "share", "places"),
+    ("nodes", "request_", "capacity"),
     [
         ([{"CPU": 2}], ResourceRequest(2, 0), 1),
         ([{"CPU": 1}, {"CPU": 1}], ResourceRequest(1, 0), 2),
@@ -26,24 +26,24 @@ from kagglecxr.training.cluster.task_messages import (
         ([{"CPU": 4}, {"memory": 1.0}], ResourceRequest(4, 0), 1),
     ],
 )
-def test_a_share_of_a_cluster(
-    machines: list[NodeResources], share: ResourceRequest, places: int
+def test_the_request_of_a_cluster(
+    nodes: list[NodeResources], request_: ResourceRequest, capacity: int
 ) -> None:
-    assert request_resources(machines) == share
-    assert sum(share.places(machine) for machine in machines) == places
+    assert request_resources(nodes) == request_
+    assert sum(request_.capacity(node) for node in nodes) == capacity
 
 
-MACHINE = st.fixed_dictionaries(
+NODE = st.fixed_dictionaries(
     {"CPU": st.integers(0, 99).map(float)}, optional={"GPU": st.integers(1, 8).map(float)}
 )
 
 
-@given(st.lists(MACHINE, min_size=1, max_size=5))
-def test_every_cluster_with_a_core_takes_a_training(machines: list[NodeResources]) -> None:
-    if any(machine["CPU"] >= 1 for machine in machines):
-        share = request_resources(machines)
-        assert sum(share.places(machine) for machine in machines) >= 1
-        assert 1 <= share.cores <= 4
+@given(st.lists(NODE, min_size=1, max_size=5))
+def test_every_cluster_with_a_core_can_train(nodes: list[NodeResources]) -> None:
+    if any(node["CPU"] >= 1 for node in nodes):
+        request = request_resources(nodes)
+        assert sum(request.capacity(node) for node in nodes) >= 1
+        assert 1 <= request.cores <= 4
     else:
         with pytest.raises(ClusterError, match="--num-cpus"):
-            request_resources(machines)
+            request_resources(nodes)

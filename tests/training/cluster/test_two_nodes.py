@@ -1,4 +1,4 @@
-"""A Ray cluster of two machines on this one: the same results, whatever becomes of a machine."""
+"""A Ray cluster of two nodes on this machine gives the same results, even if a node dies."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ import pytest
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder
 from kagglecxr.training.cluster.cluster_folds import train_folds
-from kagglecxr.training.cluster.cluster_trials import RayTrialStarter
+from kagglecxr.training.cluster.cluster_trials import RayTrialLauncher
 from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.ray_cluster import connect
 from kagglecxr.training.fold import train_fold
@@ -32,7 +32,7 @@ pytestmark = [
         importlib.util.find_spec("ray") is None,
         reason="Ray is not installed: pip install 'kagglecxr[ray]'",
     ),
-    # Ray leaves its processes to the system when a cluster is let go, and closes no log file.
+    # Ray leaves its processes to the system when it disconnects, and closes no log file.
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:unclosed file <_io.TextIOWrapper:ResourceWarning"),
 ]
@@ -56,7 +56,6 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoMachines
     from ray.cluster_utils import Cluster
 
     monkeypatch.setattr("kagglecxr.training.cluster.task_messages.MAX_CORES", CORES)
-
     folders = (tmp_path / "head", tmp_path / "other")
     options: list[dict[str, Any]] = [
         {
@@ -78,13 +77,21 @@ def own(demo_images: Path, tmp_path: Path) -> PreparedDemo:
     return prepare_demo(demo_images, tmp_path / "work")
 
 
-def wanted(own: PreparedDemo, folder: Path) -> tuple[RunSpec, dict[int, Sequence[Path]]]:
+def run_and_weights(own: PreparedDemo, folder: Path) -> tuple[RunSpec, dict[int, Sequence[Path]]]:
     return run_spec(own, SMALL, folder, seed=0), {fold: [] for fold in range(FOLDS)}
 
 
-def assert_as_trained_here(own: PreparedDemo, there: Path, here: Path) -> None:
+@pytest.fixture(scope="module")
+def here(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run trained in this process."""
+    run = tmp_path_factory.mktemp("here")
     for fold in range(FOLDS):
-        train_fold(run_spec(own, SMALL, here, seed=0), fold, Silent())
+        train_fold(run_spec(demo, SMALL, run, seed=0), fold, Silent())
+    return run
+
+
+def assert_same_run(there: Path, here: Path) -> None:
+    for fold in range(FOLDS):
         ours, theirs = (read_folder(fold_folder(run, fold)) for run in (here, there))
         assert {"model.weights.h5", "validation.npz", "fold.json"} <= theirs.keys()
         for name in ("model.weights.h5", "validation.npz"):
@@ -92,24 +99,24 @@ def assert_as_trained_here(own: PreparedDemo, there: Path, here: Path) -> None:
 
 
 def test_a_run_on_two_machines_is_the_run_trained_here(
-    own: PreparedDemo, two: TwoMachines, tmp_path: Path
+    own: PreparedDemo, two: TwoMachines, here: Path, tmp_path: Path
 ) -> None:
     there = tmp_path / "runs" / "there"
-    with connect(two.address) as machines:
-        assert machines.places == 2
-        train_folds(machines, *wanted(own, there), Silent())
+    with connect(two.address) as cluster:
+        assert cluster.capacity == 2
+        train_folds(cluster, *run_and_weights(own, there), Silent())
         before = {path: path.stat().st_mtime_ns for path in there.rglob("*") if path.is_file()}
-        train_folds(machines, *wanted(own, there), Silent())
+        train_folds(cluster, *run_and_weights(own, there), Silent())
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    # Each machine unpacked the workspace for itself, and has given its folds away.
+    # Each machine unpacked the workspace for itself, and has removed its folds.
     for folder in two.folders:
         assert len(list(folder.glob("*/index.csv"))) == 1
         assert not list(folder.rglob("fold.json"))
-    assert_as_trained_here(own, there, tmp_path / "here")
+    assert_same_run(there, here)
 
 
 def test_a_machine_that_dies_leaves_its_folds_to_another(
-    own: PreparedDemo, two: TwoMachines, tmp_path: Path
+    own: PreparedDemo, two: TwoMachines, here: Path, tmp_path: Path
 ) -> None:
     there, killed = tmp_path / "runs" / "there", threading.Event()
 
@@ -119,22 +126,22 @@ def test_a_machine_that_dies_leaves_its_folds_to_another(
         two.kill_the_other()
         killed.set()
 
-    with connect(two.address) as machines:
+    with connect(two.address) as cluster:
         threading.Thread(target=kill_in_mid_fold, daemon=True).start()
-        train_folds(machines, *wanted(own, there), Silent())
+        train_folds(cluster, *run_and_weights(own, there), Silent())
         assert killed.wait(30)
-        assert machines.places == 1
-    assert_as_trained_here(own, there, tmp_path / "here")
+        assert cluster.capacity == 1
+    assert_same_run(there, here)
 
 
 def test_a_search_on_two_machines_finds_its_best(own: PreparedDemo, two: TwoMachines) -> None:
     space = make_space({"learning_rate": [1e-4, 1e-3, 1e-2]})
-    with connect(two.address) as machines:
-        found = tune_recipe(
+    with connect(two.address) as cluster:
+        result = tune_recipe(
             "demo", own.prepared, own.workspace, SMALL, space,
-            SearchBudget(trials=3, workers=machines.places), Silent(),
-            start=RayTrialStarter(machines, own.workspace),
+            SearchBudget(trials=3, workers=cluster.capacity),
+            RayTrialLauncher(cluster, own.workspace), Silent(),
         )  # fmt: skip
-    assert found.trials["state"].tolist() == ["finished"] * 3
-    assert found.trials["epochs"].tolist() == [SMALL.epochs] * 3
-    assert found.score == found.trials["score"].max()
+    assert result.trials["state"].tolist() == ["finished"] * 3
+    assert result.trials["epochs"].tolist() == [SMALL.epochs] * 3
+    assert result.score == result.trials["score"].max()

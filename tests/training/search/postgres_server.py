@@ -32,7 +32,7 @@ def unprivileged() -> list[str]:
 
 @contextlib.contextmanager
 def private_server(binaries: Path) -> Iterator[Path]:
-    """The folder of a running server's socket; it is stopped and removed at the end."""
+    """The folder of a running server's socket; it is killed and removed at the end."""
     # A socket's path is short, and pytest's folders may not be entered by another user.
     folder = Path(tempfile.mkdtemp(prefix="cxr-pg-"))
     data, password = folder / "data", folder / "password"

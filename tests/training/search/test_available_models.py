@@ -1,4 +1,4 @@
-"""A model whose weights are not at hand is left out of a search, and told."""
+"""A model without weights on this machine is left out of a search, with a note."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A search may vary how images are prepared: each pipeline has a cache of the same images."""
+"""A search can vary the preprocessing; each pipeline has a cache of the same images."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def preprocessing(own: PreparedDemo) -> PipelineCaches:
 def test_another_pipeline_makes_of_each_image_what_it_says(
     preprocessing: PipelineCaches, own: PreparedDemo
 ) -> None:
-    other = preprocessing.of({"pipeline": "gray | resize | equalise"})
+    other = preprocessing.get({"pipeline": "gray | resize | equalise"})
     equalise = Pipeline.parse("gray | equalise", SIZE)
     wanted = [equalise(image) for image in own.prepared.cache.images[:5]]
     np.testing.assert_array_equal(other.cache.images[:5], wanted)
@@ -50,20 +50,20 @@ def test_the_images_as_they_are_prepared_are_used_as_they_are(
     preprocessing: PipelineCaches, own: PreparedDemo
 ) -> None:
     for parameters in ({}, {"size": SIZE}, {"pipeline": " gray|resize"}, {"learning_rate": 0.1}):
-        assert preprocessing.of(parameters) is own.prepared
+        assert preprocessing.get(parameters) is own.prepared
 
 
 def test_a_size_alone_keeps_the_rest_of_the_pipeline(preprocessing: PipelineCaches) -> None:
-    smaller = preprocessing.of({"size": 32})
+    smaller = preprocessing.get({"size": 32})
     assert smaller.pipeline_text == "gray | resize(32)"
     assert smaller.cache.images.shape[1:] == (32, 32)
-    assert preprocessing.of({"size": 32}) is smaller
+    assert preprocessing.get({"size": 32}) is smaller
 
 
 def test_a_trials_process_finds_the_cache_by_its_key(
     preprocessing: PipelineCaches, own: PreparedDemo
 ) -> None:
-    other = preprocessing.of({"size": 32})
+    other = preprocessing.get({"size": 32})
     loaded = load_prepared(own.competition, own.workspace)
     again = with_cache(loaded, own.workspace, other.cache.key)
     np.testing.assert_array_equal(again.cache.images, other.cache.images)
@@ -71,8 +71,16 @@ def test_a_trials_process_finds_the_cache_by_its_key(
 
 
 def test_the_first_trial_has_the_images_as_they_are(preprocessing: PipelineCaches) -> None:
-    assert preprocessing.start(SPACE.entries) == {"pipeline": "gray | resize", "size": SIZE}
-    assert preprocessing.start(make_space({"pipeline": ["gray | clahe | resize"]}).entries) == {}
+    assert preprocessing.initial_parameters(SPACE.entries) == {
+        "pipeline": "gray | resize",
+        "size": SIZE,
+    }
+    assert (
+        preprocessing.initial_parameters(
+            make_space({"pipeline": ["gray | clahe | resize"]}).entries
+        )
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,13 +93,13 @@ def test_the_first_trial_has_the_images_as_they_are(preprocessing: PipelineCache
         ({"size": [0]}, "0"),
     ],
 )
-def test_what_no_image_can_be_prepared_with_is_told_before_any_trial(
+def test_an_invalid_pipeline_or_size_is_refused_before_any_trial(
     values: dict[str, object], words: str, own: PreparedDemo, tmp_path: Path
 ) -> None:
     with pytest.raises((SettingError, UnknownNameError), match=words):
         tune_recipe(
             "demo", own.prepared, Workspace(tmp_path, "demo"), SMALL, make_space(values),
-            SearchBudget(), Silent(),
+            SearchBudget(), TrialProcess, Silent(),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
@@ -99,24 +107,24 @@ def test_what_no_image_can_be_prepared_with_is_told_before_any_trial(
 def test_a_search_over_pipelines_tries_each_and_tells_how_to_prepare(
     own: PreparedDemo, tmp_path: Path
 ) -> None:
-    jobs: list[TrialSpec] = []
+    specs: list[TrialSpec] = []
 
-    def start(job: TrialSpec) -> FakeTrial:
-        jobs.append(job)
-        return FakeTrial(TrialResult("finished", len(jobs) / 10))
+    def launch(spec: TrialSpec) -> FakeTrial:
+        specs.append(spec)
+        return FakeTrial(TrialResult("finished", len(specs) / 10))
 
     def search(space: Space) -> Path:
-        found = tune_recipe(
-            "demo", own.prepared, own.workspace, SMALL, space, SearchBudget(trials=20), Silent(),
-            start=start,
+        result = tune_recipe(
+            "demo", own.prepared, own.workspace, SMALL, space, SearchBudget(trials=20), launch,
+            Silent(),
         )  # fmt: skip
-        assert found.trials["state"].tolist() == ["finished"] * 4
-        return write_best_recipe(found, tmp_path, "demo")
+        assert result.trials["state"].tolist() == ["finished"] * 4
+        return write_best_recipe(result, tmp_path, "demo")
 
     path = search(SPACE)
-    assert jobs[0].cache == ""
-    assert len({job.cache for job in jobs}) == 4
-    assert len({job.folder for job in jobs}) == 4
+    assert specs[0].cache_key == ""
+    assert len({spec.cache_key for spec in specs}) == 4
+    assert len({spec.folder for spec in specs}) == 4
     assert load_recipe(str(path)) == SMALL
     text = path.read_text(encoding="utf-8")
     assert "kagglecxr.prepare demo --pipeline 'gray | resize(" in text
@@ -124,22 +132,9 @@ def test_a_search_over_pipelines_tries_each_and_tells_how_to_prepare(
 
 @pytest.mark.slow
 def test_a_trial_trains_on_the_images_of_its_pipeline(own: PreparedDemo) -> None:
-    space = make_space({"size": [32]})
-    started: list[TrialProcess] = []
-
-    def start(job: TrialSpec) -> TrialProcess:
-        started.append(TrialProcess(job))
-        return started[-1]
-
-    found = tune_recipe(
-        "demo",
-        own.prepared,
-        own.workspace,
-        SMALL,
-        space,
-        SearchBudget(trials=1),
-        Silent(),
-        start=start,
-    )
-    assert found.pipeline == "gray | resize(32)"
-    assert found.trials["state"].tolist() == ["finished"]
+    result = tune_recipe(
+        "demo", own.prepared, own.workspace, SMALL, make_space({"size": [32]}),
+        SearchBudget(trials=1), TrialProcess, Silent(),
+    )  # fmt: skip
+    assert result.pipeline == "gray | resize(32)"
+    assert result.trials["state"].tolist() == ["finished"]

@@ -88,20 +88,20 @@ class SearchingMachine:
     root: Path
     url: str
     trials: int
-    jobs: list[TrialSpec] = field(default_factory=list)
-    found: list[SearchResult] = field(default_factory=list)
+    specs: list[TrialSpec] = field(default_factory=list)
+    results: list[SearchResult] = field(default_factory=list)
 
-    def start(self, job: TrialSpec) -> FakeTrial:
-        self.jobs.append(job)
-        return FakeTrial(TrialResult("finished", float(job.recipe["batch_size"])), looks=5)
+    def launch(self, spec: TrialSpec) -> FakeTrial:
+        self.specs.append(spec)
+        return FakeTrial(TrialResult("finished", spec.recipe.batch_size), polls=5)
 
     def search(self) -> None:
         workspace = Workspace(self.root, "demo")
         budget = SearchBudget(self.trials, workers=2, storage=self.url)
-        found = tune_recipe(
-            "demo", self.demo.prepared, workspace, SMALL, FEW, budget, Silent(), start=self.start
+        result = tune_recipe(
+            "demo", self.demo.prepared, workspace, SMALL, FEW, budget, self.launch, Silent()
         )
-        self.found.append(found)
+        self.results.append(result)
 
 
 @pytest.fixture
@@ -120,19 +120,17 @@ def test_two_that_search_at_once_find_every_trial_once(
     searched: list[SearchingMachine], url: sqlalchemy.URL
 ) -> None:
     one, other = searched
-    assert one.jobs
-    assert other.jobs
-    tried = [
-        (job.recipe["batch_size"], job.recipe["optimizer"]) for job in (*one.jobs, *other.jobs)
-    ]
+    assert one.specs
+    assert other.specs
+    tried = [(spec.recipe.batch_size, spec.recipe.optimizer) for spec in (*one.specs, *other.specs)]
     assert len(tried) == 12
     assert len(set(tried)) == 12
-    (study,) = {job.study for job in (*one.jobs, *other.jobs)}
+    (study,) = {spec.study for spec in (*one.specs, *other.specs)}
     kept = open_study(study, whole(url), maximise=True, seed=0)
     done = kept.get_trials(states=(TrialState.COMPLETE,))
     assert {(t.params["batch_size"], t.params["optimizer"]) for t in done} == set(tried)
-    assert {len(machine.found) for machine in searched} == {1}
-    assert max(machine.found[0].score for machine in searched) == 32
+    assert {len(machine.results) for machine in searched} == {1}
+    assert max(machine.results[0].score for machine in searched) == 32
 
 
 def test_a_search_goes_on_where_one_on_another_machine_ended(
@@ -143,8 +141,8 @@ def test_a_search_goes_on_where_one_on_another_machine_ended(
     )
     first.search()
     second.search()
-    assert [len(first.jobs), len(second.jobs)] == [3, 2]
-    assert len(second.found[0].trials) == 5
+    assert [len(first.specs), len(second.specs)] == [3, 2]
+    assert len(second.results[0].trials) == 5
 
 
 def test_an_empty_database_may_be_opened_by_many_at_once(url: sqlalchemy.URL) -> None:
@@ -168,7 +166,7 @@ def test_an_empty_database_may_be_opened_by_many_at_once(url: sqlalchemy.URL) ->
         ({"query": {}, "host": "127.0.0.1", "port": 1}, "no server answers"),
     ],
 )
-def test_a_server_that_cannot_be_used_is_told_without_the_password(
+def test_the_error_of_a_server_that_cannot_be_used_hides_the_password(
     url: sqlalchemy.URL, change: dict[str, object], words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     wrong = url.set(**change)  # type: ignore[arg-type]
@@ -176,19 +174,19 @@ def test_a_server_that_cannot_be_used_is_told_without_the_password(
         SettingError, match=rf"--storage postgresql\+psycopg://\.\.\. \(.*{words}"
     ) as caught:
         open_storage(whole(wrong))
-    told = "".join(traceback.format_exception(caught.value))
-    assert not _shown(told + "".join(capfd.readouterr()), wrong)
+    message = "".join(traceback.format_exception(caught.value))
+    assert not _shown(message + "".join(capfd.readouterr()), wrong)
 
 
-def test_a_server_that_is_lost_on_the_way_is_told_and_all_trials_stopped(
+def test_all_trials_are_killed_when_the_server_is_lost(
     demo: PreparedDemo, url: sqlalchemy.URL, tmp_path: Path
 ) -> None:
     machine = SearchingMachine(demo, tmp_path, whole(url), 12)
     processes: list[FakeTrial] = []
     engine = sqlalchemy.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
 
-    def start(job: TrialSpec) -> FakeTrial:
-        processes.append(FakeTrial(TrialResult("pruned"), looks=10**9))
+    def launch(spec: TrialSpec) -> FakeTrial:
+        processes.append(FakeTrial(TrialResult("pruned"), polls=10**9))
         if len(processes) == 2:
             with engine.connect() as connection:
                 connection.execute(
@@ -202,11 +200,11 @@ def test_a_server_that_is_lost_on_the_way_is_told_and_all_trials_stopped(
                 )
         return processes[-1]
 
-    machine.start = start  # type: ignore[method-assign]
+    machine.launch = launch  # type: ignore[method-assign]
     with pytest.raises(SettingError, match="was lost") as caught:
         machine.search()
     engine.dispose()
-    assert [process.stopped for process in processes] == [True, True]
+    assert [process.killed for process in processes] == [True, True]
     assert not _shown("".join(traceback.format_exception(caught.value)), url)
 
 
@@ -229,11 +227,11 @@ def test_two_commands_share_a_study_and_write_no_password(
         )
         for folder in folders
     ]
-    told = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], told
-    trained = [path.parent.name for path in tmp_path.rglob("trials/*/outcome.json")]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    trained = [path.parent.name for path in tmp_path.rglob("trials/*/result.json")]
     assert len(trained) == len(set(trained)) == 4
-    assert not _shown("".join(out + error for out, error in told), url)
+    assert not _shown("".join(out + error for out, error in outputs), url)
     assert not _holding([path for path in tmp_path.rglob("*") if path.is_file()], url)
 
 

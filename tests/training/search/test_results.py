@@ -100,7 +100,7 @@ def test_a_study_without_a_finished_trial_says_what_to_do() -> None:
         collect_results(study, "accuracy", 1)
 
 
-def test_the_search_is_told_in_a_line() -> None:
+def test_the_search_is_described_in_a_line() -> None:
     study = optuna.create_study(direction="maximize")
     finish(study, 1e-3, 0.5)
     study.tell(study.ask(DISTRIBUTIONS), state=TrialState.PRUNED)

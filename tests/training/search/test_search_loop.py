@@ -1,4 +1,4 @@
-"""A search keeps to its budget whoever used it up, and leaves nothing behind."""
+"""A search keeps to its budget, what earlier calls used counted, and leaves nothing behind."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from kagglecxr.training.search.study import to_distributions
 from kagglecxr.training.search.trial_process import TrialResult
 from kagglecxr.training.search.trial_queue import (
     ERROR,
+    HEARTBEAT,
     MAX_RETRIES,
     SECONDS,
     WorkerLock,
@@ -28,9 +29,9 @@ Run = Callable[[FakeLauncher, SearchBudget], None]
 
 
 @pytest.fixture
-def run(study: optuna.Study, owner: WorkerLock) -> Run:
-    return lambda machine, budget: run_search(
-        study, DISTRIBUTIONS, budget, owner, machine.begin, Silent()
+def run(study: optuna.Study, worker: WorkerLock) -> Run:
+    return lambda launcher, budget: run_search(
+        study, DISTRIBUTIONS, budget, worker, launcher.start, Silent()
     )
 
 
@@ -39,52 +40,52 @@ def states(study: optuna.Study) -> list[str]:
 
 
 def test_the_trials_of_earlier_calls_are_counted(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher()
-    run(machine, SearchBudget(trials=3))
+    launcher = FakeLauncher()
+    run(launcher, SearchBudget(trials=3))
     assert [trial.value for trial in study.get_trials()] == [0.0, 0.1, 0.2]
-    run(machine, SearchBudget(trials=3))
-    run(machine, SearchBudget(trials=2))
-    assert len(machine.begun) == 3
-    run(machine, SearchBudget(trials=5))
-    assert len(machine.begun) == 5
+    run(launcher, SearchBudget(trials=3))
+    run(launcher, SearchBudget(trials=2))
+    assert len(launcher.started) == 3
+    run(launcher, SearchBudget(trials=5))
+    assert len(launcher.started) == 5
 
 
 def test_so_many_run_at_once(run: Run) -> None:
-    machine = FakeLauncher(looks=3)
+    launcher = FakeLauncher(polls=3)
     at_once: list[int] = []
-    begin = machine.begin
+    start = launcher.start
 
     def watched(trial: Trial) -> FakeTrial:
-        process = begin(trial)
-        at_once.append(sum(other.looks >= 0 for other in machine.processes))
-        return process
+        fake = start(trial)
+        at_once.append(sum(other.polls >= 0 for other in launcher.running))
+        return fake
 
-    machine.begin = watched  # type: ignore[method-assign]
-    run(machine, SearchBudget(trials=7, workers=3))
-    assert len(machine.begun) == 7
+    launcher.start = watched  # type: ignore[method-assign]
+    run(launcher, SearchBudget(trials=7, workers=3))
+    assert len(launcher.started) == 7
     assert max(at_once) == 3
 
 
 def test_a_pruned_trial_counts_and_a_failed_one_does_not(run: Run, study: optuna.Study) -> None:
-    endings = {0: TrialResult("pruned"), 1: TrialResult("failed", error="no room")}
-    machine = FakeLauncher(lambda trial: endings.get(trial.number, TrialResult("finished", 1.0)))
-    run(machine, SearchBudget(trials=3))
+    results = {0: TrialResult("pruned"), 1: TrialResult("failed", error="no room")}
+    launcher = FakeLauncher(lambda trial: results.get(trial.number, TrialResult("finished", 1.0)))
+    run(launcher, SearchBudget(trials=3))
     assert states(study) == ["PRUNED", "FAIL", "COMPLETE", "COMPLETE"]
     assert study.get_trials()[1].user_attrs[ERROR] == "no room"
 
 
 def test_a_score_that_is_no_number_is_a_failure(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher(
+    launcher = FakeLauncher(
         lambda trial: TrialResult("finished", float("nan") if trial.number == 0 else 1)
     )
-    run(machine, SearchBudget(trials=1))
+    run(launcher, SearchBudget(trials=1))
     assert states(study) == ["FAIL", "COMPLETE"]
 
 
 def test_three_failures_in_a_row_end_the_search(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher(lambda trial: TrialResult("failed", error="no such weights."))
+    launcher = FakeLauncher(lambda trial: TrialResult("failed", error="no such weights."))
     with pytest.raises(SettingError, match=r"3 trials in a row.*no such weights\."):
-        run(machine, SearchBudget(trials=20))
+        run(launcher, SearchBudget(trials=20))
     assert states(study) == ["FAIL"] * 3
 
 
@@ -92,8 +93,8 @@ def test_failures_with_a_success_between_them_do_not_end_the_search(
     run: Run, study: optuna.Study
 ) -> None:
     failed, fine = TrialResult("failed", error="no room"), TrialResult("finished", 0.5)
-    machine = FakeLauncher(lambda trial: fine if trial.number % 3 == 2 else failed)
-    run(machine, SearchBudget(trials=2))
+    launcher = FakeLauncher(lambda trial: fine if trial.number % 3 == 2 else failed)
+    run(launcher, SearchBudget(trials=2))
     assert states(study) == ["FAIL", "FAIL", "COMPLETE"] * 2
 
 
@@ -102,13 +103,13 @@ def test_a_trial_whose_process_dies_is_tried_again_and_then_no_more(
 ) -> None:
     poison: list[float] = []
 
-    def ending(trial: Trial) -> TrialResult:
+    def result(trial: Trial) -> TrialResult:
         poison.append(trial.params["learning_rate"])
         died = trial.params["learning_rate"] == poison[0]
         return TrialResult("died", error="killed by 9") if died else TrialResult("finished", 0.5)
 
-    machine = FakeLauncher(ending)
-    run(machine, SearchBudget(trials=2))
+    launcher = FakeLauncher(result)
+    run(launcher, SearchBudget(trials=2))
     assert [rate == poison[0] for rate in poison] == [True] * 3 + [False] * 2
     assert states(study) == ["FAIL"] * 3 + ["COMPLETE"] * 2
     errors = [trial.user_attrs.get(ERROR) for trial in study.get_trials()]
@@ -116,14 +117,14 @@ def test_a_trial_whose_process_dies_is_tried_again_and_then_no_more(
 
 
 def test_a_trial_that_died_once_may_still_finish(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher(
+    launcher = FakeLauncher(
         lambda trial: (
             TrialResult("finished", 0.5) if trial.number else TrialResult("died", error="killed")
         )
     )
-    run(machine, SearchBudget(trials=1))
+    run(launcher, SearchBudget(trials=1))
     assert states(study) == ["FAIL", "COMPLETE"]
-    first, second = machine.begun
+    first, second = launcher.started
     assert first.params == second.params
 
 
@@ -131,45 +132,45 @@ def test_the_deaths_of_a_trial_are_remembered_by_the_next_call(
     run: Run, study: optuna.Study
 ) -> None:
     for _ in range(MAX_RETRIES):
-        machine = FakeLauncher(lambda trial: TrialResult("died", error="killed"))
-        begin = machine.begin
+        launcher = FakeLauncher(lambda trial: TrialResult("died", error="killed"))
+        start = launcher.start
 
         def once(
             trial: Trial,
-            machine: FakeLauncher = machine,
-            begin: Callable[[Trial], FakeTrial] = begin,
+            launcher: FakeLauncher = launcher,
+            start: Callable[[Trial], FakeTrial] = start,
         ) -> FakeTrial:
-            if machine.begun:
+            if launcher.started:
                 raise KeyboardInterrupt
-            return begin(trial)
+            return start(trial)
 
-        machine.begin = once  # type: ignore[method-assign]
+        launcher.start = once  # type: ignore[method-assign]
         with pytest.raises(KeyboardInterrupt):
-            run(machine, SearchBudget(trials=1))
+            run(launcher, SearchBudget(trials=1))
         requeue_lost(study, lambda trial: False)
     last = FakeLauncher(
-        lambda trial: TrialResult("finished", 0.5) if len(last.begun) > 1 else TrialResult("died")
+        lambda trial: TrialResult("finished", 0.5) if len(last.started) > 1 else TrialResult("died")
     )
     run(last, SearchBudget(trials=1))
-    assert len({trial.params["learning_rate"] for trial in last.begun}) == 2
+    assert len({trial.params["learning_rate"] for trial in last.started}) == 2
 
 
 def test_parameters_whose_process_died_too_often_are_drawn_no_more(
-    study: optuna.Study, owner: WorkerLock
+    study: optuna.Study, worker: WorkerLock
 ) -> None:
-    def ending(trial: Trial) -> TrialResult:
+    def result(trial: Trial) -> TrialResult:
         dies = trial.params["batch_size"] == 16
         return TrialResult("died", error="killed") if dies else TrialResult("finished", 0.5)
 
-    machine = FakeLauncher(ending)
+    launcher = FakeLauncher(result)
     few = to_distributions(make_space({"batch_size": [8, 16, 32]}))
-    run_search(study, few, SearchBudget(trials=20), owner, machine.begin, Silent())
-    tried = sorted(trial.params["batch_size"] for trial in machine.begun)
+    run_search(study, few, SearchBudget(trials=20), worker, launcher.start, Silent())
+    tried = sorted(trial.params["batch_size"] for trial in launcher.started)
     assert tried == [8, 16, 16, 16, 32]
 
 
-def test_what_stops_a_search_stops_every_trial(study: optuna.Study, owner: WorkerLock) -> None:
-    machine = FakeLauncher(looks=10**9)
+def test_an_error_of_the_search_kills_every_trial(study: optuna.Study, worker: WorkerLock) -> None:
+    launcher = FakeLauncher(polls=10**9)
     run_out = SearchBudget(trials=2, timeout=0.05, workers=2)
 
     def lost(*arguments: object, **options: object) -> None:
@@ -177,39 +178,39 @@ def test_what_stops_a_search_stops_every_trial(study: optuna.Study, owner: Worke
 
     study.enqueue_trial = lost  # type: ignore[method-assign]
     with pytest.raises(optuna.exceptions.StorageInternalError):
-        run_search(study, DISTRIBUTIONS, run_out, owner, machine.begin, Silent())
-    assert [process.stopped for process in machine.processes] == [True, True]
+        run_search(study, DISTRIBUTIONS, run_out, worker, launcher.start, Silent())
+    assert [fake.killed for fake in launcher.running] == [True, True]
 
 
 @dataclass
 class RecordingReporter(Silent):
-    """Remembers what bars say."""
+    """Records the texts of bars."""
 
-    told: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
     def bar(self, what: str, total: int) -> Iterator["RecordingReporter"]:
-        self.told.append(what)
+        self.texts.append(what)
         yield self
 
     def advance(self, items: int = 1) -> None:
         pass
 
     def describe(self, text: str) -> None:
-        self.told.append(text)
+        self.texts.append(text)
 
 
-def test_the_bar_says_the_best_and_the_last_score(study: optuna.Study, owner: WorkerLock) -> None:
+def test_the_bar_says_the_best_and_the_last_score(study: optuna.Study, worker: WorkerLock) -> None:
     scores = {
         0: TrialResult("pruned"),
         1: TrialResult("finished", 0.5),
         2: TrialResult("finished", 0.25),
     }
-    machine = FakeLauncher(lambda trial: scores[trial.number])
-    listening = RecordingReporter()
+    launcher = FakeLauncher(lambda trial: scores[trial.number])
+    reporter = RecordingReporter()
     for trials in (2, 3):
-        run_search(study, DISTRIBUTIONS, SearchBudget(trials), owner, machine.begin, listening)
-    assert listening.told == [
+        run_search(study, DISTRIBUTIONS, SearchBudget(trials), worker, launcher.start, reporter)
+    assert reporter.texts == [
         "Trials",
         "Trials, last given up",
         "Trials, best 0.5000, last 0.5000",
@@ -218,15 +219,15 @@ def test_the_bar_says_the_best_and_the_last_score(study: optuna.Study, owner: Wo
     ]
 
 
-def test_at_the_end_of_the_time_running_trials_are_put_back(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher(looks=10**9)
-    run(machine, SearchBudget(trials=20, timeout=0.05, workers=2))
-    assert [process.stopped for process in machine.processes] == [True, True]
+def test_at_the_end_of_the_time_running_trials_are_requeued(run: Run, study: optuna.Study) -> None:
+    launcher = FakeLauncher(polls=10**9)
+    run(launcher, SearchBudget(trials=20, timeout=0.05, workers=2))
+    assert [fake.killed for fake in launcher.running] == [True, True]
     assert states(study) == ["FAIL", "FAIL", "WAITING", "WAITING"]
-    before = [trial.params for trial in machine.begun]
+    before = [trial.params for trial in launcher.started]
     done = FakeLauncher()
     run(done, SearchBudget(trials=2))
-    assert [trial.params for trial in done.begun] == before
+    assert [trial.params for trial in done.started] == before
 
 
 def test_the_time_of_earlier_calls_is_counted(run: Run, study: optuna.Study) -> None:
@@ -238,35 +239,35 @@ def test_the_time_of_earlier_calls_is_counted(run: Run, study: optuna.Study) -> 
             user_attrs={SECONDS: 100.0},
         )
     )
-    machine = FakeLauncher()
-    run(machine, SearchBudget(trials=20, timeout=100.0))
-    assert machine.begun == []
-    run(machine, SearchBudget(trials=2, timeout=200.0))
-    assert len(machine.begun) == 1
+    launcher = FakeLauncher()
+    run(launcher, SearchBudget(trials=20, timeout=100.0))
+    assert launcher.started == []
+    run(launcher, SearchBudget(trials=2, timeout=200.0))
+    assert len(launcher.started) == 1
 
 
-def test_an_interrupted_search_puts_its_trials_back(run: Run, study: optuna.Study) -> None:
-    machine = FakeLauncher()
+def test_an_interrupted_search_requeues_its_trials(run: Run, study: optuna.Study) -> None:
+    launcher = FakeLauncher()
 
     class Interrupted(FakeTrial):
-        def outcome(self) -> TrialResult | None:
+        def poll(self) -> TrialResult | None:
             raise KeyboardInterrupt
 
     process = Interrupted(TrialResult("pruned"))
-    machine.begin = lambda trial: process  # type: ignore[method-assign]
+    launcher.start = lambda trial: process  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        run(machine, SearchBudget(trials=1))
-    assert process.stopped
+        run(launcher, SearchBudget(trials=1))
+    assert process.killed
     assert states(study) == ["FAIL", "WAITING"]
 
 
 def test_what_a_dead_search_left_running_is_run_first(run: Run, study: optuna.Study) -> None:
     left = study.ask(DISTRIBUTIONS)
-    left.set_user_attr("beat", 0.0)
-    machine = FakeLauncher()
-    run(machine, SearchBudget(trials=2))
+    left.set_user_attr(HEARTBEAT, 0.0)
+    launcher = FakeLauncher()
+    run(launcher, SearchBudget(trials=2))
     assert states(study) == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert machine.begun[0].params == left.params
+    assert launcher.started[0].params == left.params
 
 
 def test_trials_that_run_elsewhere_are_counted_and_left_alone(
@@ -277,16 +278,18 @@ def test_trials_that_run_elsewhere_are_counted_and_left_alone(
     assert states(study) == ["RUNNING", "COMPLETE"]
 
 
-def test_a_space_that_holds_no_more_ends_the_search(study: optuna.Study, owner: WorkerLock) -> None:
-    machine = FakeLauncher()
+def test_a_space_that_holds_no_more_ends_the_search(
+    study: optuna.Study, worker: WorkerLock
+) -> None:
+    launcher = FakeLauncher()
     few = to_distributions(make_space({"batch_size": [8, 16, 32]}))
-    run_search(study, few, SearchBudget(trials=20), owner, machine.begin, Silent())
-    assert sorted(trial.params["batch_size"] for trial in machine.begun) == [8, 16, 32]
+    run_search(study, few, SearchBudget(trials=20), worker, launcher.start, Silent())
+    assert sorted(trial.params["batch_size"] for trial in launcher.started) == [8, 16, 32]
 
 
-def test_the_owner_leaves_no_lock(run: Run, owner: WorkerLock) -> None:
+def test_the_worker_leaves_no_lock(run: Run, worker: WorkerLock) -> None:
     run(FakeLauncher(), SearchBudget(trials=1))
-    assert list(owner.folder.iterdir()) == []
+    assert list(worker.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What may vary is told in TOML; what cannot be is named before anything is trained."""
+"""Spaces are read from TOML; invalid entries are refused before anything is trained."""
 
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.zoo import list_models
 from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import load_recipe, make_recipe, recipe_names
-from kagglecxr.training.search.entries import Range
-from kagglecxr.training.search.space import load_space, make_space, space_names
+from kagglecxr.training.search.space import Range, load_space, make_space, space_names
 from kagglecxr.training.search.study import to_distributions
 
 SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
@@ -30,13 +29,13 @@ def test_every_space_of_the_package_fits_every_recipe(name: str, recipe: str) ->
     base = load_recipe(recipe)
     space = load_space(name)
     space.check(base)
-    assert space.recipe(base, space.start(base)) == base
+    assert space.recipe(base, space.initial_parameters(base)) == base
 
 
 @pytest.mark.parametrize("recipe", ["cpu", "cpu_scratch", "demo"])
 def test_the_default_space_starts_from_the_whole_recipe(recipe: str) -> None:
     space = load_space("cpu")
-    assert set(space.start(load_recipe(recipe))) == set(space.entries)
+    assert set(space.initial_parameters(load_recipe(recipe))) == set(space.entries)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -136,7 +135,7 @@ def test_the_start_leaves_out_what_the_space_does_not_hold() -> None:
             "model_options": {"dropout": [0.5]},
         }
     )
-    assert space.start(SMALL) == {"learning_rate": 1e-3, "optimizer": "adamw"}
+    assert space.initial_parameters(SMALL) == {"learning_rate": 1e-3, "optimizer": "adamw"}
 
 
 def test_a_model_without_imagenet_weights_starts_from_chance() -> None:
@@ -168,5 +167,5 @@ def test_whatever_is_drawn_lies_in_its_range(entry: Range, seed: int) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     space = make_space({"epochs": entry.model_dump(exclude_none=True)})
     drawn = study.ask(to_distributions(space)).params["epochs"]
-    assert entry.holds(drawn)
-    assert isinstance(drawn, int) == entry.whole()
+    assert drawn in entry
+    assert isinstance(drawn, int) == entry.is_integer()

@@ -1,4 +1,4 @@
-"""A trial trains as a fold does, reports each epoch, and can be given up or taken up."""
+"""A trial trains as a fold does, reports each epoch, and can be pruned or resumed."""
 
 import dataclasses
 import json
@@ -15,21 +15,18 @@ from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.search.trial import ReportEpochScore, replay_scores, train_trial
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, read_result
 from tests.conftest import PreparedDemo
-from tests.training.search.conftest import DISTRIBUTIONS
+from tests.training.search.conftest import DISTRIBUTIONS, make_spec
 
-SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
+SMALL = make_recipe({}, ["epochs=2", "steps=2", "model_options.width=4"])
 
 
-def make_job(demo: PreparedDemo, folder: Path, folds: int = 1) -> TrialSpec:
-    return TrialSpec(
-        competition="demo", work=str(demo.workspace.root), study="one", storage="", number=0,
-        recipe=SMALL.model_dump(mode="json"), folder=str(folder), folds=folds, seed=0,
-    )  # fmt: skip
+def demo_spec(demo: PreparedDemo, folder: Path, folds: int = 1) -> TrialSpec:
+    return make_spec(folder, workspace=demo.workspace.root, recipe=SMALL, folds=folds)
 
 
 @pytest.fixture
-def job(demo: PreparedDemo, tmp_path: Path) -> TrialSpec:
-    return make_job(demo, tmp_path / "trial")
+def spec(demo: PreparedDemo, tmp_path: Path) -> TrialSpec:
+    return demo_spec(demo, tmp_path / "trial")
 
 
 class _Never(optuna.pruners.BasePruner):
@@ -38,7 +35,7 @@ class _Never(optuna.pruners.BasePruner):
 
 
 class _After(optuna.pruners.BasePruner):
-    """Gives up every trial at one step."""
+    """Prunes every trial at one step."""
 
     def __init__(self, step: int) -> None:
         self._step = step
@@ -47,7 +44,7 @@ class _After(optuna.pruners.BasePruner):
         return trial.last_step == self._step
 
 
-def ask(pruner: optuna.pruners.BasePruner) -> optuna.Trial:
+def begin(pruner: optuna.pruners.BasePruner) -> optuna.Trial:
     return optuna.create_study(direction="maximize", pruner=pruner).ask(DISTRIBUTIONS)
 
 
@@ -60,15 +57,15 @@ class Trained:
     """A trial of two folds that was not interrupted."""
 
     folder: Path
-    outcome: TrialResult
+    result: TrialResult
     steps: dict[int, float]
 
 
 @pytest.fixture(scope="module")
 def trained(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder, trial = tmp_path_factory.mktemp("trial"), ask(_Never())
-    outcome = train_trial(demo.prepared, demo.workspace, make_job(demo, folder, folds=2), trial)
-    return Trained(folder, outcome, steps(trial))
+    folder, trial = tmp_path_factory.mktemp("trial"), begin(_Never())
+    result = train_trial(demo.prepared, demo.workspace, demo_spec(demo, folder, folds=2), trial)
+    return Trained(folder, result, steps(trial))
 
 
 def scores(demo: PreparedDemo, folder: Path) -> list[float]:
@@ -81,7 +78,7 @@ def test_a_trials_score_is_the_metric_of_its_held_out_images(
     trained: Trained, demo: PreparedDemo
 ) -> None:
     first, second = scores(demo, trained.folder)
-    assert trained.outcome == TrialResult("finished", pytest.approx((first + second) / 2))
+    assert trained.result == TrialResult("finished", pytest.approx((first + second) / 2))
     assert not list(trained.folder.rglob("*.h5"))
 
 
@@ -95,30 +92,29 @@ def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: PreparedDemo)
 @pytest.mark.slow
 def test_each_epoch_of_each_stage_is_a_step(demo: PreparedDemo, tmp_path: Path) -> None:
     recipe = make_recipe(
-        {"stages": [{"epochs": 1, "trainable": "all"}]}, ["epochs=1", "model_options.width=4"]
+        {"stages": [{"epochs": 1, "trainable": "all"}]},
+        ["epochs=1", "steps=2", "model_options.width=4"],
     )
-    job = dataclasses.replace(
-        make_job(demo, tmp_path / "staged", folds=2), recipe=recipe.model_dump(mode="json")
-    )
-    trial = ask(_Never())
-    assert train_trial(demo.prepared, demo.workspace, job, trial).state == "finished"
+    spec = dataclasses.replace(demo_spec(demo, tmp_path / "staged", folds=2), recipe=recipe)
+    trial = begin(_Never())
+    assert train_trial(demo.prepared, demo.workspace, spec, trial).state == "finished"
     assert list(steps(trial)) == [1, 2, 3, 4]
-    assert not list(Path(job.folder).rglob("*.h5"))
+    assert not list(spec.folder.rglob("*.h5"))
 
 
-def test_a_trial_that_is_given_up_leaves_no_weights(demo: PreparedDemo, job: TrialSpec) -> None:
-    trial = ask(_After(1))
-    assert train_trial(demo.prepared, demo.workspace, job, trial) == TrialResult("pruned")
+def test_a_pruned_trial_leaves_no_weights(demo: PreparedDemo, spec: TrialSpec) -> None:
+    trial = begin(_After(1))
+    assert train_trial(demo.prepared, demo.workspace, spec, trial) == TrialResult("pruned")
     assert list(steps(trial)) == [1]
-    assert list(Path(job.folder).iterdir()) == []
+    assert list(spec.folder.iterdir()) == []
 
 
 class _KilledError(Exception):
     pass
 
 
-def test_a_trial_is_taken_up_after_its_last_epoch_and_reports_the_same(
-    trained: Trained, demo: PreparedDemo, job: TrialSpec, monkeypatch: pytest.MonkeyPatch
+def test_a_killed_trial_is_resumed_and_reports_the_same(
+    trained: Trained, demo: PreparedDemo, spec: TrialSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(ReportEpochScore):
         def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
@@ -128,23 +124,23 @@ def test_a_trial_is_taken_up_after_its_last_epoch_and_reports_the_same(
     with monkeypatch.context() as patch:
         patch.setattr("kagglecxr.training.search.trial.ReportEpochScore", Killed)
         with pytest.raises(_KilledError):
-            train_trial(demo.prepared, demo.workspace, job, ask(_Never()))
-    again = ask(_Never())
-    train_trial(demo.prepared, demo.workspace, job, again)
-    assert scores(demo, Path(job.folder)) == scores(demo, trained.folder)[:1]
+            train_trial(demo.prepared, demo.workspace, spec, begin(_Never()))
+    again = begin(_Never())
+    train_trial(demo.prepared, demo.workspace, spec, again)
+    assert scores(demo, spec.folder) == scores(demo, trained.folder)[:1]
     assert steps(again) == {epoch: trained.steps[epoch] for epoch in (1, 2)}
 
 
 def test_a_finished_fold_is_reported_again_though_nothing_is_trained(
     trained: Trained, demo: PreparedDemo
 ) -> None:
-    again = ask(_Never())
-    outcome = train_trial(demo.prepared, demo.workspace, make_job(demo, trained.folder, 2), again)
-    assert outcome == trained.outcome
+    again = begin(_Never())
+    result = train_trial(demo.prepared, demo.workspace, demo_spec(demo, trained.folder, 2), again)
+    assert result == trained.result
     assert steps(again) == trained.steps
 
 
-def test_an_epochs_score_is_kept_before_the_training_is_given_up(tmp_path: Path) -> None:
+def test_an_epochs_score_is_kept_before_the_training_is_pruned(tmp_path: Path) -> None:
     callback = ReportEpochScore(lambda: 0.5, lambda epoch, score: True, tmp_path / "scores.json")
     callback.set_model(keras.Sequential())
     with pytest.raises(optuna.TrialPruned):
@@ -154,10 +150,10 @@ def test_an_epochs_score_is_kept_before_the_training_is_given_up(tmp_path: Path)
 
 def test_an_epoch_that_was_reported_before_a_kill_is_not_reported_twice(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text('{"1": 0.25}')
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
 
     def report(epoch: int, score: float) -> bool:
-        told.append((epoch, score))
+        reported.append((epoch, score))
         return False
 
     callback = ReportEpochScore(lambda: 0.5, report, tmp_path / "scores.json")
@@ -165,12 +161,12 @@ def test_an_epoch_that_was_reported_before_a_kill_is_not_reported_twice(tmp_path
     replay_scores(tmp_path / "scores.json", report)
     for epoch in (0, 1):
         callback.on_epoch_end(epoch)
-    assert told == [(1, 0.25), (2, 0.5)]
+    assert reported == [(1, 0.25), (2, 0.5)]
 
 
-def test_a_job_crosses_a_pipe_and_an_outcome_a_file(job: TrialSpec, tmp_path: Path) -> None:
-    assert TrialSpec.of_line(job.as_line()) == job
-    assert job.as_line().count("\n") == 1
+def test_a_spec_survives_a_pipe_and_a_result_a_file(spec: TrialSpec, tmp_path: Path) -> None:
+    assert TrialSpec.from_json(spec.to_json()) == spec
+    assert spec.to_json().count("\n") == 0
     assert read_result(tmp_path) is None
     TrialResult("failed", error="no\nroom").write(tmp_path)
     assert read_result(tmp_path) == TrialResult("failed", error="no\nroom")
