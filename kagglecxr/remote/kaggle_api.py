@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,8 @@ def _import_client() -> Any:
     spec = importlib.util.find_spec("kaggle")
     if spec is None:
         raise ModuleNotFoundError("No module named 'kaggle'")
-    sys.modules["kaggle"] = importlib.util.module_from_spec(spec)
+    sys.modules["kaggle"] = package = importlib.util.module_from_spec(spec)
+    package.__dict__["__version__"] = metadata.version("kaggle")
     try:
         return importlib.import_module(_MODULE)
     finally:
