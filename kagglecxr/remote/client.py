@@ -35,22 +35,20 @@ _USERNAME_CONTEXT = RequestContext(
 )
 
 
-def _sleep(seconds: float) -> None:
-    sleep(seconds)
-
-
 @dataclass(frozen=True)
 class RetryPolicy:
     """How long refusals for too many requests are waited out.
 
     Attributes:
-        most: seconds, the sum of all pauses.
+        max_wait: seconds, the sum of all pauses.
         first: seconds of the first pause where Kaggle names none; each further one doubles.
     """
 
-    most: float = 900.0
+    max_wait: float = 900.0
     first: float = 15.0
-    sleep: Callable[[float], None] = _sleep
+
+
+RETRY_POLICY = RetryPolicy()
 
 
 @dataclass(frozen=True)
@@ -58,23 +56,22 @@ class PollPolicy:
     """How long, and how often, something that Kaggle works on is looked at.
 
     Attributes:
-        most: seconds, the sum of all pauses.
+        max_wait: seconds, the sum of all pauses.
         first: seconds of the first pause; each further one is half as long again.
         longest: seconds, the upper bound of a pause.
     """
 
-    most: float = 1800.0
+    max_wait: float = 1800.0
     first: float = 5.0
     longest: float = 60.0
-    sleep: Callable[[float], None] = _sleep
 
     def pauses(self) -> Iterator[float]:
         """Sleeps between any two items and yields for how long, until the time is over."""
         pause, waited = self.first, 0.0
         yield 0.0
-        while waited < self.most:
-            pause = min(pause, self.longest, self.most - waited)
-            self.sleep(pause)
+        while waited < self.max_wait:
+            pause = min(pause, self.longest, self.max_wait - waited)
+            sleep(pause)
             waited += pause
             yield pause
             pause *= 1.5
@@ -86,7 +83,6 @@ def call_with_retry(
     reporter: Reporter,
     *,
     timeout: float | None = None,
-    patience: RetryPolicy = RetryPolicy(),
 ) -> Result:
     """Calls Kaggle, and calls again after a pause where it has had too many requests.
 
@@ -95,7 +91,6 @@ def call_with_retry(
         call: takes a signed-in `QuietKaggleApi`. Called again from its start after a pause.
         reporter: notes each pause.
         timeout: seconds of silence after which a connection is given up. Defaults to `TIMEOUT`.
-        patience: how long to wait.
 
     Returns:
         What `call` returns.
@@ -105,24 +100,24 @@ def call_with_retry(
         KaggleError: Kaggle refused, did not answer, or could not be reached.
         OSError: an error of the disk, unchanged.
     """
-    pause, waited = patience.first, 0.0
+    pause, waited = RETRY_POLICY.first, 0.0
     while True:
         try:
             with kaggle_client(context, timeout) as api:
                 return call(api)
         except KaggleError as error:
             wanted = pause if error.retry_after is None else error.retry_after
-            if error.status != TOO_MANY_REQUESTS or waited + wanted > patience.most:
+            if error.status != TOO_MANY_REQUESTS or waited + wanted > RETRY_POLICY.max_wait:
                 raise
         reporter.note(
             f"Kaggle has had too many requests for {context.what}; trying again in {wanted:.0f} s."
         )
-        patience.sleep(wanted)
+        sleep(wanted)
         waited += wanted
         pause *= 2
 
 
-def username(reporter: Reporter, patience: RetryPolicy = RetryPolicy()) -> str:
+def username(reporter: Reporter) -> str:
     """The user whose credentials these are: the owner in `owner/slug` of what they upload.
 
     Raises:
@@ -134,7 +129,7 @@ def username(reporter: Reporter, patience: RetryPolicy = RetryPolicy()) -> str:
         # Signing in with a token has asked Kaggle for the name; a key is kept with its name.
         return str(api.config_values.get(api.CONFIG_NAME_USER) or "")
 
-    name = call_with_retry(_USERNAME_CONTEXT, read, reporter, patience=patience)
+    name = call_with_retry(_USERNAME_CONTEXT, read, reporter)
     if not name:
         raise MissingError(
             f"The Kaggle credentials hold no user name. Received: {name!r}. Make new ones at "
