@@ -1,10 +1,7 @@
-"""The verb as a user runs it: a process of its own, killed at random, and what follows it."""
+"""The verb as a user runs it, also when it is killed at random."""
 
-import os
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -14,6 +11,8 @@ import pytest
 
 from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.download import download
+from kagglecxr.prepare import prepare
+from tests.remote.conftest import clock, fake_kaggle, own_client, strayed  # noqa: F401 fixtures
 from tests.remote.download.hosted_data import (
     ALL,
     ARCHIVE,
@@ -35,9 +34,8 @@ KILLS = 2
 
 
 @pytest.fixture
-def kaggle() -> Iterator[FakeKaggle]:
-    with FakeKaggle().running() as server:
-        yield server
+def kaggle(fake_kaggle: FakeKaggle, in_folder: Path) -> FakeKaggle:  # noqa: F811 the fixture
+    return fake_kaggle
 
 
 def umons() -> dict[str, bytes]:
@@ -53,38 +51,38 @@ def umons() -> dict[str, bytes]:
     return {**train, **test, "sample_submission.csv": "\n".join(lines).encode()}
 
 
-def run(kaggle: FakeKaggle, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = client_environment(cwd, kaggle)
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        check=False,
-        timeout=300,
-    )
+def run(verb: Callable[..., None], *words: str) -> int:
+    app = make_app(verb.__name__)
+    app.default(verb)
+    return run_app(app, [*words])
 
 
-def refused_with(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+def done(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    status = run(download, *words)
+    output = capsys.readouterr()
+    assert (status, output.err) == (0, "")
+    return output.out
 
 
-def test_what_is_downloaded_can_be_prepared(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert run(download, *words) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1, output.err
+    return output.err
+
+
+def test_what_is_downloaded_can_be_prepared(
+    kaggle: FakeKaggle, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = umons()
     host_files(kaggle, files, zipped(files, zipfile.ZIP_DEFLATED))
-    done = run(kaggle, tmp_path, "kagglecxr.download", "umons-covid19")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Downloaded 23 files (")
-    assert done.stdout.endswith("Next: python -m kagglecxr.prepare umons-covid19\n")
-    assert done.stderr == ""
-    assert files_under(tmp_path / "work" / "umons-covid19" / "raw") == files
-    words = ["kagglecxr.prepare", "umons-covid19", "--size", "32", "--folds", "2"]
-    prepared = run(kaggle, tmp_path, *words)
-    assert "Prepared 22 images (18 train, 4 test)" in prepared.stdout, prepared.stderr
+    output = done(capsys, "umons-covid19")
+    assert output.startswith("Downloaded 23 files (")
+    assert output.endswith("Next: python -m kagglecxr.prepare umons-covid19\n")
+    assert files_under(Path("work", "umons-covid19", "raw")) == files
+    assert run(prepare, "umons-covid19", "--size", "32", "--folds", "2") == 0
+    assert "Prepared 22 images (18 train, 4 test)" in capsys.readouterr().out
 
 
 def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
@@ -110,21 +108,22 @@ def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
     assert killing.sent <= 1.5 * len(archive)
 
 
-def test_a_refusal_is_a_sentence_and_no_traceback(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_a_refusal_is_a_sentence_and_no_traceback(
+    kaggle: FakeKaggle, capsys: pytest.CaptureFixture[str]
+) -> None:
     message = "You must accept this competition's rules before you'll be able to download files."
     kaggle.on(LIST, listing_response({"x.png": 3}))
     kaggle.on(ALL, error_response(403, message))
-    told = refused_with(run(kaggle, tmp_path, "kagglecxr.download", "umons-covid19"))
+    told = refusal(capsys, "umons-covid19")
     assert "https://www.kaggle.com/competitions/covid-19-challenge-umons/rules" in told
     assert "k3y-of-mary" not in told
 
 
 def test_a_merged_data_set_is_fetched_as_well_or_said_how(
-    kaggle: FakeKaggle, tmp_path: Path
+    kaggle: FakeKaggle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host_files(kaggle, {"COVID/images/1.png": b"1", "x/2.png": b"2"})
-    done = run(kaggle, tmp_path, "kagglecxr.download", "covid19-radiography-topped-up")
-    assert done.returncode == 0, done.stderr
+    done(capsys, "covid19-radiography-topped-up")
     work = tmp_path / "work" / "covid19-radiography-topped-up"
     assert {"raw", "chest-xray-pneumonia", "download.json"} <= {p.name for p in work.iterdir()}
     owners = [seen.fields["ownerSlug"] for seen in kaggle.seen if seen.call.startswith(DATASET)]
@@ -134,18 +133,19 @@ def test_a_merged_data_set_is_fetched_as_well_or_said_how(
         '[classes]\nnames = ["NORMAL"]\n'
         '[[merge]]\ndata = "from-a-hospital"\nclasses = { NORMAL = "NORMAL" }\n'
     )
-    done = run(kaggle, tmp_path, "kagglecxr.download", "mine.toml")
     by_hand = "It also merges from-a-hospital: copy that to work/mine/from-a-hospital."
-    assert by_hand in done.stdout, done.stderr
+    assert by_hand in done(capsys, "mine.toml")
 
 
-def test_hashes_beside_the_toml_are_compared(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_hashes_beside_the_toml_are_compared(
+    kaggle: FakeKaggle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     host_files(kaggle, {"x.png": b"1"})
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\n[source]\nkind = "dataset"\nslug = "mary/lungs"\nsha256sums = "sums"\n'
     )
     (tmp_path / "sums").write_text(f"{'0' * 64}  x.png\n")
-    told = refused_with(run(kaggle, tmp_path, "kagglecxr.download", "mine.toml"))
+    told = refusal(capsys, "mine.toml")
     assert "Received: x.png, by the competition's list" in told
     assert not (tmp_path / "work" / "mine" / "raw").exists()
 
@@ -154,15 +154,14 @@ def test_hashes_beside_the_toml_are_compared(kaggle: FakeKaggle, tmp_path: Path)
 def test_what_kaggle_does_not_serve_names_what_to_run(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    app = make_app("download")
-    app.default(download)
-    assert run_app(app, [name]) == 2
-    told = capsys.readouterr().err
+    told = refusal(capsys, name)
     assert "nothing to download" in told
     assert f"python -m kagglecxr.prepare {name}" in told
 
 
-def test_some_files_are_named_one_by_one(kaggle: FakeKaggle, tmp_path: Path) -> None:
+def test_some_files_are_named_one_by_one(
+    kaggle: FakeKaggle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = {"a.csv": b"1", "d/b.csv": b"2"}
     host_files(kaggle, files)
     for name in ("a.csv", "b.csv"):
@@ -173,7 +172,5 @@ def test_some_files_are_named_one_by_one(kaggle: FakeKaggle, tmp_path: Path) -> 
         ALL.removesuffix("s"),
         lambda seen: signed_redirect(f"http://storage.test/{Path(seen.fields['fileName']).name}"),
     )
-    words = ["umons-covid19", "--file", "a.csv", "--file", "d/b.csv"]
-    done = run(kaggle, tmp_path, "kagglecxr.download", *words)
-    assert done.returncode == 0, done.stderr
+    done(capsys, "umons-covid19", "--file", "a.csv", "--file", "d/b.csv")
     assert files_under(tmp_path / "work" / "umons-covid19" / "raw") == files
