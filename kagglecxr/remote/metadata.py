@@ -1,11 +1,10 @@
 """The rules and the file handling that the metadata of Kaggle's datasets and kernels share."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.files import read_json, write_json
@@ -15,26 +14,29 @@ OWNER, SLUG = r"[A-Za-z0-9_-]+", r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _EXAMPLE_OWNERS = ("owner", "user", "username", "your-username", "your_username", "yourusername")
 
 
-def no_placeholder(text: str) -> str:
-    """Refuses the placeholders that the Kaggle client and its documentation write."""
+def _no_placeholder(text: str) -> str:
     if "INSERT_" in text or text.partition("/")[0].lower() in _EXAMPLE_OWNERS:
         raise ValueError("replace the placeholder")
     return text
 
 
-def length(low: int, high: int) -> Callable[[str], str]:
-    """A validator of a text's length."""
+Text = Annotated[str, AfterValidator(_no_placeholder)]
+"""A text without the placeholders that the Kaggle client and its documentation write."""
+
+
+def length(low: int, high: int) -> AfterValidator:
+    """Validates a text's length."""
 
     def check(text: str) -> str:
         if not low <= len(text) <= high:
             raise ValueError(f"give it {low} to {high} characters")
         return text
 
-    return check
+    return AfterValidator(check)
 
 
-def owner_slug(low: int, high: int) -> Callable[[str], str]:
-    """A validator of the form `owner/slug` and of the slug's length."""
+def owner_slug(low: int, high: int) -> AfterValidator:
+    """Validates the form `owner/slug` and the slug's length."""
 
     def check(text: str) -> str:
         if not re.fullmatch(f"{OWNER}/{SLUG}", text):
@@ -43,16 +45,11 @@ def owner_slug(low: int, high: int) -> Callable[[str], str]:
             raise ValueError(f"give the slug {low} to {high} characters")
         return text
 
-    return check
+    return AfterValidator(check)
 
 
 class KaggleMetadata(BaseModel):
-    """Metadata that Kaggle's client reads from a file in the folder it uploads.
-
-    Attributes:
-        KIND: what the metadata are of, for error messages.
-        FILE: the file's name.
-    """
+    """Metadata of the kind KIND that Kaggle's client reads from FILE in the folder it uploads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     KIND: ClassVar[str]
@@ -60,11 +57,7 @@ class KaggleMetadata(BaseModel):
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str = "") -> Self:
-        """Checks values under the keys of the file.
-
-        Args:
-            values: as they stand in the file.
-            where: where the values were read, for the error message.
+        """Checks the values of the file; `where` is its path, for the error message.
 
         Raises:
             SettingError: one of them breaks a rule of Kaggle's.

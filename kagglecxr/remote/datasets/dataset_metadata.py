@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from kagglecxr.core.registry import nearest
-from kagglecxr.remote.metadata import KaggleMetadata, length, no_placeholder, owner_slug
+from kagglecxr.remote.metadata import KaggleMetadata, Text, length, owner_slug
 
 LICENSES = (
     "CC0-1.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-3.0-IGO", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
@@ -17,16 +17,15 @@ LICENSES = (
 
 
 def _subtitle(text: str) -> str:
-    return length(20, 80)(text) if text else text
+    if text and not 20 <= len(text) <= 80:
+        raise ValueError("give it 20 to 80 characters, or leave it out")
+    return text
 
 
 def _license(name: str) -> str:
     if name not in LICENSES:
         raise ValueError(f"write one that Kaggle has, as {', '.join(nearest(name, LICENSES))}")
     return name
-
-
-Text = Annotated[str, AfterValidator(no_placeholder)]
 
 
 class License(BaseModel):
@@ -57,23 +56,13 @@ def _once(resources: list[Resource]) -> list[Resource]:
 
 
 class DatasetMetadata(KaggleMetadata):
-    """The metadata of a dataset.
-
-    Attributes:
-        id: `owner/slug`.
-        title: shown above the dataset.
-        licenses: exactly one.
-        subtitle: one line, or empty.
-        description: Markdown.
-        keywords: Kaggle's tags.
-        resources: descriptions of single files.
-    """
+    """The metadata of a dataset; the id is `owner/slug`, resources describe single files."""
 
     KIND: ClassVar[str] = "dataset"
     FILE: ClassVar[str] = "dataset-metadata.json"
 
-    id: Annotated[Text, AfterValidator(owner_slug(6, 50))]
-    title: Annotated[Text, AfterValidator(length(6, 50))]
+    id: Annotated[Text, owner_slug(6, 50)]
+    title: Annotated[Text, length(6, 50)]
     licenses: Annotated[list[License], AfterValidator(_one)]
     subtitle: Annotated[Text, AfterValidator(_subtitle)] = ""
     description: Text = ""

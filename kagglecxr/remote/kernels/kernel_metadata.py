@@ -1,21 +1,13 @@
 """kernel-metadata.json: what the Kaggle client reads of a folder that becomes a kernel."""
 
 import re
-from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from slugify import slugify
 
 from kagglecxr.core.registry import nearest
-from kagglecxr.remote.metadata import (
-    OWNER,
-    SLUG,
-    KaggleMetadata,
-    length,
-    no_placeholder,
-    owner_slug,
-)
+from kagglecxr.remote.metadata import OWNER, SLUG, KaggleMetadata, Text, length, owner_slug
 
 MIN_SLUG, MAX_SLUG = 5, 50
 """Characters of a slug, and of a title."""
@@ -29,8 +21,8 @@ _RETIRED = {
 _VERSION = r"[1-9]\d{0,8}"
 
 
-def _form(pattern: str, *prefixes: str, expected: str) -> Callable[[str], str]:
-    """A validator of a text's form that names the prefixes of Kaggle's web addresses."""
+def _form(pattern: str, expected: str, *prefixes: str) -> AfterValidator:
+    """Validates a text's form, and refuses the prefixes of Kaggle's web addresses by name."""
 
     def check(text: str) -> str:
         for prefix in prefixes:
@@ -40,7 +32,7 @@ def _form(pattern: str, *prefixes: str, expected: str) -> Callable[[str], str]:
             raise ValueError(f"write {expected}")
         return text
 
-    return check
+    return AfterValidator(check)
 
 
 def _shape(shape: str) -> str:
@@ -59,35 +51,31 @@ def _switch(value: object) -> object:
     return words.get(value.lower(), value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(no_placeholder)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
+FileName = Annotated[Text, _form(r"[^/\\]+", "a file's name alone")]
 DatasetRef = Annotated[
     Text,
-    AfterValidator(
-        _form(rf"{OWNER}/{SLUG}(/{_VERSION})?", "datasets/", "d/",
-              expected="owner/slug, or owner/slug/version")
-    ),
-]  # fmt: skip
+    _form(rf"{OWNER}/{SLUG}(/{_VERSION})?", "owner/slug, or owner/slug/version", "datasets/", "d/"),
+]
 KernelRef = Annotated[
     Text,
-    AfterValidator(
-        _form(rf"{OWNER}/(?=[^/]{{{MIN_SLUG}}}){SLUG}(/{_VERSION})?", "code/", "kernels/",
-              expected=f"owner/slug, the slug of at least {MIN_SLUG} characters")
+    _form(
+        rf"{OWNER}/(?=[^/]{{{MIN_SLUG}}}){SLUG}(/{_VERSION})?",
+        f"owner/slug, the slug of at least {MIN_SLUG} characters",
+        "code/",
+        "kernels/",
     ),
-]  # fmt: skip
-CompetitionRef = Annotated[
-    Text,
-    AfterValidator(
-        _form(SLUG, "c/", "competitions/", expected="the competition's slug alone")
-    ),
-]  # fmt: skip
+]
+CompetitionRef = Annotated[Text, _form(SLUG, "the competition's slug alone", "c/", "competitions/")]
 ModelRef = Annotated[
     Text,
-    AfterValidator(
-        _form(rf"{OWNER}/[\w.-]+/\w+/[\w.-]+/{_VERSION}", "models/", "kaggle://",
-              expected="owner/model/framework/variation/version")
+    _form(
+        rf"{OWNER}/[\w.-]+/\w+/[\w.-]+/{_VERSION}",
+        "owner/model/framework/variation/version",
+        "models/",
+        "kaggle://",
     ),
-]  # fmt: skip
+]
 
 
 class KernelMetadata(KaggleMetadata):
@@ -95,31 +83,21 @@ class KernelMetadata(KaggleMetadata):
 
     Attributes:
         id: `owner/slug`.
-        title: shown above the kernel; Kaggle makes the slug of it.
+        title: Kaggle makes the slug of it.
         code_file: the one file that is sent, in the metadata's folder.
-        language: always Python.
-        kernel_type: always a script.
         enable_internet: has no default here, since Kaggle's is on and its documentation says off.
-        is_private: whether only its owner sees it.
         machine_shape: the accelerator; empty for a CPU.
         enable_gpu: whether that is a GPU, for clients and servers that know no shapes.
-        enable_tpu: whether it is a TPU.
-        dataset_sources: `owner/slug` or `owner/slug/version`.
-        competition_sources: slugs.
-        kernel_sources: kernels whose output is read.
-        model_sources: `owner/model/framework/variation/version`.
         id_no: Kaggle's own number, which it prefers to the id.
-        keywords: Kaggle's tags.
         docker_image: one of Kaggle's images; defaults to the newest.
-        docker_image_pinning_type: "original" or "latest".
     """
 
     KIND: ClassVar[str] = "kernel"
     FILE: ClassVar[str] = "kernel-metadata.json"
 
-    id: Annotated[Text, AfterValidator(owner_slug(MIN_SLUG, MAX_SLUG))]
-    title: Annotated[Text, AfterValidator(length(MIN_SLUG, MAX_SLUG))]
-    code_file: Annotated[Text, AfterValidator(_form(r"[^/\\]+", expected="a file's name alone"))]
+    id: Annotated[Text, owner_slug(MIN_SLUG, MAX_SLUG)]
+    title: Annotated[Text, length(MIN_SLUG, MAX_SLUG)]
+    code_file: FileName
     language: Literal["python"]
     kernel_type: Literal["script"]
     enable_internet: Switch
@@ -159,13 +137,13 @@ class KernelMetadata(KaggleMetadata):
                 f"{self.slug!r}; make them equal"
             )
         # Kaggle chooses a machine of its own where only these two are set.
-        for switch, is_on, shape in (
+        for kind, is_on, shape in (
             ("gpu", self.enable_gpu, GPU_SHAPE),
             ("tpu", self.enable_tpu, TPU_SHAPE),
         ):
-            if is_on and self.accelerator != switch:
+            if is_on and self.accelerator != kind:
                 raise ValueError(
-                    f"enable_{switch} is true and machine_shape {self.machine_shape!r}; write "
+                    f"enable_{kind} is true and machine_shape {self.machine_shape!r}; write "
                     f"{shape!r} there, or false"
                 )
         return self
