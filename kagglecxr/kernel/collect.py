@@ -20,8 +20,6 @@ class KernelOutputs:
     """What kernels left.
 
     Attributes:
-        folder: where the files are.
-        files: the downloaded files.
         messages: one line for each run, recipe and kernel that is not complete.
         finished: the names of complete runs, for an ensemble.
         missing: the missing folds of each run that is not complete.

@@ -27,12 +27,7 @@ from kagglecxr.remote.kernels.kernel_options import KernelOptions
 
 @dataclass(frozen=True)
 class DatasetFolder:
-    """A folder to publish as a dataset.
-
-    Attributes:
-        ref: `owner/slug` of the dataset.
-        folder: holds its files and its metadata.
-    """
+    """A folder to publish as the dataset `ref`, `owner/slug`."""
 
     ref: str
     folder: Path
@@ -52,13 +47,7 @@ def choose_kernel_runs(
 
 
 def pack_datasets(owner: str, workspace: Workspace, runs: Sequence[Path]) -> list[DatasetFolder]:
-    """Packs the dataset of wheels and, if there are runs, that of the runs.
-
-    Args:
-        owner: the user's name on Kaggle.
-        workspace: the competition's.
-        runs: the runs to pack; archives of others are removed from the folder.
-    """
+    """Packs the dataset of wheels and, if there are runs, that of the runs and no others."""
     wheels = DatasetFolder(f"{owner}/kagglecxr-wheels", workspace.kaggle / "wheels")
     build_wheels(wheels.folder)
     datasets = [(wheels, "apache-2.0")]
@@ -95,7 +84,7 @@ def plan_kernels(
         workspace: the competition's.
         owner: the user's name on Kaggle.
         datasets: that of the wheels and, if there are runs, that of the runs, `owner/slug`.
-        runs: the runs with which `submit` predicts.
+        runs: with which `submit` predicts.
         options: the user's choices.
 
     Raises:

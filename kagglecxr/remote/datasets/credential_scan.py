@@ -32,9 +32,6 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 def upload_files(folder: Path) -> list[Path]:
     """Lists the files of a dataset's folder, sorted by name, and checks each.
 
-    Args:
-        folder: holds the metadata and packed files; the client would skip folders silently.
-
     Raises:
         DataError: a file does not belong there, or may hold credentials, in an archive or not.
         MissingError: the folder has no file but the metadata.

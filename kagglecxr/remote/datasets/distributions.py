@@ -17,9 +17,9 @@ class WheelContents:
 
     Attributes:
         name_version: the name of its metadata folder, without `.dist-info`.
-        tag: the Pythons and machines it is for, as in a wheel's name.
-        files: the content of each file by its path in the wheel, without RECORD.
-        requires: its requirements, as in its metadata.
+        tag: as in a wheel's name.
+        files: contents by their paths in the wheel, without RECORD.
+        requires: as in its metadata.
     """
 
     name_version: str
@@ -35,13 +35,7 @@ def read_source_tree(package: Path) -> WheelContents | None:
     """Reads the package from its source tree, as setuptools would pack it.
 
     An editable installation does not know the package's files nor, once setup.cfg has changed, its
-    requirements.
-
-    Args:
-        package: the package's folder.
-
-    Returns:
-        None where the folder above holds no setup.cfg of that package.
+    requirements. None if the folder above holds no setup.cfg of that package.
     """
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(package.parent / "setup.cfg", encoding="utf-8")
@@ -70,7 +64,6 @@ def read_source_tree(package: Path) -> WheelContents | None:
             for group, entries in setup["options.entry_points"].items()
             for line in (f"[{group}]", *_lines(entries))
         ],
-        "top_level.txt": [package.name],
     }
     files = {
         f"{name_version}.dist-info/{name}": ("\n".join(lines) + "\n").encode()
@@ -124,12 +117,8 @@ def read_installed(name: str) -> WheelContents:
             f"An installed distribution is damaged. Received: {label} without {error.filename}. "
             f"Run: pip install --force-reinstall {name}"
         ) from error
-    return WheelContents(
-        folders.pop().removesuffix(".dist-info"),
-        f"{pythons}-none-any",
-        files,
-        found.requires or [],
-    )
+    name_version = folders.pop().removesuffix(".dist-info")
+    return WheelContents(name_version, f"{pythons}-none-any", files, found.requires or [])
 
 
 def _wheel_files(found: Distribution, label: str) -> Iterator[PackagePath]:

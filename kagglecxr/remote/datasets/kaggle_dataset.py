@@ -26,11 +26,7 @@ class KaggleDataset:
     """A dataset on Kaggle, whether it exists or not.
 
     Every method raises MissingError without credentials, and KaggleError if Kaggle refuses, does
-    not respond or cannot be reached.
-
-    Attributes:
-        ref: `owner/slug`.
-        reporter: shows the upload and the waiting.
+    not respond or cannot be reached. The ref is `owner/slug`.
     """
 
     ref: str

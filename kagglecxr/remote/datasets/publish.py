@@ -23,15 +23,7 @@ _PROCESSING_TIME = 1800.0
 
 @dataclass(frozen=True)
 class PublishedDataset:
-    """A dataset that has all files of a folder.
-
-    Attributes:
-        ref: `owner/slug`, as in a kernel's metadata.
-        version: its number.
-        url: the address of its page.
-        is_new: whether this call created it.
-        unchanged: whether nothing was sent, since this content had been sent before.
-    """
+    """A dataset that has all files of a folder; unchanged if nothing had to be sent."""
 
     ref: str
     version: int
@@ -45,9 +37,8 @@ class UploadState:
     """What was last sent of a folder, kept next to it as `<folder>.sent.json`.
 
     Attributes:
-        ref: `owner/slug`.
         version: its number; until Kaggle has processed the files, the lowest that it can get.
-        sha256: the hash of each file that was sent, and of the metadata.
+        sha256: of each file that was sent, and of the metadata.
         is_ready: whether Kaggle has processed the files.
     """
 
@@ -88,7 +79,7 @@ def publish(folder: Path, reporter: Reporter, *, public: bool = False) -> Publis
 
     Args:
         folder: the files to send, and nothing else.
-        reporter: shows the progress.
+        reporter: shows the upload and the waiting.
         public: whether everyone sees a new dataset. A version does not change that.
 
     Raises:

@@ -24,10 +24,6 @@ def pack_run(run: Path, folder: Path) -> Path:
 
     The same files give the same bytes. Logs, checkpoints and unfinished folds are left out.
 
-    Args:
-        run: the run's folder.
-        folder: where the archive is written.
-
     Raises:
         MissingError: no fold of the run is finished.
     """
@@ -64,10 +60,6 @@ def unpack_run(archive: Path, runs: Path) -> Path:
 
     Each file is written whole or not at all, and a file that marks something as finished is
     written last: the call can be interrupted at any moment and repeated.
-
-    Args:
-        archive: as `pack_run` writes it.
-        runs: the folder of all runs.
 
     Returns:
         The run's folder. It has no run.json while folds are missing, or if they come from several

@@ -34,9 +34,6 @@ def build_wheels(folder: Path) -> list[Path]:
 
     The same content gives the same bytes. Wheels of other versions are removed from the folder.
 
-    Args:
-        folder: where the wheels are written.
-
     Returns:
         The package's own wheel first, then one for each distribution that the image lacks.
 
@@ -83,9 +80,6 @@ def missing_from_image(requirements: Iterable[str]) -> list[Distribution]:
 
     Requirements of requirements are followed. A version in the image that is too old counts as
     lacking. Extras are left out.
-
-    Args:
-        requirements: as in a distribution's metadata.
 
     Raises:
         MissingError: one of them is not installed here either, or in a version too old.

@@ -22,13 +22,7 @@ _MAX_NAME = 36
 
 @dataclass(frozen=True)
 class ExpectedResult:
-    """What a script's docstring says that it scores and takes.
-
-    Attributes:
-        metric: the competition's.
-        score: out of fold; None if not measured.
-        seconds: the duration; None if not measured.
-    """
+    """The out-of-fold score and the duration in a script's docstring; None if not measured."""
 
     metric: str = ""
     score: float | None = None
@@ -61,14 +55,12 @@ class KernelSettings:
     Attributes:
         owner: the user's name on Kaggle.
         name: the competition's name.
-        kind: the kind of its source.
         slug: the competition's; of a dataset, also of one made of a folder, owner/slug; empty for
             the demo, which is drawn.
         wheels: the dataset of wheels, owner/slug.
         description: the text of the competition's TOML file; empty for a preset.
         runs: the dataset of runs, with which `submit` predicts; empty while there is none.
         run_names: which of them; defaults to all.
-        prepare: how the images are prepared.
         options: the user's choices; recipe and space are names or the texts of TOML files. The
             accelerator is that of `train` and `tune`, and, if it is no TPU, of `submit`.
         expected: what each script is known to score and take, by the script's name.
@@ -94,9 +86,6 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
         folder: gets one sub-folder for each kernel, with kernel-metadata.json and a script. A
             different script that was there is kept as NAME.py.old.
         settings: the settings of the kernels.
-
-    Returns:
-        The kernels' folders.
 
     Raises:
         SettingError: a folder holds a kernel of another competition, or a setting breaks a rule of

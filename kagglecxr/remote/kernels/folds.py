@@ -22,13 +22,7 @@ _RETRY_AFTER = 60.0
 
 @dataclass(frozen=True)
 class FoldPush:
-    """The outcome of pushing one fold.
-
-    Attributes:
-        folder: the fold's kernel.
-        status: what was done, or why it was refused.
-        is_refused: whether it has to be pushed again.
-    """
+    """The outcome of pushing one fold: what was done, or why it was refused."""
 
     folder: Path
     status: str
@@ -37,13 +31,6 @@ class FoldPush:
 
 def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
     """Writes one kernel for each fold next to a kernel: the same script with FOLD set.
-
-    Args:
-        folder: the kernel that trains all folds.
-        folds: how many, equal to the script's FOLDS.
-
-    Returns:
-        The folders of the folds' kernels.
 
     Raises:
         SettingError: fewer than two folds, or the script's FOLDS is another number.
@@ -94,7 +81,7 @@ def push_folds(folders: Sequence[Path], reporter: Reporter, wait: float = 0.0) -
         wait: seconds, in all, to wait for a free machine; defaults to none.
 
     Returns:
-        The outcome of each fold. A refused fold does not keep the others from being pushed.
+        The outcome of each fold. A refused fold does not prevent the others from being pushed.
 
     Raises:
         MissingError: no client or no credentials.

@@ -65,15 +65,7 @@ def _is_packed_run(path: Path) -> bool:
 
 
 def link_weights(mounts: Path, keras_home: Path) -> list[Path]:
-    """Links the ImageNet weights among a kernel's inputs to where Keras caches downloads.
-
-    Args:
-        mounts: /kaggle/input on Kaggle.
-        keras_home: the value of KERAS_HOME.
-
-    Returns:
-        The files that Keras finds.
-    """
+    """Links the ImageNet weights among a kernel's inputs to where Keras caches downloads."""
     models = keras_home / "models"
     models.mkdir(parents=True, exist_ok=True)
     links = []
@@ -88,12 +80,7 @@ def link_weights(mounts: Path, keras_home: Path) -> list[Path]:
 
 
 def restore_studies(mounts: Path, studies: Path) -> list[Path]:
-    """Copies the journals of earlier searches, so that a search of the same name continues.
-
-    Args:
-        mounts: /kaggle/input on Kaggle.
-        studies: the workspace's folder of studies; longer journals there are kept.
-    """
+    """Copies longer journals of earlier searches, so that a search of the same name continues."""
     journals = []
     for journal in input_files(mounts, f"{os.sep}{JOURNAL}"):
         target = studies / journal.parent.name / JOURNAL

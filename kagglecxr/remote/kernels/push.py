@@ -24,13 +24,7 @@ class SessionLimitError(KaggleError):
 
 @dataclass(frozen=True)
 class KernelVersion:
-    """A version of a kernel that Kaggle accepted and runs.
-
-    Attributes:
-        kernel: `owner/slug`.
-        version: its number.
-        url: the address of its page.
-    """
+    """A version of a kernel, `owner/slug`, that Kaggle accepted and runs."""
 
     kernel: str
     version: int
@@ -39,10 +33,6 @@ class KernelVersion:
 
 def push_kernel(folder: Path, reporter: Reporter) -> KernelVersion:
     """Pushes a folder as `kaggle kernels push -p FOLDER` does, and runs it.
-
-    Args:
-        folder: holds kernel-metadata.json and the script that it names.
-        reporter: shows the waiting.
 
     Raises:
         MissingError: no metadata, no script, no client or no credentials.

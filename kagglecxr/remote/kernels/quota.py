@@ -11,23 +11,13 @@ from kagglecxr.remote.errors import SETTINGS_PAGE, RequestContext
 
 # Nobody waits longer for something that is only good to know.
 _TIMEOUT = 10.0
-_CONTEXT = RequestContext(
-    what="the accelerator quota",
-    if_refused=f"Make new credentials at {SETTINGS_PAGE}.",
-    if_unknown=f"See {SETTINGS_PAGE}.",
-    instead=f"See {SETTINGS_PAGE}.",
-)
+_ADVICE = f"See {SETTINGS_PAGE}."
+_CONTEXT = RequestContext("the accelerator quota", _ADVICE, _ADVICE, _ADVICE)
 
 
 @dataclass(frozen=True)
 class AcceleratorQuota:
-    """The weekly quota of one accelerator.
-
-    Attributes:
-        used: hours.
-        allowed: hours.
-        refresh: when a new week begins, in UTC; None if Kaggle does not say.
-    """
+    """The hours of one accelerator in this week, and when the next one begins, in UTC."""
 
     used: float
     allowed: float
@@ -44,11 +34,7 @@ class AcceleratorQuota:
 
 
 def accelerator_quotas() -> dict[str, AcceleratorQuota]:
-    """Asks Kaggle for the weekly quotas of the credentials' user.
-
-    Returns:
-        The quotas of "gpu" and "tpu", as far as known; empty without credentials or network.
-    """
+    """The weekly quotas of "gpu" and "tpu"; empty without credentials or network."""
     try:
         with kaggle_client(_CONTEXT, _TIMEOUT) as api:
             response = api.quota_view()

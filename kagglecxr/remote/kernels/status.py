@@ -21,8 +21,7 @@ class KernelStatus:
 
     Attributes:
         kernel: `owner/slug`.
-        status: queued, running, complete, error, cancel_requested, cancel_acknowledged or
-            new_script.
+        status: queued, running, complete, error, cancel_requested, cancel_acknowledged, new_script.
         failure: Kaggle's reason for an error.
     """
 
@@ -78,11 +77,6 @@ def fetch_output(kernel: str, folder: Path, reporter: Reporter) -> list[Path]:
     """Downloads all files that a kernel's latest version left, and its log.
 
     Files of an earlier call that have not changed are kept.
-
-    Args:
-        kernel: `owner/slug`.
-        folder: where the files go.
-        reporter: shows the progress.
 
     Raises:
         DataError: a file's name leads outside the folder.

@@ -20,7 +20,7 @@ def render_script(name: str, settings: Mapping[str, object], expected: str = NOT
     Args:
         name: train, tune or submit.
         settings: values of constants at the script's top; the others keep their defaults.
-        expected: the score and the duration that its docstring states.
+        expected: score and duration, for its docstring.
 
     Raises:
         UnknownNameError: the script has no such constant.
