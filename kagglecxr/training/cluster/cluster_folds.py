@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import shorten
 from kagglecxr.core.progress import Reporter
-from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
+from kagglecxr.training.cluster.file_bundle import replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_fold_task
 from kagglecxr.training.cluster.task_messages import ClusterError, FoldTask, TaskResult
@@ -35,12 +35,6 @@ def train_folds(
     reporter: Reporter,
 ) -> None:
     """Trains the folds that are not finished; each is written to the run's folder as it ends.
-
-    Args:
-        cluster: Where to train.
-        run: The run of the folds.
-        initial_weights: For each fold to train, the weights files that it starts from.
-        reporter: Shows the progress.
 
     Raises:
         ClusterError: Some folds failed; the others are finished all the same.
@@ -71,20 +65,14 @@ def train_folds(
 def _submit(
     cluster: RayCluster, run: RunSpec, initial_weights: Mapping[int, Sequence[Path]]
 ) -> dict[RayTask, int]:
-    workspace = cluster.put(workspace_files(run.workspace))
-    bundles: dict[tuple[Path, ...], tuple[FileBundle, tuple[str, ...]]] = {}
     tasks = {}
-    for fold, fold_weights in initial_weights.items():
-        paths = tuple(fold_weights)
-        if paths not in bundles:
-            # Numbered, since files of different folders may have the same name.
-            files = {f"{number}/{path.name}": path for number, path in enumerate(paths)}
-            bundles[paths] = cluster.put(files), tuple(files)
-        weights, weight_names = bundles[paths]
+    for fold, paths in initial_weights.items():
+        # Numbered, since files of different folders may have the same name.
+        files = {f"{number}/{path.name}": path for number, path in enumerate(paths)}
         task = FoldTask(
-            workspace=workspace,
-            weights=weights,
-            weight_names=weight_names,
+            workspace=cluster.put(workspace_files(run.workspace)),
+            weights=cluster.put(files),
+            weight_names=tuple(files),
             recipe=run.recipe.model_dump_json(),
             fold_of=tuple(run.fold_of.tolist()),
             fold=fold,

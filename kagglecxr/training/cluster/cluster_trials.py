@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from kagglecxr.core.errors import CxrError
@@ -11,7 +12,7 @@ from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.models.weights.sources import find_weights
 from kagglecxr.models.zoo import MODELS
-from kagglecxr.training.cluster.file_bundle import FileBundle, replace_folder, workspace_files
+from kagglecxr.training.cluster.file_bundle import replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_trial_task
 from kagglecxr.training.cluster.task_messages import ClusterError, TrialTask
@@ -32,10 +33,6 @@ class StudyActor:
 
     So the study can be a file of that machine, or a database that the other machines cannot reach
     and whose password they do not know.
-
-    Args:
-        study: The name of the study.
-        storage: Where it is stored.
     """
 
     def __init__(self, study: str, storage: str) -> None:
@@ -48,62 +45,51 @@ class StudyActor:
         return trial.should_prune()
 
 
+@dataclass(frozen=True)
 class ClusterTrial:
-    """A trial on some machine of the cluster.
+    """A trial on some machine of the cluster, whose files go to a folder when it ends."""
 
-    Args:
-        task: The submitted task.
-        folder: Where the files of the trial go.
-    """
-
-    def __init__(self, task: RayTask, folder: Path) -> None:
-        self._task, self._folder = task, folder
+    task: RayTask
+    folder: Path
 
     def poll(self) -> TrialResult | None:
         """How the trial ended; None while it runs or waits for a machine."""
-        if not self._task.done():
+        if not self.task.done():
             return None
         try:
-            result = self._task.result()
+            result = self.task.result()
         except ClusterError as error:
             return TrialResult("died", error=str(error))
         if result.trial is None:
             return TrialResult("failed", error=f"on {result.machine}: {result.error}")
         notes = {LOG_FILE: "\n".join(result.notes).encode()} if result.notes else {}
-        replace_folder(self._folder, result.files | notes)
+        replace_folder(self.folder, result.files | notes)
         return result.trial
 
     def kill(self) -> None:
         """Kills the task."""
-        self._task.cancel()
+        self.task.cancel()
 
 
+@dataclass(frozen=True)
 class _FailedTrial:
     """A trial that could not be submitted."""
 
-    def __init__(self, error: str) -> None:
-        self._error = error
+    error: str
 
     def poll(self) -> TrialResult | None:
-        return TrialResult("failed", error=self._error)
+        return TrialResult("failed", error=self.error)
 
     def kill(self) -> None:
-        """Does nothing."""
+        pass
 
 
 class RayTrialLauncher:
-    """Submits trials to a cluster.
-
-    Args:
-        cluster: Where to train.
-        workspace: The competition's workspace.
-    """
+    """Submits trials of a workspace to a cluster."""
 
     def __init__(self, cluster: RayCluster, workspace: Workspace) -> None:
         self._cluster, self._workspace = cluster, workspace
-        self._data: dict[str, FileBundle] = {}
-        self._weights: dict[tuple[tuple[str, Path], ...], FileBundle] = {}
-        self._report_to = functools.cache(functools.partial(cluster.start_actor, StudyActor))
+        self._start_actor = functools.cache(functools.partial(cluster.start_actor, StudyActor))
 
     def __call__(self, spec: TrialSpec) -> RunningTrial:
         """Submits a trial."""
@@ -112,19 +98,12 @@ class RayTrialLauncher:
             files, names = weight_files(sources, spec.recipe.model, spec.folds)
         except CxrError as error:
             return _FailedTrial(str(error))
-        if spec.cache_key not in self._data:
-            own = workspace_files(self._workspace, spec.cache_key)
-            self._data[spec.cache_key] = self._cluster.put(own)
-        key = tuple(files.items())
-        if key not in self._weights:
-            self._weights[key] = self._cluster.put(files)
-        actor = self._report_to(spec.study, spec.storage)
         task = TrialTask(
-            workspace=self._data[spec.cache_key],
-            weights=self._weights[key],
+            workspace=self._cluster.put(workspace_files(self._workspace, spec.cache_key)),
+            weights=self._cluster.put(files),
             weight_names=names,
             spec=spec.to_json(),
-            report=functools.partial(actor.call, "report"),
+            report=functools.partial(self._start_actor(spec.study, spec.storage), "report"),
         )
         return ClusterTrial(self._cluster.submit(run_trial_task, task), spec.folder)
 
@@ -133,11 +112,7 @@ class RayTrialLauncher:
 def trial_launcher(
     cluster: str | None, workspace: Workspace
 ) -> Iterator[tuple[TrialLauncher, int]]:
-    """Yields what launches trials, and how many run at once at least.
-
-    Args:
-        cluster: The address of a cluster; None for processes on this machine.
-        workspace: The competition's workspace.
+    """Yields what launches trials, here or on a cluster, and how many run at once at least.
 
     Raises:
         CxrError: As `connect` does.
@@ -157,11 +132,6 @@ def weight_files(
 
     A run keeps its folder structure and comes with the index of its workspace, by which the
     training makes sure that it has not learned from what is held out.
-
-    Args:
-        sources: What `fetch_weights` returned.
-        model: The name of the model.
-        folds: The number of folds that are trained.
 
     Raises:
         MissingError, WeightsError: Weights that are not there or cannot be fetched.

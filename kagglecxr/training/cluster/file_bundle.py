@@ -39,12 +39,7 @@ class FileBundle:
 
 
 def pack(files: Mapping[str, Path], put: Callable[[Chunk], Any]) -> FileBundle:
-    """Puts files into the object store, in chunks, so that none has to fit into memory.
-
-    Args:
-        files: The files, by the relative name that each gets on the other machine.
-        put: Stores a chunk and returns a reference to it.
-    """
+    """Stores files by their relative names, in chunks, so that none has to fit into memory."""
     digest = hashlib.sha256()
     references: dict[str, list[Any]] = {}
     for name, path in sorted(files.items()):
@@ -57,16 +52,7 @@ def pack(files: Mapping[str, Path], put: Callable[[Chunk], Any]) -> FileBundle:
 
 
 def unpack(bundle: FileBundle, root: Path, get: GetChunk) -> Path:
-    """Writes a bundle to a folder of this machine, unless an earlier task did.
-
-    Args:
-        bundle: The files.
-        root: The folder of all bundles.
-        get: Fetches a chunk.
-
-    Returns:
-        The folder of the files.
-    """
+    """Writes a bundle to its folder below a root, unless an earlier task did, and returns it."""
     folder = root / bundle.digest
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{bundle.digest}.lock"):
@@ -89,11 +75,7 @@ def unpack(bundle: FileBundle, root: Path, get: GetChunk) -> Path:
 def workspace_files(workspace: Workspace, cache_key: str = "") -> dict[str, Path]:
     """Lists the files of a prepared workspace that a training needs, by relative name.
 
-    Features in the cache folder are left out: they are computed again where they are needed.
-
-    Args:
-        workspace: The competition's workspace.
-        cache_key: Another cache to include; none if empty.
+    Included is one more cache, if named; not the features of a cache, which are computed again.
     """
     own = read_json(workspace.require(workspace.prepared, "prepare"))["cache"]
     files = [workspace.index, workspace.folds, workspace.prepared]

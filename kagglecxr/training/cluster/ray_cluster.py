@@ -5,15 +5,17 @@ The only module that imports Ray, and only in the functions that need it, since 
 
 import atexit
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.models.runtime import setup_keras
-from kagglecxr.training.cluster.file_bundle import FileBundle, GetChunk, pack
+from kagglecxr.training.cluster.file_bundle import Chunk, FileBundle, GetChunk, pack
 from kagglecxr.training.cluster.task_messages import (
     ClusterError,
     NodeResources,
@@ -23,25 +25,21 @@ from kagglecxr.training.cluster.task_messages import (
 )
 from kagglecxr.version import __version__
 
-LOCAL, AUTO = "local", "auto"
 MAX_RETRIES = 3
 """How often Ray restarts a task whose machine or process died."""
 _POLL_SECONDS = 2.0
 
 _Task = TypeVar("_Task")
 TaskFunction = Callable[[TaskEnvironment, _Task, GetChunk], TaskResult]
-"""A function that a machine of the cluster calls, with the task and access to the object store."""
+"""What runs on a machine of the cluster, with the task and access to the object store."""
+RemoteCall = Callable[..., Any]
 
 
+@dataclass(frozen=True)
 class RayTask:
-    """A task that was submitted to the cluster; its methods are those of a future.
+    """A task that was submitted to the cluster; its methods are those of a future."""
 
-    Args:
-        reference: Ray's reference to the result.
-    """
-
-    def __init__(self, reference: Any) -> None:
-        self.reference = reference
+    reference: Any
 
     def done(self) -> bool:
         """Returns whether the task has ended, with a result or an error."""
@@ -70,23 +68,6 @@ class RayTask:
         ray.cancel(self.reference, force=True)
 
 
-class RayActor:
-    """An object in a process of its own, whose methods can be called from any machine.
-
-    Args:
-        handle: Ray's handle of the actor.
-    """
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
-
-    def call(self, method: str, *args: object) -> Any:
-        """Calls a method and waits for what it returns."""
-        import ray
-
-        return ray.get(getattr(self._handle, method).remote(*args))
-
-
 class RayCluster:
     """The machines of the cluster this process is connected to.
 
@@ -96,6 +77,7 @@ class RayCluster:
 
     def __init__(self) -> None:
         self.resources = request_resources(_alive_nodes())
+        self._bundles: dict[tuple[tuple[str, Path], ...], FileBundle] = {}
 
     @property
     def capacity(self) -> int:
@@ -103,18 +85,14 @@ class RayCluster:
         return sum(self.resources.capacity(node) for node in _alive_nodes())
 
     def put(self, files: Mapping[str, Path]) -> FileBundle:
-        """Puts files into the object store, from which each machine fetches them once."""
-        import ray
-
-        return pack(files, ray.put)
+        """Puts files into the object store, once, from which each machine fetches them once."""
+        key = tuple(sorted(files.items()))
+        if key not in self._bundles:
+            self._bundles[key] = pack(files, self._store)
+        return self._bundles[key]
 
     def submit(self, function: TaskFunction[_Task], task: _Task) -> RayTask:
-        """Runs a function on whichever machine is free.
-
-        Args:
-            function: A function of a module that is installed on every machine.
-            task: Its argument.
-        """
+        """Runs a function of the package on whichever machine is free."""
         import ray
 
         remote = ray.remote(
@@ -129,14 +107,24 @@ class RayCluster:
         environment = TaskEnvironment(__version__, setup_keras(), self.resources.cores)
         return RayTask(remote.remote(function, environment, task))
 
-    def start_actor(self, kind: Callable[..., object], *args: object) -> RayActor:
-        """Creates an object in a process of its own on the machine of this process."""
+    def start_actor(self, kind: Callable[..., object], *args: object) -> RemoteCall:
+        """Creates an object in a process of its own on the machine of this process.
+
+        Returns:
+            A function of a method's name and arguments, which any machine can call.
+        """
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         node = ray.get_runtime_context().get_node_id()
         strategy = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        return RayActor(ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*args))
+        handle = ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*args)
+        return functools.partial(_call_method, handle)
+
+    def _store(self, chunk: Chunk) -> Any:
+        import ray
+
+        return ray.put(chunk)
 
     def as_completed(self, tasks: Iterable[RayTask]) -> Iterator[RayTask]:
         """Yields tasks as they end.
@@ -160,18 +148,14 @@ class RayCluster:
 
 @contextlib.contextmanager
 def connect(address: str) -> Iterator[RayCluster]:
-    """Connects to a cluster; at the end, tasks that still run are killed.
-
-    Args:
-        address: "auto" for the cluster that this machine belongs to, HOST:PORT of its head, or
-            "local" for this machine alone.
+    """Connects to a cluster, given as auto, HOST:PORT or local; kills its tasks at the end.
 
     Raises:
         MissingError: Ray is not installed.
         SettingError: The address has another form.
         ClusterError: There is no cluster at the address, or none that could train.
     """
-    if address not in (LOCAL, AUTO):
+    if address not in ("local", "auto"):
         _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Silences Ray's notice of a coming change in which GPUs a task without GPUs sees.
@@ -183,7 +167,7 @@ def connect(address: str) -> Iterator[RayCluster]:
             f"Ray is not installed. Received: --cluster {address}. Run: pip install "
             "'kagglecxr[ray]'"
         ) from error
-    options = {"include_dashboard": False} if address == LOCAL else {}
+    options = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="critical", **options)
     except (OSError, ValueError, RuntimeError) as error:
@@ -216,10 +200,15 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
     )
 
 
+def _call_method(handle: Any, method: str, *args: object) -> Any:
+    import ray
+
+    return ray.get(getattr(handle, method).remote(*args))
+
+
 def _run_once(
     function: TaskFunction[_Task], environment: TaskEnvironment, task: _Task
 ) -> TaskResult:
-    """The only task of a worker process."""
     import ray
 
     # TensorFlow's threads outlive the task and would abort the process, which Ray reports as a

@@ -45,12 +45,7 @@ _Task = TypeVar("_Task")
 
 
 class RemoteTrial:
-    """An Optuna trial whose study is on another machine.
-
-    Args:
-        report: Sends the trial's number, a score and its step to the study.
-        number: The number of the trial.
-    """
+    """A trial whose study is on another machine; see `TrialTask.report`."""
 
     def __init__(self, report: Callable[[int, float, int], bool], number: int) -> None:
         self._report, self._number = report, number
@@ -104,11 +99,6 @@ def _catch_errors(
 
 
 def _set_up_process(environment: TaskEnvironment) -> None:
-    """Gives this process the backend and the threads of the process that submitted the task.
-
-    Raises:
-        SettingError: This machine has another version of kagglecxr.
-    """
     if environment.version != __version__:
         raise SettingError(
             f"The machines have different versions of kagglecxr. Received: {__version__} on "
@@ -177,7 +167,7 @@ def _open_workspace(bundle: FileBundle, get: GetChunk) -> tuple[Workspace, Prepa
 
 
 def _folder_lock(folder: Path) -> FileLock:
-    """Waits for a lost process that may still write to the folder of a restarted task."""
+    # A lost process may still write to the folder of a task that was restarted.
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder.with_name(f"{folder.name}.lock"))
 

@@ -20,12 +20,7 @@ class ClusterError(CxrError, RuntimeError):
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """The resources that Ray reserves for each training.
-
-    Attributes:
-        cores: CPU cores, which is also the number of threads of the training.
-        gpus: 1 if the cluster has GPUs, else 0.
-    """
+    """What Ray reserves for each training: cores, one thread each, and a GPU if there are any."""
 
     cores: int
     gpus: int
@@ -58,12 +53,9 @@ def request_resources(nodes: Sequence[NodeResources]) -> ResourceRequest:
 
 @dataclass(frozen=True)
 class TaskEnvironment:
-    """The settings of the driver process that a task repeats, so that results are the same.
+    """The version, Keras backend and number of threads with which a task is to run.
 
-    Attributes:
-        version: The version of kagglecxr.
-        backend: The Keras backend.
-        cores: The number of threads; the order of floating-point sums depends on it.
+    The order of floating-point sums depends on the number of threads.
     """
 
     version: str
@@ -73,17 +65,17 @@ class TaskEnvironment:
 
 @dataclass(frozen=True)
 class FoldTask:
-    """One fold of a run to train.
+    """One fold of a run to train; see `kagglecxr.training.run_spec.RunSpec`.
 
     Attributes:
         workspace: The files of the prepared workspace.
         weights: The files of the initial weights.
         weight_names: Their names in `weights`, in the order they are loaded.
-        recipe: The recipe as JSON.
+        recipe: As JSON.
         fold_of: The fold of each training image.
         fold: The fold that is held out.
         run: The name of the run.
-        seed: The seed of the run.
+        seed: Of the run.
     """
 
     workspace: FileBundle

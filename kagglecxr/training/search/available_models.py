@@ -7,21 +7,14 @@ from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.space import Space
 
-MODEL = "model"
-
 
 def with_available_models(space: Space, base: Recipe, reporter: Reporter) -> Space:
     """Returns the space with only those models that can start from the recipe's weights.
 
-    Args:
-        space: What varies.
-        base: The recipe that is varied.
-        reporter: Shows which models are left out.
-
     Raises:
         SettingError: There are weights for none of them.
     """
-    choices = space.entries.get(MODEL)
+    choices = space.entries.get("model")
     if not isinstance(choices, tuple):
         return space
     missing = {
@@ -36,11 +29,11 @@ def with_available_models(space: Space, base: Recipe, reporter: Reporter) -> Spa
             "folder that holds them with --set weights=FOLDER, or an empty one to train from "
             "scratch."
         )
-    return Space({**space.entries, MODEL: left})
+    return Space({**space.entries, "model": left})
 
 
 def _weights_error(space: Space, base: Recipe, name: str) -> str:
-    recipe = space.recipe(base, {MODEL: name})
+    recipe = space.recipe(base, {"model": name})
     try:
         for source in each_source(recipe.weights):
             find_weights(MODELS[recipe.model], source)

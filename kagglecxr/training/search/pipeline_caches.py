@@ -24,13 +24,7 @@ from kagglecxr.training.search.space import PIPELINE, SIZE, Choice, Entry, Range
 
 @dataclass(frozen=True)
 class PipelineCaches:
-    """The caches of the pipelines that are tried, built when they are first needed.
-
-    Attributes:
-        prepared: The data as `prepare` left them.
-        workspace: Where the caches go.
-        reporter: Shows each pipeline whose images are decoded.
-    """
+    """The caches of the pipelines that are tried, built when they are first needed."""
 
     prepared: PreparedData
     workspace: Workspace

@@ -28,18 +28,17 @@ class SearchResult:
     """The results of a search.
 
     Attributes:
-        name: The name of the study.
-        metric: The name of the metric that trials were scored by.
+        name: Of the study.
+        metric: By which trials are scored.
         maximise: Whether a greater score is better.
         trials: One row per trial, except requeued ones and duplicates, with the columns trial,
             state, score, epochs, seconds, run, one per parameter, and error.
-        importances: The share of the score's variance that each parameter explains; empty if too
-            few trials are finished.
-        recipe: The best recipe.
-        score: Its score.
-        seconds: How long its training took.
-        folds: How many folds it was trained on.
-        pipeline: The preprocessing of its images; empty if it is that of the workspace.
+        importances: See `parameter_importances`.
+        recipe: The best; score, seconds, folds and pipeline are those of its trial.
+        score: On the held-out images, averaged over the folds.
+        seconds: Of the training.
+        folds: How many were trained.
+        pipeline: The preprocessing of the images; empty if it is that of the workspace.
     """
 
     name: str
@@ -94,7 +93,10 @@ def trials_table(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
 
 
 def parameter_importances(study: Study, finished: Sequence[FrozenTrial]) -> dict[str, float]:
-    """Computes shares of the score's variance by functional ANOVA (Hutter et al. 2014)."""
+    """Computes the share of the score's variance that each parameter explains.
+
+    By functional ANOVA (Hutter et al. 2014); empty if too few trials are finished.
+    """
     if len(finished) < 4 or len({trial.value for trial in finished}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -102,16 +104,7 @@ def parameter_importances(study: Study, finished: Sequence[FrozenTrial]) -> dict
 
 
 def write_best_recipe(result: SearchResult, folder: Path, competition: str) -> Path:
-    """Writes the best recipe as a TOML file for `train --recipe`.
-
-    Args:
-        result: The results of the search.
-        folder: Where the file goes.
-        competition: The competition as on the command line.
-
-    Returns:
-        The path of the file.
-    """
+    """Writes the best recipe as a TOML file for `train --recipe`, and returns its path."""
     path = folder / f"{result.name}.toml"
     fold = "fold 0" if result.folds == 1 else f"folds 0 to {result.folds - 1}"
     comment = (
@@ -130,7 +123,7 @@ def write_best_recipe(result: SearchResult, folder: Path, competition: str) -> P
 
 
 def prepare_command(result: SearchResult, competition: str) -> str:
-    """Returns the command that prepares the images as the best trial had them."""
+    """Returns the command that prepares the images of the best trial."""
     return (
         f"python -m kagglecxr.prepare {competition} --pipeline '{result.pipeline}' (and the "
         "options it was given before)"

@@ -36,14 +36,7 @@ Choice = StrictBool | StrictInt | StrictFloat | StrictStr
 
 
 class Range(BaseModel):
-    """Numbers from `low` to `high`, both included; integers if both are integers.
-
-    Attributes:
-        low: The smallest value.
-        high: The greatest value.
-        log: Whether to sample on a logarithmic scale.
-        step: The distance between neighbouring values.
-    """
+    """Numbers from `low` to `high`, both included; integers if both are integers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -101,11 +94,7 @@ Parameters = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """What a search may vary.
-
-    Attributes:
-        entries: The entries by their dotted names in a recipe.
-    """
+    """What a search may vary: entries by their dotted names in a recipe."""
 
     entries: Mapping[str, Entry]
 

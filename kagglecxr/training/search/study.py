@@ -67,9 +67,6 @@ class PerTrialSampler(TPESampler):
     The seed depends on the number of the trial, not counting those that only repeat others. So a
     search that was killed continues as it would have, and two machines that share a study do not
     draw the same parameters.
-
-    Args:
-        seed: The seed of the search.
     """
 
     def __init__(self, seed: int) -> None:
@@ -91,13 +88,7 @@ class PerTrialSampler(TPESampler):
 
 
 def open_study(name: str, location: str, *, maximise: bool, seed: int) -> Study:
-    """Opens a study, or creates it.
-
-    Args:
-        name: The same for all who search together.
-        location: See `kagglecxr.training.search.study_storage.storage_location`.
-        maximise: Whether a greater score is better.
-        seed: The seed of the search.
+    """Opens a study at a `storage_location`, or creates it.
 
     Raises:
         SettingError: The storage cannot be opened.
@@ -113,13 +104,7 @@ def open_study(name: str, location: str, *, maximise: bool, seed: int) -> Study:
 
 
 def open_trial(name: str, location: str, number: int) -> Trial:
-    """Opens a trial that another process began, to report scores to it.
-
-    Args:
-        name: The name of the study.
-        location: See `kagglecxr.training.search.study_storage.storage_location`.
-        number: The number of the trial.
-    """
+    """Opens a trial of a study that another process began, to report scores to it."""
     storage = open_storage(location)
     study = optuna.load_study(
         study_name=name, storage=storage, sampler=RandomSampler(), pruner=SuccessiveHalving()

@@ -54,9 +54,6 @@ def open_storage(location: str) -> BaseStorage:
 def explain_storage_errors(location: str) -> Iterator[None]:
     """Turns the errors of a database that is lost during the search into a `SettingError`.
 
-    Args:
-        location: See `storage_location`.
-
     Raises:
         SettingError: The database was lost.
     """

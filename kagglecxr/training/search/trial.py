@@ -52,10 +52,7 @@ class ScoredTrial(Protocol):
 class ReportEpochScore(keras.callbacks.Callback):  # type: ignore[misc]
     """Reports a score after each epoch, and stops a training that is pruned.
 
-    Args:
-        score: Computes the score of the model on the held-out images.
-        report: See `ReportScore`.
-        path: The file of the scores so far, by which a killed training reports them again.
+    The scores are also written to a file, from which a killed training reports them again.
     """
 
     def __init__(self, score: Callable[[], float], report: ReportScore, path: Path) -> None:
@@ -90,13 +87,7 @@ def train_trial(
     """Trains the folds of a trial; its score is the mean over their held-out images.
 
     The score of an epoch is computed without test-time augmentation, the final one with the
-    recipe's views.
-
-    Args:
-        prepared: The data of the workspace.
-        workspace: The competition's workspace.
-        spec: What to train, and where; weights are removed at the end.
-        trial: Gets the score of every epoch.
+    recipe's views. Weights are removed at the end.
     """
     task = make_task(with_cache(prepared, workspace, spec.cache_key))
     run = RunSpec(task, workspace, spec.recipe, prepared.fold, spec.seed, spec.folder)

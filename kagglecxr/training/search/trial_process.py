@@ -1,5 +1,6 @@
 """Runs each trial in a process of its own: what it receives, how it is started, how it ended."""
 
+import contextlib
 import dataclasses
 import os
 import subprocess
@@ -23,17 +24,16 @@ class TrialSpec:
     """What a trial's process needs to know.
 
     Attributes:
-        competition: The competition as on the command line.
-        workspace: The folder of the workspace.
+        competition: As on the command line.
+        workspace: The root of the workspace.
         study: The name of the study.
-        storage: Where the study is stored.
+        storage: See `kagglecxr.training.search.study_storage.storage_location`.
         number: The number of the trial.
-        recipe: The recipe to train.
-        folder: The folder of the trial; the same for the same recipe, so that a killed trial is
-            resumed.
-        folds: The number of folds to train.
+        recipe: What to train.
+        folder: The same for the same recipe, so that a killed trial is resumed.
+        folds: How many folds to train.
         seed: The seed of the search.
-        cache_key: The key of the images; those of the workspace if empty.
+        cache_key: Of the images; those of the workspace if empty.
     """
 
     competition: str
@@ -65,8 +65,8 @@ class TrialResult:
     """How a trial ended.
 
     Attributes:
-        state: finished, pruned, failed, or died if its process ended without a result, as when the
-            operating system kills it for want of memory.
+        state: "died" if its process ended without a result, as when the operating system kills it
+            for want of memory.
         score: The competition's metric, averaged over the folds; None unless finished.
         error: Why the trial failed or died; else empty.
     """
@@ -79,11 +79,11 @@ class TrialResult:
         """Writes the result to the folder of the trial."""
         write_json(folder / RESULT_FILE, dataclasses.asdict(self))
 
-
-def read_result(folder: Path) -> TrialResult | None:
-    """Reads the result of a trial; None if its process died before it wrote one."""
-    path = folder / RESULT_FILE
-    return TrialResult(**read_json(path)) if path.is_file() else None
+    @classmethod
+    def read(cls, folder: Path) -> "TrialResult | None":
+        """Reads what `write` wrote; None if the process died before."""
+        path = folder / RESULT_FILE
+        return cls(**read_json(path)) if path.is_file() else None
 
 
 class RunningTrial(Protocol):
@@ -101,58 +101,37 @@ TrialLauncher = Callable[[TrialSpec], RunningTrial]
 
 
 class WarmProcess:
-    """A process that has imported Keras, which takes seconds, and waits for its trial."""
+    """A process that imports Keras, which takes seconds, and then waits for a trial to train.
+
+    Its output goes to log.txt in the folder of the trial.
+    """
 
     def __init__(self) -> None:
-        self.output = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process lives
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process lives
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kagglecxr.training.search.trial"],
+            bufsize=0,
             stdin=subprocess.PIPE,
-            stdout=self.output,
-            stderr=self.output,
+            stdout=self._output,
+            stderr=self._output,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             # Ctrl-C goes to the search alone, which then closes the pipe.
             start_new_session=True,
         )
 
-    def poll(self) -> int | None:
-        """Returns the exit status; None while the process lives."""
-        return self._process.poll()
+    def is_alive(self) -> bool:
+        """Returns whether the process has not ended."""
+        return self._process.poll() is None
 
-    def send(self, spec: TrialSpec) -> None:
-        """Sends the trial; if the process has died, its exit status tells."""
-        if self._process.stdin:
-            try:
-                self._process.stdin.write(f"{spec.to_json()}\n".encode())
-                self._process.stdin.flush()
-            except BrokenPipeError:
-                self._process.wait()
-
-    def close(self) -> None:
-        """Kills the process if it lives, and closes its files."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdin:
-            # The raw pipe: what a dead process left unread would be flushed into it again.
-            self._process.stdin.raw.close()  # type: ignore[attr-defined]
-        self.output.close()
-
-
-class TrialProcess:
-    """A trial in a process of its own; its output goes to log.txt in the folder of the trial.
-
-    Args:
-        spec: The trial.
-        process: The process that trains it; defaults to a new one.
-    """
-
-    def __init__(self, spec: TrialSpec, process: WarmProcess | None = None) -> None:
+    def train(self, spec: TrialSpec) -> "WarmProcess":
+        """Sends the trial; if the process has died, `poll` says so."""
         self._folder = spec.folder
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / RESULT_FILE).unlink(missing_ok=True)
-        self._process = process or WarmProcess()
-        self._process.send(spec)
+        if self._process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(f"{spec.to_json()}\n".encode())
+        return self
 
     def poll(self) -> TrialResult | None:
         """How the trial ended; None while it runs."""
@@ -160,15 +139,24 @@ class TrialProcess:
         if status is None:
             return None
         log = self._folder / LOG_FILE
-        self._process.output.seek(0)
+        self._output.seek(0)
         with log.open("ab") as stream:
-            stream.write(self._process.output.read())
-        self._process.close()
-        return read_result(self._folder) or TrialResult("died", error=_death_message(status, log))
+            stream.write(self._output.read())
+        self.kill()
+        if result := TrialResult.read(self._folder):
+            return result
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = lines[-1] if lines else "without output"
+        error = f"its process died with status {status} ({last}); see {log}"
+        return TrialResult("died", error=error)
 
     def kill(self) -> None:
-        """Kills the process; its last checkpoint is kept."""
-        self._process.close()
+        """Kills the process if it lives, and closes its files; its last checkpoint is kept."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._output.close()
 
 
 class WarmPool:
@@ -185,20 +173,14 @@ class WarmPool:
 
     def __exit__(self, *error: object) -> None:
         if self._spare:
-            self._spare.close()
+            self._spare.kill()
 
-    def __call__(self, spec: TrialSpec) -> TrialProcess:
+    def __call__(self, spec: TrialSpec) -> WarmProcess:
         """Launches a trial."""
-        spare, self._spare = self._spare, None
-        if spare and spare.poll() is not None:
-            spare.close()
-            spare = None
-        trial = TrialProcess(spec, spare)
+        process = self._spare or WarmProcess()
+        if not process.is_alive():
+            process.kill()
+            process = WarmProcess()
+        process.train(spec)
         self._spare = WarmProcess()
-        return trial
-
-
-def _death_message(status: int, log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    last = lines[-1] if lines else "without output"
-    return f"its process died with status {status} ({last}); see {log}"
+        return process

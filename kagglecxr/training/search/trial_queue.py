@@ -32,19 +32,14 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 
 @dataclass(frozen=True)
 class WorkerLock:
-    """Identifies one call of the search by a file that it keeps locked while it lives.
-
-    Attributes:
-        name: The name of the worker, in the study and of the file.
-        folder: The folder of all workers' files.
-    """
+    """Identifies one call of the search by a file that it keeps locked while it lives."""
 
     name: str
     folder: Path
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file, in the folder of all workers' files."""
         return self.folder / f"{self.name}.lock"
 
     def lock(self) -> FileLock:

@@ -15,7 +15,7 @@ from kagglecxr.training.run_spec import run_name
 from kagglecxr.training.search.pipeline_caches import PipelineCaches
 from kagglecxr.training.search.results import SearchResult, collect_results
 from kagglecxr.training.search.search_budget import SearchBudget
-from kagglecxr.training.search.search_loop import run_search
+from kagglecxr.training.search.search_loop import SearchLoop
 from kagglecxr.training.search.space import Space
 from kagglecxr.training.search.study import open_study, to_distributions
 from kagglecxr.training.search.study_storage import explain_storage_errors, storage_location
@@ -46,18 +46,8 @@ def tune_recipe(
 ) -> SearchResult:
     """Searches for a better recipe; the same call continues where an earlier one ended.
 
-    The first trial is the recipe itself, as far as the space contains its values.
-
-    Args:
-        competition: The competition as on the command line, for the trials' processes.
-        prepared: The data.
-        workspace: Where the folder of the study goes.
-        recipe: The recipe that is varied.
-        space: What varies.
-        budget: How much the search may take.
-        launch: Starts the training of a trial.
-        reporter: Shows the progress.
-        seed: The seed of the search and of each training.
+    The first trial is the recipe itself, as far as the space contains its values. The competition
+    is named as on the command line, since the trials' processes load it again.
 
     Raises:
         SettingError: The space or the budget is not valid, the storage cannot be opened or was
@@ -102,5 +92,5 @@ def tune_recipe(
         if not study.get_trials(deepcopy=False):
             initial = space.initial_parameters(recipe) | caches.initial_parameters(space.entries)
             study.enqueue_trial(initial)
-        run_search(study, to_distributions(space), budget, worker, start, reporter)
+        SearchLoop(study, to_distributions(space), budget, worker, start, reporter).run()
         return collect_results(study, metric.name, budget.trial_folds)

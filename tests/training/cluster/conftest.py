@@ -1,13 +1,15 @@
 """A cluster of one machine: this process."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kagglecxr.training.cluster.file_bundle import Chunk, FileBundle, pack
+from kagglecxr.training.cluster.file_bundle import Chunk
+from kagglecxr.training.cluster.ray_cluster import RayCluster
 from kagglecxr.training.cluster.task_messages import ClusterError, TaskEnvironment, TaskResult
 from kagglecxr.version import __version__
 
@@ -36,38 +38,29 @@ class FakeTask:
         self.cancelled = True
 
 
-@dataclass
-class FakeActor:
-    """An actor in this process."""
-
-    instance: Any
-
-    def call(self, method: str, *args: object) -> Any:
-        return getattr(self.instance, method)(*args)
-
-
-@dataclass
-class FakeCluster:
+class FakeCluster(RayCluster):
     """Runs the tasks one after the other, or returns what `respond` does instead."""
 
-    respond: Callable[[Any], TaskResult] | None = None
-    submitted: list[Any] = field(default_factory=list)
+    def __init__(self, respond: Callable[[Any], TaskResult] | None = None) -> None:
+        self._bundles = {}
+        self._respond = respond
+        self.submitted: list[Any] = []
 
-    def put(self, files: Mapping[str, Path]) -> FileBundle:
-        return pack(files, same_chunk)
-
-    def submit(self, function: Callable[..., TaskResult], task: Any) -> FakeTask:
+    def submit(self, function: Callable[..., TaskResult], task: Any) -> Any:
         self.submitted.append(task)
-        respond = self.respond
-        return FakeTask(
-            lambda: respond(task) if respond else function(ENVIRONMENT, task, same_chunk)
-        )
+        if self._respond:
+            return FakeTask(functools.partial(self._respond, task))
+        return FakeTask(functools.partial(function, ENVIRONMENT, task, same_chunk))
 
-    def start_actor(self, kind: Callable[..., Any], *args: object) -> FakeActor:
-        return FakeActor(kind(*args))
+    def start_actor(self, kind: Callable[..., Any], *args: object) -> Callable[..., Any]:
+        actor = kind(*args)
+        return lambda method, *args: getattr(actor, method)(*args)
 
     def as_completed(self, tasks: Iterable[Any]) -> Iterator[Any]:
         return reversed(list(tasks))
+
+    def _store(self, chunk: Chunk) -> Chunk:
+        return chunk
 
 
 @pytest.fixture

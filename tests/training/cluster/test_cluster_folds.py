@@ -36,7 +36,7 @@ def test_a_fold_is_the_same_wherever_it_is_trained(
     targets = len(demo.competition.targets())
     model = create_model("cnn_small", num_classes=targets, input_shape=(48, 48, 1), width=4)
     save_weights(model, start)
-    cluster: Any = FakeCluster()
+    cluster = FakeCluster()
     train_folds(cluster, *run_and_weights(demo, tmp_path / "there", [start]), Silent())
     run = run_spec(demo, SMALL, tmp_path / "here", seed=0)
     train_fold(run, 0, Silent(), FoldOptions(weights=lambda: [start]))
@@ -61,21 +61,21 @@ def fold_1_fails(task: Any) -> TaskResult:
 def test_a_fold_that_fails_is_named_and_the_others_are_kept(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    cluster: Any = FakeCluster(fold_1_fails)
+    cluster = FakeCluster(fold_1_fails)
     with pytest.raises(ClusterError, match=r"fold 1, the first on box: The disk is full\."):
         train_folds(cluster, *run_and_weights(demo, tmp_path, [], [], []), Silent())
     assert sorted(read_folder(tmp_path)) == ["fold-0/fold.json", "fold-2/fold.json"]
     assert [task.fold for task in cluster.submitted] == [0, 1, 2]
-    again: Any = FakeCluster(finished)
+    again = FakeCluster(finished)
     train_folds(again, *run_and_weights(demo, tmp_path, [], [], []), Silent())
     assert [task.fold for task in again.submitted] == [1]
-    idle: Any = FakeCluster()
+    idle = FakeCluster()
     train_folds(idle, *run_and_weights(demo, tmp_path, [], [], []), Silent())
     assert idle.submitted == []
 
 
 def test_a_fold_whose_machine_died_too_often_is_named(demo: PreparedDemo, tmp_path: Path) -> None:
-    cluster: Any = FakeCluster(died)
+    cluster = FakeCluster(died)
     with pytest.raises(ClusterError, match=r"fold 0, the first on the cluster: Its process"):
         train_folds(cluster, *run_and_weights(demo, tmp_path, []), Silent())
 
@@ -87,7 +87,7 @@ def test_weights_that_several_folds_start_from_are_sent_once(
     for path in (same, other):
         path.parent.mkdir()
         path.write_text(path.parent.name)
-    cluster: Any = FakeCluster(finished)
+    cluster = FakeCluster(finished)
     run, weights = run_and_weights(demo, tmp_path, [same, other], [same, other], [other])
     train_folds(cluster, run, weights, Silent())
     first, second, third = cluster.submitted
@@ -97,9 +97,7 @@ def test_weights_that_several_folds_start_from_are_sent_once(
 
 
 def test_the_notes_of_a_machine_are_shown(demo: PreparedDemo, tmp_path: Path) -> None:
-    cluster: Any = FakeCluster(
-        lambda task: TaskResult("box", {"fold.json": b"{}"}, notes=("Look.",))
-    )
+    cluster = FakeCluster(lambda task: TaskResult("box", {"fold.json": b"{}"}, notes=("Look.",)))
     notes: list[str] = []
 
     class Recording(Silent):

@@ -54,7 +54,7 @@ def test_a_trial_reports_to_the_studys_file_and_returns_its_files(
     spec = make_spec(demo, tmp_path)
     study = open_study("one", spec.storage, maximise=True, seed=0)
     study.ask(DISTRIBUTIONS)
-    cluster: Any = FakeCluster()
+    cluster = FakeCluster()
     result = RayTrialLauncher(cluster, demo.workspace)(spec).poll()
     assert result is not None
     assert result.state == "finished", result.error
@@ -66,7 +66,7 @@ def test_a_trial_reports_to_the_studys_file_and_returns_its_files(
 
 
 def test_a_trial_whose_weights_are_missing_has_failed(demo: PreparedDemo, tmp_path: Path) -> None:
-    cluster: Any = FakeCluster()
+    cluster = FakeCluster()
     trial = RayTrialLauncher(cluster, demo.workspace)(make_spec(demo, tmp_path, weights="none.h5"))
     result = trial.poll()
     assert result is not None
@@ -128,7 +128,7 @@ def test_a_trial_of_another_preprocessing_is_sent_with_its_cache(
     shutil.copytree(demo.workspace.root, tmp_path / "work")
     shutil.copytree(demo.prepared.cache.folder, other)
     workspace = Workspace(tmp_path / "work", "demo")
-    cluster: Any = FakeCluster()
+    cluster = FakeCluster()
     launch = RayTrialLauncher(cluster, workspace)
     for key in ("", "other", "other"):
         launch(dataclasses.replace(make_spec(demo, tmp_path), cache_key=key))

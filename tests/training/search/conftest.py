@@ -64,6 +64,11 @@ class FakeLauncher:
         return self.running[-1]
 
 
+def never(spec: TrialSpec) -> FakeTrial:
+    """The launcher of a search that launches nothing."""
+    raise AssertionError(spec)
+
+
 @pytest.fixture
 def study() -> optuna.Study:
     return optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))

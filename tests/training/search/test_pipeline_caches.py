@@ -15,10 +15,10 @@ from kagglecxr.training.search.pipeline_caches import PipelineCaches, with_cache
 from kagglecxr.training.search.results import write_best_recipe
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Space, make_space
-from kagglecxr.training.search.trial_process import TrialProcess, TrialResult, TrialSpec
+from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, WarmProcess
 from kagglecxr.training.search.tuning import tune_recipe
 from tests.conftest import SIZE, PreparedDemo, prepare_demo
-from tests.training.search.conftest import FakeTrial
+from tests.training.search.conftest import FakeTrial, never
 
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16"])
 SPACE = make_space({"pipeline": ["gray | resize", "gray | resize | equalise"], "size": [32, SIZE]})
@@ -87,7 +87,7 @@ def test_the_first_trial_has_the_images_as_they_are(preprocessing: PipelineCache
     ("values", "words"),
     [
         ({"pipeline": ["gray | resize", "gray | resise"]}, "resise"),
-        ({"pipeline": ["gray || resize"]}, "cannot be read"),
+        ({"pipeline": ["gray || resize"]}, "cannot be parsed"),
         ({"size": {"low": 32, "high": 64}}, "list of choices"),
         ({"size": ["64"]}, "'64'"),
         ({"size": [0]}, "0"),
@@ -99,7 +99,7 @@ def test_an_invalid_pipeline_or_size_is_refused_before_any_trial(
     with pytest.raises((SettingError, UnknownNameError), match=words):
         tune_recipe(
             "demo", own.prepared, Workspace(tmp_path, "demo"), SMALL, make_space(values),
-            SearchBudget(), TrialProcess, Silent(),
+            SearchBudget(), never, Silent(),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
@@ -134,7 +134,7 @@ def test_a_search_over_pipelines_tries_each_and_tells_how_to_prepare(
 def test_a_trial_trains_on_the_images_of_its_pipeline(own: PreparedDemo) -> None:
     result = tune_recipe(
         "demo", own.prepared, own.workspace, SMALL, make_space({"size": [32]}),
-        SearchBudget(trials=1), TrialProcess, Silent(),
+        SearchBudget(trials=1), lambda spec: WarmProcess().train(spec), Silent(),
     )  # fmt: skip
     assert result.pipeline == "gray | resize(32)"
     assert result.trials["state"].tolist() == ["finished"]

@@ -11,7 +11,7 @@ from optuna.trial import Trial, TrialState
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.training.search.search_budget import SearchBudget
-from kagglecxr.training.search.search_loop import run_search
+from kagglecxr.training.search.search_loop import SearchLoop
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import to_distributions
 from kagglecxr.training.search.trial_process import TrialResult
@@ -30,9 +30,9 @@ Run = Callable[[FakeLauncher, SearchBudget], None]
 
 @pytest.fixture
 def run(study: optuna.Study, worker: WorkerLock) -> Run:
-    return lambda launcher, budget: run_search(
+    return lambda launcher, budget: SearchLoop(
         study, DISTRIBUTIONS, budget, worker, launcher.start, Silent()
-    )
+    ).run()
 
 
 def states(study: optuna.Study) -> list[str]:
@@ -164,7 +164,7 @@ def test_parameters_whose_process_died_too_often_are_drawn_no_more(
 
     launcher = FakeLauncher(result)
     few = to_distributions(make_space({"batch_size": [8, 16, 32]}))
-    run_search(study, few, SearchBudget(trials=20), worker, launcher.start, Silent())
+    SearchLoop(study, few, SearchBudget(trials=20), worker, launcher.start, Silent()).run()
     tried = sorted(trial.params["batch_size"] for trial in launcher.started)
     assert tried == [8, 16, 16, 16, 32]
 
@@ -178,7 +178,7 @@ def test_an_error_of_the_search_kills_every_trial(study: optuna.Study, worker: W
 
     study.enqueue_trial = lost  # type: ignore[method-assign]
     with pytest.raises(optuna.exceptions.StorageInternalError):
-        run_search(study, DISTRIBUTIONS, run_out, worker, launcher.start, Silent())
+        SearchLoop(study, DISTRIBUTIONS, run_out, worker, launcher.start, Silent()).run()
     assert [fake.killed for fake in launcher.running] == [True, True]
 
 
@@ -209,7 +209,9 @@ def test_the_bar_says_the_best_and_the_last_score(study: optuna.Study, worker: W
     launcher = FakeLauncher(lambda trial: scores[trial.number])
     reporter = RecordingReporter()
     for trials in (2, 3):
-        run_search(study, DISTRIBUTIONS, SearchBudget(trials), worker, launcher.start, reporter)
+        SearchLoop(
+            study, DISTRIBUTIONS, SearchBudget(trials), worker, launcher.start, reporter
+        ).run()
     assert reporter.texts == [
         "Trials",
         "Trials, last given up",
@@ -283,7 +285,7 @@ def test_a_space_that_holds_no_more_ends_the_search(
 ) -> None:
     launcher = FakeLauncher()
     few = to_distributions(make_space({"batch_size": [8, 16, 32]}))
-    run_search(study, few, SearchBudget(trials=20), worker, launcher.start, Silent())
+    SearchLoop(study, few, SearchBudget(trials=20), worker, launcher.start, Silent()).run()
     assert sorted(trial.params["batch_size"] for trial in launcher.started) == [8, 16, 32]
 
 

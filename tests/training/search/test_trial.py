@@ -13,7 +13,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.search.trial import ReportEpochScore, replay_scores, train_trial
-from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, read_result
+from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
 from tests.training.search.conftest import DISTRIBUTIONS, make_spec
 
@@ -167,6 +167,6 @@ def test_an_epoch_that_was_reported_before_a_kill_is_not_reported_twice(tmp_path
 def test_a_spec_survives_a_pipe_and_a_result_a_file(spec: TrialSpec, tmp_path: Path) -> None:
     assert TrialSpec.from_json(spec.to_json()) == spec
     assert spec.to_json().count("\n") == 0
-    assert read_result(tmp_path) is None
+    assert TrialResult.read(tmp_path) is None
     TrialResult("failed", error="no\nroom").write(tmp_path)
-    assert read_result(tmp_path) == TrialResult("failed", error="no\nroom")
+    assert TrialResult.read(tmp_path) == TrialResult("failed", error="no\nroom")

@@ -7,7 +7,6 @@ import pytest
 
 from kagglecxr.training.search.trial_process import (
     RunningTrial,
-    TrialProcess,
     TrialResult,
     TrialSpec,
     WarmPool,
@@ -57,8 +56,8 @@ def test_the_next_process_starts_while_the_one_before_trains(script: Path, tmp_p
             wait_for(tmp_path / "started", number + 2)
         spare = launch._spare
         assert spare is not None
-        assert spare.poll() is None
-    assert spare.poll() is not None
+        assert spare.is_alive()
+    assert not spare.is_alive()
     assert [TrialSpec.from_json(line) for line in lines(tmp_path / "received")] == specs
     assert len(lines(tmp_path / "started")) == 4
 
@@ -78,16 +77,16 @@ def test_a_process_that_dies_before_it_gets_a_trial_is_a_trial_that_died(
 ) -> None:
     script.write_text("#!/bin/sh\necho no such module >&2\nexit 1\n")
     process = WarmProcess()
-    while process.poll() is None:
+    while process.is_alive():
         time.sleep(0.01)
-    result = end_of(TrialProcess(make_spec(tmp_path), process))
+    result = end_of(process.train(make_spec(tmp_path)))
     assert result.state == "died"
     assert "status 1 (no such module)" in result.error
 
 
 def test_a_process_that_dies_is_reported_with_its_last_line(script: Path, tmp_path: Path) -> None:
     script.write_text("#!/bin/sh\nread line\necho out of memory >&2\nexit 3\n")
-    result = end_of(TrialProcess(make_spec(tmp_path / "trial")))
+    result = end_of(WarmProcess().train(make_spec(tmp_path / "trial")))
     assert result.state == "died"
     assert "status 3 (out of memory)" in result.error
 
@@ -98,7 +97,7 @@ def test_the_storage_is_sent_where_nobody_else_can_read_it(script: Path, tmp_pat
         'case "$line" in *one-secret*) echo understood;; esac\nexit 3\n'
     )
     folder, url = tmp_path / "trial", "postgresql+psycopg://me:one-secret@host/db"
-    result = end_of(TrialProcess(make_spec(folder, storage=url)))
+    result = end_of(WarmProcess().train(make_spec(folder, storage=url)))
     assert "understood" in result.error
     written = "".join(path.read_text() for path in folder.iterdir())
     assert "kagglecxr.training.search.trial" in written
@@ -107,6 +106,6 @@ def test_the_storage_is_sent_where_nobody_else_can_read_it(script: Path, tmp_pat
 
 def test_a_killed_trial_ends(script: Path, tmp_path: Path) -> None:
     script.write_text("#!/bin/sh\nread line\nexec sleep 60\n")
-    process = TrialProcess(make_spec(tmp_path))
+    process = WarmProcess().train(make_spec(tmp_path))
     process.kill()
     assert process._process.poll() == -9

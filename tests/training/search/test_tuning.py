@@ -18,10 +18,10 @@ from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
 from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study_storage import open_storage
-from kagglecxr.training.search.trial_process import TrialProcess, TrialResult, TrialSpec
+from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, WarmProcess
 from kagglecxr.training.search.tuning import study_name, tune_recipe
 from tests.conftest import PreparedDemo, prepare_demo
-from tests.training.search.conftest import SPACE, FakeTrial
+from tests.training.search.conftest import SPACE, FakeTrial, never
 
 SMALL = make_recipe({}, ["epochs=1", "steps=2", "model_options.width=4", "batch_size=16"])
 TUNE = [
@@ -39,9 +39,9 @@ def test_a_recipe_is_tried_in_a_process_of_its_own_and_only_once(
         (tmp_path / path.name).symlink_to(path)
     specs: list[TrialSpec] = []
 
-    def launch(spec: TrialSpec) -> TrialProcess:
+    def launch(spec: TrialSpec) -> WarmProcess:
         specs.append(spec)
-        return TrialProcess(spec)
+        return WarmProcess().train(spec)
 
     for _ in range(2):
         result = tune_recipe(
@@ -98,7 +98,7 @@ def test_an_invalid_space_is_refused_before_a_study_is_created(
     with pytest.raises(SettingError, match="epoch"):
         tune_recipe(
             "demo", demo.prepared, Workspace(tmp_path, "demo"), SMALL,
-            make_space({"epoch": [1, 2]}), SearchBudget(), TrialProcess, Silent(),
+            make_space({"epoch": [1, 2]}), SearchBudget(), never, Silent(),
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
