@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -21,8 +21,7 @@ from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.version import __version__
 
-DONE, INTERNAL_ERROR, USER_ERROR = 0, 1, 2
-INTERRUPTED = 130
+DONE, INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 _DISK_FULL = (
     "The disk is full. Received: {error}. Free some space and run the same command again: finished "
@@ -107,18 +106,13 @@ _SHOW_WARNING = warnings.showwarning
 
 
 def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
+    message: Warning | str, category: type[Warning], *origin: Any, **more: Any
 ) -> None:
     """Shows a `CxrWarning` as its message, any other warning as Python does."""
     if issubclass(category, CxrWarning):
         sys.stderr.write(f"{message}\n")
     else:
-        _SHOW_WARNING(message, category, filename, lineno, file, line)
+        _SHOW_WARNING(message, category, *origin, **more)
 
 
 def _user_message(error: Exception, program: str) -> str | None:

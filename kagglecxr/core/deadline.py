@@ -9,11 +9,7 @@ from kagglecxr.core.errors import SettingError
 
 @dataclass(frozen=True)
 class Deadline:
-    """The time by which work must be finished.
-
-    Attributes:
-        at: seconds of the monotonic clock.
-    """
+    """The time by which work must be finished, in seconds of the monotonic clock."""
 
     at: float
 
@@ -33,14 +29,10 @@ class Deadline:
 
 @dataclass(frozen=True)
 class TimeBudget:
-    """The time of one fold, as a share of the time of all folds.
+    """The time of one of the `parts` folds still to be trained until the `whole` deadline.
 
     The share is computed when `deadline` is first read, just before the fold's first epoch, so that
     features computed once for all folds are charged to all of them.
-
-    Attributes:
-        whole: the deadline of all folds.
-        parts: the number of folds still to be trained.
     """
 
     whole: Deadline

@@ -13,12 +13,8 @@ class DiskSpaceError(CxrError, OSError):
 def ensure_disk_space(folder: Path, needed: int, what: str) -> None:
     """Checks that a disk has room for files before they are written.
 
-    HDF5 does not survive a full disk, and a large download should not fail near its end.
-
-    Args:
-        folder: where they will be written; it need not exist yet.
-        needed: their size in bytes.
-        what: their name in the error message.
+    HDF5 does not survive a full disk, and a large download should not fail near its end. The folder
+    need not exist yet; `needed` is in bytes, `what` is named in the error.
 
     Raises:
         DiskSpaceError: there is not enough space.

@@ -12,14 +12,7 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check.
-
-    Attributes:
-        subject: what was checked.
-        found: the result.
-        advice: what to do about it; may be empty.
-        is_ok: whether everything works as it is.
-    """
+    """What was checked and found, whether it is fine, and what to do about it if not."""
 
     subject: str
     found: str
@@ -27,12 +20,8 @@ class Check:
     is_ok: bool = True
 
 
-def check_environment(work: Path | None = None) -> list[Check]:
-    """Checks what needs neither Keras nor a network.
-
-    Args:
-        work: the workspace whose disk is checked; defaults to the current folder.
-    """
+def check_environment(work: Path | None) -> list[Check]:
+    """Checks what needs neither Keras nor a network, and the disk of a workspace."""
     return [
         Check("Python", platform.python_version()),
         *(_check_library(name) for name in ("keras", "tensorflow", "kaggle", "optuna")),
@@ -56,9 +45,8 @@ def _check_library(name: str) -> Check:
 
 
 def _check_opencv() -> Check:
-    # Several packages provide it, and a Kaggle kernel has another one installed.
     try:
-        import cv2
+        import cv2  # several packages provide it, in a Kaggle kernel another one
     except ImportError as error:
         return Check("opencv", str(error), "pip install opencv-python-headless", is_ok=False)
     return Check("opencv", cv2.__version__)

@@ -16,12 +16,7 @@ _HANDLE = re.compile(rf"{SCHEME}({_WORD})/({_WORD})/({_WORD})/({_WORD})(?:/(\d{{
 class KaggleModel:
     """A handle such as kaggle://owner/model/framework/variation/version.
 
-    Attributes:
-        owner: user or organisation.
-        model: slug of the model.
-        framework: keras, tensorFlow2, pyTorch and so on.
-        variation: slug of the variation.
-        version: version number; None for the latest.
+    A version of None means the latest.
     """
 
     owner: str

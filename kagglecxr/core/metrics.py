@@ -101,18 +101,17 @@ def bootstrap_interval(
 
     Args:
         metric: the score.
-        truth: true target ids, (N,).
+        truth: (N,) true target ids.
         probabilities: (N, targets).
-        groups: the group of each image, (N,).
+        groups: (N,) the group of each image.
         random: generator of the resamples.
-        resamples: number of resamples.
+        resamples: their number.
     """
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     drawn = np.empty(resamples)
     for i in range(resamples):
-        rows = np.concatenate(
-            [members[k] for k in random.integers(len(members), size=len(members))]
-        )
+        chosen = random.integers(len(members), size=len(members))
+        rows = np.concatenate([members[k] for k in chosen])
         drawn[i] = metric(truth[rows], probabilities[rows])
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Interval(metric(truth, probabilities), float(low), float(high))

@@ -17,20 +17,12 @@ class RunRecord:
     """The contents of run.json.
 
     Attributes:
-        name: of the run and its folder.
-        competition: the name of the competition.
-        model: the model's name in the zoo.
-        recipe: the whole recipe.
-        seed: the seed of all random numbers.
-        folds: number of folds of the training set.
         targets: the targets' names, in the order of the outputs.
         input_shape: (H, W, C) of one image.
         data: hashes of the index and the folds, the cache's key, and under `source_runs` the runs
             whose weights it contains or the one whose predictions are its pseudo-labels.
         parameters: numbers of trainable and of all parameters.
         megabytes: size of one fold's weights.
-        versions: of Python and the libraries that matter.
-        machine: the Keras backend and its accelerators.
         seconds: training time of each finished fold.
         metrics: means over the folds of the last epoch's losses and accuracies, and scores of
             the out-of-fold predictions.

@@ -36,7 +36,6 @@ class ModelCard:
         kind: "net" has its own head except for the last layer, "backbone" gets a pooled head,
             "segmenter" returns a mask.
         head: defaults of the head's arguments on this backbone.
-        mixed_precision: whether it is known to work in half precision.
         lungs_layer: in a net with a U-Net in front, the layer that returns the mask.
         imagenet_layers: first and last layer of the part that ImageNet weights are for, if not the
             whole backbone.
@@ -57,7 +56,6 @@ class ModelCard:
     scaling: str = "zero_to_one"
     kind: Kind = "net"
     head: Mapping[str, Any] = field(default_factory=dict)
-    mixed_precision: bool = True
     lungs_layer: str = ""
     imagenet_layers: tuple[str, str] | None = None
     weights_file: str = ""
@@ -67,12 +65,24 @@ class ModelCard:
 MODELS = Registry[ModelCard]("model")
 
 
-def model_card(**facts: Any) -> Callable[[Builder], Builder]:
-    """A decorator that registers a model under its function's name, with the facts of its card."""
+def model_card(
+    source: str,
+    input_size: int,
+    gradcam_layer: str,
+    parameters: int | tuple[int, int],
+    **facts: Any,
+) -> Callable[[Builder], Builder]:
+    """A decorator that registers a model under its function's name; for facts see `ModelCard`.
+
+    `parameters` is a pair, all and the trainable ones, where they differ.
+    """
+    total, trainable = (parameters, parameters) if isinstance(parameters, int) else parameters
 
     def register(build: Builder) -> Builder:
-        card = ModelCard(name=build.__name__, build=build, **facts)
-        MODELS.add_as(card.name)(card)
+        name = build.__name__
+        MODELS.add_as(name)(
+            ModelCard(name, build, source, input_size, gradcam_layer, total, trainable, **facts)
+        )
         return build
 
     return register

@@ -1,7 +1,5 @@
 """The table that compares all runs of a competition."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,64 +14,18 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, read_ledger
 from kagglecxr.reports.page import PageSection, render_page
 
-
-@dataclass(frozen=True)
-class TestResult:
-    """A run's result on the rehearsal test set."""
-
-    loss: float
-    accuracy: float
-    errors: int
-
-
-@dataclass(frozen=True)
-class Column:
-    """The column of one run."""
-
-    record: RunRecord
-    test: TestResult | None
-    leaderboard: str
-
-
-Row = tuple[str, Callable[[Column], str]]
-
-
-def _metric(name: str) -> Callable[[Column], str]:
-    def cell(column: Column) -> str:
-        value = column.record.metrics.get(name)
-        return "" if value is None else f"{value:.4f}"
-
-    return cell
-
-
-def _of_test(show: Callable[[TestResult], str]) -> Callable[[Column], str]:
-    return lambda column: "" if column.test is None else show(column.test)
-
-
-ROWS: tuple[Row, ...] = (
-    ("Model", lambda c: c.record.model),
-    ("Parameters", lambda c: f"{c.record.parameters['all']:,}"),
-    ("Model size (MB)", lambda c: f"{c.record.megabytes:.2f}"),
-    ("Training loss", _metric("loss")),
-    ("Training accuracy", _metric("accuracy")),
-    ("Validation loss", _metric("val_loss")),
-    ("Validation accuracy", _metric("val_accuracy")),
-    ("Out-of-fold accuracy", _metric("oof_accuracy")),
-    ("Out-of-fold balanced accuracy", _metric("oof_balanced_accuracy")),
-    ("Training time (s)", lambda c: f"{sum(c.record.seconds):.0f}"),
-    ("Test loss", _of_test(lambda t: f"{t.loss:.4f}")),
-    ("Test accuracy", _of_test(lambda t: f"{t.accuracy:.4f}")),
-    ("Test errors", _of_test(lambda t: str(t.errors))),
-    ("Leaderboard score and rank", lambda c: c.leaderboard),
-)
+METRIC_ROWS = {
+    "Training loss": "loss",
+    "Training accuracy": "accuracy",
+    "Validation loss": "val_loss",
+    "Validation accuracy": "val_accuracy",
+    "Out-of-fold accuracy": "oof_accuracy",
+    "Out-of-fold balanced accuracy": "oof_balanced_accuracy",
+}
 
 
 def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
     """Returns a table with a column per finished run and a row per figure; unknown cells are empty.
-
-    Args:
-        workspace: the workspace of the runs.
-        ledger_file: the ledger's CSV, which need not exist.
 
     Raises:
         MissingError: there is no finished run.
@@ -85,12 +37,48 @@ def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
             f"Run: python -m kagglecxr.train {workspace.competition}"
         )
     ledger = read_ledger(ledger_file)
-    table = pd.DataFrame({"": [title for title, _ in ROWS]})
+    columns = {}
     for run in runs:
         record = read_run(run)
-        column = Column(record, _test_result(run, record, workspace), _leaderboard(record, ledger))
-        table[record.name] = [cell(column) for _, cell in ROWS]
-    return table
+        columns[record.name] = _column(run, record, workspace, ledger)
+    titles = next(iter(columns.values()))
+    cells = {name: list(column.values()) for name, column in columns.items()}
+    return pd.DataFrame({"": list(titles), **cells})
+
+
+def _column(
+    run: Path, record: RunRecord, workspace: Workspace, ledger: list[LedgerEntry]
+) -> dict[str, str]:
+    """Returns the cells of one run, by the title of their row."""
+    metrics = record.metrics
+    return {
+        "Model": record.model,
+        "Parameters": f"{record.parameters['all']:,}",
+        "Model size (MB)": f"{record.megabytes:.2f}",
+        **{
+            title: f"{metrics[name]:.4f}" if metrics.get(name) is not None else ""
+            for title, name in METRIC_ROWS.items()
+        },
+        "Training time (s)": f"{sum(record.seconds):.0f}",
+        **_test_cells(run, record, workspace),
+        "Leaderboard score and rank": _leaderboard(record, ledger),
+    }
+
+
+def _test_cells(run: Path, record: RunRecord, workspace: Workspace) -> dict[str, str]:
+    """Returns the cells of the rehearsal test set; empty where there is none for this run."""
+    titles = ("Test loss", "Test accuracy", "Test errors")
+    if not ((run / "test.npz").is_file() and workspace.solution.is_file()):
+        return dict.fromkeys(titles, "")
+    solution = read_table(workspace.solution)
+    test = Predictions.load(run / "test.npz")
+    if set(test.ids.tolist()) != set(solution["id"]):
+        return dict.fromkeys(titles, "")
+    truth = np.array([record.targets.index(label) for label in solution["label"]], np.intp)
+    probabilities = test.of(list(solution["id"]))
+    errors = int((probabilities.argmax(axis=1) != truth).sum())
+    loss, accuracy = METRICS["log_loss"](truth, probabilities), 1.0 - errors / len(truth)
+    return dict(zip(titles, (f"{loss:.4f}", f"{accuracy:.4f}", str(errors)), strict=True))
 
 
 _EXPLANATION = (
@@ -116,20 +104,6 @@ def to_markdown(table: pd.DataFrame) -> str:
     lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     escaped = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
-
-
-def _test_result(run: Path, record: RunRecord, workspace: Workspace) -> TestResult | None:
-    if not ((run / "test.npz").is_file() and workspace.solution.is_file()):
-        return None
-    solution = read_table(workspace.solution)
-    test = Predictions.load(run / "test.npz")
-    if set(test.ids.tolist()) != set(solution["id"]):
-        return None
-    truth = np.array([record.targets.index(label) for label in solution["label"]], np.intp)
-    probabilities = test.of(list(solution["id"]))
-    errors = int((probabilities.argmax(axis=1) != truth).sum())
-    loss = METRICS["log_loss"](truth, probabilities)
-    return TestResult(loss, 1.0 - errors / len(truth), errors)
 
 
 def _leaderboard(record: RunRecord, ledger: list[LedgerEntry]) -> str:

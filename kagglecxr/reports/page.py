@@ -11,14 +11,7 @@ from matplotlib.figure import Figure
 
 @dataclass(frozen=True)
 class PageFigure:
-    """A figure with its texts.
-
-    Attributes:
-        name: name of its PNG file, without suffix.
-        figure: the figure.
-        alt: alternative text.
-        caption: how it was made.
-    """
+    """A figure, the name of its PNG file without suffix, alternative text and caption."""
 
     name: str
     figure: Figure
@@ -28,14 +21,7 @@ class PageFigure:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A section with paragraphs, figures and at most one table.
-
-    Attributes:
-        title: the heading.
-        sentences: one paragraph each.
-        pictures: the figures, in order.
-        table: its cells, as text.
-    """
+    """A section: title, a paragraph per sentence, figures and at most one table of text."""
 
     title: str
     sentences: Sequence[str]
@@ -46,14 +32,7 @@ class PageSection:
 def render_page(
     title: str, introduction: str, sections: Sequence[PageSection], images: Mapping[str, bytes]
 ) -> str:
-    """Renders a page as HTML with embedded figures.
-
-    Args:
-        title: of the page.
-        introduction: the paragraph below the title.
-        sections: in order.
-        images: PNG data of each figure, by name.
-    """
+    """Renders a page as HTML with embedded figures, given the PNG data of each by name."""
     contents = "".join(
         f'<li><a href="#part-{number}">{html.escape(section.title)}</a></li>'
         for number, section in enumerate(sections, start=1)

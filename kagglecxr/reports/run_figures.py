@@ -14,11 +14,7 @@ TRAIN, VALIDATION = "#1f6f8b", "#d1495b"
 
 
 def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
-    """Plots loss and accuracy by epoch, a thin line per fold and a thick one for their mean.
-
-    Args:
-        histories: of each fold; columns epoch, loss, accuracy, val_loss, val_accuracy.
-    """
+    """Plots loss and accuracy by epoch, a thin line per fold and a thick one for their mean."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for column, colour, name in (
@@ -63,12 +59,7 @@ def confusion_matrix(
 
 
 def error_by_class(table: pd.DataFrame, title: str) -> Figure:
-    """Plots the error rate of each class.
-
-    Args:
-        table: columns class, images, error; see `class_scores`.
-        title: of the figure.
-    """
+    """Plots the error rate of each class; see `class_scores`."""
     figure = Figure(figsize=(6, 1.2 + 0.5 * len(table)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(table["class"], table["error"], color=VALIDATION)

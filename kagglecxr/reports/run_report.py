@@ -25,9 +25,6 @@ CLASS_TABLE, ERROR_LIST = "classes.csv", "errors.csv"
 def report_run(run: Path) -> list[Path]:
     """Writes figures and tables of a finished run and its out-of-fold predictions.
 
-    Args:
-        run: the run's folder.
-
     Returns:
         The files: learning curves, confusion matrix, error by class as a figure and a table, and
         the list of errors, the most confident first.

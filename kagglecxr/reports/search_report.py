@@ -22,15 +22,7 @@ def report_search(
 ) -> list[Path]:
     """Writes the table of trials, their history and, if known, parameter importances.
 
-    Args:
-        folder: of the study.
-        trials: columns trial, state, score and others.
-        importances: of each parameter; empty if too few trials have finished.
-        metric: name of the score.
-        greater_is_better: whether higher scores are better.
-
-    Returns:
-        The files.
+    Trials have columns trial, state, score and others. Returns the files.
     """
     write_table(folder / TRIALS, trials)
     save_figure(plot_history(trials, metric, greater_is_better), folder / HISTORY)
@@ -42,13 +34,7 @@ def report_search(
 
 
 def plot_history(trials: pd.DataFrame, metric: str, greater_is_better: bool) -> Figure:
-    """Plots each trial's score, and the best so far as a line.
-
-    Args:
-        trials: columns trial, state, score; of a pruned trial, the score of its last epoch.
-        metric: name of the score.
-        greater_is_better: whether higher scores are better.
-    """
+    """Plots each trial's score (of a pruned one, that of its last epoch) and the best so far."""
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     finished = trials[trials["state"] == "finished"]

@@ -78,7 +78,6 @@ class WhileTraining(layers.Wrapper):  # type: ignore[misc]
 
     Args:
         layer: the wrapped layer.
-        **kwargs: name and dtype.
     """
 
     def call(self, images: KerasTensor, training: bool | None = None) -> KerasTensor:
@@ -106,7 +105,6 @@ class RandomHorizontalFlip(_RandomLayer):
 
     Args:
         probability: probability of a flip.
-        **kwargs: name and dtype.
     """
 
     arguments = ("probability",)
@@ -127,7 +125,6 @@ class RandomGamma(_RandomLayer):
 
     Args:
         factor: the power lies between 1 / (1 + factor) and 1 + factor.
-        **kwargs: name and dtype.
     """
 
     arguments = ("factor",)
@@ -148,7 +145,6 @@ class RandomNoise(_RandomLayer):
 
     Args:
         deviation: standard deviation, in gray levels.
-        **kwargs: name and dtype.
     """
 
     arguments = ("deviation",)

@@ -20,7 +20,6 @@ class EqualisedBrightenedEdges(PixelLayer):
 
     Args:
         brightening: gray levels added in the second channel, 0..255.
-        **kwargs: name and dtype.
 
     Raises:
         SettingError: another brightening, or images of more than one channel.

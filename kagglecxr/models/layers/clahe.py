@@ -23,7 +23,6 @@ class ContrastLimitedEqualization(PixelLayer):
     Args:
         clip: the most pixels of one gray level in a tile, in multiples of its mean count.
         tiles: number of tiles along each side.
-        **kwargs: name and dtype.
 
     Raises:
         SettingError: images of unknown size or of several channels.

@@ -25,9 +25,6 @@ class HistogramEqualization(PixelLayer):
     as floats, which are rounded (a half to even) and clipped to 0..255. Returns float32 of the same
     shape. Gradients do not flow to the pixels; layers behind this one learn as usual. An image has
     at most 255 * 2**16 pixels (4080 x 4096).
-
-    Args:
-        **kwargs: name and dtype.
     """
 
     def call(self, images: KerasTensor) -> KerasTensor:

@@ -27,7 +27,6 @@ class LabeledOutput(PixelLayer):
     Args:
         classes: the classes' names, in the order of the columns.
         origin: a description of what the model was made of.
-        **kwargs: name and dtype.
     """
 
     arguments = ("classes", "origin")

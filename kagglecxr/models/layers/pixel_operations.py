@@ -61,7 +61,6 @@ class Gamma(PixelLayer):
 
     Args:
         exponent: above 1 darkens, below 1 brightens.
-        **kwargs: name and dtype.
     """
 
     arguments = ("exponent",)
@@ -85,9 +84,6 @@ class ApplyMask(PixelLayer):
     Takes images (batch, H, W, C), uint8 or float, and lung probabilities (batch, H, W, 1), which
     are rounded to 0 or 1 (a half to 0). Gradients flow to the images inside the mask and not to the
     mask, since rounding has none.
-
-    Args:
-        **kwargs: name and dtype.
     """
 
     def call(self, inputs: Sequence[KerasTensor]) -> KerasTensor:

@@ -20,7 +20,6 @@ class GeneralizedMeanPooling2D(layers.Layer):  # type: ignore[misc]
     Args:
         power: initial value of the exponent, the layer's only weight.
         epsilon: lower bound that values are clipped to, since powers need positive values.
-        **kwargs: name and dtype.
 
     Raises:
         SettingError: power or epsilon is not positive.

@@ -29,7 +29,6 @@ class SquareResizing(PixelLayer):
 
     Args:
         size: pixels of a side.
-        **kwargs: name and dtype.
     """
 
     arguments = ("size",)

@@ -21,10 +21,7 @@ _FEATURES = "features"
 def build_backbone(row: dict[str, str], inputs: KerasTensor, *, scaling: str = "") -> KerasTensor:
     """Builds a backbone and returns its last feature map.
 
-    Args:
-        row: its row of backbones.csv.
-        inputs: raw pixels (batch, H, W, 1 or 3).
-        scaling: defaults to that of its ImageNet weights, see `kagglecxr.models.scaling`.
+    The scaling defaults to that of its ImageNet weights, see `kagglecxr.models.scaling`.
 
     Raises:
         SettingError: another scaling for a backbone that scales inside.
@@ -85,7 +82,6 @@ def _card(row: dict[str, str]) -> ModelCard:
         trainable_parameters=int(row["trainable_parameters"]),
         scaling=row["scaling"],
         kind="backbone",
-        mixed_precision=row["mixed_precision"] == "yes",
         weights_file=row["weights_file"],
         download=functools.partial(_download, row),
     )

@@ -16,14 +16,7 @@ def _conv_norm_relu(x: KerasTensor, filters: int, strides: int, name: str) -> Ke
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-@model_card(
-    source="kagglecxr",
-    input_size=128,
-    gradcam_layer="block4_2_relu",
-    parameters=293_332,
-    trainable_parameters=292_404,
-    scaling="standardised",
-)
+@model_card("kagglecxr", 128, "block4_2_relu", (293_332, 292_404), scaling="standardised")
 def cnn_small(inputs: KerasTensor, *, width: int = 16, dropout: float = 0.2) -> KerasTensor:
     """Four stages of strided and plain convolutions, for training on a CPU.
 
@@ -48,15 +41,7 @@ def cnn_small(inputs: KerasTensor, *, width: int = 16, dropout: float = 0.2) -> 
 REPORT_4 = "Mise en place d'un modèle de reconnaissance d'image, report 4"
 
 
-@model_card(
-    source="UMONS practical TP05, report 1",
-    input_size=224,
-    gradcam_layer="conv2_2",
-    parameters=205_783_107,
-    trainable_parameters=205_783_107,
-    channels=3,
-    classes=3,
-)
+@model_card("UMONS practical TP05, report 1", 224, "conv2_2", 205_783_107, channels=3, classes=3)
 def umons_scratch(inputs: KerasTensor) -> KerasTensor:
     """Two pairs of convolutions, then a dense layer on the flattened map: 206 million weights."""
     x = three_channels(zero_to_one(inputs))
@@ -69,15 +54,7 @@ def umons_scratch(inputs: KerasTensor) -> KerasTensor:
     return layers.Dense(512, activation="relu", name="dense")(x)
 
 
-@model_card(
-    source="Chest X-ray (Pneumonia), report 5",
-    input_size=224,
-    smallest=8,
-    gradcam_layer="conv3",
-    parameters=3_267_202,
-    trainable_parameters=3_267_202,
-    classes=2,
-)
+@model_card("Chest X-ray (Pneumonia), report 5", 224, "conv3", 3_267_202, smallest=8, classes=2)
 def cnn_3conv_dropout(inputs: KerasTensor, *, dropout: float = 0.2) -> KerasTensor:
     """Three convolutions with pooling and dropout.
 
@@ -95,14 +72,7 @@ def cnn_3conv_dropout(inputs: KerasTensor, *, dropout: float = 0.2) -> KerasTens
     return layers.Dropout(dropout, name="dropout_dense")(x)
 
 
-@model_card(
-    source=REPORT_4,
-    input_size=224,
-    smallest=8,
-    gradcam_layer="conv3",
-    parameters=12_938_372,
-    trainable_parameters=12_938_372,
-)
+@model_card(REPORT_4, 224, "conv3", 12_938_372, smallest=8)
 def cnn_plain(inputs: KerasTensor) -> KerasTensor:
     """Three convolutions without normalisation; 25.86 % in the report, which is chance.
 
@@ -111,27 +81,13 @@ def cnn_plain(inputs: KerasTensor) -> KerasTensor:
     return _stages(inputs, (32, 64, 128), normalised=False, units=128)
 
 
-@model_card(
-    source=REPORT_4,
-    input_size=224,
-    smallest=16,
-    gradcam_layer="conv4",
-    parameters=3_453_572,
-    trainable_parameters=3_452_868,
-)
+@model_card(REPORT_4, 224, "conv4", (3_453_572, 3_452_868), smallest=16)
 def cnn_4conv_bn(inputs: KerasTensor) -> KerasTensor:
     """Four convolutions with batch normalisation; 84.83 % in the report, which gives no widths."""
     return _stages(inputs, (32, 64, 128, 128), normalised=True, units=128)
 
 
-@model_card(
-    source=REPORT_4,
-    input_size=224,
-    smallest=64,
-    gradcam_layer="conv6",
-    parameters=436_324,
-    trainable_parameters=435_428,
-)
+@model_card(REPORT_4, 224, "conv6", (436_324, 435_428), smallest=64)
 def cnn_6conv_bn(inputs: KerasTensor) -> KerasTensor:
     """Six convolutions with batch normalisation; 84.38 % in the report, which gives no widths."""
     return _stages(inputs, (32, 32, 64, 64, 128, 128), normalised=True, units=128)
@@ -154,16 +110,7 @@ def _stages(
 REPORT_3 = "Analyse de radiographies pulmonaires Covid-19, report 3"
 
 
-@model_card(
-    source=REPORT_3,
-    input_size=256,
-    smallest=64,
-    gradcam_layer="conv3",
-    parameters=444_359,
-    trainable_parameters=444_133,
-    classes=3,
-    scaling="raw",
-)
+@model_card(REPORT_3, 256, "conv3", (444_359, 444_133), smallest=64, classes=3, scaling="raw")
 def cnn_8x8_bn(inputs: KerasTensor) -> KerasTensor:
     """Three 8x8 convolutions between batch normalisations, the first of which scales the pixels."""
     x = layers.BatchNormalization(name="norm0")(inputs)
@@ -174,15 +121,7 @@ def cnn_8x8_bn(inputs: KerasTensor) -> KerasTensor:
     return _dense(x)
 
 
-@model_card(
-    source=REPORT_3,
-    input_size=256,
-    smallest=233,
-    gradcam_layer="conv5",
-    parameters=3_065_217,
-    trainable_parameters=3_065_217,
-    classes=1,
-)
+@model_card(REPORT_3, 256, "conv5", 3_065_217, smallest=233, classes=1)
 def cnn_8x8(inputs: KerasTensor) -> KerasTensor:
     """Five 8x8 convolutions without padding, for COVID or not."""
     x = zero_to_one(inputs)

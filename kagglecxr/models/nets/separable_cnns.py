@@ -12,15 +12,7 @@ from kagglecxr.models.nets.unets import LUNGS, mask_lungs
 from kagglecxr.models.scaling import minus_one_to_one, zero_to_one
 
 
-@model_card(
-    source=REPORT_3,
-    input_size=256,
-    smallest=46,
-    gradcam_layer="stage4_conv2",
-    parameters=79_410,
-    trainable_parameters=78_930,
-    classes=2,
-)
+@model_card(REPORT_3, 256, "stage4_conv2", (79_410, 78_930), smallest=46, classes=2)
 def separable_cnn(inputs: KerasTensor) -> KerasTensor:
     """Four stages of two separable 4x4 convolutions of depth multiplier 2."""
     x = zero_to_one(inputs)
@@ -34,15 +26,7 @@ def separable_cnn(inputs: KerasTensor) -> KerasTensor:
     return layers.Dense(16, activation="relu", name="dense")(x)
 
 
-@model_card(
-    source=REPORT_3,
-    input_size=299,
-    gradcam_layer="stage4_conv2",
-    parameters=678_483,
-    trainable_parameters=78_930,
-    classes=2,
-    lungs_layer=LUNGS,
-)
+@model_card(REPORT_3, 299, "stage4_conv2", (678_483, 78_930), classes=2, lungs_layer=LUNGS)
 def masked_separable_cnn(inputs: KerasTensor) -> KerasTensor:
     """The report's whole chain: resize, U-Net mask, equalise, then `separable_cnn`.
 
@@ -68,18 +52,11 @@ _LAST = "block5_sepconv3_bn"
 
 
 @model_card(
-    source=REPORT_3,
-    input_size=299,
-    gradcam_layer="block_b_relu",
-    parameters=5_601_775,
-    trainable_parameters=4_990_446,
-    classes=2,
-    scaling="minus_one_to_one",
-    lungs_layer=LUNGS,
-    imagenet_layers=("block1_conv1", _LAST),
+    REPORT_3, 299, "block_b_relu", (5_601_775, 4_990_446), classes=2, lungs_layer=LUNGS,
+    scaling="minus_one_to_one", imagenet_layers=("block1_conv1", _LAST),
     weights_file="xception_weights_tf_dim_ordering_tf_kernels_notop.h5",
     download=functools.partial(keras.applications.Xception, include_top=False),
-)
+)  # fmt: skip
 def xception45(inputs: KerasTensor, *, filters: int = 256, dropout: float = 0.3) -> KerasTensor:
     """Resize, U-Net mask, three channels, 45 layers of Xception, two convolutions, dense 4.
 

@@ -13,12 +13,11 @@ LUNGS = "lungs"
 
 
 @model_card(
-    source="Rapport TP4, report 2",
-    input_size=128,
+    "Rapport TP4, report 2",
+    128,
+    "up1_relu2",
+    466_529,
     smallest=4,
-    gradcam_layer="up1_relu2",
-    parameters=466_529,
-    trainable_parameters=466_529,
     channels=3,
     classes=1,
     kind="segmenter",
@@ -40,12 +39,11 @@ def unet_small(inputs: KerasTensor) -> KerasTensor:
 
 
 @model_card(
-    source="Analyse de radiographies pulmonaires Covid-19, report 3",
-    input_size=256,
+    "Analyse de radiographies pulmonaires Covid-19, report 3",
+    256,
+    "up1_relu2",
+    (599_073, 597_281),
     smallest=16,
-    gradcam_layer="up1_relu2",
-    parameters=599_073,
-    trainable_parameters=597_281,
     classes=1,
     kind="segmenter",
 )

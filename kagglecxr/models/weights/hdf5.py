@@ -7,50 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import layers
 
 from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import WeightsError
 from kagglecxr.core.files import atomic_write
 
-Shape = tuple[int, ...]
-
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer's tensors in a file.
-
-    Attributes:
-        key: its identifier: the group's name, or in Keras 2's files the layer's name.
-        name: the layer's name when it was saved.
-        tensors: paths in the file, in the order in which Keras wrote them.
-        shapes: of these tensors.
-    """
+    """The tensors of a layer in an open file, by its key there and its name when it was saved."""
 
     key: str
     name: str
-    tensors: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-
-
-@dataclass(frozen=True)
-class StoredLayout:
-    """The layers of a weights file that have tensors.
-
-    Attributes:
-        layers: in the order of the model if `in_order`.
-        in_order: True for a file in Keras 2's format, such as ImageNet weights, whose layers are
-            matched by order; in Keras 3's format they are matched by key.
-    """
-
-    layers: tuple[StoredLayer, ...]
-    in_order: bool
+    tensors: list[h5py.Dataset]
 
 
 @contextmanager
@@ -71,22 +45,18 @@ def open_weights(path: Path, model: str) -> Iterator[h5py.File]:
         ) from error
 
 
-def read_layout(file: h5py.File) -> StoredLayout:
-    """Returns the layers of an open weights file.
+def read_layers(file: h5py.File) -> tuple[list[StoredLayer], bool]:
+    """Returns the layers with tensors, and whether they are matched by order instead of by key.
+
+    Keras 2's files, such as ImageNet weights, hold layers in the order of the model.
 
     Raises:
-        KeyError: it has neither format.
+        KeyError: the file has neither Keras 2's nor Keras 3's format.
     """
     if "layers" in file:
-        return StoredLayout(tuple(_by_key(file["layers"])), in_order=False)
+        return list(_by_key(file["layers"])), False
     # A whole Keras 2 model has its weights one group deeper.
-    root = file.get("model_weights", file)
-    return StoredLayout(tuple(_by_order(root)), in_order=True)
-
-
-def read_tensors(file: h5py.File, layer: StoredLayer) -> list[npt.NDArray[Any]]:
-    """Returns the tensors of one layer."""
-    return [np.asarray(file[path]) for path in layer.tensors]
+    return list(_by_order(file.get("model_weights", file))), True
 
 
 def layer_keys(model: keras.Model) -> Iterator[tuple[str, layers.Layer]]:
@@ -104,23 +74,16 @@ def _by_key(root: h5py.Group) -> Iterator[StoredLayer]:
     for key, group in root.items():
         inside: list[str] = []
         group.visit(inside.append)
-        paths = [f"{group.name}/{path}" for path in inside]
-        tensors = [path for path in paths if isinstance(root[path], h5py.Dataset)]
-        if tensors:
+        found = [group[path] for path in sorted(inside, key=_natural)]
+        if tensors := [item for item in found if isinstance(item, h5py.Dataset)]:
             name = str(group["vars"].attrs.get("name", key)) if "vars" in group else key
-            yield _layer(root, key, name, sorted(tensors, key=_natural))
+            yield StoredLayer(key, name, tensors)
 
 
 def _by_order(root: h5py.Group) -> Iterator[StoredLayer]:
     for name in _attribute(root, "layer_names"):
-        tensors = [f"{root[name].name}/{path}" for path in _attribute(root[name], "weight_names")]
-        if tensors:
-            yield _layer(root, name, name, tensors)
-
-
-def _layer(root: h5py.Group, key: str, name: str, tensors: list[str]) -> StoredLayer:
-    shapes = tuple(tuple(int(n) for n in root[path].shape) for path in tensors)
-    return StoredLayer(key, name, tuple(tensors), shapes)
+        if tensors := [root[name][path] for path in _attribute(root[name], "weight_names")]:
+            yield StoredLayer(name, name, tensors)
 
 
 def _attribute(group: h5py.Group, name: str) -> list[str]:
@@ -141,23 +104,18 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 
 def save_weights(model: keras.Model, path: Path, *, optimizer: bool = True) -> None:
-    """Writes a `.weights.h5` atomically.
-
-    Args:
-        model: the model.
-        path: the file.
-        optimizer: whether to include the optimizer's state, if the model is compiled.
+    """Writes a `.weights.h5` atomically, with or without the optimizer's state.
 
     Raises:
         DiskSpaceError: there is not enough disk space.
     """
     if not optimizer:
         model = without_optimizer(model)
-    # Only a compiled model has the attribute at all.
+    # Only a compiled model has the attribute.
     state = getattr(model, "optimizer", None)
-    kept = [*model.variables, *(state.variables if state else [])]
-    overhead = 2**20
-    ensure_disk_space(path.parent, sum(map(_bytes, kept)) + overhead, path.name)
+    variables = [*model.variables, *(state.variables if state else [])]
+    needed = sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables)
+    ensure_disk_space(path.parent, int(needed) + 2**20, path.name)
     with atomic_write(path) as temporary:
         model.save_weights(temporary)
 
@@ -165,7 +123,3 @@ def save_weights(model: keras.Model, path: Path, *, optimizer: bool = True) -> N
 def without_optimizer(model: keras.Model) -> keras.Model:
     """Returns an uncompiled model of the same layers, so that no optimizer state is saved."""
     return keras.Model(model.inputs, model.outputs, name=model.name)
-
-
-def _bytes(variable: keras.Variable) -> int:
-    return int(math.prod(variable.shape) * np.dtype(variable.dtype).itemsize)

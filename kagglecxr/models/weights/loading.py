@@ -1,22 +1,17 @@
 """Loads weights into the part of a model they fit, and reports what was not used."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 from keras import layers
 
 from kagglecxr.core.errors import WeightsError, shorten
-from kagglecxr.models.weights.hdf5 import (
-    StoredLayer,
-    StoredLayout,
-    layer_keys,
-    open_weights,
-    read_layout,
-    read_tensors,
-)
+from kagglecxr.models.weights.hdf5 import StoredLayer, layer_keys, open_weights, read_layers
 
 
 @dataclass(frozen=True)
@@ -41,12 +36,10 @@ class LoadReport:
     """What was loaded from a weights file.
 
     Attributes:
-        part: name of the part of the model that was loaded.
         unused: layers of the file that the part does not have.
         not_loaded: layers of the part that the file lacks or has with other shapes.
     """
 
-    part: str
     unused: tuple[str, ...] = ()
     not_loaded: tuple[str, ...] = ()
 
@@ -84,15 +77,15 @@ def load_pretrained(parts: ModelParts, path: Path) -> LoadReport:
         WeightsError: the file fits no part or is damaged; nothing has been loaded.
     """
     with open_weights(path, parts.model.name) as file:
-        stored = read_layout(file)
-        first = (parts.imagenet,) * 2 if stored.in_order else (parts.model, parts.backbone)
+        stored, in_order = read_layers(file)
+        first = (parts.imagenet,) * 2 if in_order else (parts.model, parts.backbone)
         candidates = [first, (parts.lungs, parts.lungs)] if parts.lungs else [first]
         reasons = []
         for part, required in candidates:
-            matched = _matched(stored, part)
+            matched = _matched(stored, part, in_order)
             bare = [layer.name for layer in _weighty(required) if id(layer) not in matched]
             if not bare:
-                return _load(file, stored, part, matched)
+                return _load(file, stored, part, matched, in_order)
             reasons.append(f"it has nothing for {len(bare)} layers of it: {shorten(bare)}")
     raise _misfit(parts.model, path, reasons[0])
 
@@ -101,43 +94,45 @@ def _weighty(model: keras.Model) -> list[layers.Layer]:
     return [layer for layer in model.layers if layer.weights]
 
 
-def _ordered(layer: layers.Layer) -> list[keras.Variable]:
-    """Returns a layer's variables in the order of Keras 2's files, trainable ones first."""
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
-
-
-def _matched(stored: StoredLayout, part: keras.Model) -> dict[int, StoredLayer]:
+def _matched(
+    stored: list[StoredLayer], part: keras.Model, in_order: bool
+) -> dict[int, StoredLayer]:
     """Returns the stored layer that fits each layer of a part, by the layer's id."""
-    if stored.in_order:
-        pairs = list(zip(_weighty(part), stored.layers, strict=False))
+    if in_order:
+        pairs = list(zip(_weighty(part), stored, strict=False))
     else:
-        by_key = {kept.key: kept for kept in stored.layers}
+        by_key = {kept.key: kept for kept in stored}
         pairs = [(layer, by_key[key]) for key, layer in layer_keys(part) if key in by_key]
-    return {id(layer): kept for layer, kept in pairs if _fits(layer, kept)}
+    # Shapes are sorted, since inside nested blocks the two file formats differ in order.
+    return {id(one): kept for one, kept in pairs if _shapes(one.weights) == _shapes(kept.tensors)}
 
 
-def _fits(layer: layers.Layer, kept: StoredLayer) -> bool:
-    # Sorted, since inside nested blocks the two file formats differ in order.
-    return sorted(tuple(v.shape) for v in layer.weights) == sorted(kept.shapes)
+def _shapes(tensors: Sequence[keras.Variable | h5py.Dataset]) -> list[tuple[int, ...]]:
+    return sorted(tuple(tensor.shape) for tensor in tensors)
 
 
 def _load(
-    file: h5py.File, stored: StoredLayout, part: keras.Model, matched: dict[int, StoredLayer]
+    file: h5py.File,
+    stored: list[StoredLayer],
+    part: keras.Model,
+    matched: dict[int, StoredLayer],
+    in_order: bool,
 ) -> LoadReport:
     used = {kept.key for kept in matched.values()}
     loaded = LoadReport(
-        part.name,
-        tuple(kept.name for kept in stored.layers if kept.key not in used),
+        tuple(kept.name for kept in stored if kept.key not in used),
         tuple(layer.name for layer in _weighty(part) if id(layer) not in matched),
     )
-    if stored.in_order:
+    if in_order:
+        # ImageNet's statistics are set already: see set_imagenet_statistics.
+        found = [one for one in _weighty(part) if not isinstance(one, layers.Normalization)]
         # All are read before the first is assigned: a damaged file leaves the model unchanged.
-        read = [(layer, read_tensors(file, matched[id(layer)])) for layer in _weighty(part)]
-        for layer, tensors in read:
-            # ImageNet's statistics are set already: see set_imagenet_statistics.
-            if not isinstance(layer, layers.Normalization):
-                for variable, value in zip(_ordered(layer), tensors, strict=True):
-                    variable.assign(value)
+        read = [[np.asarray(tensor) for tensor in matched[id(one)].tensors] for one in found]
+        for layer, values in zip(found, read, strict=True):
+            # Keras 2's files have trainable variables first.
+            variables = [*layer.trainable_weights, *layer.non_trainable_weights]
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
         return loaded
     with warnings.catch_warnings():
         # The caller reports layers without weights; any other warning of Keras is an error.

@@ -25,15 +25,9 @@ def check_imagenet_weights() -> Check:
     """Checks which backbones' ImageNet weights have been downloaded."""
     folder = keras_models_folder()
     names = [row["name"] for row in read_backbones() if (folder / row["weights_file"]).is_file()]
-    if names:
-        return Check("ImageNet weights", ", ".join(names))
-    return Check(
-        "ImageNet weights",
-        f"none in {folder}",
-        "They are downloaded at first use; without a network, put the files there or pass their "
-        "folder: --set weights=FOLDER.",
-        is_ok=False,
-    )
+    advice = "They are downloaded at first use; without a network, put the files there or pass "
+    advice = "" if names else f"{advice}their folder: --set weights=FOLDER."
+    return Check("ImageNet weights", ", ".join(names) or f"none in {folder}", advice, bool(names))
 
 
 def each_source(weights: Weights) -> list[str]:
@@ -48,7 +42,7 @@ def find_weights(card: ModelCard, source: str, *, fold: int = 0) -> Path:
     """Returns the weights file of one source for a model.
 
     Args:
-        card: of the model.
+        card: the facts of the model.
         source: "imagenet"; a file; a folder that holds the model's ImageNet file, or one weights
             file alone; a run's folder; or the handle of a Kaggle model attached to this kernel.
         fold: fold of a run, modulo the run's number of folds.

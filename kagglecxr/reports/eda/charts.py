@@ -69,11 +69,7 @@ def class_by_source_bars(table: pd.DataFrame) -> Figure:
 
 
 def image_sizes_dots(table: pd.DataFrame) -> Figure:
-    """Plots width and height of the image files, a panel per class and one for the test set.
-
-    Args:
-        table: `split,class,width,height,images`; see `image_sizes`.
-    """
+    """Plots width and height of the image files, a panel per class and one for the test set."""
     panels = list(table.groupby(["split", "class"], sort=False))
     figure, all_axes = _panels(len(panels), 3, 2.7)
     limits = [_limits(table[side]) for side in ("width", "height")]
@@ -101,12 +97,7 @@ def image_sizes_dots(table: pd.DataFrame) -> Figure:
 
 
 def pixel_curves(shares: Mapping[str, Values], test: str) -> Figure:
-    """Plots the distribution of gray values of each class and of the test set.
-
-    Args:
-        shares: of each class, in order; (256,) each.
-        test: the name of the test set among them.
-    """
+    """Plots the distribution of gray values of each class and the test set, (256,) each."""
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
     colours = iter(SHADES * (1 + len(shares) // len(SHADES)))

@@ -34,13 +34,7 @@ BARS = 1.3
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """An image with its caption and mask.
-
-    Attributes:
-        title: the caption.
-        image: (H, W) gray.
-        mask: (H, W), above 0 in the lungs; None if the image has none.
-    """
+    """An image with its caption and mask, (H, W) each; None if it has no mask."""
 
     title: str
     image: Image
@@ -50,9 +44,7 @@ class CaptionedImage:
 def extremes_grid(images: Sequence[CaptionedImage], *, with_masks: bool) -> Figure:
     """Plots images of one class, each in a row with mask, contour and lungs, or all in one row.
 
-    Args:
-        images: the darkest, median and brightest; fewer in a tiny class.
-        with_masks: whether any has a mask; images without one are then marked.
+    With masks, images that have none are marked.
     """
     if not with_masks:
         figure, grid = _grid([2.6 * max(map(_aspect, images)) + 0.4], 3)
@@ -77,11 +69,9 @@ def extremes_grid(images: Sequence[CaptionedImage], *, with_masks: bool) -> Figu
 
 
 def distribution_rows(images: Sequence[CaptionedImage], *, within_masks: bool) -> Figure:
-    """Plots images and their histograms, before and after equalisation.
+    """Plots images and their histograms, before and after equalisation, one per row.
 
-    Args:
-        images: one per row.
-        within_masks: show masked images and count only pixels inside their masks.
+    `within_masks` shows masked images and counts only pixels inside their masks.
     """
     figure, grid = _grid(
         [1.65 * _aspect(shown) + 0.2 for shown in images], 4, width_ratios=[1, BARS, 1, BARS]

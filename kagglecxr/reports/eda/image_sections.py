@@ -19,12 +19,7 @@ from kagglecxr.reports.page import PageFigure, PageSection
 def extremes_section(
     images: Mapping[str, Sequence[CaptionedImage]], *, with_masks: bool
 ) -> PageSection:
-    """Returns the section of the darkest, median and brightest image of each class.
-
-    Args:
-        images: of each class; see `extreme_images`.
-        with_masks: whether the data set has masks.
-    """
+    """Returns the section of the darkest, median and brightest image of each class."""
     sentences = [
         "By the mean grey value of the file, before any equalisation. Look for images that are no "
         "chest X-ray, are inverted or over-exposed, and for letters, tubes and borders."
@@ -59,12 +54,7 @@ def pixels_section(
 ) -> PageSection:
     """Returns the section of gray value distributions, before and after equalisation.
 
-    Args:
-        summaries: of each class and of the test set.
-        test: the name of the test set among them.
-        pipeline: their preprocessing.
-        images: a sample of the training set.
-        masked_images: a sample of those with masks; may be empty.
+    `test` is the name of the test set among the summaries; images are samples of the training set.
     """
     sentences = [
         "Look for a class, or a test part, whose curve lies apart from the others: a model can "
@@ -134,12 +124,7 @@ def means_section(
 def duplicates_section(
     duplicates: pd.DataFrame, shown: Sequence[tuple[CaptionedImage, CaptionedImage]]
 ) -> PageSection:
-    """Returns the section of duplicate pairs.
-
-    Args:
-        duplicates: see `labelled_duplicates`.
-        shown: some pairs of the training set.
-    """
+    """Returns the section of duplicates, see `labelled_duplicates`; some pairs are shown."""
     title = "Duplicates"
     if duplicates.empty:
         return PageSection(title, ["No two images were found to be copies of one another."])

@@ -22,13 +22,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class PixelSummary:
-    """The mean image and histogram of a set of images.
-
-    Attributes:
-        images: their number.
-        mean: their mean image, 0 to 255.
-        pixels: (256,) share of each gray value among all their pixels; sums to 1.
-    """
+    """The number of images in a set, their mean image (0 to 255) and (256,) shares of grays."""
 
     images: int
     mean: Values

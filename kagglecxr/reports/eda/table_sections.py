@@ -42,12 +42,10 @@ def classes_section(counts: pd.DataFrame) -> PageSection:
 
 
 def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> PageSection:
-    """Returns the section of the sources of each class.
+    """Returns the section of the sources of each class; see `class_by_source`.
 
-    Args:
-        sources: see `class_by_source`.
-        guessed: accuracy of predicting the class from the source; see `accuracy_from_fact`.
-        majority: accuracy of always predicting the most frequent class.
+    `guessed` is the accuracy of predicting the class from the source (see `accuracy_from_fact`),
+    `majority` that of always predicting the most frequent class.
     """
     title = "Class by source"
     if sources.empty:
