@@ -26,27 +26,24 @@ def download(
     """
     from kagglecxr.data.competition import hashes_file, load_competition
     from kagglecxr.data.files.merging import merged_sources
-    from kagglecxr.remote.download.downloader import (
-        DownloadOptions,
-        download_data,
-        holds_other_data,
-    )
+    from kagglecxr.remote.download.downloader import download_data, holds_other_data
     from kagglecxr.remote.download.source import KaggleSource
     from kagglecxr.remote.download.verify import read_sha256sums
 
     described = load_competition(competition)
     raw = common.workspace(described.name).raw
     sums_file = hashes_file(competition, described)
-    options = DownloadOptions(file, again, read_sha256sums(sums_file) if sums_file else {})
+    sums = read_sha256sums(sums_file) if sums_file else {}
     source = KaggleSource.of(described.source.kind, described.source.slug, competition)
-    results = [str(download_data(source, raw, options, common.terminal))]
+    done = download_data(source, raw, common.terminal, files=file, again=again, sums=sums)
+    results = [str(done)]
     for merged in [] if file else merged_sources(described, raw):
         if merged.source is None:
             results.append(f"It also merges {merged.data}: copy that to {merged.folder}.")
         elif not (merged.is_brought or holds_other_data(merged.folder)):
             other = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
-            options = DownloadOptions(again=again)
-            results.append(str(download_data(other, merged.folder, options, common.terminal)))
+            done = download_data(other, merged.folder, common.terminal, again=again)
+            results.append(str(done))
     common.finish(" ".join(results), f"python -m kagglecxr.prepare {competition}")
 
 

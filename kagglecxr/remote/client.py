@@ -92,13 +92,8 @@ def call_with_retry(
         reporter: notes each pause.
         timeout: seconds of silence after which a connection is given up. Defaults to `TIMEOUT`.
 
-    Returns:
-        What `call` returns.
-
     Raises:
-        MissingError: the client or the credentials are missing, or the client is too old.
-        KaggleError: Kaggle refused, did not answer, or could not be reached.
-        OSError: an error of the disk, unchanged.
+        CxrError: as `kaggle_client` does.
     """
     pause, waited = RETRY_POLICY.first, 0.0
     while True:
@@ -122,7 +117,6 @@ def username(reporter: Reporter) -> str:
 
     Raises:
         MissingError: there are no credentials, or they hold no user name.
-        KaggleError: Kaggle refused, did not answer, or could not be reached.
     """
 
     def read(api: Any) -> str:
@@ -166,8 +160,8 @@ def kaggle_client(context: RequestContext, timeout: float | None = None) -> Iter
 
 
 def _sign_in(context: RequestContext, timeout: float) -> Any:
-    _check_version()
     try:
+        _check_version()
         from kagglecxr.remote.kaggle_api import QuietKaggleApi
 
         api = QuietKaggleApi(timeout)
@@ -193,14 +187,11 @@ def _sign_in(context: RequestContext, timeout: float) -> Any:
 
 def _check_version() -> None:
     """Refuses a client that is too old, such as the one in Kaggle's image."""
-    try:
-        found = metadata.version("kaggle")
-    except metadata.PackageNotFoundError:
-        found = None
-    if found is None or Version(found) < CLIENT_VERSION:
+    found = metadata.version("kaggle")
+    if Version(found) < CLIENT_VERSION:
         raise MissingError(
-            f"Kaggle's client has to be version {CLIENT_VERSION} or newer. Received: "
-            f"{found or 'no client'}. Run: pip install --upgrade 'kaggle>={CLIENT_VERSION}' six"
+            f"Kaggle's client has to be version {CLIENT_VERSION} or newer. Received: {found}. Run: "
+            f"pip install --upgrade 'kaggle>={CLIENT_VERSION}' six"
         )
 
 

@@ -28,11 +28,9 @@ def _import_client() -> Any:
     That file signs in as soon as it is imported: it prints help where there are no credentials,
     and it hangs where Kaggle does not answer.
     """
-    if "kaggle" in sys.modules:
-        return importlib.import_module(_MODULE)
     spec = importlib.util.find_spec("kaggle")
-    if spec is None:
-        raise ModuleNotFoundError("No module named 'kaggle'")
+    if spec is None or "kaggle" in sys.modules:
+        return importlib.import_module(_MODULE)
     sys.modules["kaggle"] = package = importlib.util.module_from_spec(spec)
     package.__dict__["__version__"] = metadata.version("kaggle")
     try:

@@ -15,8 +15,7 @@ class Manifest:
     """The files of a download, by which a later run knows whether it is complete.
 
     Attributes:
-        kind: of the source.
-        slug: of the source.
+        kind, slug: those of the source.
         is_whole: all files were downloaded, not only some that were named.
         files: by their names below the data's folder.
     """
@@ -68,50 +67,29 @@ def read_manifest(path: Path) -> Manifest | None:
         return None
 
 
-@dataclass(frozen=True)
 class DownloadDir:
     """A folder of downloaded data, its manifest, and where an unfinished download is kept.
 
     Attributes:
         folder: the data; complete or absent.
+        manifest: lists the files in the folder; written last.
+        unfinished: holds everything that is not in place yet.
+        part: the folder that the client writes into.
+        archive: the complete archive.
+        listing: Kaggle's list of the files in the archive.
+        unpacked: the content of the archive, which becomes the folder.
     """
 
-    folder: Path
-
-    @property
-    def manifest(self) -> Path:
-        """Lists the files in the folder; written last."""
-        name = "download" if self.folder.name == "raw" else f"download-{self.folder.name}"
-        return self.folder.with_name(f"{name}.json")
-
-    @property
-    def unfinished(self) -> Path:
-        """Holds everything that is not in place yet."""
-        return self.folder.with_name(f".downloading-{self.folder.name}")
-
-    @property
-    def part(self) -> Path:
-        """The folder that the client writes into."""
-        return self.unfinished / "part"
-
-    @property
-    def archive(self) -> Path:
-        """The complete archive."""
-        return self.unfinished / "archive"
-
-    @property
-    def listing(self) -> Path:
-        """Kaggle's list of the files in the archive."""
-        return self.unfinished / "listed.json"
-
-    @property
-    def unpacked(self) -> Path:
-        """The content of the archive, which becomes the folder."""
-        return self.unfinished / "files"
-
-    @property
-    def _verified(self) -> Path:
-        return self.unfinished / "download.json"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        name = "download" if folder.name == "raw" else f"download-{folder.name}"
+        self.manifest = folder.with_name(f"{name}.json")
+        self.unfinished = folder.with_name(f".downloading-{folder.name}")
+        self.part = self.unfinished / "part"
+        self.archive = self.unfinished / "archive"
+        self.listing = self.unfinished / "listed.json"
+        self.unpacked = self.unfinished / "files"
+        self._verified = self.unfinished / "download.json"
 
     def commit(self, manifest: Manifest) -> None:
         """Replaces the folder by what is unpacked and verified."""

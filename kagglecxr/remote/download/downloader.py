@@ -2,18 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 from rich import filesize
 
-from kagglecxr.core.errors import CxrError, DataError
+from kagglecxr.core.errors import CxrError, DataError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat
 from kagglecxr.remote.download.download_dir import DownloadDir, Manifest, read_manifest
-from kagglecxr.remote.download.full_archive import download_all
-from kagglecxr.remote.download.single_files import check_names, download_files
+from kagglecxr.remote.download.fetch import download_all, download_files
 from kagglecxr.remote.download.source import KaggleSource
 
 _MAX_SINGLE_FILES = 20
@@ -22,21 +21,6 @@ _MAX_SINGLE_FILES = 20
 
 class BusyError(CxrError, BlockingIOError):
     """Another process is downloading into the same folder."""
-
-
-@dataclass(frozen=True)
-class DownloadOptions:
-    """What `download` is to do.
-
-    Attributes:
-        files: names of the files to download. Defaults to all.
-        again: download what is there, too.
-        sums: known SHA-256 of files by their names.
-    """
-
-    files: Sequence[str] = ()
-    again: bool = False
-    sums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,48 +46,58 @@ class DownloadResult:
 
 
 def download_data(
-    source: KaggleSource, folder: Path, options: DownloadOptions, reporter: Reporter
+    source: KaggleSource,
+    folder: Path,
+    reporter: Reporter,
+    *,
+    files: Sequence[str] = (),
+    again: bool = False,
+    sums: Mapping[str, str] | None = None,
 ) -> DownloadResult:
     """Downloads data into a folder that is complete or absent; killed at any time, it resumes.
 
     Args:
         source: whose data.
         folder: for these data alone; `download.json` and a hidden folder are put next to it.
-        options: which of the files, and how.
         reporter: shows the progress.
+        files: names of the files to download. Defaults to all.
+        again: download what is there, too.
+        sums: known SHA-256 of files by their names.
 
     Raises:
         CxrError: the data cannot be had, or the folder holds others.
         OSError: an error of the disk, unchanged.
     """
-    check_names(options.files)
+    for name in files:
+        path = PurePosixPath(name)
+        if not path.parts or path.is_absolute() or ".." in path.parts:
+            raise SettingError(
+                f"A file to download is named by its path in the data. Received: {name!r}. Name "
+                "it as Kaggle lists it."
+            )
     target = DownloadDir(folder)
     with _locked(target):
         target.finish_commit()
-        known = _known_manifest(target, source, options)
-        expected = _single_files(known, folder, options)
+        known = _known_manifest(target, source, again)
+        expected = _single_files(None if again else known, folder, files)
         if expected is None:
-            manifest = download_all(source, target, options.sums, reporter)
+            manifest = download_all(source, target, sums or {}, reporter)
             return DownloadResult(folder, manifest, len(manifest.files))
-        manifest = download_files(source, target, known, expected, options.sums, reporter)
-        if not options.files:
+        manifest = download_files(source, target, known, expected, sums or {}, reporter)
+        if not files:
             target.clear()
         return DownloadResult(folder, manifest, len(expected))
 
 
 def _single_files(
-    known: Manifest | None, folder: Path, options: DownloadOptions
+    known: Manifest | None, folder: Path, files: Sequence[str]
 ) -> dict[str, FileStat | None] | None:
     """The files to download one by one with what is known of them; None for the whole archive."""
-    is_new = known is None or options.again
     missing = [] if known is None else known.missing_from(folder)
-    if options.files:
-        return {
-            name: None
-            for name in dict.fromkeys(options.files)
-            if known is None or is_new or name in missing or name not in known.files
-        }
-    if known is None or is_new or not known.is_whole:
+    if files:
+        is_there = set() if known is None else known.files.keys() - {*missing}
+        return {name: None for name in files if name not in is_there}
+    if known is None or not known.is_whole:
         return None
     size = sum(known.files[name].size for name in missing)
     if len(missing) > _MAX_SINGLE_FILES or 2 * size > known.size:
@@ -133,14 +127,12 @@ def _locked(target: DownloadDir) -> Iterator[None]:
         lock.release()
 
 
-def _known_manifest(
-    target: DownloadDir, source: KaggleSource, options: DownloadOptions
-) -> Manifest | None:
+def _known_manifest(target: DownloadDir, source: KaggleSource, again: bool) -> Manifest | None:
     """What was downloaded before; refuses a folder with other data."""
     known = read_manifest(target.manifest)
     if known is not None and known.is_of(source):
         return known
-    if target.folder.exists() and not options.again:
+    if target.folder.exists() and not again:
         whose = "unknown" if known is None else known.slug
         raise DataError(
             f"There are data already, which are not a download of {source}. Received: "

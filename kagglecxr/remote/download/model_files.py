@@ -21,10 +21,8 @@ def fetch_model(handle: KaggleModel, folder: Path, reporter: Reporter) -> Path:
         reporter: notes what is downloaded.
 
     Raises:
-        MissingError: the client or the credentials are missing, or the client is too old.
         KaggleError: Kaggle refused, did not answer, or could not be reached.
         DataError: the archive is broken, or has entries outside itself.
-        OSError: an error of the disk, unchanged.
     """
     if handle.version is None:
         handle = _with_newest_version(handle, reporter)

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from kagglecxr.core.errors import SettingError
@@ -33,11 +32,7 @@ class KaggleSource:
 
     @classmethod
     def of(cls, kind: str, slug: str, name: str) -> "KaggleSource":
-        """Makes the source that a competition's `[source]` describes.
-
-        Raises:
-            SettingError: there is nothing to download, or the slug has another form.
-        """
+        """The source that a `[source]` describes; refuses what cannot be downloaded."""
         if kind == "demo":
             raise SettingError(
                 f"There is nothing to download: the demo draws its own images. Received: {name}. "
@@ -89,25 +84,9 @@ class KaggleSource:
         advice = f"Check the file's path, letter by letter, on {self._page}/data"
         return dataclasses.replace(self.context(file), if_unknown=advice)
 
-    def list_page(self, api: Any, token: str | None) -> Any:
-        """The client's response with one page of the list of files."""
-        if self.kind == "competition":
-            return api.competition_list_files(self.slug, page_token=token, page_size=PAGE_SIZE)
-        return api.dataset_list_files(self.slug, page_token=token, page_size=PAGE_SIZE)
-
-    def download_all(self, api: Any, folder: Path) -> None:
-        """Has the client write one archive of all files into a folder."""
-        if self.kind == "competition":
-            api.competition_download_files(self.slug, path=str(folder), quiet=True)
-        else:
-            api.dataset_download_files(self.slug, path=str(folder), quiet=True)
-
-    def download_one(self, api: Any, file: str, folder: Path) -> None:
-        """Has the client write one file, or an archive of it, somewhere below a folder."""
-        if self.kind == "competition":
-            api.competition_download_file(self.slug, file, path=str(folder), quiet=True)
-        else:
-            api.dataset_download_file(self.slug, file, path=str(folder), quiet=True)
+    def call(self, api: Any, name: str, *arguments: str, **options: Any) -> Any:
+        """Calls the client's method `competition_NAME` or `dataset_NAME` for this source."""
+        return getattr(api, f"{self.kind}_{name}")(self.slug, *arguments, **options)
 
 
 def list_files(
@@ -115,15 +94,10 @@ def list_files(
 ) -> dict[str, int]:
     """Lists the files with their sizes in bytes; a size is 0 where Kaggle does not send it.
 
-    Kaggle's lists are known to leave files out: a file that is not listed may exist.
-
-    Args:
-        source: whose files.
-        reporter: notes pauses.
-        wanted: stops once all of these are found. Defaults to reading all pages.
+    Kaggle's lists are known to leave files out: a file that is not listed may exist. Reading
+    stops once all files in `wanted` are found.
 
     Raises:
-        MissingError: the client or the credentials are missing, or the client is too old.
         KaggleError: Kaggle refused, or its list has no end.
     """
     sizes: dict[str, int] = {}
@@ -133,7 +107,7 @@ def list_files(
         # Called again after too many requests, it goes on with the page that was refused.
         empty = 0
         while True:
-            page = source.list_page(api, tokens[-1])
+            page = source.call(api, "list_files", page_token=tokens[-1], page_size=PAGE_SIZE)
             if message := getattr(page, "error_message", None):
                 raise ValueError(message)
             # The field is named after the kind.

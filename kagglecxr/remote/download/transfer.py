@@ -41,10 +41,8 @@ def download_one(
         reporter: shows the bytes, and notes pauses and interruptions.
 
     Raises:
-        MissingError: the client or the credentials are missing, or the client is too old.
-        KaggleError: Kaggle refused, did not answer, could not be reached, or interrupted the
-            download again and again without sending any more of it.
-        OSError: an error of the disk, unchanged.
+        KaggleError: Kaggle refused, could not be reached, or interrupted the download again and
+            again without sending any more of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -52,12 +52,7 @@ def check_listing(listed: Mapping[str, int], found: Mapping[str, FileStat], what
 
 
 def read_sha256sums(path: Path) -> dict[str, str]:
-    """The SHA-256 of each file by its name, from a list in sha256sum's form.
-
-    Raises:
-        MissingError: the list is not there.
-        DataError: a line is not in that form.
-    """
+    """Reads a list in sha256sum's form: the SHA-256 of each file by its name."""
     if not path.is_file():
         raise MissingError(
             f"The list of hashes is not there. Looked for: {path}. Check sha256sums in [source] of "
@@ -80,16 +75,10 @@ def read_sha256sums(path: Path) -> dict[str, str]:
 def check_sha256(
     sums: Mapping[str, str], files: Mapping[str, Path], origin: str, reporter: Reporter
 ) -> None:
-    """Compares every file that a list of hashes names.
-
-    Args:
-        sums: the SHA-256 of each file by its name.
-        files: where they are.
-        origin: whose list it is, in the error.
-        reporter: shown the files.
+    """Compares every file in a list of hashes; `origin` says in the error whose list it is.
 
     Raises:
-        DataError: a file is missing, or another one.
+        DataError: a file is missing, or has another hash.
     """
     wrong = []
     with reporter.bar("Comparing hashes", len(sums)) as bar:
@@ -102,6 +91,6 @@ def check_sha256(
     if wrong:
         raise DataError(
             f"Files are not what their list of hashes says. Received: {shorten(wrong)}, by "
-            f"{origin}. Run the same command again to fetch them anew; if that changes nothing, "
+            f"{origin}. Run the same command again to download them anew; if that changes nothing, "
             "the data or the list were changed: compare the dates of both."
         )

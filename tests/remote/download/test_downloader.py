@@ -6,17 +6,17 @@ import shutil
 import zipfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from kagglecxr.core.disk import DiskSpaceError
 from kagglecxr.core.errors import CxrError, DataError, SettingError
-from kagglecxr.remote.download import full_archive
+from kagglecxr.remote.download import fetch
 from kagglecxr.remote.download.download_dir import DownloadDir, read_manifest
 from kagglecxr.remote.download.downloader import (
     BusyError,
-    DownloadOptions,
     DownloadResult,
     download_data,
     holds_other_data,
@@ -47,7 +47,6 @@ FILES = {
     "sample_submission.csv": b"id,label\n0,normal\n",
     "empty.txt": b"",
 }
-ALL_FILES = DownloadOptions()
 ALONE = "http://storage.test/data/0.png"
 
 
@@ -57,10 +56,8 @@ def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
     return fake_kaggle
 
 
-def download(
-    target: DownloadDir, reporter: RecordingReporter, request: DownloadOptions = ALL_FILES
-) -> DownloadResult:
-    return download_data(COMPETITION, target.folder, request, reporter)
+def download(target: DownloadDir, reporter: RecordingReporter, **options: Any) -> DownloadResult:
+    return download_data(COMPETITION, target.folder, reporter, **options)
 
 
 def beside(target: DownloadDir) -> set[str]:
@@ -79,7 +76,7 @@ def test_all_files_arrive_in_their_place_and_nothing_else(
     target: DownloadDir,
     reporter: RecordingReporter,
 ) -> None:
-    done = download_data(origin, target.folder, DownloadOptions(), reporter)
+    done = download_data(origin, target.folder, reporter)
     assert files_under(target.folder) == FILES
     assert beside(target) == {"raw", "download.json"}
     assert kaggle.calls == [*calls, ARCHIVE]
@@ -114,7 +111,7 @@ def test_again_means_again(
     download(target, reporter)
     newer = {"train/normal/new.png": b"new"}
     host_files(kaggle, newer)
-    download(target, reporter, DownloadOptions(again=True))
+    download(target, reporter, again=True)
     assert files_under(target.folder) == newer
 
 
@@ -170,11 +167,11 @@ def test_data_of_other_origin_are_not_replaced_unless_told(
         download(target, reporter)
     assert files_under(target.folder) == {"mine": b"mine"}
     assert kaggle.seen == []
-    download(target, reporter, DownloadOptions(again=True))
+    download(target, reporter, again=True)
     assert files_under(target.folder) == FILES
     assert not holds_other_data(target.folder)
     with pytest.raises(DataError, match=f"a download of {DATASET}.*of {COMPETITION} origin"):
-        download_data(DATASET, target.folder, DownloadOptions(), reporter)
+        download_data(DATASET, target.folder, reporter)
 
 
 def test_two_at_once_are_refused(
@@ -237,13 +234,13 @@ def test_hashes_are_compared_where_they_are_known(
 ) -> None:
     right = hashlib.sha256(FILES["test/0.png"]).hexdigest()
     with pytest.raises(DataError, match=r"test/0\.png, by the competition's list"):
-        download(target, reporter, DownloadOptions(sums={"test/0.png": "0" * 64}))
+        download(target, reporter, sums={"test/0.png": "0" * 64})
     assert beside(target) == set()
-    download(target, reporter, DownloadOptions(sums={"test/0.png": right}))
+    download(target, reporter, sums={"test/0.png": right})
     own = {**FILES, "SHA256SUMS": f"{right}  test/0.png\n{right}  empty.txt\n".encode()}
     host_files(kaggle, own)
     with pytest.raises(DataError, match=r"Received: empty\.txt, by their own SHA256SUMS"):
-        download(target, reporter, DownloadOptions(again=True))
+        download(target, reporter, again=True)
     assert files_under(target.folder) == FILES
 
 
@@ -259,7 +256,7 @@ def test_killed_after_the_transfer_it_asks_for_nothing_more(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killing:
-        killing.setattr(full_archive, killed_at, killed)
+        killing.setattr(fetch, killed_at, killed)
         with pytest.raises(KeyboardInterrupt):
             download(target, reporter)
     assert not target.folder.exists()
@@ -279,7 +276,7 @@ def test_what_is_unpacked_already_is_not_written_again_and_what_is_wrong_is(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killing:
-        killing.setattr(full_archive, "_check_hashes", killed)
+        killing.setattr(fetch, "_check_hashes", killed)
         with pytest.raises(KeyboardInterrupt):
             download(target, reporter)
     kept, changed = (target.unpacked / f"train/normal/{number}.png" for number in (0, 1))
@@ -358,19 +355,16 @@ def test_some_files_are_fetched_by_their_names(
 ) -> None:
     kaggle.on(ONE, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
-    request = DownloadOptions(files=["test/0.png", "test/0.png"])
-    assert download(target, reporter, request).downloaded == 1
+    files = ["test/0.png", "test/0.png"]
+    assert download(target, reporter, files=files).downloaded == 1
     assert files_under(target.folder) == {"test/0.png": FILES["test/0.png"]}
     manifest = read_manifest(target.manifest)
     assert manifest is not None
     assert not manifest.is_whole
     kaggle.seen.clear()
-    assert download(target, reporter, request).downloaded == 0
+    assert download(target, reporter, files=files).downloaded == 0
     assert kaggle.seen == []
-    assert (
-        download(target, reporter, DownloadOptions(files=["test/0.png"], again=True)).downloaded
-        == 1
-    )
+    assert download(target, reporter, files=["test/0.png"], again=True).downloaded == 1
     # Some files are not all.
     assert download(target, reporter).downloaded == len(FILES)
     assert files_under(target.folder) == FILES
@@ -388,7 +382,7 @@ def test_some_files_do_not_cost_what_is_fetched_of_all(
     target.archive.write_bytes(zipped(FILES))
     kaggle.on(ONE, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
-    download(target, reporter, DownloadOptions(files=["test/0.png"]))
+    download(target, reporter, files=["test/0.png"])
     assert target.archive.is_file()
 
 
@@ -397,7 +391,7 @@ def test_a_name_that_leads_outside_is_refused(
     name: str, kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     with pytest.raises(SettingError, match="named by its path in the data"):
-        download(target, reporter, DownloadOptions(files=[name]))
+        download(target, reporter, files=[name])
     assert kaggle.seen == []
 
 
@@ -430,7 +424,7 @@ def test_a_single_file_comes_out_of_the_archive_it_was_sent_in(
     kaggle.on(LIST, listing_response({name: len(expected)}))
     kaggle.on(ONE, signed_redirect(address))
     kaggle.on(address, stored_file(sent))
-    download(target, reporter, DownloadOptions(files=[name]))
+    download(target, reporter, files=[name])
     assert files_under(target.folder) == {name: expected}
 
 
@@ -439,23 +433,23 @@ def test_a_single_file_of_the_dataset_is_asked_for_by_its_name(
 ) -> None:
     kaggle.on(OF_DATASET, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
-    download_data(DATASET, target.folder, DownloadOptions(files=["test/0.png"]), reporter)
+    download_data(DATASET, target.folder, reporter, files=["test/0.png"])
     assert kaggle.seen[1].fields["fileName"] == "test/0.png"
     assert files_under(target.folder) == {"test/0.png": FILES["test/0.png"]}
 
 
 @pytest.mark.parametrize(
-    ("sent", "request_of_it"),
+    ("sent", "sums"),
     [
-        (b"cut", DownloadOptions(files=["test/0.png"])),
-        (FILES["test/0.png"], DownloadOptions(files=["test/0.png"], sums={"test/0.png": "0" * 64})),
-        (zipped({"0.png": FILES["test/0.png"]})[:-9], DownloadOptions(files=["test/0.png"])),
+        (b"cut", {}),
+        (FILES["test/0.png"], {"test/0.png": "0" * 64}),
+        (zipped({"0.png": FILES["test/0.png"]})[:-9], {}),
     ],
     ids=["size", "hash", "cut archive"],
 )
 def test_a_single_file_that_is_wrong_replaces_nothing(
     sent: bytes,
-    request_of_it: DownloadOptions,
+    sums: dict[str, str],
     kaggle: FakeKaggle,
     target: DownloadDir,
     reporter: RecordingReporter,
@@ -464,11 +458,11 @@ def test_a_single_file_that_is_wrong_replaces_nothing(
     kaggle.on(ONE, signed_redirect(address))
     kaggle.on(address, stored_file(sent))
     with pytest.raises(DataError):
-        download(target, reporter, request_of_it)
+        download(target, reporter, files=["test/0.png"], sums=sums)
     assert not target.folder.exists()
     kaggle.seen.clear()
     with pytest.raises(DataError):
-        download(target, reporter, request_of_it)
+        download(target, reporter, files=["test/0.png"], sums=sums)
     # What was wrong is not taken for a part.
     assert [seen.headers.get("range") for seen in kaggle.seen if seen.call == address] == [None]
 
@@ -478,7 +472,7 @@ def test_an_unknown_file_names_what_was_asked_for(
 ) -> None:
     kaggle.on(ONE, error_response(404, "Not found"))
     with pytest.raises(KaggleError, match=r"404 for nowhere\.png of .*path.*/data$"):
-        download(target, reporter, DownloadOptions(files=["nowhere.png"]))
+        download(target, reporter, files=["nowhere.png"])
 
 
 def test_no_secret_is_in_what_is_written(
@@ -495,7 +489,7 @@ def test_no_secret_is_in_what_is_written(
 def test_a_folder_has_its_own_place(
     kaggle: FakeKaggle, tmp_path: Path, reporter: RecordingReporter
 ) -> None:
-    download_data(COMPETITION, tmp_path / "raw", DownloadOptions(), reporter)
-    download_data(DATASET, tmp_path / "kermany", DownloadOptions(), reporter)
+    download_data(COMPETITION, tmp_path / "raw", reporter)
+    download_data(DATASET, tmp_path / "kermany", reporter)
     assert files_under(tmp_path / "raw") == files_under(tmp_path / "kermany") == FILES
     assert {"download.json", "download-kermany.json"} <= {path.name for path in tmp_path.iterdir()}

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -39,9 +40,10 @@ def kaggle(fake_kaggle: FakeKaggle) -> FakeKaggle:
 def fetched(
     folder: Path, reporter: RecordingReporter, check: Callable[[int], None] = lambda size: None
 ) -> bytes:
-    return download_one(
-        COMPETITION.context(), COMPETITION.download_all, folder, check, reporter
-    ).read_bytes()
+    def call(api: Any, folder: Path) -> None:
+        COMPETITION.call(api, "download_files", path=str(folder), quiet=True)
+
+    return download_one(COMPETITION.context(), call, folder, check, reporter).read_bytes()
 
 
 def cut(at: int, content: bytes = CONTENT, etag: str = '"one"') -> FakeResponse:
