@@ -1,4 +1,4 @@
-"""From image files to balanced batches: descriptions, index, folds, cache, sequence."""
+"""From image files to balanced batches: settings, index, folds, cache, samplers, sequences."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ __all__ = ["BalancedSequence", "Competition", "load_competition"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports Keras only when the sequence is asked for."""
+    """Imports Keras only when the sequence is used."""
     if name == "BalancedSequence":
         from kagglecxr.data.sequences.sequence import BalancedSequence
 

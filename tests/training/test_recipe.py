@@ -75,7 +75,7 @@ def test_a_bad_change_is_named(change: str, words: str) -> None:
 
 def test_a_file_is_a_recipe_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("epochs = 4\n[augmentation]\nmirror = 0.0\n")
+    path.write_text("epochs = 4\n[augmentation]\nhflip = 0.0\n")
     recipe = load_recipe(str(path), ["epochs=5"])
     assert (recipe.epochs, recipe.augmentation.hflip) == (5, 0.0)
 

@@ -1,7 +1,8 @@
-"""Which image stands where in an epoch of balanced batches.
+"""The sampler of balanced batches.
 
-Slots go round the targets, and a target's slots round its classes: any window of a round-robin
-holds its members equally often to within one, so every batch is balanced, and so is the epoch.
+Slots go round-robin over the targets, and a target's slots round-robin over its classes. Any window
+of a round-robin holds its members equally often to within one, so every batch and every epoch is
+balanced.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Items, Targets, 
 
 
 def slots_needed(needs: Sequence[int]) -> int:
-    """The least slots of a round-robin that give member k at least `needs[k]`.
+    """Returns the fewest slots of a round-robin in which member k gets at least `needs[k]`.
 
-    All but the last round are whole; in the last only the neediest members take part.
+    All rounds but the last are complete; the last holds the members with the largest need.
 
     >>> slots_needed([3, 5, 5])
     14
@@ -24,17 +25,18 @@ def slots_needed(needs: Sequence[int]) -> int:
 
 
 class BalancedSampler(EpochSampler):
-    """Every target equally often in each batch and each epoch, and inside it every class.
+    """Samples every target, and every class of a target, equally often in each batch and epoch.
 
-    No shorter epoch of whole batches can do so and show every image. In a fair epoch of S slots a
-    target gets S over the number of targets, rounded up for as many of them as the remainder; to
-    give each what it needs, S must be at least `slots_needed`, and any S from there on will do.
+    The epoch is the shortest one of full batches that does so and shows every image. In a fair
+    epoch of S slots a target gets S over the number of targets, rounded up for as many of them as
+    the remainder. `slots_needed` is the smallest S that gives each target what it needs; any larger
+    S does so too.
 
     Args:
-        targets: of the images.
-        batch_size: items in every batch.
-        seed: fixes all chance.
-        slots: the least places of an epoch, where they are to be more than needed.
+        targets: the targets of the images.
+        batch_size: number of images in every batch.
+        seed: fixes all random choices.
+        slots: minimum number of images in an epoch, if more than needed.
     """
 
     def __init__(self, targets: Targets, batch_size: int, seed: int, slots: int = 0) -> None:
@@ -54,23 +56,22 @@ class BalancedSampler(EpochSampler):
         return order
 
     def _target_turns(self, epoch: int, random: np.random.Generator) -> Items:
-        """The target of every slot."""
+        """Returns the target of each slot."""
         return _round_robin(self._target_needs, self.slots, random)
 
     def _class_turns(
         self, epoch: int, target: int, slots: int, random: np.random.Generator
     ) -> Items:
-        """The class of every slot of a target, as its place in the target's pool."""
+        """Returns the class of each slot of a target, as its position in the target's pool."""
         return _round_robin(self._class_needs[target], slots, random)
 
 
 def _round_robin(needs: Sequence[int], slots: int, random: np.random.Generator) -> Items:
-    """Whose turn it is in each slot of a round-robin in random order.
+    """Returns the member of each slot of a round-robin in random order.
 
-    Whoever needs the last, incomplete round to show all its images stands first in it.
+    Members that need the last, incomplete round to show all their images come first in it.
     """
     members = random.permutation(len(needs))
-    whole_rounds = slots // len(needs)
-    waits = np.array([needs[k] <= whole_rounds for k in members])
-    members = members[np.argsort(waits, kind="stable")]
-    return np.resize(members, slots)
+    complete_rounds = slots // len(needs)
+    is_served = np.array([needs[k] <= complete_rounds for k in members])
+    return np.resize(members[np.argsort(is_served, kind="stable")], slots)

@@ -1,9 +1,8 @@
-"""Frequencies that move from balanced to natural over the epochs, or the other way.
+"""The sampler whose class frequencies move from natural to balanced over the epochs, or back.
 
-Kang et al. 2020, "Decoupling representation and classifier for long-tailed recognition"
-(arXiv:1910.09217), section 3, "progressively-balanced sampling": a class's share in epoch t is a
-weighted mean of its natural and its balanced share, the weight linear in t. They go from natural
-to balanced; `linear_rate` goes either way.
+"Progressively-balanced sampling" of Kang et al. 2020, "Decoupling representation and classifier for
+long-tailed recognition" (arXiv:1910.09217), section 3: a class's share in epoch t is a weighted
+mean of its natural and its balanced share, with a weight linear in t.
 """
 
 import heapq
@@ -18,16 +17,16 @@ from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import Items, Targets
 
 Rate = Callable[[int], float]
-"""How balanced an epoch is: 1 for equal shares, 0 for the data's own, and all between."""
+"""Returns how balanced an epoch is: 1 for equal shares, 0 for natural ones."""
 
 
 def linear_rate(first: float = 1.0, last: float = 0.0, epochs: int = 10) -> Rate:
-    """A rate that goes in equal steps from epoch 0 to epoch `epochs - 1`, and then stays.
+    """Makes a rate that changes linearly from epoch 0 to epoch `epochs - 1` and then stays.
 
     `linear_rate(0.0, 1.0, epochs)` is Kang et al.'s progressively-balanced sampling.
 
     Raises:
-        SettingError: a rate outside 0 to 1, or no epochs.
+        SettingError: a rate is outside 0 to 1, or there are no epochs.
 
     >>> [linear_rate(epochs=5)(epoch) for epoch in (0, 1, 4, 9)]
     [1.0, 0.75, 0.0, 0.0]
@@ -45,34 +44,29 @@ def linear_rate(first: float = 1.0, last: float = 0.0, epochs: int = 10) -> Rate
 
 
 class ProgressiveSampler(BalancedSampler):
-    """Shares between balanced and natural, as the epoch's rate says.
+    """Samples classes with shares between natural and balanced, by the epoch's rate.
 
-    With rate r a target's share of the epoch is r times its balanced and 1 - r times its natural
-    share, and so is that of each class inside it; both are met to within one image, and in any
-    first part of an epoch targets are off by less than one. An epoch of rate 1 keeps every promise
-    of `BalancedSampler`.
+    With rate r a target's share of the epoch is r times its balanced plus 1 - r times its natural
+    share, and the same holds for each class of a target. Both are met to within one image; in every
+    prefix of an epoch the targets are off by less than one image. An epoch of rate 1 has all
+    properties of `BalancedSampler`.
 
-    Every epoch has as many slots as make each class's balanced share at least its images. Since a
-    class has no more images than its natural share of as many slots either, that is enough at
-    every rate, and the number of batches stays the same; it may be one round longer than the
-    balanced plan's.
+    Every epoch has the same number of batches. It has enough slots for each class's images at its
+    balanced share, hence at every rate; that may be one round more than `BalancedSampler` needs.
 
     Args:
-        targets: of the images.
-        batch_size: items in every batch.
-        seed: fixes all chance.
-        rate: of an epoch.
+        targets: the targets of the images.
+        batch_size: number of images in every batch.
+        seed: fixes all random choices.
+        rate: returns how balanced an epoch is.
     """
 
     def __init__(self, targets: Targets, batch_size: int, seed: int, rate: Rate) -> None:
-        slots = len(targets) * max(
-            len(counts) * max(counts) for counts in targets.class_counts
-        )  # fmt: skip
-        super().__init__(targets, batch_size, seed, slots)
+        super().__init__(targets, batch_size, seed, len(targets) * targets.largest_total)
         self._rate = rate
 
     def _ideals(self, rate: Fraction) -> list[list[Fraction]]:
-        """The slots each class of each target would have, if images could be cut."""
+        """Returns the slots of each class of each target before rounding."""
         counts = self.targets.class_counts
         images = sum(map(sum, counts))
         return [
@@ -100,19 +94,19 @@ class ProgressiveSampler(BalancedSampler):
 
 
 def _exact(rate: float) -> Fraction:
-    """The rate as a fraction, so that no image is lost to rounding."""
+    """Returns the rate as a fraction, so that no image is lost to rounding."""
     if not 0 <= rate <= 1:
         raise SettingError(
-            f"A rate lies between 0 (natural) and 1 (balanced). Received: {rate}. "
+            f"A rate must be between 0 (natural) and 1 (balanced). Received: {rate}. "
             "Use linear_rate(), or clip your own."
         )
     return Fraction(float(rate))
 
 
 def _apportion(ideals: Sequence[Fraction], slots: int, random: np.random.Generator) -> list[int]:
-    """Whole slots that sum to `slots`, each its ideal rounded down or up.
+    """Rounds the ideals to whole numbers that sum to `slots`, by largest remainder.
 
-    By largest remainder; equal remainders are told apart by chance.
+    Ties are broken at random.
     """
     shares = [math.floor(ideal) for ideal in ideals]
     by_remainder = sorted(
@@ -124,12 +118,11 @@ def _apportion(ideals: Sequence[Fraction], slots: int, random: np.random.Generat
 
 
 def _spread(shares: Sequence[int], random: np.random.Generator) -> Items:
-    """Whose turn it is in each slot, so that every first part holds its members in proportion.
+    """Orders the members so that every prefix holds them in proportion to their shares.
 
-    Turn j of a member with n of S slots may come no sooner than slot jS/n, rounded down, and no
-    later than (j + 1)S/n, rounded up. The proportional mixture keeps to these windows, so serving
-    the earliest deadline first keeps to them too, and every first part is off by less than one:
-    Tijdeman 1980, "The chairman assignment problem".
+    Turn j of a member with n of S slots comes no sooner than slot jS/n, rounded down, and no later
+    than (j + 1)S/n, rounded up. Serving the earliest deadline first meets these windows, and every
+    prefix is off by less than one: Tijdeman 1980, "The chairman assignment problem".
     """
     slots = sum(shares)
     tie_breaks = random.permutation(len(shares)).tolist()

@@ -1,78 +1,109 @@
-"""The ways to meet unequal class counts, by one name each, so that they can be compared."""
+"""The samplings a recipe can name: ways to handle unequal class counts.
+
+To add one, write a sampler and register a function that makes it under the sampling's name.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import AfterValidator
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.core.registry import Registry
 from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Ids, Items, Targets, shuffled_passes
 from kagglecxr.data.samplers.progressive import ProgressiveSampler, Rate, linear_rate
 
-Sampling = Literal[
-    "balanced", "natural", "progressive", "class_weights", "oversampled", "undersampled"
-]
+SAMPLINGS = Registry[Callable[[Targets, int, int, Rate], EpochSampler]]("sampling")
+"""Functions of (targets, batch size, seed, rate) that make a sampler."""
+
+
+def _check_name(name: str) -> str:
+    SAMPLINGS[name]
+    return name
+
+
+Sampling = Annotated[str, AfterValidator(_check_name)]
 
 
 def make_sampler(
-    sampling: Sampling,
+    sampling: str,
     labels: Ids,
     pools: Sequence[Sequence[int]] | None,
     batch_size: int,
     seed: int,
     rate: Rate | None = None,
 ) -> EpochSampler:
-    """The plan of an epoch by a sampling's name.
+    """Makes a sampler by the name of its sampling.
 
-    Every batch of every plan is full, and a pure function of (seed, epoch, batch).
-
-    - balanced: targets, and classes inside a pooled target, equally often in each batch.
-    - natural: each image once an epoch, in random order.
-    - progressive: from natural to balanced over the epochs, or as `rate` says.
-    - class_weights: as natural; in the loss targets, and classes inside a target, weigh the same.
-    - oversampled: images of rare classes are repeated at random, until targets, and classes inside
-      a target, have the same number.
-    - undersampled: images of frequent classes are left out at random, until they have; which ones
-      changes with the epoch.
+    Every batch of every sampler is full, and depends only on (seed, epoch, batch).
 
     Args:
-        sampling: one of these.
+        sampling: a name in `SAMPLINGS`.
         labels: (N,) class ids.
-        pools: the class ids of each target, or None for one target a class.
-        batch_size: items in every batch.
-        seed: fixes all chance.
-        rate: of the progressive sampling; `linear_rate(0.0, 1.0)` where None.
+        pools: the class ids of each target; None for one target per class.
+        batch_size: number of images in every batch.
+        seed: fixes all random choices.
+        rate: how balanced each epoch of the progressive sampling is; defaults to
+            `linear_rate(0.0, 1.0)`.
 
     Raises:
-        UnknownNameError: another name.
-        SettingError: imbalanced-learn is wanted and not installed, or a bad batch size or pool.
+        UnknownNameError: there is no such sampling.
+        SettingError: imbalanced-learn is needed and not installed, or a bad batch size or pool.
         DataError: labels that do not fit the pools, or a class without images.
     """
-    targets = Targets(labels, pools)
-    if sampling == "balanced":
-        return BalancedSampler(targets, batch_size, seed)
-    if sampling == "natural":
-        return ShuffleSampler(targets, batch_size, seed)
-    if sampling == "progressive":
-        return ProgressiveSampler(targets, batch_size, seed, rate or linear_rate(0.0, 1.0))
-    if sampling == "class_weights":
-        return ShuffleSampler(targets, batch_size, seed, class_weights(targets))
-    if sampling == "oversampled":
-        return ResamplingSampler(targets, batch_size, seed, _sampler("over"), _raised(targets))
-    if sampling == "undersampled":
-        return ResamplingSampler(targets, batch_size, seed, _sampler("under"), _lowered(targets))
-    raise unknown_name_error("sampling", sampling, list(get_args(Sampling)))
+    make = SAMPLINGS[sampling]
+    return make(Targets(labels, pools), batch_size, seed, rate or linear_rate(0.0, 1.0))
+
+
+@SAMPLINGS.add
+def balanced(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """Targets, and classes of a pooled target, equally often in each batch."""
+    return BalancedSampler(targets, batch_size, seed)
+
+
+@SAMPLINGS.add
+def natural(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """Each image once per epoch in random order."""
+    return ShuffleSampler(targets, batch_size, seed)
+
+
+@SAMPLINGS.add
+def progressive(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """From natural to balanced over the epochs, or as `rate` returns."""
+    return ProgressiveSampler(targets, batch_size, seed, rate)
+
+
+@SAMPLINGS.add_as("class_weights")
+def with_class_weights(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """Like natural; targets, and classes of a target, have equal weights in the loss."""
+    return ShuffleSampler(targets, batch_size, seed, class_weights(targets))
+
+
+@SAMPLINGS.add
+def oversampled(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """Rare classes' images are repeated at random until targets and their classes are equal."""
+    return ResamplingSampler(targets, batch_size, seed, _resampler("over"), targets.largest_total)
+
+
+@SAMPLINGS.add
+def undersampled(targets: Targets, batch_size: int, seed: int, rate: Rate) -> EpochSampler:
+    """Frequent classes' images are left out at random, others in each epoch, until equal."""
+    total = min(len(counts) * min(counts) for counts in targets.class_counts)
+    return ResamplingSampler(targets, batch_size, seed, _resampler("under"), total)
 
 
 def class_weights(targets: Targets) -> npt.NDArray[np.float32]:
-    """What each image weighs, (N,), so that targets, and classes inside a target, weigh the same.
+    """Computes the weight of each image with which targets, and classes of a target, are equal.
 
-    N over (targets x classes of the target x images of the class), 1 on average. Without pools
+    It is N / (targets x classes of the target x images of the class), 1 on average. Without pools
     these are scikit-learn's "balanced" class weights (King and Zeng 2001, "Logistic regression in
     rare events data").
+
+    Returns:
+        (N,) float32.
     """
     weights = np.empty(len(targets.of_item), np.float32)
     for members in targets.members:
@@ -82,15 +113,15 @@ def class_weights(targets: Targets) -> npt.NDArray[np.float32]:
 
 
 class ShuffleSampler(EpochSampler):
-    """Each image once an epoch, in random order.
+    """Samples each image once per epoch in random order.
 
-    Where the images do not fill the last batch, it is filled from the head of another shuffle.
+    The last batch is filled from another shuffle.
 
     Args:
-        targets: of the images.
-        batch_size: items in every batch.
-        seed: fixes all chance.
-        weights: (N,) what each image weighs in the loss; None for all the same.
+        targets: the targets of the images.
+        batch_size: number of images in every batch.
+        seed: fixes all random choices.
+        weights: (N,) float32, each image's weight in the loss; None if all are equal.
     """
 
     def __init__(
@@ -108,16 +139,16 @@ class ShuffleSampler(EpochSampler):
 
 
 class ResamplingSampler(EpochSampler):
-    """Images drawn anew each epoch by a sampler of imbalanced-learn, in random order.
+    """Samples the images that a resampler of imbalanced-learn draws anew in each epoch.
 
-    Where they do not fill the last batch, it is filled from the head of another shuffle.
+    The last batch is filled from another shuffle.
 
     Args:
-        targets: of the images.
-        batch_size: items in every batch.
-        seed: fixes all chance.
-        sampler: RandomOverSampler or RandomUnderSampler.
-        target_total: how many images each target is to have, shared out equally to its classes.
+        targets: the targets of the images.
+        batch_size: number of images in every batch.
+        seed: fixes all random choices.
+        resampler: RandomOverSampler or RandomUnderSampler.
+        target_total: number of images of each target, divided equally among its classes.
     """
 
     def __init__(
@@ -125,42 +156,33 @@ class ResamplingSampler(EpochSampler):
         targets: Targets,
         batch_size: int,
         seed: int,
-        sampler: Callable[..., Any],
+        resampler: Callable[..., Any],
         target_total: int,
     ) -> None:
         super().__init__(targets, batch_size, target_total * len(targets), seed)
-        self._sampler, self._target_total = sampler, target_total
-        # imbalanced-learn's own count of classes would not know which of them share a target.
+        self._resampler, self._target_total = resampler, target_total
+        # imbalanced-learn does not know which classes share a target, so each gets a total.
         self._class_of_item = np.empty(len(targets.of_item), np.intp)
         for pool, members in zip(targets.pools, targets.members, strict=True):
             for label, images in zip(pool, members, strict=True):
                 self._class_of_item[images] = label
 
     def _make_order(self, epoch: int, random: np.random.Generator) -> Items:
-        wanted = {}
+        totals = {}
         for pool in self.targets.pools:
             share, extra = divmod(self._target_total, len(pool))
-            for place, label in enumerate(random.permutation(pool).tolist()):
-                wanted[label] = share + (place < extra)
-        sampler = self._sampler(sampling_strategy=wanted, random_state=int(random.integers(2**31)))
+            for position, label in enumerate(random.permutation(pool).tolist()):
+                totals[label] = share + (position < extra)
+        seed = int(random.integers(2**31))
+        resampler = self._resampler(sampling_strategy=totals, random_state=seed)
         rows = np.arange(len(self._class_of_item))
-        if len(wanted) > 1:  # imbalanced-learn refuses a single class
-            sampler.fit_resample(rows[:, None], self._class_of_item)
-            rows = sampler.sample_indices_
+        if len(totals) > 1:  # imbalanced-learn refuses a single class
+            resampler.fit_resample(rows[:, None], self._class_of_item)
+            rows = resampler.sample_indices_
         return shuffled_passes(rows, self.slots, random)
 
 
-def _raised(targets: Targets) -> int:
-    """The least images a target that let every class keep all of its own."""
-    return max(len(counts) * max(counts) for counts in targets.class_counts)
-
-
-def _lowered(targets: Targets) -> int:
-    """The most images a target that no class must repeat any for."""
-    return min(len(counts) * min(counts) for counts in targets.class_counts)
-
-
-def _sampler(direction: Literal["over", "under"]) -> Callable[..., Any]:
+def _resampler(direction: Literal["over", "under"]) -> Callable[..., Any]:
     try:
         from imblearn import (  # type: ignore[import-untyped]
             over_sampling,
@@ -168,11 +190,12 @@ def _sampler(direction: Literal["over", "under"]) -> Callable[..., Any]:
         )
     except ImportError as error:
         raise SettingError(
-            f"Over- and under-sampling are imbalanced-learn's. Received: {direction}sampled, and "
-            "no such package. Run pip install 'kagglecxr[sampling]'."
+            f"Over- and undersampling need imbalanced-learn. Received: {direction}sampled, and the "
+            "package is not installed. Run pip install 'kagglecxr[sampling]'."
         ) from error
-    samplers: dict[str, Callable[..., Any]] = {
-        "over": over_sampling.RandomOverSampler,
-        "under": under_sampling.RandomUnderSampler,
-    }
-    return samplers[direction]
+    resampler: Callable[..., Any] = (
+        over_sampling.RandomOverSampler
+        if direction == "over"
+        else under_sampling.RandomUnderSampler
+    )
+    return resampler

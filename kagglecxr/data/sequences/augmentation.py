@@ -1,4 +1,4 @@
-"""Changes a training image in ways that leave its diagnosis: on uint8, in the data path."""
+"""Augmentation of uint8 training images in the data path."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ same shape.
 
 
 class Augmentation(AugmentationSettings):
-    """The settings as a transform of a `BalancedSequence`: changes each image, then mixes them."""
+    """A `Transform` of sequences with these settings: changes each image, then mixes them."""
 
     @field_validator("custom")
     @classmethod
@@ -39,7 +39,7 @@ class Augmentation(AugmentationSettings):
     def __call__(
         self, images: Pixels, targets: OneHot, random: np.random.Generator
     ) -> tuple[Pixels, OneHot]:
-        """A changed copy of a batch (batch, H, W, C), and its targets: mixed, or as they are."""
+        """Returns a changed copy of a batch (batch, H, W, C), and its targets, mixed or not."""
         if self.where == "data":
             images, _ = _augment(images, random, self)
         for name, strength in self.custom.items():
@@ -52,19 +52,22 @@ class Augmentation(AugmentationSettings):
 def augment_with_masks(
     images: Pixels, masks: Pixels, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, Pixels]:
-    """Changed copies of a batch and of its masks, each mask moved exactly as its image.
+    """Augments a batch and its masks; each mask is moved exactly as its image.
 
-    The images are those that `Augmentation` makes of the same batch and generator. Masks keep
-    their grey values, and no others come up: the nearest one is taken.
+    The images are those that `Augmentation` makes of the same batch and generator. Masks are
+    resampled to the nearest pixel, so they have no new grey values.
 
     Args:
         images: (batch, H, W, C) uint8.
         masks: (batch, H, W, 1) uint8.
-        random: all chance comes from it.
-        settings: how far each change may go; `where`, `mixup` and `cutmix` are not looked at.
+        random: the source of randomness.
+        settings: the strength of each change; `where`, `mixup` and `cutmix` are ignored.
+
+    Returns:
+        Changed copies of images and masks.
 
     Raises:
-        DataError: masks that are not of the images' number and size.
+        DataError: the masks' number or size is not that of the images.
     """
     if masks.shape[:3] != images.shape[:3]:
         raise DataError(
@@ -81,24 +84,24 @@ def augment_with_masks(
 def _augment(
     images: Pixels, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, list[Matrix | None]]:
-    """A changed copy of each image, and the matrix by which it was moved."""
+    """Returns a changed copy of each image, and the matrix by which it was moved."""
     changed = np.empty(images.shape, np.uint8)
     matrices = []
-    chances = _draw(len(images), random, settings)
-    for image, chance, target in zip(images, chances, changed, strict=True):
-        matrices.append(_matrix(image, chance, settings))
+    draws = _draw(len(images), random, settings)
+    for image, draw, target in zip(images, draws, changed, strict=True):
+        matrices.append(_make_matrix(image, draw, settings))
         moved = _move(image, matrices[-1], cv2.INTER_LINEAR, target)
-        last = _change_greys(moved, chance, settings)
+        last = _change_greys(moved, draw, settings)
         if last is not target:
             target[...] = last
     return changed, matrices
 
 
-class _Chance(NamedTuple):
-    """What was drawn for one item: numbers between -1 and 1, and where more come from."""
+class _Draw(NamedTuple):
+    """The random numbers of one image, between -1 and 1, and a generator for more of them."""
 
     hflip: bool
-    more: np.random.Generator | None
+    generator: np.random.Generator | None
     angle: float
     zoom: float
     across: float
@@ -109,39 +112,39 @@ class _Chance(NamedTuple):
 
 def _draw(
     count: int, random: np.random.Generator, settings: AugmentationSettings
-) -> Iterator[_Chance]:
-    # As many numbers an item whatever the settings: a change to one leaves the others' chance as
-    # it was, and an item's chance depends on its position alone.
-    draws = random.random((count, 7))
-    # Noise takes as many numbers as there are pixels: from a generator of the item's own, which
-    # is made only where it is asked for, because making it takes as long as a warp.
-    wanted = settings.gamma or settings.noise or settings.cutout
-    generators = random.spawn(count) if wanted else [None] * count
-    mirrored = draws[:, 0] < settings.hflip
-    either_way = 2.0 * draws[:, 1:] - 1.0
-    for hflip, numbers, more in zip(mirrored, either_way.tolist(), generators, strict=True):
-        yield _Chance(bool(hflip), more, *numbers)
+) -> Iterator[_Draw]:
+    # The same count of numbers for any settings: changing one setting leaves the others' numbers
+    # as they are, and an image's numbers depend on its position only.
+    numbers = random.random((count, 7))
+    # Noise needs a number per pixel, from a generator of the image's own. Making one takes as long
+    # as a warp, so it is made only if needed.
+    is_needed = settings.gamma or settings.noise or settings.cutout
+    generators = random.spawn(count) if is_needed else [None] * count
+    flips = (numbers[:, 0] < settings.hflip).tolist()
+    symmetric = (2.0 * numbers[:, 1:] - 1.0).tolist()
+    for hflip, others, own in zip(flips, symmetric, generators, strict=True):
+        yield _Draw(hflip, own, *others)
 
 
-def _matrix(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> Matrix | None:
-    """All of an item's moves as one matrix, so that it is interpolated once; None for none."""
-    if not (settings.rotation or settings.zoom or settings.shift or chance.hflip):
+def _make_matrix(image: Pixels, draw: _Draw, settings: AugmentationSettings) -> Matrix | None:
+    """Returns all of an image's moves as one matrix, so that it is interpolated once, or None."""
+    if not (settings.rotation or settings.zoom or settings.shift or draw.hflip):
         return None
     height, width = image.shape[:2]
     centre = ((width - 1) / 2, (height - 1) / 2)
-    degrees = chance.angle * settings.rotation
+    degrees = draw.angle * settings.rotation
     turn = np.asarray(
-        cv2.getRotationMatrix2D(centre, degrees, 1.0 + chance.zoom * settings.zoom), np.float64
+        cv2.getRotationMatrix2D(centre, degrees, 1.0 + draw.zoom * settings.zoom), np.float64
     )
-    turn[0, 2] += chance.across * settings.shift * width
-    turn[1, 2] += chance.down * settings.shift * height
-    if chance.hflip:
+    turn[0, 2] += draw.across * settings.shift * width
+    turn[1, 2] += draw.down * settings.shift * height
+    if draw.hflip:
         turn = turn @ np.array([[-1, 0, width - 1], [0, 1, 0], [0, 0, 1]], np.float64)
     return turn
 
 
 def _move(image: Pixels, matrix: Matrix | None, interpolation: int, target: Pixels) -> Pixels:
-    """An image (H, W, C) moved into `target`; what comes into view is its border, repeated."""
+    """Moves an image (H, W, C) into `target`; its border is repeated outside."""
     if matrix is None:
         return image
     size = (image.shape[1], image.shape[0])
@@ -151,26 +154,26 @@ def _move(image: Pixels, matrix: Matrix | None, interpolation: int, target: Pixe
     return target
 
 
-def _change_greys(image: Pixels, chance: _Chance, settings: AugmentationSettings) -> Pixels:
-    """An image (H, W, C) with other grey values."""
+def _change_greys(image: Pixels, draw: _Draw, settings: AugmentationSettings) -> Pixels:
+    """Changes the grey values of an image (H, W, C)."""
     exponent, top, left = 1.0, 0.0, 0.0
-    if chance.more is not None:
-        exponent = (1.0 + settings.gamma) ** chance.more.uniform(-1.0, 1.0)
-        top, left = chance.more.random(2)
+    if draw.generator is not None:
+        exponent = (1.0 + settings.gamma) ** draw.generator.uniform(-1.0, 1.0)
+        top, left = draw.generator.random(2)
     if settings.contrast or settings.brightness or settings.gamma:
-        spread = 1.0 + chance.contrast * settings.contrast
-        # Sums of whole numbers are exact, and OpenCV's is ten times as fast as NumPy's.
+        spread = 1.0 + draw.contrast * settings.contrast
+        # OpenCV's sum is exact for whole numbers and ten times as fast as NumPy's.
         middle = sum(cv2.sumElems(image)) / image.size
-        offset = middle - spread * middle + chance.brightness * settings.brightness * 255.0
-        # A table of 256 values is much faster than arithmetic on every pixel.
+        offset = middle - spread * middle + draw.brightness * settings.brightness * 255.0
+        # A lookup table is much faster than arithmetic on every pixel.
         greys = np.clip(np.arange(256) * spread + offset, 0, 255)
         if settings.gamma:
             greys = 255.0 * (greys / 255.0) ** exponent
         image = _as_pixels(cv2.LUT(image, np.rint(greys).astype(np.uint8)), image)
-    if settings.noise and chance.more is not None:
-        numbers = np.frombuffer(chance.more.bytes(2 * image.size), np.uint16)
+    if settings.noise and draw.generator is not None:
+        numbers = np.frombuffer(draw.generator.bytes(2 * image.size), np.uint16)
         noise = _noise_of_number(settings.noise)[numbers].reshape(image.shape)
-        # OpenCV cuts what leaves the range.
+        # OpenCV clips to 0 to 255.
         image = _as_pixels(cv2.add(image, noise, dtype=cv2.CV_8U), image)
     if settings.cutout:
         height, width = image.shape[:2]
@@ -183,12 +186,12 @@ def _change_greys(image: Pixels, chance: _Chance, settings: AugmentationSettings
 
 @functools.cache
 def _noise_of_number(share: float) -> npt.NDArray[np.int16]:
-    """Gaussian noise in grey levels for each 16-bit number: looking up is faster than drawing."""
+    """Returns Gaussian noise in grey levels for each 16-bit number; faster than drawing it."""
     quantile = NormalDist().inv_cdf
     noise = [255.0 * share * quantile((number + 0.5) / 2**16) for number in range(2**16)]
     return np.rint(noise).astype(np.int16)
 
 
 def _as_pixels(changed: npt.NDArray[Any], image: Pixels) -> Pixels:
-    """What OpenCV made of an image, with the axis of a single channel that it left out."""
+    """Restores the axis of a single channel, which OpenCV drops."""
     return changed.reshape(image.shape).astype(np.uint8, copy=False)

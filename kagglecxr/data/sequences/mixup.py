@@ -1,4 +1,4 @@
-"""Mixes the images of a batch with one another, and their targets in the same shares."""
+"""Mixup and CutMix: mixes the images of a batch, and their targets in the same proportions."""
 
 import math
 
@@ -15,15 +15,15 @@ OneHot = npt.NDArray[np.float32]
 def mix(
     images: Pixels, targets: OneHot, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, OneHot]:
-    """A batch mixed as the settings say: by mixup, by CutMix, by either as a coin falls, or not.
+    """Mixes a batch by mixup, by CutMix, by either with equal probability, or not at all.
 
     Args:
         images: (batch, H, W, C) uint8.
-        targets: (batch, targets), rows that sum to 1.
-        random: all chance comes from it.
-        settings: of which `mixup` and `cutmix` are looked at.
+        targets: (batch, targets); rows sum to 1.
+        random: the source of randomness.
+        settings: only `mixup` and `cutmix` are used.
     """
-    # The coin is thrown only where there is a choice.
+    # A number is drawn only if there is a choice.
     if settings.mixup and (not settings.cutmix or random.random() < 0.5):
         return mixup(images, targets, random, settings.mixup)
     if settings.cutmix:
@@ -34,16 +34,16 @@ def mix(
 def mixup(
     images: Pixels, targets: OneHot, random: np.random.Generator, alpha: float
 ) -> tuple[Pixels, OneHot]:
-    """Each image laid over another of its batch: Zhang et al. 2018, arXiv:1710.09412.
+    """Blends each image with another one of its batch: Zhang et al. 2018, arXiv:1710.09412.
 
-    One share, drawn from Beta(alpha, alpha), and one permutation serve the whole batch, so that
-    every target keeps exactly the weight that a balanced batch gave it.
+    The whole batch has one share, drawn from Beta(alpha, alpha), and one permutation, so that every
+    target keeps the weight it has in a balanced batch.
 
     Args:
         images: (batch, H, W, C) uint8.
-        targets: (batch, targets), rows that sum to 1.
-        random: all chance comes from it.
-        alpha: above 0; the larger, the nearer to half and half.
+        targets: (batch, targets); rows sum to 1.
+        random: the source of randomness.
+        alpha: above 0; larger values give shares closer to a half.
 
     Returns:
         Images (batch, H, W, C) uint8, and targets (batch, targets) float32.
@@ -53,7 +53,7 @@ def mixup(
     # Rounded to uint8: half a grey level is far below an X-ray's noise, and float32 would be four
     # times the traffic to the accelerator.
     mixed = np.empty(images.shape, np.uint8)
-    # One image at a time: what OpenCV works on then stays in the processor's cache.
+    # One image at a time, so that it stays in the processor's cache.
     for number, other in enumerate(others):
         blend = cv2.addWeighted(images[number], share, images[other], 1.0 - share, 0.0)
         mixed[number] = blend.reshape(mixed[number].shape)
@@ -63,11 +63,11 @@ def mixup(
 def cutmix(
     images: Pixels, targets: OneHot, random: np.random.Generator, alpha: float
 ) -> tuple[Pixels, OneHot]:
-    """A box of each image replaced by another's: CutMix, Yun et al. 2019, arXiv:1905.04899.
+    """Replaces a box of each image by another image's: CutMix, Yun et al. 2019, arXiv:1905.04899.
 
-    The box's share of the area is drawn from Beta(alpha, alpha) and its centre from the whole
-    image; the targets' shares are those of the pixels that lie inside the image. One box and one
-    permutation serve the whole batch, as in `mixup`.
+    The box's share of the area is drawn from Beta(alpha, alpha), and its centre from the whole
+    image. The targets' shares are those of the pixels. The whole batch has one box and one
+    permutation, as in `mixup`.
 
     Args:
         images: (batch, H, W, C) uint8.
@@ -90,7 +90,7 @@ def cutmix(
 
 
 def _span(length: int, share: float, random: np.random.Generator) -> slice:
-    """Where a box lies along one axis, cut at the image's border."""
+    """Draws a box's extent along one axis, clipped to the image."""
     half = round(share * length) // 2
     centre = int(random.integers(length))
     return slice(max(centre - half, 0), min(centre + half, length))

@@ -12,39 +12,39 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Targets
 from kagglecxr.data.samplers.progressive import ProgressiveSampler, Rate
+from kagglecxr.data.sequences.mixup import OneHot, Pixels
 
-Pixels = npt.NDArray[np.uint8]
-OneHot = npt.NDArray[np.float32]
 Transform = Callable[[Pixels, OneHot, np.random.Generator], tuple[npt.NDArray[Any], OneHot]]
-"""Takes and returns a batch's images (batch, H, W, C) and one-hot targets (batch, targets);
-all chance comes from the generator, which is fixed by (seed, epoch, batch)."""
+"""Changes a batch's images (batch, H, W, C) and one-hot targets (batch, targets); the generator,
+which is fixed by (seed, epoch, batch), is its only source of randomness."""
 
 
 class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
-    """Full batches in the order of a plan, as `make_plan` in `sampling` makes them.
+    """Full batches in the order of a sampler.
 
-    Batch i of epoch e depends only on (seed, e, i), whatever the order of access and the number of
-    workers. An item is (images, targets), and weights too where the plan has them.
+    Batch i of epoch e depends only on (seed, e, i), for any order of access and any number of
+    workers. An item is (images, targets), or (images, targets, weights) if the sampler has weights.
 
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        plan: which image stands where in an epoch.
-        targets: (N, ...) float32, what is learned of each image; its one-hot target where None.
+        sampler: orders the images of each epoch.
+        targets: (N, ...) float32, the targets of the images the sampler numbers; defaults to the
+            one-hot targets of their labels.
         transform: applied to each batch; see `Transform`.
-        rows: the rows of `images` that the plan numbers, where they are only some of them, so that
-            a fold needs no copy of its images; all where None.
-        steps: batches in an epoch, which goes on in the plan where the one before ended; as many
-            as the plan has where None.
+        rows: (M,) the rows of `images` that the sampler numbers, so that a fold needs no copy of
+            its images; defaults to all.
+        steps: batches per epoch, if epochs are not the sampler's; the next epoch continues where
+            the last one ended.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
-        DataError: a plan for another number of images.
+        DataError: the sampler is for another number of images.
     """
 
     def __init__(
         self,
         images: Pixels,
-        plan: EpochSampler,
+        sampler: EpochSampler,
         *,
         targets: OneHot | None = None,
         transform: Transform | None = None,
@@ -53,101 +53,98 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
         **pydataset_kwargs: Any,
     ) -> None:
         super().__init__(**pydataset_kwargs)
-        expected, labelled = len(images if rows is None else rows), len(plan.targets.of_item)
+        expected, labelled = len(images if rows is None else rows), len(sampler.targets.of_item)
         if labelled != expected:
             raise DataError(
-                f"There must be one label an image. Received: {labelled} labels for {expected} "
+                f"There must be one label per image. Received: {labelled} labels for {expected} "
                 "images. Pass one class id for each."
             )
         self._images, self._rows = images, rows
-        self._plan, self._transform = plan, transform
+        self._sampler, self._transform = sampler, transform
         one_hot = np.eye(self.num_targets, dtype=np.float32)
-        self._targets = one_hot[plan.targets.of_item] if targets is None else targets
-        self._steps = plan.batches if steps is None else steps
+        self._targets = one_hot[sampler.targets.of_item] if targets is None else targets
+        self._steps = sampler.batches if steps is None else steps
         self.epoch = 0
 
     @property
     def num_targets(self) -> int:
-        """How many targets there are."""
-        return len(self._plan.targets)
+        """The number of targets."""
+        return len(self._sampler.targets)
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """The number of batches per epoch."""
         return self._steps
 
     def __getitem__(self, batch: SupportsIndex) -> tuple[npt.NDArray[Any], ...]:
-        """Batch `batch` of the current epoch: images (batch, H, W, C), one-hot targets."""
+        """Returns a batch of the current epoch: images (batch, H, W, C) and targets."""
         number = batch.__index__()
         number += len(self) if number < 0 else 0
         if not 0 <= number < len(self):
             raise IndexError(f"There is no batch {batch} in an epoch of {len(self)} batches.")
         return self.batch_at(self.epoch * len(self) + number)
 
-    def batch_at(self, place: int) -> tuple[npt.NDArray[Any], ...]:
-        """A batch of any epoch, by its place counted from the first of the first epoch on."""
-        images, targets, weights = self._chosen(place)
+    def batch_at(self, position: int) -> tuple[npt.NDArray[Any], ...]:
+        """Returns a batch of any epoch by its position, counted from the start of epoch 0."""
+        images, targets, weights = self._sample(position)
         if self._transform is not None:
-            random = np.random.default_rng((self._plan.seed, *divmod(place, self._plan.batches)))
+            sampler = self._sampler
+            random = np.random.default_rng((sampler.seed, *divmod(position, sampler.batches)))
             images, targets = self._transform(images, targets, random)
         return (images, targets) if weights is None else (images, targets, weights)
 
-    def _chosen(
-        self, place: int
+    def _sample(
+        self, position: int
     ) -> tuple[npt.NDArray[Any], OneHot, npt.NDArray[np.float32] | None]:
-        """The images of a batch as they are, their targets, and what they weigh.
-
-        Args:
-            place: the batch's, counted from the first of the first epoch on.
-        """
-        plan = self._plan
-        epoch, number = divmod(place, plan.batches)
-        items = plan.order(epoch)[number * plan.batch_size :][: plan.batch_size]
+        """Returns the untransformed images of a batch, their targets and weights."""
+        sampler = self._sampler
+        epoch, number = divmod(position, sampler.batches)
+        items = sampler.order(epoch)[number * sampler.batch_size :][: sampler.batch_size]
         images = take_images(self._images, items if self._rows is None else self._rows[items])
-        return images, self._targets[items], None if plan.weights is None else plan.weights[items]
+        weights = None if sampler.weights is None else sampler.weights[items]
+        return images, self._targets[items], weights
 
     def on_epoch_end(self) -> None:
         """Moves to the next epoch."""
         self.epoch += 1
 
     def in_step(self) -> keras.callbacks.Callback:
-        """A callback that keeps `epoch` the same as the epoch `fit` counts, from its first on.
+        """Returns a callback that keeps `epoch` equal to the epoch that `fit` counts.
 
-        Without it `fit` begins one epoch later than `epoch` stands: Keras ends an epoch before the
-        first one begins (`epoch_iterator.reset()`).
+        Without it `fit` starts one epoch late, since Keras ends an epoch before the first one
+        begins (`epoch_iterator.reset()`).
         """
 
-        def follow(epoch: int, logs: dict[str, Any] | None) -> None:
+        def set_epoch(epoch: int, logs: dict[str, Any] | None) -> None:
             self.epoch = epoch
 
-        return keras.callbacks.LambdaCallback(on_epoch_begin=follow)
+        return keras.callbacks.LambdaCallback(on_epoch_begin=set_epoch)
 
 
 class BalancedSequence(SampledSequence):
-    """Batches that hold every target equally often, and inside a pooled target every class.
+    """Batches with every target, and every class of a pooled target, equally often.
 
     Every batch has exactly `batch_size` items. In a batch the counts of any two targets differ by
-    at most 1, and inside a pooled target so do the counts of its classes; over an epoch likewise.
-    An epoch shows every image at least once, inside a class no image more than once more often
-    than another, and has the smallest number of batches for which this holds. Batch i of epoch e
-    depends only on (seed, e, i), whatever the order of access and the number of workers.
+    at most 1, and so do the counts of the classes of a pooled target; the same holds for an epoch.
+    An epoch shows every image at least once, and the counts of any two images of a class differ by
+    at most 1. It has the smallest number of batches for which this holds. Batch i of epoch e
+    depends only on (seed, e, i), for any order of access and any number of workers.
 
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
         labels: (N,) integer class ids.
-        batch_size: items in every batch.
-        pools: the list of class ids that make each target, in target order; None for one target
-            a class, 0 to the highest label.
-        seed: fixes all chance.
+        batch_size: number of items in every batch.
+        pools: the list of class ids of each target, in target order; defaults to one target per
+            class, 0 to the highest label.
+        seed: fixes all random choices.
         transform: applied to each batch; see `Transform`.
-        rows: the rows of `images` that `labels` are for, where they are only some of them; all
-            where None.
-        rate: how balanced each epoch is, as `linear_rate` says; always balanced where None. With a
-            rate the promises are those of `ProgressiveSampler`, whose epochs may be a little
-            longer; give `fit` the callback of `in_step`, or it begins with the rate of epoch 1.
+        rows: (M,) the rows of `images` that `labels` belong to; defaults to all.
+        rate: how balanced each epoch is, for example a `linear_rate`; defaults to always balanced.
+            With a rate the properties are those of `ProgressiveSampler`, and `fit` needs the
+            callback of `in_step` to start with the rate of epoch 0.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
-        SettingError: a batch size below 1, a seed below 0, or pools that hold a class twice.
+        SettingError: a batch size below 1, a seed below 0, or a class in two pools.
         DataError: labels that do not fit the images or the pools, or a class without images.
 
     >>> images = np.zeros((3, 8, 8), np.uint8)
@@ -171,23 +168,23 @@ class BalancedSequence(SampledSequence):
         **pydataset_kwargs: Any,
     ) -> None:
         targets = Targets(np.asarray(labels), pools)
-        plan = (
+        sampler = (
             BalancedSampler(targets, batch_size, seed)
             if rate is None
             else ProgressiveSampler(targets, batch_size, seed, rate)
         )
-        super().__init__(images, plan, transform=transform, rows=rows, **pydataset_kwargs)
+        super().__init__(images, sampler, transform=transform, rows=rows, **pydataset_kwargs)
 
 
 class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
-    """Images in their order, each once, for prediction; the last batch is as long as what is left.
+    """Images in a given order, each once, for prediction; the last batch may be smaller.
 
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        rows: which rows of it, in which order.
-        batch_size: images in a batch.
-        targets: (rows, targets) one-hot answers, where the predictions are to be scored.
-        view: what is done to a batch (batch, H, W, C), as a flip; nothing where None.
+        rows: (M,) the rows to show, in this order.
+        batch_size: maximum number of images in a batch.
+        targets: (M, targets) one-hot targets, if the predictions are evaluated.
+        view: a function of a batch (batch, H, W, C), such as a flip.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
     """
 
@@ -206,11 +203,11 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         self._batch_size, self._targets, self._view = batch_size, targets, view
 
     def __len__(self) -> int:
-        """Batches in all."""
+        """The number of batches."""
         return math.ceil(len(self._rows) / self._batch_size)
 
     def __getitem__(self, batch: SupportsIndex) -> tuple[Pixels] | tuple[Pixels, OneHot]:
-        """One batch: images alone in a tuple, or with their targets."""
+        """Returns a batch: (images,) or (images, targets)."""
         start = batch.__index__() * self._batch_size
         part = slice(start, start + self._batch_size)
         images = take_images(self._images, self._rows[part])
@@ -219,22 +216,16 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         return (images,) if self._targets is None else (images, self._targets[part])
 
 
-def take_images(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:
-    """Some rows of (N, H, W) or (N, H, W, C) as (rows, H, W, C)."""
-    taken = np.asarray(images[rows])
-    return taken if taken.ndim == 4 else taken[..., None]
-
-
 class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches by their places 0, 1, 2 and so on, of which `fit` is told how many make an epoch.
+    """Batches without an end; `fit` gets the number of steps per epoch.
 
-    Keras makes two iterators an epoch out of a data set that has an end, and throws one of them
-    away while TensorFlow still fetches ahead for it, which has been seen to take half a minute.
+    For a data set with an end Keras makes two iterators per epoch, and discards one of them while
+    TensorFlow still prefetches for it, which has been seen to take half a minute.
 
     Args:
-        batch: of a place; any place, since more are fetched than are used.
+        batch: returns the batch at a position, which may be larger than ever used.
 
-    >>> sequence = EndlessSequence(lambda place: (place % 3,))
+    >>> sequence = EndlessSequence(lambda position: (position % 3,))
     >>> sequence[4], sequence.num_batches
     ((1,), None)
     """
@@ -245,9 +236,15 @@ class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
 
     @property
     def num_batches(self) -> None:
-        """No number: they do not end."""
+        """None, since there is no last batch."""
         return
 
-    def __getitem__(self, place: int) -> tuple[Any, ...]:
-        """The batch of a place."""
-        return self._batch(place)
+    def __getitem__(self, position: int) -> tuple[Any, ...]:
+        """Returns the batch at a position."""
+        return self._batch(position)
+
+
+def take_images(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:
+    """Returns some rows of (N, H, W) or (N, H, W, C) as (rows, H, W, C)."""
+    taken = np.asarray(images[rows])
+    return taken if taken.ndim == 4 else taken[..., None]

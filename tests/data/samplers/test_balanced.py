@@ -1,4 +1,4 @@
-"""The epoch plan against the contract's letter, and against an independent search."""
+"""The epoch sampler against the contract's letter, and against an independent search."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -73,12 +73,12 @@ def test_batches_and_epochs_weigh_targets_and_their_classes_the_same(
 ) -> None:
     counts, pools, batch_size = problem
     labels = shuffled_labels(counts, seed)
-    plan = balanced(labels, pools, batch_size, seed)
-    order = plan.order(epoch)
-    assert len(order) == plan.batches * batch_size
+    sampler = balanced(labels, pools, batch_size, seed)
+    order = sampler.order(epoch)
+    assert len(order) == sampler.batches * batch_size
     for part in (*order.reshape(-1, batch_size), order):
         shown = np.bincount(labels[part], minlength=len(counts))
-        inside = [[shown[label] for label in pool] for pool in plan.targets.pools]
+        inside = [[shown[label] for label in pool] for pool in sampler.targets.pools]
         assert spread([sum(classes) for classes in inside]) <= 1
         assert all(spread(classes) <= 1 for classes in inside)
 
@@ -103,10 +103,10 @@ def test_the_number_of_batches_is_the_smallest_for_which_a_fair_epoch_exists(
     problem: tuple[list[int], Pools | None, int],
 ) -> None:
     counts, pools, batch_size = problem
-    plan = balanced(shuffled_labels(counts, 0), pools, batch_size, 0)
-    assert an_assignment_exists(plan.batches * batch_size, plan.targets.pools, counts)
-    for fewer in range(1, plan.batches):
-        assert not an_assignment_exists(fewer * batch_size, plan.targets.pools, counts)
+    sampler = balanced(shuffled_labels(counts, 0), pools, batch_size, 0)
+    assert an_assignment_exists(sampler.batches * batch_size, sampler.targets.pools, counts)
+    for fewer in range(1, sampler.batches):
+        assert not an_assignment_exists(fewer * batch_size, sampler.targets.pools, counts)
 
 
 def fair_batches(batch_size: int, pools: Pools) -> set[tuple[int, ...]]:
@@ -163,8 +163,8 @@ def test_no_epoch_is_longer_than_an_exhaustive_search_over_batches_finds() -> No
         for counts in product((1, 2, 4), repeat=classes):
             for pools in every_pooling(classes):
                 for batch_size in (1, 2, 3, 5):
-                    plan = balanced(shuffled_labels(counts, 0), pools, batch_size, 0)
-                    assert plan.batches == fewest_batches(counts, pools, batch_size)
+                    sampler = balanced(shuffled_labels(counts, 0), pools, batch_size, 0)
+                    assert sampler.batches == fewest_batches(counts, pools, batch_size)
                     cases += 1
     assert cases == 624
 
@@ -184,15 +184,15 @@ def test_slots_needed_is_the_first_length_whose_fair_share_is_enough(needs: list
 
 def test_extra_slots_rotate_over_epochs() -> None:
     labels = np.array([0, 1, 2])
-    plan = balanced(labels, None, 4, seed=3)
-    favoured = {int(np.argmax(np.bincount(labels[plan.order(epoch)]))) for epoch in range(40)}
+    sampler = balanced(labels, None, 4, seed=3)
+    favoured = {int(np.argmax(np.bincount(labels[sampler.order(epoch)]))) for epoch in range(40)}
     assert favoured == {0, 1, 2}
 
 
 def test_the_order_is_a_function_of_seed_and_epoch_alone() -> None:
     labels = shuffled_labels([5, 9, 3], 0)
-    plan = balanced(labels, [[0, 2], [1]], 4, seed=7)
-    forwards = [plan.order(epoch).copy() for epoch in range(4)]
+    sampler = balanced(labels, [[0, 2], [1]], 4, seed=7)
+    forwards = [sampler.order(epoch).copy() for epoch in range(4)]
     again = balanced(labels, [[0, 2], [1]], 4, seed=7)
     for epoch in (2, 0, 3, 3, 1):
         np.testing.assert_array_equal(again.order(epoch), forwards[epoch])
@@ -207,9 +207,9 @@ def test_other_seeds_and_other_epochs_give_other_orders() -> None:
 
 def test_a_class_of_fewer_images_than_its_share_of_a_batch_repeats_them_evenly() -> None:
     labels = np.array([0] * 2 + [1] * 40)
-    plan = balanced(labels, None, 16, seed=0)
-    for batch in plan.order(0).reshape(-1, 16):
+    sampler = balanced(labels, None, 16, seed=0)
+    for batch in sampler.order(0).reshape(-1, 16):
         shown = np.bincount(batch, minlength=42)[:2]
         assert shown.sum() == 8
         assert spread(shown) <= 2
-    assert plan.batches == 5
+    assert sampler.batches == 5

@@ -1,5 +1,7 @@
 """Images without a label take a fixed share of each batch; the labelled stay as balanced."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import Targets
 from kagglecxr.data.samplers.sampling import make_sampler
+from kagglecxr.data.sequences import semi_supervised
 from kagglecxr.data.sequences.semi_supervised import (
     PseudoLabelledImages,
     SemiSupervisedSequence,
@@ -27,39 +30,44 @@ def numbered(count: int) -> np.ndarray:
 
 
 def shared(sampling: str = "balanced", seed: int = 0, **options: object) -> SemiSupervisedSequence:
-    plan = make_sampler(sampling, LABELS, None, 6, seed)  # type: ignore[arg-type]
-    soft = PseudoLabelledImages(np.array([7, 8, 9]), SEES)
-    return SemiSupervisedSequence(numbered(10), plan, soft, 2, rows=np.arange(7), **options)  # type: ignore[arg-type]
+    sampler = make_sampler(sampling, LABELS, None, 6, seed)  # type: ignore[arg-type]
+    unlabelled = PseudoLabelledImages(np.array([7, 8, 9]), SEES)
+    return SemiSupervisedSequence(
+        numbered(10), sampler, unlabelled, 2, rows=np.arange(7), **options
+    )  # type: ignore[arg-type]
 
 
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(1, 12), st.integers(0))
-def test_turns_never_favour_an_image_by_more_than_one(
-    images: int, places: int, batches: int, seed: int
+def test_unlabelled_images_never_differ_by_more_than_one_in_their_counts(
+    images: int, per_batch: int, batches: int, seed: int
 ) -> None:
-    turns = UnlabelledSampler(images, places, seed)
+    sampler = UnlabelledSampler(images, per_batch, seed)
     counts = np.zeros(images, int)
     for batch in range(batches):
-        items = turns.items(batch)
-        assert len(items) == places
+        items = sampler.items(batch)
+        assert len(items) == per_batch
         for item in items:
             counts[item] += 1
             assert np.ptp(counts) <= 1
 
 
 @given(st.integers(1, 9), st.integers(1, 7), st.integers(0, 30))
-def test_turns_depend_on_the_batch_alone(images: int, places: int, batch: int) -> None:
-    used = UnlabelledSampler(images, places, 3)
+def test_unlabelled_images_depend_on_the_batch_alone(
+    images: int, per_batch: int, batch: int
+) -> None:
+    used = UnlabelledSampler(images, per_batch, 3)
     for other in range(6):
         used.items(5 - other)
-    fresh = UnlabelledSampler(images, places, 3).items(batch)
+    fresh = UnlabelledSampler(images, per_batch, 3).items(batch)
     np.testing.assert_array_equal(used.items(batch), fresh)
 
 
 @given(st.integers(2, 500), st.floats(0, 1))
-def test_both_kinds_of_images_have_places(batch_size: int, share: float) -> None:
-    places = unlabelled_per_batch(batch_size, share)
-    assert 1 <= places < batch_size
-    assert abs(places - share * batch_size) <= 1
+def test_both_kinds_of_images_have_a_part_of_each_batch(batch_size: int, share: float) -> None:
+    with patch.object(semi_supervised, "UNLABELLED_SHARE", share):
+        per_batch = unlabelled_per_batch(batch_size)
+    assert 1 <= per_batch < batch_size
+    assert abs(per_batch - share * batch_size) <= 1
 
 
 @given(
@@ -68,25 +76,25 @@ def test_both_kinds_of_images_have_places(batch_size: int, share: float) -> None
     st.integers(1, 4),
     st.integers(0, 3),
 )
-def test_the_labelled_places_are_those_of_the_plan_alone(
-    counts: list[int], batch_size: int, places: int, epoch: int
+def test_the_labelled_images_are_those_of_the_sampler_alone(
+    counts: list[int], batch_size: int, per_batch: int, epoch: int
 ) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
     images = numbered(len(labels) + 2)
-    plan = BalancedSampler(Targets(labels, None), batch_size, 5)
+    sampler = BalancedSampler(Targets(labels, None), batch_size, 5)
     sees = np.full((2, len(counts)), 1 / len(counts), np.float32)
-    soft = PseudoLabelledImages(np.array([len(labels), len(labels) + 1]), sees)
+    unlabelled = PseudoLabelledImages(np.array([len(labels), len(labels) + 1]), sees)
     rows = np.arange(len(labels))
-    both = SemiSupervisedSequence(images, plan, soft, places, rows=rows)
-    alone = SampledSequence(images, plan, rows=rows)
+    both = SemiSupervisedSequence(images, sampler, unlabelled, per_batch, rows=rows)
+    alone = SampledSequence(images, sampler, rows=rows)
     both.epoch = alone.epoch = epoch
     assert len(both) == len(alone)
     for number in range(len(both)):
         x, y = both[number]
-        assert len(x) == len(y) == batch_size + places
+        assert len(x) == len(y) == batch_size + per_batch
         np.testing.assert_array_equal(x[:batch_size], alone[number][0])
         np.testing.assert_array_equal(y[:batch_size], alone[number][1])
-        assert set(x[batch_size:, 0, 0, 0].tolist()) <= set(soft.rows.tolist())
+        assert set(x[batch_size:, 0, 0, 0].tolist()) <= set(unlabelled.rows.tolist())
 
 
 def test_images_without_a_label_bring_what_a_model_sees_in_them() -> None:
@@ -116,7 +124,7 @@ def test_turns_go_on_from_epoch_to_epoch() -> None:
     assert sorted(shown) == [7, 7, 8, 8, 9, 9]
 
 
-def test_another_seed_gives_the_turns_another_order() -> None:
+def test_another_seed_gives_another_order() -> None:
     orders = {tuple(UnlabelledSampler(20, 20, seed).items(0).tolist()) for seed in range(5)}
     assert len(orders) == 5
 
@@ -154,8 +162,8 @@ def test_images_without_targets_are_refused(rows: list[int]) -> None:
 
 
 def test_targets_of_another_competition_are_refused() -> None:
-    plan = make_sampler("balanced", np.array([0, 1]), None, 2, 0)
-    with pytest.raises(DataError, match=r"\(3, 3\) beside 2"):
+    sampler = make_sampler("balanced", np.array([0, 1]), None, 2, 0)
+    with pytest.raises(DataError, match=r"\(3, 3\), and 2 targets"):
         SemiSupervisedSequence(
-            numbered(5), plan, PseudoLabelledImages(np.arange(3), SEES), 1, rows=np.arange(2)
+            numbered(5), sampler, PseudoLabelledImages(np.arange(3), SEES), 1, rows=np.arange(2)
         )

@@ -291,12 +291,12 @@ def test_a_transform_that_fails_late_ends_fit_and_never_hangs_it(workers: int) -
 
 
 def test_class_weights_come_third_and_reach_the_loss() -> None:
-    plan = make_sampler("class_weights", LABELS, [[0, 1], [2]], 4, SEED)
-    sequence = SampledSequence(numbered(len(LABELS)), plan)
-    assert plan.weights is not None
+    sampler = make_sampler("class_weights", LABELS, [[0, 1], [2]], 4, SEED)
+    sequence = SampledSequence(numbered(len(LABELS)), sampler)
+    assert sampler.weights is not None
     for x, y, weights in (sequence[i] for i in range(len(sequence))):
         rows = x[:, 0, 0, 0]
-        np.testing.assert_array_equal(weights, plan.weights[rows])
+        np.testing.assert_array_equal(weights, sampler.weights[rows])
         np.testing.assert_array_equal(y, np.eye(2)[(LABELS[rows] == 2).astype(int)])
     model = keras.Sequential([keras.Input((2, 3, 1)), keras.layers.Flatten()])
     model.add(keras.layers.Dense(2, kernel_initializer="zeros", activation="softmax"))
@@ -374,12 +374,12 @@ def test_options_of_pydataset_reach_it() -> None:
     "labels", [np.zeros(4, int), np.zeros((5, 1), int)], ids=["too few", "2-D"]
 )
 def test_labels_of_another_length_or_shape_are_refused(labels: npt.NDArray[np.int64]) -> None:
-    with pytest.raises(DataError, match="one label an image"):
+    with pytest.raises(DataError, match="one label per image"):
         BalancedSequence(numbered(5), labels, 2)
 
 
 def test_labels_that_do_not_match_rows_are_refused() -> None:
-    with pytest.raises(DataError, match="one label an image"):
+    with pytest.raises(DataError, match="one label per image"):
         BalancedSequence(numbered(5), np.zeros(5, int), 2, rows=np.array([0, 1]))
 
 
