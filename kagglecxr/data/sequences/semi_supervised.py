@@ -131,8 +131,8 @@ class SemiSupervisedSequence(SampledSequence):
         if unlabelled.targets.shape[1:] != self._targets.shape[1:]:
             raise DataError(
                 f"Images without a label have other targets than the labelled ones. Received: "
-                f"targets of shape {unlabelled.targets.shape}, and {self._targets.shape[1]} targets "
-                "of labelled images. Predict them with a model for these targets."
+                f"targets of shape {unlabelled.targets.shape}, and {self._targets.shape[1]} "
+                "targets of labelled images. Predict them with a model for these targets."
             )
         self._unlabelled = unlabelled
         self._unlabelled_sampler = UnlabelledSampler(len(unlabelled.rows), per_batch, sampler.seed)

@@ -45,9 +45,7 @@ RATES = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1))
 
 
 @given(problems(), st.integers(0, 2**31), RATES, st.integers(0, 5))
-@example(
-    ([3, 4, 1], [[1], [0, 2]], 3), 0, 0.95, 0
-)  # the balanced sampler's length is too short here
+@example(([3, 4, 1], [[1], [0, 2]], 3), 0, 0.95, 0)  # the balanced length is too short here
 @settings(max_examples=150, deadline=None)
 def test_shares_of_an_epoch_are_met_to_within_an_image_and_no_image_is_left_out(
     problem: tuple[list[int], Pools | None, int], seed: int, rate: float, epoch: int
