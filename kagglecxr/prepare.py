@@ -41,8 +41,8 @@ def prepare(
     workspace = common.workspace(described.name)
     if described.source.kind == "demo" and data is None:
         make_demo(workspace.raw, common.seed, common.terminal)
-    request = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
-    prepared = prepare_competition(described, workspace, request, common.terminal)
+    options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
+    prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
     common.finish(

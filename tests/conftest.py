@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from filelock import FileLock
@@ -14,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, load_competition
-from kagglecxr.data.phantoms import make_demo
+from kagglecxr.data.phantoms import IMAGES, demo_data, make_demo
 from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
 
 FOLDS = 3
@@ -48,8 +49,9 @@ def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = tmp_path_factory.getbasetemp()
     # Workers have a folder in common; the second to come finds the images drawn.
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with FileLock(shared / "demo.lock"):
-        return make_demo(shared / "demo-images", seed=0, reporter=Silent(), share=0.2)
+    fifth = {label: images // 5 for label, images in IMAGES.items()}
+    with FileLock(shared / "demo.lock"), patch.object(demo_data, "IMAGES", fifth):
+        return make_demo(shared / "demo-images", seed=0, reporter=Silent())
 
 
 def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> PreparedDemo:

@@ -1,6 +1,6 @@
 """From image files to balanced batches: settings, index, folds, cache, samplers, sequences."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kagglecxr.data.competition import Competition, load_competition
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["BalancedSequence", "Competition", "load_competition"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Imports Keras only when the sequence is used."""
     if name == "BalancedSequence":
         from kagglecxr.data.sequences.sequence import BalancedSequence

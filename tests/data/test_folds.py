@@ -78,11 +78,12 @@ def test_folds_are_those_of_a_library_that_shuffles_groups(
         assert set(np.flatnonzero(fold == number)) == set(held_out)
 
 
-def big_table() -> Columns:
-    """300 patients of two images each, three classes, of which one comes from a rare source."""
+def big_table(patients: int = 300) -> Columns:
+    """Patients of two images each, three classes, one patient in ten from a rare source."""
     labels, groups, sources = [], [], []
-    for patient in range(300):
-        label = "ABC"[0 if patient < 180 else 1 if patient < 260 else 2]
+    for patient in range(patients):
+        share = patient / patients
+        label = "ABC"[0 if share < 0.6 else 1 if share < 13 / 15 else 2]
         source = "rare" if patient % 10 == 0 else "main"
         labels += [label] * 2
         groups += [f"p{patient}"] * 2
@@ -128,7 +129,7 @@ def test_a_share_is_met_on_unbalanced_labels_and_patients_of_unequal_size(
 @given(st.integers(0, 2**31 - 1))
 @settings(max_examples=5, deadline=None)
 def test_splits_are_fixed_by_their_seed_and_change_with_it(seed: int) -> None:
-    table = big_table()
+    table = big_table(60)
     np.testing.assert_array_equal(make_folds(*table, 3, seed), make_folds(*table, 3, seed))
     np.testing.assert_array_equal(hold_out(*table, 0.2, seed), hold_out(*table, 0.2, seed))
     assume(seed < 2**31 - 1)

@@ -1,7 +1,8 @@
-"""Preparing: the same files whatever happened before, no leak, and every mistake told."""
+"""Preparing: the same files whatever happened before, no leak, and an error for every mistake."""
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.progress import Bar, Silent
+from kagglecxr.core.progress import Bar, Silent, _SilentBar
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition, load_competition
@@ -30,7 +31,7 @@ from kagglecxr.data.prepare import (
 from tests.conftest import PreparedDemo
 
 PATIENTS = {"ill": 8, "odd": 6, "well": 14}
-REQUEST = PrepareOptions(None, 16, "gray | resize", 0.2, 3, False, 0)
+OPTIONS = PrepareOptions(None, 16, "gray | resize", 0.2, 3, False, 0)
 
 
 def picture(seed: int, size: int = 48) -> npt.NDArray[np.uint8]:
@@ -62,13 +63,18 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def prepare(data: Path, workspace: Workspace, **changes: object) -> PreparedData:
-    competition = load_competition(data)
-    request = replace(REQUEST, **changes)  # type: ignore[arg-type]
-    return prepare_competition(competition, workspace, request, Silent())
+    return prepare_with(data, workspace, Silent(), **changes)
+
+
+def prepare_with(
+    data: Path, workspace: Workspace, reporter: Silent, **changes: object
+) -> PreparedData:
+    options = replace(OPTIONS, **changes)  # type: ignore[arg-type]
+    return prepare_competition(load_competition(data), workspace, options, reporter)
 
 
 class Listener(Silent):
-    """Keeps what it is told."""
+    """Keeps the notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -135,30 +141,47 @@ def test_preparing_twice_writes_the_same_bytes(data: Path, workspace: Workspace)
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
-from kagglecxr.core.progress import Silent
-from tests.data.test_prepare import Workspace, prepare
+from tests.data.test_prepare import Killer, Workspace, prepare, prepare_with
 
-data, root = Path(sys.argv[1]), Path(sys.argv[2])
+data, root, kills, images = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
 
-def forked(work, delay):
+def forked(task):
     pid = os.fork()
     if not pid:
-        prepare(data, work)
+        task()
         os._exit(0)
-    time.sleep(delay)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    return pid
 
 prepare(data, Workspace(root / "warm", "data"))
 start = time.perf_counter()
 prepare(data, Workspace(root / "timed", "data"))
 whole = time.perf_counter() - start
-chance = random.Random(int(sys.argv[3]))
-for number in range(int(sys.argv[4])):
-    work = Workspace(root / f"killed-{number}", "data")
+chance = random.Random(0)
+for number in range(kills):
     for _ in range(2):
-        forked(work, whole * chance.uniform(0.02, 1.0))
+        pid = forked(lambda: prepare(data, Workspace(root / f"killed-{number}", "data")))
+        time.sleep(whole * chance.uniform(0.02, 1.0))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+decoding = forked(lambda: prepare_with(data, Workspace(root / "decoding", "data"), Killer(images)))
+assert os.waitpid(decoding, 0)[1] == signal.SIGKILL
 """
+
+
+class Killer(_SilentBar, Silent):
+    """Kills its process once so many images are decoded."""
+
+    def __init__(self, images: int) -> None:
+        self.left = images
+
+    @contextlib.contextmanager
+    def bar(self, what: str, total: int, **options: object) -> Iterator[Bar]:  # type: ignore[override]
+        yield self
+
+    def advance(self, items: int = 1) -> None:
+        self.left -= items
+        if self.left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -167,8 +190,8 @@ def test_a_prepare_that_was_killed_anywhere_is_completed_to_the_same_bytes(
 ) -> None:
     # So that the cache of the images that stay is killed as well.
     copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
-    kills, repository = 8, Path(__file__).parents[2]
-    words = [str(data), str(tmp_path), "0", str(kills)]
+    kills, images, repository = 8, 17, Path(__file__).parents[2]
+    words = [str(data), str(tmp_path), str(kills), str(images)]
     subprocess.run([sys.executable, "-c", KILLED, *words], check=True, cwd=repository, timeout=120)
     wanted = files(Workspace(tmp_path / "timed", "data"))
     unfinished = 0
@@ -181,49 +204,13 @@ def test_a_prepare_that_was_killed_anywhere_is_completed_to_the_same_bytes(
         prepare(data, workspace)
         assert files(workspace) == wanted
     assert unfinished
-
-
-@pytest.mark.parametrize("images", [17])
-def test_a_decode_that_was_killed_goes_on_where_it_stopped(
-    data: Path, workspace: Workspace, images: int
-) -> None:
-    script = """
-import contextlib, os, signal, sys
-from pathlib import Path
-from tests.data.test_prepare import *
-
-class Killer(Silent):
-    done = 0
-
-    @contextlib.contextmanager
-    def bar(self, what, total):
-        yield self
-
-    def advance(self, items=1):
-        self.done += items
-        if self.done >= int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-prepare_competition(
-    load_competition(Path(sys.argv[1])), Workspace(Path(sys.argv[2]), "data"), REQUEST, Killer()
-)
-"""
-    words = [str(data), str(workspace.root), str(images)]
-    killed = subprocess.run(
-        [sys.executable, "-c", script, *words],
-        check=False,
-        cwd=Path(__file__).parents[2],
-        timeout=120,
-    )
-    assert killed.returncode == -9
-    (partial,) = workspace.cache.iterdir()
+    # A decode that was killed goes on where it stopped.
+    decoding = Workspace(tmp_path / "decoding", "data")
+    (partial,) = decoding.cache.iterdir()
     assert partial.name.endswith(".partial")
     assert np.load(partial / "measures.npy")["done"].sum() >= images
-    prepare(data, workspace)
-    again = files(workspace)
-    fresh = Workspace(workspace.root.with_name("fresh"), "data")
-    prepare(data, fresh)
-    assert again == files(fresh)
+    prepare(data, decoding)
+    assert files(decoding) == wanted
 
 
 def test_the_index_and_the_cache_agree_row_by_row(data: Path, workspace: Workspace) -> None:
@@ -266,7 +253,7 @@ def test_pooled_classes_share_a_target_id(data: Path, workspace: Workspace) -> N
             "folder": data,
         }
     )
-    prepared = prepare_competition(competition, workspace, REQUEST, Silent())
+    prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     expected = np.where(prepared.class_ids() == 0, 0, 1)
     np.testing.assert_array_equal(prepared.target_ids(), expected)
     assert set(read_table(workspace.solution)["label"]) == {"well", "unwell"}
@@ -328,7 +315,7 @@ def test_copies_under_two_labels_are_left_out_and_reported_with_their_labels(
 ) -> None:
     copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
     listener, competition = Listener(), load_competition(data)
-    prepared = prepare_competition(competition, workspace, REQUEST, listener)
+    prepared = prepare_competition(competition, workspace, OPTIONS, listener)
     assert not {"ill4-9", "well2-0"} & set(prepared.index.ids)
     out = read_table(workspace.left_out).set_index("id")
     assert out["label"].to_dict() == {"ill4-9": "ill", "well2-0": "well"}
@@ -349,27 +336,24 @@ def test_copies_under_two_labels_are_left_out_and_reported_with_their_labels(
 def test_images_are_left_out_to_the_same_bytes_and_decoded_once(
     data: Path, workspace: Workspace
 ) -> None:
-    class Counter(Silent):
+    class Counter(_SilentBar, Silent):
         """Counts the images that are decoded."""
 
         decoded = 0
 
         @contextlib.contextmanager
-        def bar(self, what: str, total: int) -> Iterator[Bar]:
+        def bar(self, what: str, total: int, **options: object) -> Iterator[Bar]:  # type: ignore[override]
             yield self
 
         def advance(self, items: int = 1) -> None:
             self.decoded += items
 
-        def describe(self, text: str) -> None:
-            """Nothing is shown."""
-
     copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
     counter, competition = Counter(), load_competition(data)
-    prepare_competition(competition, workspace, REQUEST, counter)
+    prepare_competition(competition, workspace, OPTIONS, counter)
     first = files(workspace)
     assert counter.decoded == len(read_table(workspace.index)) + 2
-    prepare_competition(competition, workspace, REQUEST, counter)
+    prepare_competition(competition, workspace, OPTIONS, counter)
     assert counter.decoded == len(read_table(workspace.index)) + 2
     assert files(workspace) == first
 
@@ -438,7 +422,7 @@ def test_a_brought_test_part_is_indexed_by_the_ids_of_its_sample(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     competition = own_test_part(tmp_path / "raw", workspace)
-    prepared = prepare_competition(competition, workspace, REQUEST, Silent())
+    prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     test = prepared.index.rows("test")
     assert prepared.index.column("id", test) == [f"{i}.png" for i in range(4)]
     assert prepared.index.column("label", test) == [""] * 4
@@ -448,7 +432,7 @@ def test_a_brought_test_part_is_indexed_by_the_ids_of_its_sample(
 
 def test_duplicates_are_named_by_the_ids_of_the_index(tmp_path: Path, workspace: Workspace) -> None:
     competition = own_test_part(tmp_path / "raw", workspace)
-    prepared = prepare_competition(competition, workspace, REQUEST, Silent())
+    prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     duplicates = read_table(workspace.duplicates)
     assert len(duplicates) == 2
     assert {*duplicates["first"], *duplicates["second"]} <= set(prepared.index.ids)
@@ -459,7 +443,7 @@ def test_training_copies_of_a_brought_test_image_are_left_out(
 ) -> None:
     competition = own_test_part(tmp_path / "raw", workspace, share_a_picture=True)
     listener = Listener()
-    prepared = prepare_competition(competition, workspace, REQUEST, listener)
+    prepared = prepare_competition(competition, workspace, OPTIONS, listener)
     assert prepared.index.column("id", prepared.index.rows("test")) == [
         f"{i}.png" for i in range(4)
     ]
@@ -484,7 +468,7 @@ def test_training_images_of_a_patient_of_a_brought_test_part_are_left_out(
     competition = own_test_part(root, workspace)
     rows = [("test/2.png", "p1"), ("train/well/well3.png", "p1"), ("train/well/well4.png", "p2")]
     write_table(root / "metadata.csv", pd.DataFrame(rows, columns=["path", "patient_id"]))
-    prepared = prepare_competition(competition, workspace, REQUEST, Silent())
+    prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     out = read_table(workspace.left_out)
     assert out[["id", "reason", "other"]].to_numpy().tolist() == [
         ["well3", "its patient or group is in the test set", "2.png"]
@@ -507,15 +491,15 @@ def test_broken_images_are_named_and_the_others_kept_decoded(
     assert (~np.load(partial / "measures.npy")["done"]).sum() == 2
 
 
-def test_skipped_broken_images_are_told_of_and_in_neither_index_nor_cache(
+def test_skipped_broken_images_are_named_and_in_neither_index_nor_cache(
     data: Path, workspace: Workspace
 ) -> None:
     images = len(list(data.rglob("*.png")))
     broken = ["ill/ill1-1.png", "well/well0-0.png"]
     for path in broken:
         (data / path).write_bytes(b"not an image")
-    listener, request = Listener(), replace(REQUEST, skip_broken=True)
-    prepared = prepare_competition(load_competition(data), workspace, request, listener)
+    listener, options = Listener(), replace(OPTIONS, skip_broken=True)
+    prepared = prepare_competition(load_competition(data), workspace, options, listener)
     assert len(prepared.index.table) == images - 2
     assert not set(broken) & set(prepared.index.table["path"])
     assert all(any(path in note for note in listener.notes) for path in broken)
@@ -546,9 +530,9 @@ def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace:
 
 def test_a_data_folder_that_is_not_there_says_what_to_download(workspace: Workspace) -> None:
     competition = load_competition("covid19-radiography")
-    told = r"kagglecxr\.download covid19-radiography, .*tawsifurrahman/covid19-r.*--data"
-    with pytest.raises(MissingError, match=told):
-        prepare_competition(competition, workspace, REQUEST, Silent())
+    advice = r"kagglecxr\.download covid19-radiography, .*tawsifurrahman/covid19-r.*--data"
+    with pytest.raises(MissingError, match=advice):
+        prepare_competition(competition, workspace, OPTIONS, Silent())
     by_hand = load_competition("covid-ct")
     with pytest.raises(MissingError, match=r"Download the repository .* with --data\.$"):
         data_folder(by_hand, workspace, None)

@@ -1,6 +1,6 @@
-"""Chest radiographs drawn from a seed: the built-in competition.
+"""Chest radiographs drawn from a seed, for the built-in competition.
 
-The class is the kind and the place of an opacity; lung masks are known exactly.
+Classes differ in the kind and location of an opacity; the lung masks are exact.
 """
 
 from kagglecxr.data.phantoms.demo_data import IMAGES, make_demo

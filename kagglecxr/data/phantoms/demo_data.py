@@ -1,4 +1,4 @@
-"""The built-in competition's files: laid out like the COVID-19 Radiography Database."""
+"""The built-in competition's files, laid out like the COVID-19 Radiography Database."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -15,30 +15,29 @@ from kagglecxr.core.seeding import generator
 from kagglecxr.data.phantoms.phantom import SIZE, draw_phantom
 
 IMAGES = {"COVID": 150, "Lung_Opacity": 210, "Normal": 320, "Viral Pneumonia": 100}
-"""How many images of each class the demo has: unbalanced, as the real data are."""
+"""The number of images of each class: unbalanced, as in the real data."""
 
 
-def make_demo(folder: Path, seed: int, reporter: Reporter, *, share: float = 1.0) -> Path:
-    """Draws the demo's images, masks and metadata.csv; what is there already is kept.
+def make_demo(folder: Path, seed: int, reporter: Reporter) -> Path:
+    """Draws the demo's images, masks and metadata.csv; files that exist already are kept.
 
     Args:
-        folder: gets one sub-folder a class.
+        folder: gets one sub-folder per class.
         seed: fixes every pixel.
-        reporter: told of every image.
-        share: of the images of each class, for tests.
+        reporter: shows the progress.
 
     Returns:
         The folder.
     """
-    whole = folder / "demo.json"
-    made = {"seed": seed, "share": share, "size": SIZE}
-    earlier = read_json(whole) if whole.is_file() else {}
-    if earlier == {**made, "whole": True}:
+    state_file = folder / "demo.json"
+    state = {"seed": seed, "images": IMAGES, "size": SIZE}
+    earlier = read_json(state_file) if state_file.is_file() else {}
+    if earlier == {**state, "complete": True}:
         return folder
-    if earlier != {**made, "whole": False}:
+    if earlier != {**state, "complete": False}:
         _clear(folder, is_ours=bool(earlier))
-        write_json(whole, {**made, "whole": False})
-    plan = _plan(seed, share)
+        write_json(state_file, {**state, "complete": False})
+    rows = _plan(seed)
 
     def draw(row: dict[str, str | int]) -> None:
         label, patient, number = str(row["label"]), int(row["patient"]), int(row["number"])
@@ -47,48 +46,48 @@ def make_demo(folder: Path, seed: int, reporter: Reporter, *, share: float = 1.0
             return
         phantom = draw_phantom(label, patient, number, seed)
         for path, pixels in zip(paths, (phantom.image, phantom.mask), strict=True):
-            with atomic_write(path) as beside:
-                cv2.imwrite(str(beside), pixels)
+            with atomic_write(path) as temporary:
+                cv2.imwrite(str(temporary), pixels)
 
     with (
-        reporter.bar("Drawing radiographs", len(plan)) as bar,
+        reporter.bar("Drawing radiographs", len(rows)) as bar,
         ThreadPoolExecutor(cpu_count()) as pool,
     ):
-        for _ in pool.map(draw, plan):
+        for _ in pool.map(draw, rows):
             bar.advance()
-    table = pd.DataFrame(plan)
+    table = pd.DataFrame(rows)
     table["patient_id"] = table["patient"].map("P{:04d}".format)
     table["source"] = table["patient"].map(lambda patient: f"hospital-{patient % 3}")
     columns = ["path", "label", "source", "patient_id", "mask_path"]
     write_table(folder / "metadata.csv", table[columns])
-    write_json(whole, {**made, "whole": True})
+    write_json(state_file, {**state, "complete": True})
     return folder
 
 
 def _clear(folder: Path, is_ours: bool) -> None:
-    """Removes the images of another seed, which must never mix with this one's."""
-    there = [folder / label for label in IMAGES if (folder / label).exists()]
-    if there and not is_ours:
+    """Removes the images of another seed, which must not be mixed with this one's."""
+    existing = [folder / label for label in IMAGES if (folder / label).exists()]
+    if existing and not is_ours:
         raise DataError(
-            f"The demo's folder holds images that the demo did not draw. Received: {there[0]}. "
+            f"The demo's folder holds images that the demo did not draw. Received: {existing[0]}. "
             "Name another folder with --work."
         )
-    for images in there:
+    for images in existing:
         shutil.rmtree(images)
 
 
-def _plan(seed: int, share: float) -> list[dict[str, str | int]]:
-    """One line an image: a patient has one to four of them."""
+def _plan(seed: int) -> list[dict[str, str | int]]:
+    """Returns one row per image; a patient has one to four images."""
     random = generator(seed, "patients")
-    plan: list[dict[str, str | int]] = []
+    rows: list[dict[str, str | int]] = []
     patient = 0
     for label, images in IMAGES.items():
-        drawn, wanted = 0, max(1, round(images * share))
-        while drawn < wanted:
-            for number in range(min(int(random.integers(1, 5)), wanted - drawn)):
+        drawn = 0
+        while drawn < images:
+            for number in range(min(int(random.integers(1, 5)), images - drawn)):
                 drawn += 1
                 name = f"{label}-{drawn}.png"
-                plan.append(
+                rows.append(
                     {
                         "label": label,
                         "patient": patient,
@@ -98,4 +97,4 @@ def _plan(seed: int, share: float) -> list[dict[str, str | int]]:
                     }
                 )
             patient += 1
-    return plan
+    return rows

@@ -1,7 +1,7 @@
-"""How a chest becomes a picture: leads, position, exposure, marker, detector.
+"""From a chest to a radiograph: leads, position, exposure, marker, detector.
 
-None of it depends on the class, and all of it varies more than the opacities do, so that grey
-values alone do not tell a class.
+None of this depends on the class, and it varies more than the opacities do, so that grey values
+alone do not reveal a class.
 """
 
 import cv2
@@ -12,7 +12,7 @@ from kagglecxr.data.phantoms.canvas import Canvas, Field
 
 
 def with_lines(canvas: Canvas, attenuation: Field, random: np.random.Generator) -> Field:
-    """Leads and their electrodes, on some patients of every class."""
+    """Adds leads and their electrodes to some patients of every class."""
     if random.random() < 0.3:
         for _ in range(int(random.integers(1, 4))):
             start = random.uniform([-0.7, -0.6], [0.7, 0.4])
@@ -27,7 +27,7 @@ def with_lines(canvas: Canvas, attenuation: Field, random: np.random.Generator) 
 
 
 def position(size: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
-    """How the patient stands before the detector."""
+    """Draws the patient's position as an affine matrix (2, 3)."""
     middle = (size - 1) / 2
     turn = cv2.getRotationMatrix2D(
         (middle, middle), random.normal(0, 2.0), random.uniform(0.96, 1.14)
@@ -38,7 +38,7 @@ def position(size: int, random: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def expose(attenuation: Field, random: np.random.Generator) -> Field:
-    """Beer's law, then the film's response; 0 is black, 1 white."""
+    """Applies Beer's law and the film's response; 0 is black, 1 white."""
     shown = 1.0 - np.exp(-random.uniform(1.1, 1.7) * attenuation)
     low, high = np.quantile(shown, [0.01, 0.995])
     shown = np.clip((shown - low) / max(float(high - low), 1e-6), 0.0, 1.0)
@@ -47,7 +47,7 @@ def expose(attenuation: Field, random: np.random.Generator) -> Field:
 
 
 def with_marker(image: Field, random: np.random.Generator) -> Field:
-    """The lead letter for the patient's side, and what some departments print beside it."""
+    """Adds the letter of the patient's side with the text some departments print, and a border."""
     size = image.shape[0]
     right = random.random() < 0.5
     text = ("R" if right else "L") + str(random.choice(["", "", " AP", " PA", " PORT"]))
@@ -67,7 +67,7 @@ def with_marker(image: Field, random: np.random.Generator) -> Field:
 
 
 def detect(image: Field, random: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Blur and quantum noise, stronger where little light arrives, and 8 bits."""
+    """Adds blur and quantum noise and converts to 8 bits."""
     soft = cv2.GaussianBlur(image, (0, 0), random.uniform(0.4, 0.9))
     grain = random.standard_normal(image.shape).astype(np.float32)
     noisy = soft + random.uniform(0.008, 0.022) * (0.6 + 0.6 * soft) * grain

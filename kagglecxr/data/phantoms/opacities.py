@@ -1,4 +1,4 @@
-"""What the classes differ by: the kind and the place of an opacity, as attenuation."""
+"""The opacities by which the classes differ in kind and location, as attenuation."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from kagglecxr.data.phantoms.canvas import Canvas, Field
 
 
 def _clouds(canvas: Canvas, random: np.random.Generator, grain: float) -> Field:
-    """Smooth random texture of mean 0 and standard deviation 1."""
+    """Returns a smooth random texture with mean 0 and standard deviation 1."""
     noise = random.standard_normal((canvas.size, canvas.size)).astype(np.float32)
     field = canvas.blur(noise, grain)
     return (field / max(float(field.std()), 1e-6)).astype(np.float32)
@@ -29,7 +29,7 @@ def _somewhere(
 def _blob(
     canvas: Canvas, centre: tuple[float, float], radius: float, random: np.random.Generator
 ) -> Field:
-    """A patch with a ragged, soft border."""
+    """Returns a patch with a ragged, soft border."""
     axes = (radius * random.uniform(0.7, 1.3), radius * random.uniform(0.7, 1.3))
     distance = canvas.ellipse(centre, axes, random.uniform(0, np.pi))
     ragged = distance + 0.35 * _clouds(canvas, random, 0.05)

@@ -1,4 +1,4 @@
-"""What differs from patient to patient, in the canvas' units."""
+"""The proportions that differ between patients, in the canvas' coordinates."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One patient's proportions, and how much each organ attenuates.
+    """One patient's proportions and the attenuation of the organs.
 
     Attributes:
         width: half the chest's width.
@@ -40,7 +40,7 @@ class Anatomy:
 
     @classmethod
     def of_patient(cls, random: np.random.Generator) -> "Anatomy":
-        """One patient's anatomy."""
+        """Draws a patient's anatomy."""
         return cls(
             width=random.uniform(0.70, 0.84),
             apex=random.uniform(-0.84, -0.70),
@@ -57,5 +57,5 @@ class Anatomy:
         )
 
     def breathed(self, depth: float) -> "Anatomy":
-        """The same patient with the diaphragm lower (depth above 0) or higher."""
+        """Returns the same patient with the diaphragm lower (depth above 0) or higher."""
         return dataclasses.replace(self, dome=self.dome + depth)

@@ -14,7 +14,7 @@ from kagglecxr.data.phantoms.opacities import OPACITIES
 from kagglecxr.data.phantoms.patient import Anatomy
 
 SIZE = 256
-"""Pixels of a side."""
+"""Side length of an image in pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Phantom:
 
 
 def draw_phantom(label: str, patient: int, number: int, seed: int, size: int = SIZE) -> Phantom:
-    """Draws one image of a patient: the anatomy is the patient's, the rest is the image's.
+    """Draws one image of a patient.
 
     Args:
         label: a class of `OPACITIES`.
-        patient: the patient's number.
-        number: the image's number among the patient's.
-        seed: of the whole competition.
-        size: pixels of a side.
+        patient: the patient's number, which fixes the anatomy.
+        number: the image's number among those of the patient, which fixes the rest.
+        seed: the competition's seed.
+        size: side length in pixels.
     """
     anatomy = Anatomy.of_patient(generator(seed, "patient", patient))
     random = generator(seed, "image", patient, number)

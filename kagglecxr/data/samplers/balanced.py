@@ -32,11 +32,8 @@ class BalancedSampler(EpochSampler):
     the remainder. `slots_needed` is the smallest S that gives each target what it needs; any larger
     S does so too.
 
-    Args:
-        targets: the targets of the images.
-        batch_size: number of images in every batch.
-        seed: fixes all random choices.
-        slots: minimum number of images in an epoch, if more than needed.
+    Args as of `EpochSampler`; `slots` is the minimum number of images in an epoch, if more than
+    needed.
     """
 
     def __init__(self, targets: Targets, batch_size: int, seed: int, slots: int = 0) -> None:

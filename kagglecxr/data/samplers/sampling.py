@@ -113,15 +113,9 @@ def class_weights(targets: Targets) -> npt.NDArray[np.float32]:
 
 
 class ShuffleSampler(EpochSampler):
-    """Samples each image once per epoch in random order.
+    """Samples each image once per epoch in random order; another shuffle fills the last batch.
 
-    The last batch is filled from another shuffle.
-
-    Args:
-        targets: the targets of the images.
-        batch_size: number of images in every batch.
-        seed: fixes all random choices.
-        weights: (N,) float32, each image's weight in the loss; None if all are equal.
+    Args as of `EpochSampler`; `weights` is (N,) float32, each image's weight in the loss.
     """
 
     def __init__(
@@ -141,12 +135,9 @@ class ShuffleSampler(EpochSampler):
 class ResamplingSampler(EpochSampler):
     """Samples the images that a resampler of imbalanced-learn draws anew in each epoch.
 
-    The last batch is filled from another shuffle.
+    Another shuffle fills the last batch. Args as of `EpochSampler`, and:
 
     Args:
-        targets: the targets of the images.
-        batch_size: number of images in every batch.
-        seed: fixes all random choices.
         resampler: RandomOverSampler or RandomUnderSampler.
         target_total: number of images of each target, divided equally among its classes.
     """

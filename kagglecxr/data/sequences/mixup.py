@@ -15,14 +15,7 @@ OneHot = npt.NDArray[np.float32]
 def mix(
     images: Pixels, targets: OneHot, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, OneHot]:
-    """Mixes a batch by mixup, by CutMix, by either with equal probability, or not at all.
-
-    Args:
-        images: (batch, H, W, C) uint8.
-        targets: (batch, targets); rows sum to 1.
-        random: the source of randomness.
-        settings: only `mixup` and `cutmix` are used.
-    """
+    """Mixes a batch as the settings say: by `mixup`, by `cutmix`, by either at random, or not."""
     # A number is drawn only if there is a choice.
     if settings.mixup and (not settings.cutmix or random.random() < 0.5):
         return mixup(images, targets, random, settings.mixup)
@@ -69,14 +62,7 @@ def cutmix(
     image. The targets' shares are those of the pixels. The whole batch has one box and one
     permutation, as in `mixup`.
 
-    Args:
-        images: (batch, H, W, C) uint8.
-        targets: (batch, targets), rows that sum to 1.
-        random: all chance comes from it.
-        alpha: above 0; 1 for any share alike.
-
-    Returns:
-        Images (batch, H, W, C) uint8, and targets (batch, targets) float32.
+    Args and results are those of `mixup`; with an alpha of 1 all shares are equally likely.
     """
     height, width = images.shape[1:3]
     side = math.sqrt(1.0 - float(random.beta(alpha, alpha)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.data.images.decode import decode_image, read_image, read_mask
-from kagglecxr.data.images.image import BrokenImageError, name_without_suffix
+from kagglecxr.data.images.image import BrokenImageError
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -199,20 +199,6 @@ def test_reading_a_path_names_it_in_the_refusal(tmp_path: Path) -> None:
     path.write_bytes(PNG[:100])
     with pytest.raises(BrokenImageError, match="Röntgen 1"):
         read_image(path)
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("train/a.JPG", "a"),
-        ("a", "a"),
-        ("1.2.840.7.dcm", "1.2.840.7"),
-        ("1.2.840.7", "1.2.840.7"),
-        ("2020.01.24.919183-p27-132.png", "2020.01.24.919183-p27-132"),
-    ],
-)
-def test_only_the_suffix_of_an_image_file_is_no_part_of_a_name(path: str, name: str) -> None:
-    assert name_without_suffix(path) == name
 
 
 LUNG = np.zeros((6, 8), bool)

@@ -22,7 +22,7 @@ Row = tuple[str, str, str, str]
 
 
 def table(rows: list[Row]) -> pd.DataFrame:
-    """Images by id, label, split and told group; the source is the id's first letter."""
+    """Images by id, label, split and known group; the source is the id's first letter."""
     found = pd.DataFrame(rows, columns=["id", "label", "split", "group"], dtype=object)
     return found.assign(path=found["id"] + ".png", source=found["id"].str[0])
 
@@ -74,7 +74,7 @@ def reached(start: str, links: set[tuple[str, str]]) -> set[str]:
 
 @given(collections())
 @settings(deadline=None)
-def test_what_is_left_out_is_what_a_walk_along_the_links_says(
+def test_what_is_left_out_is_what_a_walk_along_the_links_says_and_the_rest_is_disjoint(
     drawn: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
     found, pairs = drawn
@@ -98,15 +98,6 @@ def test_what_is_left_out_is_what_a_walk_along_the_links_says(
     out = left_out(found, pairs)
     assert dict(zip(out["id"], out["reason"], strict=True)) == expected
     assert out["id"].tolist() == [name for name in found["id"] if name in expected]
-
-
-@given(collections())
-@settings(deadline=None)
-def test_what_stays_is_disjoint_and_each_reason_names_an_image_that_gives_it(
-    drawn: tuple[pd.DataFrame, pd.DataFrame],
-) -> None:
-    found, pairs = drawn
-    out = left_out(found, pairs)
     stays = joined(found, pairs)
     stays = stays[~stays["id"].isin(out["id"])]
     parts = {
@@ -114,7 +105,6 @@ def test_what_stays_is_disjoint_and_each_reason_names_an_image_that_gives_it(
     }
     assert_disjoint(parts)
     assert (found["split"] == "test").sum() == len(parts["test"])
-    image = found.set_index("id")
     for line in out.itertuples():
         other = image.loc[line.other]
         if line.reason == CONFLICT:

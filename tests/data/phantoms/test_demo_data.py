@@ -1,6 +1,8 @@
-"""The built-in competition: fixed by its seed, plausible, and told by opacities alone."""
+"""The built-in competition: fixed by its seed, plausible, its classes known by opacities alone."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -11,10 +13,10 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.images.decode import read_image
-from kagglecxr.data.phantoms import IMAGES, make_demo
+from kagglecxr.data.phantoms import IMAGES, demo_data, make_demo
 
-SHARE = 0.02
-"""Sixteen images."""
+FIFTEEN = {"COVID": 3, "Lung_Opacity": 4, "Normal": 6, "Viral Pneumonia": 2}
+FIVE = {"COVID": 1, "Lung_Opacity": 1, "Normal": 2, "Viral Pneumonia": 1}
 
 
 class Interrupted(Exception):  # noqa: N818 it is no error
@@ -50,18 +52,25 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_images() -> Iterator[None]:
+    """All demos of this module are small."""
+    with patch.object(demo_data, "IMAGES", FIFTEEN):
+        yield
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(few_images: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo of seed 0. Only to be read."""
-    return make_demo(tmp_path_factory.mktemp("small"), 0, Silent(), share=SHARE)
+    return make_demo(tmp_path_factory.mktemp("small"), 0, Silent())
 
 
 def test_the_same_seed_makes_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    assert contents(make_demo(tmp_path, 0, Silent(), share=SHARE)) == contents(made)
+    assert contents(make_demo(tmp_path, 0, Silent())) == contents(made)
 
 
 def test_another_seed_makes_other_images_of_other_patients(made: Path, tmp_path: Path) -> None:
-    first, second = contents(made), contents(make_demo(tmp_path, 1, Silent(), share=SHARE))
+    first, second = contents(made), contents(make_demo(tmp_path, 1, Silent()))
     images = [path for path in first if path.endswith(".png") and path in second]
     assert len(images) > 20
     assert all(first[path] != second[path] for path in images)
@@ -107,22 +116,15 @@ def test_the_images_of_one_patient_differ(made: Path) -> None:
                 assert np.abs(image.astype(int) - other).mean() > 3
 
 
-def test_an_interrupted_demo_is_completed_to_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
-        make_demo(tmp_path, 0, Impatient(5), share=SHARE)
-    assert not (tmp_path / "metadata.csv").exists()
-    make_demo(tmp_path, 0, Silent(), share=SHARE)
-    assert contents(tmp_path) == contents(made)
-
-
-def test_images_that_an_interrupted_demo_had_drawn_are_not_drawn_again(
+def test_an_interrupted_demo_is_completed_to_the_same_bytes_and_keeps_what_was_drawn(
     made: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Interrupted):
-        make_demo(tmp_path, 0, Impatient(5), share=SHARE)
+        make_demo(tmp_path, 0, Impatient(5))
+    assert not (tmp_path / "metadata.csv").exists()
     kept = tmp_path / "COVID" / "images" / "COVID-1.png"
     before = kept.stat()
-    make_demo(tmp_path, 0, Silent(), share=SHARE)
+    make_demo(tmp_path, 0, Silent())
     assert contents(tmp_path) == contents(made)
     assert (kept.stat().st_ino, kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -131,8 +133,8 @@ def test_images_of_an_interrupted_demo_of_another_seed_are_drawn_anew(
     made: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Interrupted):
-        make_demo(tmp_path, 1, Impatient(5), share=SHARE)
-    make_demo(tmp_path, 0, Silent(), share=SHARE)
+        make_demo(tmp_path, 1, Impatient(5))
+    make_demo(tmp_path, 0, Silent())
     assert contents(tmp_path) == contents(made)
 
 
@@ -141,27 +143,29 @@ def test_images_that_the_demo_did_not_draw_are_never_removed(tmp_path: Path) -> 
     own.parent.mkdir(parents=True)
     own.write_bytes(b"a user's")
     with pytest.raises(DataError, match="did not draw"):
-        make_demo(tmp_path, 0, Silent(), share=SHARE)
+        make_demo(tmp_path, 0, Silent())
     assert own.read_bytes() == b"a user's"
 
 
+@patch.object(demo_data, "IMAGES", FIVE)
 def test_a_whole_demo_is_left_as_it_is(tmp_path: Path) -> None:
-    make_demo(tmp_path, 0, Silent(), share=0.005)
+    make_demo(tmp_path, 0, Silent())
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    make_demo(tmp_path, 0, Impatient(1), share=0.005)
+    make_demo(tmp_path, 0, Impatient(1))
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@patch.object(demo_data, "IMAGES", FIVE)
 def test_a_demo_of_another_seed_replaces_the_one_that_was_there(tmp_path: Path) -> None:
-    make_demo(tmp_path / "there", 1, Silent(), share=0.005)
-    make_demo(tmp_path / "there", 0, Silent(), share=0.005)
-    make_demo(tmp_path / "fresh", 0, Silent(), share=0.005)
+    make_demo(tmp_path / "there", 1, Silent())
+    make_demo(tmp_path / "there", 0, Silent())
+    make_demo(tmp_path / "fresh", 0, Silent())
     assert contents(tmp_path / "there") == contents(tmp_path / "fresh")
 
 
 def test_an_interrupted_demo_leaves_whole_images_only(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
-        make_demo(tmp_path, 0, Impatient(3), share=SHARE)
+        make_demo(tmp_path, 0, Impatient(3))
     leftovers = [path for path in tmp_path.rglob("*") if path.name.startswith(".writing-")]
     assert leftovers == []
     for path in tmp_path.rglob("*.png"):
