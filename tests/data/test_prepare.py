@@ -1,11 +1,10 @@
 """Preparing: the same files whatever happened before, no leak, and an error for every mistake."""
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.progress import Bar, Silent, _SilentBar
+from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition, load_competition
@@ -168,15 +167,11 @@ assert os.waitpid(decoding, 0)[1] == signal.SIGKILL
 """
 
 
-class Killer(_SilentBar, Silent):
+class Killer(Silent):
     """Kills its process once so many images are decoded."""
 
     def __init__(self, images: int) -> None:
         self.left = images
-
-    @contextlib.contextmanager
-    def bar(self, what: str, total: int, **options: object) -> Iterator[Bar]:  # type: ignore[override]
-        yield self
 
     def advance(self, items: int = 1) -> None:
         self.left -= items
@@ -336,14 +331,10 @@ def test_copies_under_two_labels_are_left_out_and_reported_with_their_labels(
 def test_images_are_left_out_to_the_same_bytes_and_decoded_once(
     data: Path, workspace: Workspace
 ) -> None:
-    class Counter(_SilentBar, Silent):
+    class Counter(Silent):
         """Counts the images that are decoded."""
 
         decoded = 0
-
-        @contextlib.contextmanager
-        def bar(self, what: str, total: int, **options: object) -> Iterator[Bar]:  # type: ignore[override]
-            yield self
 
         def advance(self, items: int = 1) -> None:
             self.decoded += items
