@@ -135,10 +135,8 @@ def rehearse(
     solution = read_solution(workspace)
     submission = validate_file(file, _sample(workspace), competition)
     targets, metric = competition.targets(), METRICS[competition.metric.name]
-    submission_format = competition.submission.for_targets(targets)
-    probabilities = submission_format.parse(submission)
-    row_of = {name: row for row, name in enumerate(submission[submission_format.id])}
-    probabilities = probabilities[[row_of[name] for name in solution["id"]]]
+    submission = submission.set_index(competition.submission.id).loc[solution["id"]]
+    probabilities = competition.submission.for_targets(targets).parse(submission)
     truth = np.array([targets.index(label) for label in solution["label"]], np.intp)
     groups = solution["group"].to_numpy(dtype=object)
     interval = bootstrap_interval(
