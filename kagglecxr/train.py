@@ -14,7 +14,7 @@ def train(
     model: str | None = None,
     recipe: str | None = None,
     changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
-    extent: TrainOptions = TrainOptions(),  # noqa: B008 frozen
+    options: TrainOptions = TrainOptions(),  # noqa: B008 frozen
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
     """Trains k folds; without options, with the best default recipe for this machine.
@@ -26,7 +26,7 @@ def train(
         model: A model of the zoo, instead of the recipe's.
         recipe: A recipe's name or TOML file.
         changes: A setting of the recipe as key=value; can be given several times.
-        extent: How much is trained, how long, and where.
+        options: How much is trained, how long, and where.
         common: Options of every verb.
     """
     from kagglecxr.models.runtime import setup_keras
@@ -42,11 +42,11 @@ def train(
     workspace = common.workspace(described.name)
     prepared = load_prepared(described, workspace)
     chosen = select_recipe(recipe, model, changes, common.terminal)
-    runs = train_seeds(prepared, workspace, chosen, common.terminal, extent, common.seed)
+    runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
         folders = ", ".join(map(str, runs))
         common.finish(
-            f"Trained fold {extent.fold}: {folders}.", "the same command for the other folds"
+            f"Trained fold {options.fold}: {folders}.", "the same command for the other folds"
         )
         return
     for run in runs:

@@ -1,4 +1,4 @@
-"""A recipe: all that decides a training besides the data and the seed."""
+"""Recipes: all settings of a training besides the data and the seed."""
 
 import tomllib
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ _NO_CHANGE = {
 
 
 class Stage(BaseModel):
-    """A first part of a training, before all that is to learn does.
+    """A stage of a training before the last one, as of the head alone.
 
     Attributes:
         epochs: of this stage alone.
-        trainable: what learns, as the recipe's.
-        learning_rate: the highest rate; it has a warm-up and a fall of its own.
-        augmented: whether images are changed as the recipe says; else they are mirrored at most,
-            and the head of a frozen backbone learns from features that are worked out once.
+        trainable: which layers learn, as the recipe's.
+        learning_rate: the peak rate; the stage has a warm-up and a decay of its own.
+        augmented: whether images are augmented as the recipe says; else they are flipped at most,
+            and the head of a frozen backbone learns from features that are computed once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,40 +47,40 @@ class Recipe(BaseModel):
     """How a model is built and trained.
 
     Attributes:
-        model: the zoo's name.
-        model_options: what the model or its head takes besides, as dropout.
+        model: its name in the zoo.
+        model_options: more arguments of the model or its head, as dropout.
         weights: "imagenet", a file, a folder, a run's folder or a Kaggle Models handle, or a list
-            of these to be loaded in turn; none where empty.
+            of these, which are loaded in turn; random weights where empty.
         trainable: "all", "head", "last_conv", "last_2_conv", or the first layer that learns.
         batch_norm: "frozen", "recalibrated", a momentum, or as the model has it where None.
-        stages: what is trained before, one after the other, as the head alone; the entries of the
-            recipe itself are the last stage's.
-        epochs: at most so many, of the last stage.
-        steps: batches in an epoch; as many as the sampling makes of the training folds where None.
-        batch_size: images a step.
-        sampling: how unequal class counts are met; see `data.samplers.sampling.make_sampler`.
+        stages: the stages before the last one, as of the head alone; the other settings are the
+            last stage's.
+        epochs: the most epochs of the last stage.
+        steps: batches in an epoch; defaults to as many as the sampling makes of the training folds.
+        batch_size: images in a batch.
+        sampling: how class imbalance is handled; see `data.samplers.sampling.make_sampler`.
         balance: with the sampling "progressive", how balanced the first and the last epoch are.
-        optimizer: by its Keras name.
-        learning_rate: the highest rate; reached after the warm-up.
-        layer_decay: by what the rate is multiplied from one convolution or dense layer to the one
-            before it, from the last; 1 for the same rate everywhere.
-        schedule: what follows the warm-up: "cosine" falls to a hundredth, "constant" stays, and
-            "plateau" falls by `plateau_factor` when the validation loss has not for
-            `plateau_patience` epochs; it has no warm-up.
-        warmup: share of all steps during which the rate rises.
+        optimizer: its Keras name.
+        learning_rate: the peak rate, which is reached after the warm-up.
+        layer_decay: the factor of the rate from one convolution or dense layer to the one before
+            it, starting at the last; 1 for the same rate everywhere.
+        schedule: what follows the warm-up: "cosine" decays to a hundredth, "constant" stays, and
+            "plateau" multiplies the rate by `plateau_factor` after `plateau_patience` epochs
+            without a lower validation loss; it has no warm-up.
+        warmup: the share of all steps during which the rate rises.
         weight_decay: decoupled, for AdamW.
-        ema: momentum of the moving average of all weights that predicts in their place, as 0.99;
-            none where 0.
-        patience: epochs without a lower validation loss after which a stage ends, with the weights
-            of the best; it never ends early where None.
-        best_epochs: the weights are the mean of those of so many epochs of lowest validation loss;
-            where 0 they are the last epoch's.
-        precision: of what is computed; weights are always float32.
+        ema: momentum of the exponential moving average of the weights, which predicts in their
+            place, as 0.99; no average where 0.
+        patience: epochs without a lower validation loss after which a stage stops, with the weights
+            of the best; it never stops early where None.
+        best_epochs: the final weights are the mean of so many epochs of lowest validation loss;
+            those of the last epoch where 0.
+        precision: of the computation; weights are always float32.
         loss: "cross_entropy", "binary_cross_entropy" or "focal".
-        focal_gamma: how little the focal loss counts images that are right already.
-        label_smoothing: share of each label spread over all classes.
+        focal_gamma: the focusing parameter of the focal loss.
+        label_smoothing: the share of each label that is spread over all classes.
         augmentation: how training images are changed.
-        views: what test-time augmentation looks at.
+        views: the views of test-time augmentation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -115,7 +115,7 @@ class Recipe(BaseModel):
     views: list[str] = ["identity", "hflip"]
 
     def in_stages(self) -> list["Recipe"]:
-        """One recipe for each stage, in their order, none of which has stages itself."""
+        """One recipe for each stage in their order, each without stages."""
         last = self.model_copy(update={"stages": []})
         still = Augmentation(hflip=self.augmentation.hflip, **_NO_CHANGE)
         return [
@@ -128,20 +128,20 @@ class Recipe(BaseModel):
 
 
 def recipe_names() -> list[str]:
-    """The recipes the package brings."""
+    """The names of the recipes in the package."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
-    """A recipe by its name or file, with `key=value` changes laid over it.
+    """Loads a recipe by its name or file, with `key=value` changes.
 
     Args:
-        name: a recipe the package brings, or a TOML file's path.
+        name: a recipe of the package, or a TOML file's path.
         changes: as "epochs=3" or "augmentation.rotation=20"; values are TOML, or plain text.
 
     Raises:
         UnknownNameError: no such recipe.
-        SettingError: an entry that a recipe does not have, or a value it cannot take.
+        SettingError: a setting that a recipe does not have, or a value that is not valid.
     """
     named = RECIPES / f"{name}.toml"
     path = named if named.is_file() else Path(name)
@@ -157,17 +157,17 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
 
 
 def make_recipe(values: dict[str, Any], changes: Sequence[str] = ()) -> Recipe:
-    """A validated recipe from a mapping and `key=value` changes.
+    """Makes a validated recipe of a mapping and `key=value` changes.
 
     Raises:
-        SettingError: an entry that a recipe does not have, or a value it cannot take.
+        SettingError: a setting that a recipe does not have, or a value that is not valid.
 
     >>> make_recipe({}, ["epochs=3", "model=mobilenet"]).epochs
     3
     """
     values = dict(values)
     for change in changes:
-        _lay_over(values, change)
+        _apply_change(values, change)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -190,7 +190,7 @@ def _advice(key: str, kind: str) -> str:
     return "Use a value it can take."
 
 
-def _lay_over(values: dict[str, Any], change: str) -> None:
+def _apply_change(values: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise SettingError(

@@ -112,10 +112,16 @@ def train_run(
 def describe_run(folder: Path) -> str:
     """One sentence on a finished run, for a verb's last line."""
     record = read_run(folder)
+    scores = {
+        name.removeprefix("oof_"): value
+        for name, value in record.metrics.items()
+        if name.startswith("oof_")
+    }
+    main = {name: scores[name] for name in ("accuracy", "balanced_accuracy") if name in scores}
+    figures = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in (main or scores).items()]
     return (
         f"Trained {record.folds} folds of {record.model} in {sum(record.seconds):.0f} s, "
-        f"out-of-fold accuracy {record.metrics['oof_accuracy']:.4f}, balanced "
-        f"{record.metrics['oof_balanced_accuracy']:.4f}: {folder}."
+        f"out-of-fold {', '.join(figures)}: {folder}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which recipe to train with: the user's, or the kit's best for this machine."""
+"""Selects the recipe to train with: the user's, or the best default for this machine."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ DEFAULT, FROM_SCRATCH = "default", "cpu_scratch"
 
 
 def default_recipe(devices: Sequence[str]) -> str:
-    """The name of the kit's best recipe for a machine with these accelerators.
+    """The name of the default recipe for a machine with these accelerators.
 
     >>> default_recipe([]), default_recipe(["gpu:0"])
     ('cpu', 'gpu')
@@ -38,55 +38,55 @@ def check_accelerators() -> Check:
 def select_recipe(
     name: str | None, model: str | None, changes: Sequence[str], reporter: Reporter
 ) -> Recipe:
-    """The recipe that the command line asks for.
+    """Selects the recipe of the command line.
 
     Args:
-        name: a recipe's name or file; the kit's default for this machine where None or "default".
-        model: the zoo's name of another model than the recipe's, with Keras' own batch
-            normalisation and pre-trained weights only where they can be had.
-        changes: entries laid over it, as key=value.
-        reporter: told where something less good than the default is used.
+        name: a recipe's name or file; None or "default" for the default of this machine, or a
+            recipe without pre-trained weights where these cannot be downloaded.
+        model: a model of the zoo, in place of the recipe's.
+        changes: settings that replace the recipe's, as key=value.
+        reporter: shows a note where a worse recipe than the default is used.
 
     Raises:
         UnknownNameError: no such recipe or model.
-        SettingError: an entry that a recipe cannot have.
+        SettingError: a setting that a recipe cannot have.
     """
-    asked = [f'model="{model}"', *changes] if model else list(changes)
+    overrides = [f'model="{model}"', *changes] if model else list(changes)
     if name not in {None, DEFAULT}:
-        return check_model(load_recipe(str(name), asked))
-    wanted = load_recipe(default_recipe(list_devices()), asked)
-    card = MODELS[check_model(wanted).model]
+        return check_model(load_recipe(str(name), overrides))
+    recipe = load_recipe(default_recipe(list_devices()), overrides)
+    card = MODELS[check_model(recipe).model]
     if not card.download:
-        return load_recipe(FROM_SCRATCH, asked)
+        return load_recipe(FROM_SCRATCH, overrides)
     if any(change.partition("=")[0].strip() == "weights" for change in changes):
-        return wanted
+        return recipe
     try:
-        for source in each_source(wanted.weights):
+        for source in each_source(recipe.weights):
             find_weights(card, source)
     except MissingError as error:
         if model:
             raise
         reporter.note(f"Training from scratch, which does less well than fine-tuning: {error}")
         return load_recipe(FROM_SCRATCH, changes)
-    return wanted
+    return recipe
 
 
 def check_model(recipe: Recipe) -> Recipe:
-    """The recipe itself, if its model is one that can be trained.
+    """Returns the recipe if its model can be trained to classify.
 
     Raises:
         UnknownNameError: no such model.
-        SettingError: a model that tells no classes, or lacks the weights it cannot do without.
+        SettingError: a segmentation model, or a model without the weights that it needs.
     """
     card = MODELS[recipe.model]
     if card.kind == "segmenter":
         raise SettingError(
-            f"A U-Net draws masks and tells no classes. Received: --model {card.name}. Use another "
+            f"A U-Net segments and cannot classify. Received: --model {card.name}. Use another "
             "model of the zoo."
         )
     if card.lungs_layer and not set(each_source(recipe.weights)) - {IMAGENET}:
         raise SettingError(
-            f"This model looks through a U-Net that does not learn here. Received: {card.name} "
-            "without weights. Name those of a trained unet_bn: --set weights=FILE."
+            f"This model contains a U-Net that is not trained here. Received: {card.name} "
+            "without weights. Name the weights of a trained unet_bn: --set weights=FILE."
         )
     return recipe
