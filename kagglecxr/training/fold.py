@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -19,7 +18,7 @@ from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
-from kagglecxr.training.fold_data import FitInputs, FoldData
+from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.stage import (
     CallbackFactory,
@@ -58,30 +57,21 @@ class FoldSummary:
         write_json(folder / "fold.json", dataclasses.asdict(self))
 
 
-def _no_images() -> PseudoLabelledImages | None:
-    return None
-
-
-def _no_callbacks(inputs: FitInputs) -> Sequence[keras.callbacks.Callback]:
-    return ()
-
-
 @dataclass(frozen=True)
 class FoldOptions:
-    """What a fold is trained with besides what its run is.
+    """How one fold is trained, besides what its run is.
 
     Attributes:
         weights: returns the files that the fold starts from; called only if it is not finished.
         unlabelled: returns pseudo-labelled images to learn from as well; called likewise.
-        callbacks: makes more callbacks, which are called before the fold's own, so that what they
-            save is never an epoch behind.
-        budget: the time that the fold may take; where its epochs do not fit, it ends with the
-            weights of its best epoch so far. None for no limit.
+        callbacks: makes callbacks that are called before the fold's own, so that what they save is
+            never an epoch behind.
+        budget: where the epochs do not fit into it, the fold ends with its best epoch so far.
     """
 
     weights: Callable[[], Sequence[Path]] = tuple
-    unlabelled: Callable[[], PseudoLabelledImages | None] = _no_images
-    callbacks: CallbackFactory = _no_callbacks
+    unlabelled: Callable[[], PseudoLabelledImages | None] = lambda: None
+    callbacks: CallbackFactory = lambda _: ()
     budget: TimeBudget | None = None
 
 
@@ -96,12 +86,6 @@ def train_fold(
     A finished fold is only read; an interrupted one resumes after its last whole epoch, and ends
     with the same weights as if it had never stopped. Its folder holds the weights, history.csv, the
     TensorBoard log, validation.npz, and fold.json, which is written last.
-
-    Args:
-        run: of which it is a fold.
-        fold: which fold is held out.
-        reporter: shows the progress.
-        options: what else it is trained with.
     """
     folder = run.fold_folder(fold)
     if (folder / "fold.json").is_file():

@@ -15,12 +15,7 @@ _MIN_DELTA = 1e-4
 def learning_rate(
     recipe: Recipe, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate that an optimizer is built with.
-
-    Args:
-        recipe: of one stage.
-        steps: batches of the whole stage, over which the rate rises and falls.
-    """
+    """The learning rate of a stage of so many batches, as an optimizer takes it."""
     if recipe.schedule == "plateau":
         return recipe.learning_rate
     warmup = round(recipe.warmup * steps)
@@ -36,11 +31,8 @@ def learning_rate(
 def plateau_rate(recipe: Recipe, losses: Sequence[float]) -> float:
     """The rate of the next epoch under the schedule "plateau", as Keras' ReduceLROnPlateau has it.
 
-    It is computed from all losses so far, so that an interrupted training resumes at the same rate.
-
-    Args:
-        recipe: of one stage.
-        losses: the validation losses of its epochs so far.
+    It is computed from all validation losses so far, so that an interrupted training resumes at the
+    same rate.
     """
     rate, best, waited = recipe.learning_rate, float("inf"), 0
     for loss in losses:

@@ -26,15 +26,7 @@ def train_seeds(
     options: TrainOptions = TrainOptions(),  # noqa: B008 frozen
     seed: int = 0,
 ) -> list[Path]:
-    """Trains a run for each of several seeds, all on the folds of the first.
-
-    Args:
-        prepared: the data.
-        workspace: where the runs go.
-        recipe: how to train.
-        reporter: shows the progress.
-        options: how many seeds, rounds and folds, how long, and where.
-        seed: the first.
+    """Trains a run for each of several seeds from `seed` on, all on the folds of the first.
 
     Returns:
         The folder of each seed's run, the best of its rounds.
@@ -60,10 +52,6 @@ def describe_seeds(runs: Sequence[Path], metric: str) -> str:
     """One sentence on finished runs of several seeds: each one's score, their mean and spread.
 
     The spread is the sample's standard deviation, how far another seed may lie from the mean.
-
-    Args:
-        runs: their folders.
-        metric: the competition's.
     """
     if len(runs) == 1:
         return describe_run(runs[0])

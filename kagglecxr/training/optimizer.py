@@ -10,13 +10,7 @@ from kagglecxr.training.recipe import Recipe
 
 
 def make_optimizer(model: keras.Model, recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer; with a `layer_decay`, lower layers learn at lower rates.
-
-    Args:
-        model: what learns.
-        recipe: of one stage.
-        steps: batches of the whole stage, over which the rate rises and falls.
-    """
+    """The optimizer of a stage of so many batches; lower layers learn slower by `layer_decay`."""
     options: dict[str, Any] = {"learning_rate": learning_rate(recipe, steps)}
     if recipe.optimizer == "adamw":
         options["weight_decay"] = recipe.weight_decay

@@ -49,11 +49,8 @@ class Teacher:
         of the images that are held out here, the student would learn these labels through the test
         images that resemble them, and its out-of-fold score would mean nothing. For the same reason
         images that share a patient or duplicate group with one that is held out are left out. True
-        labels of the test part are not read, even where a rehearsal keeps them.
-
-        Args:
-            run: the student's, whose folder keeps the predictions.
-            fold: which is held out.
+        labels of the test part are not read, even where a rehearsal keeps them. The predictions are
+        saved in the folder of the student's run.
         """
         rows = _unrelated_rows(run.prepared, run.fold_of == fold)
         ids, path = run.prepared.index.column("id", rows), run.fold_folder(fold) / PSEUDO_LABELS
@@ -80,14 +77,6 @@ def train_pseudo_rounds(
     same fold: see `Teacher.label` for why of that model alone. A round is better if its out-of-fold
     score is, by the competition's metric and on true labels; the first that is not ends the rounds.
     Each is a run of its own, so that an interruption costs no more than an epoch.
-
-    Args:
-        prepared: the data.
-        workspace: where the runs go.
-        recipe: how to train, the same in every round.
-        reporter: shows the progress, and each round's score.
-        options: as `train_run` takes them, the same in every round.
-        rounds: the most students; 0 for none.
 
     Returns:
         The folder of the best run.

@@ -80,13 +80,6 @@ def train_run(
 ) -> Path:
     """Trains the folds that are not yet trained; writes run.json once all are.
 
-    Args:
-        prepared: the data.
-        workspace: where the run's folder goes.
-        recipe: how to train.
-        reporter: shows the progress.
-        options: what else the run is.
-
     Returns:
         The run's folder, the same for the same data, recipe, folds, seeds and teacher.
 

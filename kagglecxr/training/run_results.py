@@ -23,17 +23,13 @@ from kagglecxr.training.stage import input_shape
 from kagglecxr.training.task import make_task
 
 SOURCE_RUNS = "source_runs"
-"""Among a record's data: the runs whose weights it averages or whose labels it learned from."""
 _LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
 
 
 def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
-    """Writes oof.npz and run.json from the folds' files.
+    """Writes oof.npz and run.json of a run whose folds are all finished.
 
-    Args:
-        run: whose folds are all finished; its folder holds folds.csv.
-        source_runs: the names of the runs whose weights it averages, or whose predictions it
-            learned from.
+    The source runs are those whose weights it averages or whose labels it learned from.
     """
     folders = [run.fold_folder(fold) for fold in range(run.folds)]
     summaries = [FoldSummary.read(folder) for folder in folders]
@@ -66,15 +62,10 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
 
 
 def assemble_run(folder: Path, prepared: PreparedData, workspace: Workspace) -> list[int]:
-    """Finishes a run whose folds were trained elsewhere, once all of them are here.
-
-    Args:
-        folder: the run's, as it was downloaded.
-        prepared: the data here, which have to be those that it was trained on.
-        workspace: the competition's.
+    """Finishes a run whose folds were trained elsewhere, once all of them are in its folder.
 
     Returns:
-        The folds that are still missing; run.json is there when none is.
+        The folds that are still missing.
 
     Raises:
         DataError: it was trained on other data, or on other folds of them.

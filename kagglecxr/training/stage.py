@@ -23,7 +23,7 @@ from kagglecxr.training.callbacks.early_stopping import (
     TimeLimit,
     has_stopped_improving,
 )
-from kagglecxr.training.callbacks.epoch_bar import EpochBar, tensorboard
+from kagglecxr.training.callbacks.epoch_bar import EpochBar
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
@@ -40,13 +40,7 @@ _DONE, _WEIGHTS = "done.json", "done.weights.h5"
 
 @dataclass(frozen=True)
 class StageSpec:
-    """What a stage is.
-
-    Attributes:
-        recipe: without stages.
-        folder: where its state is saved while it runs.
-        seed: fixes its chance.
-    """
+    """What a stage is: a recipe without stages, the folder of its state, and its seed."""
 
     recipe: Recipe
     folder: Path
@@ -93,13 +87,7 @@ class StageTrainer:
     budget: TimeBudget | None = None
 
     def train(self, stage: StageSpec, weights: Sequence[Path], epochs_before: int) -> StageResult:
-        """Trains a stage, from its last whole epoch on where it was interrupted.
-
-        Args:
-            stage: what it is.
-            weights: the files it starts from.
-            epochs_before: epochs of the stages before it.
-        """
+        """Trains a stage from weights files, or from its last whole epoch if it was interrupted."""
         keras.utils.clear_session()
         seed_everything(stage.seed)
         stage.folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +151,9 @@ class StageTrainer:
                         PlateauSchedule(recipe, checkpoint),
                         EarlyStopping(recipe.patience, checkpoint),
                         *limit,
-                        *tensorboard(self.folder),
+                        keras.callbacks.TensorBoard(
+                            str(self.folder / "tensorboard"), write_graph=False, profile_batch=0
+                        ),
                         EpochBar(bar, self.title, self.epochs, shown),
                     ],
                 )
@@ -213,14 +203,7 @@ def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> ker
 
 
 def compile_model(model: keras.Model, task: Task, recipe: Recipe, steps: int) -> None:
-    """Sets optimizer, loss and metrics.
-
-    Args:
-        model: what learns.
-        task: what it learns.
-        recipe: of one stage.
-        steps: batches of the whole stage.
-    """
+    """Sets optimizer, loss and metrics for a stage of so many batches."""
     optimizer = make_optimizer(model, recipe, steps)
     model.compile(optimizer, task.loss(recipe), metrics=list(task.epoch_metrics))
 

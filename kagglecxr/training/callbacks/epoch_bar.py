@@ -1,7 +1,6 @@
-"""Shows a training while it runs, and writes its TensorBoard log."""
+"""Shows a training while it runs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -41,18 +40,3 @@ class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self._figures = f": {', '.join(figures)}"
         self.on_epoch_begin(epoch)
-
-
-def tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
-    """Writes losses and scores of each epoch for TensorBoard.
-
-    Run `tensorboard --logdir work/COMPETITION/runs` to see all folds of all runs in one plot.
-
-    Args:
-        folder: the fold's.
-    """
-    return [
-        keras.callbacks.TensorBoard(
-            str(folder / "tensorboard"), write_graph=False, update_freq="epoch", profile_batch=0
-        )
-    ]

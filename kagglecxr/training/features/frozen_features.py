@@ -46,14 +46,6 @@ def frozen_fit_inputs(
 
     That part shares its layers with the model, so once it has learned, so has the model.
 
-    Args:
-        data: of the fold.
-        model: the whole, its first layers frozen.
-        recipe: how to train.
-        seed: of the fold.
-        reporter: shows the progress of computing features.
-        deadline: of the whole training; None for no limit.
-
     Raises:
         SettingError: the features cannot be computed by then.
     """

@@ -30,12 +30,6 @@ def make_fold_soup(
     was seen by all of the folds but one, so any two of them have seen it. What it is worth only a
     test part tells. It works where the folds start from the same trained weights.
 
-    Args:
-        prepared: the data.
-        workspace: where it goes.
-        run: a finished run's folder.
-        reporter: shows that there is no score.
-
     Raises:
         SettingError: a run of a single network.
         DataError: it was trained for other targets or images.

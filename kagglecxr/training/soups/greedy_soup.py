@@ -43,12 +43,6 @@ def make_soup(
     folds are of the same runs. Since the runs are chosen by it, the soup's out-of-fold score is a
     little optimistic. Of a single run it is `make_fold_soup`'s.
 
-    Args:
-        prepared: the data.
-        workspace: where the soup goes.
-        runs: folders of finished runs.
-        reporter: shows each run that is tried.
-
     Returns:
         The folder of the soup, which is a finished run as any other; the best run's own, and
         nothing is written, where no other run helps.

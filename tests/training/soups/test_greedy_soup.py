@@ -18,6 +18,7 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_results import SOURCE_RUNS
+from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.greedy_soup import make_soup
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.training.run_factories import fold_data, make_run
@@ -35,16 +36,16 @@ def runs(own: PreparedDemo) -> list[Path]:
 
 
 class Scripted:
-    """Means of runs whose out-of-fold answers are right for as many images as they are told to."""
+    """Means of runs whose out-of-fold predictions are right for a given share of the images."""
 
     right: dict[frozenset[str], float]
 
-    def __init__(self, prepared: object, runs: object, record: object, fold_of: np.ndarray) -> None:
-        self.fold_of, self.truth = fold_of, prepared.target_ids()  # type: ignore[attr-defined]
+    def __init__(self, soup: RunSpec, runs: object) -> None:
+        self.soup, self.truth = soup, soup.prepared.target_ids()
 
-    def answers(self, runs: Sequence[Path], fold: int) -> Predictions:
+    def predict(self, runs: Sequence[Path], fold: int) -> Predictions:
         share = self.right[frozenset(run.name for run in runs)]
-        truth = self.truth[self.fold_of == fold]
+        truth = self.truth[self.soup.fold_of == fold]
         wrong = (truth + 1) % 4
         decided = np.where(np.arange(len(truth)) < share * len(truth), truth, wrong)
         ids = np.array([str(n) for n in range(len(truth))])
