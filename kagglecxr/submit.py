@@ -35,13 +35,13 @@ def submit(
     options.check(loaded.source.kind)
     workspace = common.workspace(loaded.name)
     if options.local or loaded.source.kind != "competition":
-        report = submit_locally(loaded, workspace, file, options, LEDGER, common.seed)
+        text, summary = submit_locally(loaded, workspace, file, options, LEDGER, common.seed)
     else:
-        report = submit_to_kaggle(loaded, workspace, file, options, LEDGER, common.terminal)
-    if report.text:
-        sys.stdout.write(f"{report.text}\n")
+        text, summary = submit_to_kaggle(loaded, workspace, file, options, LEDGER, common.terminal)
+    if text:
+        sys.stdout.write(f"{text}\n")
     compare = f"python -m kagglecxr.compare {competition}"
-    common.finish(report.summary, "the same, no --dry-run" if options.dry_run else compare)
+    common.finish(summary, "the same, no --dry-run" if options.dry_run else compare)
 
 
 if __name__ == "__main__":

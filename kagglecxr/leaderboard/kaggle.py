@@ -18,7 +18,6 @@ from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota
 from kagglecxr.leaderboard.send_once import SubmissionRequest, send_once
 from kagglecxr.leaderboard.submission import (
     NOTHING_SENT,
-    SubmitReport,
     file_submission,
     find_sample,
     kernel_submission,
@@ -58,17 +57,14 @@ def submit_to_kaggle(
     options: SubmitOptions,
     ledger: Path,
     reporter: Reporter,
-) -> SubmitReport:
+) -> tuple[str, str]:
     """Validates a submission and, unless it is a dry run, has Kaggle score it.
 
-    Args:
-        competition: the competition; its classes may be known from its prepared data only.
-        workspace: where the sample submission is, or the data with one.
-        file: the submission's CSV; defaults to the newest in the ledger's folder. With a kernel
-            the name of the file that it writes, which defaults to submission.csv.
-        options: of the verb `submit`.
-        ledger: the ledger's CSV.
-        reporter: shows what is sent and waited for.
+    The file defaults to the newest in the ledger's folder; with a kernel it is the name of the
+    file that the kernel writes, which defaults to submission.csv.
+
+    Returns:
+        Lines of text about score and rank, and the last line to print.
 
     Raises:
         SubmissionError: the file is not in the sample submission's form, was submitted before, no
@@ -91,17 +87,15 @@ def submit_to_kaggle(
     if options.dry_run:
         quota = _describe_quota(slug, reporter)
         text = f"Would send {submission.description} to {slug}: {quota}."
-        return SubmitReport(text, NOTHING_SENT.format(submission.name))
+        return text, NOTHING_SENT.format(submission.name)
     request = SubmissionRequest(
         competition.name, slug, submission, ledger, options.message, local_score, options.again
     )
     result = submit(request, reporter, options.wait)
     if not result.is_scored:
-        return SubmitReport(
-            f"Kaggle has not scored it yet: ref {result.entry.ref}.",
-            f"Wrote a line to {ledger}; the same command goes on waiting.",
-        )
-    return SubmitReport(describe_result(result), f"Wrote a line to {ledger}.")
+        text = f"Kaggle has not scored it yet: ref {result.entry.ref}."
+        return text, f"Wrote a line to {ledger}; the same command goes on waiting."
+    return describe_result(result), f"Wrote a line to {ledger}."
 
 
 def _describe_quota(slug: str, reporter: Reporter) -> str:

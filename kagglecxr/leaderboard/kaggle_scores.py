@@ -17,15 +17,7 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True)
 class ScoredSubmission:
-    """What Kaggle says of a submission.
-
-    Attributes:
-        status: pending, complete or error.
-        public_score: as Kaggle writes it; empty where there is none.
-        private_score: likewise.
-        team: who sent it.
-        reason: why there is no score.
-    """
+    """What Kaggle says of a submission; what is not known is empty."""
 
     status: str
     public_score: str
@@ -36,13 +28,7 @@ class ScoredSubmission:
 
 @dataclass(frozen=True)
 class LeaderboardRank:
-    """A team's rank on Kaggle's leaderboard.
-
-    Attributes:
-        rank: 1 is the best.
-        teams: how many there are.
-        score: the team's best, as Kaggle writes it.
-    """
+    """A team's rank among all teams, and its best score as Kaggle writes it."""
 
     rank: int
     teams: int
@@ -64,13 +50,7 @@ def find_submission(slug: str, mark: str, reporter: Reporter) -> int | None:
 def wait_for_score(
     slug: str, ref: int, reporter: Reporter, max_wait: float
 ) -> ScoredSubmission | None:
-    """Returns a submission as soon as it is scored; None where it was not within the time.
-
-    Args:
-        slug: the competition's.
-        ref: the submission's number.
-        reporter: shows a bar.
-        max_wait: seconds.
+    """Returns a submission as soon as it is scored; None after `max_wait` seconds.
 
     Raises:
         KaggleError: Kaggle cannot be reached; the submission is not lost.

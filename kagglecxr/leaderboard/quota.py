@@ -12,14 +12,7 @@ from kagglecxr.remote.errors import PAGE, competition_context
 
 @dataclass(frozen=True)
 class CompetitionInfo:
-    """What Kaggle says of a competition to those who are signed in.
-
-    Attributes:
-        has_joined: the user has entered.
-        kernels_only: it accepts kernels only, no files.
-        is_closed: it accepts no submissions any more.
-        daily_limit: submissions a day; 0 where Kaggle does not say.
-    """
+    """What Kaggle says of a competition; its daily limit is 0 where it does not say."""
 
     has_joined: bool
     kernels_only: bool
@@ -29,12 +22,9 @@ class CompetitionInfo:
 
 @dataclass(frozen=True)
 class Quota:
-    """How many submissions a team has sent and may still send.
+    """How many submissions a team has sent today, and how many are left where Kaggle says so.
 
-    Attributes:
-        today: how many it has sent today.
-        left: how many more it may send now; None where Kaggle does not say.
-        is_total: the limit is the competition's number of submissions, not the day's.
+    What is left is of the day, or `is_total`: of the competition.
     """
 
     today: int

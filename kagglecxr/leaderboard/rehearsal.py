@@ -25,7 +25,6 @@ from kagglecxr.leaderboard.ledger import (
 )
 from kagglecxr.leaderboard.submission import (
     NOTHING_SENT,
-    SubmitReport,
     newest_submission,
     validate_file,
 )
@@ -72,16 +71,13 @@ def submit_locally(
     options: SubmitOptions,
     ledger: Path,
     seed: int,
-) -> SubmitReport:
+) -> tuple[str, str]:
     """Validates a submission and, unless it is a dry run, scores it on this machine.
 
-    Args:
-        competition: the competition.
-        workspace: its prepared data, with a rehearsal test part.
-        file: the submission's CSV; defaults to the newest in the ledger's folder.
-        options: of the verb `submit`.
-        ledger: the ledger's CSV.
-        seed: of the bootstrap.
+    The file defaults to the newest in the ledger's folder.
+
+    Returns:
+        Lines of text about score and rank, and the last line to print.
 
     Raises:
         SubmissionError: the file is not in the sample submission's form.
@@ -92,13 +88,13 @@ def submit_locally(
     file = file or newest_submission(ledger.parent, competition.name)
     validate_file(file, _sample(workspace), competition)
     if options.dry_run:
-        return SubmitReport("", NOTHING_SENT.format(file))
+        return "", NOTHING_SENT.format(file)
     result = rehearse(
         file, competition, workspace, ledger, baseline_predictions(prepared),
         time=utc_now().isoformat(), message=options.message, again=options.again, seed=seed,
     )  # fmt: skip
     written = "Wrote a line to" if result.is_new else "This file was scored before; see"
-    return SubmitReport(describe_rehearsal(result), f"{written} {ledger}.")
+    return describe_rehearsal(result), f"{written} {ledger}."
 
 
 def rehearse(
@@ -117,16 +113,7 @@ def rehearse(
 
     A file whose very bytes were scored before gets no second line, unless `again` is set.
 
-    Args:
-        file: the submission's CSV.
-        competition: its format, targets and metric.
-        workspace: where solution and sample submission are.
-        ledger: the ledger's CSV.
-        baselines: (n_test, n_targets) probabilities of each baseline, in the solution's order.
-        time: of the submission, for the ledger.
-        message: the submitter's, for the ledger.
-        again: write a line even if the file was scored before.
-        seed: of the bootstrap.
+    `baselines` are (n_test, n_targets) probabilities in the solution's order.
 
     Raises:
         SubmissionError: the file is not in the sample submission's form.

@@ -20,19 +20,6 @@ NOTHING_SENT = "{} is in perfect form; nothing was sent."
 
 
 @dataclass(frozen=True)
-class SubmitReport:
-    """What the verb `submit` prints.
-
-    Attributes:
-        text: lines about score and rank.
-        summary: the last line.
-    """
-
-    text: str
-    summary: str
-
-
-@dataclass(frozen=True)
 class Submission:
     """What can be submitted to Kaggle.
 
@@ -113,9 +100,7 @@ def newest_submission(folder: Path, competition: str) -> Path:
 def find_sample(workspace: Workspace, path: str) -> Path:
     """Returns the competition's sample submission: as `prepare` wrote it, or among the data.
 
-    Args:
-        workspace: the competition's.
-        path: where it is below the data, if the competition's TOML names it.
+    `path` is where it is below the data, if the competition's TOML names it.
 
     Raises:
         MissingError: there is none, or there are several.

@@ -32,14 +32,10 @@ class SubmitOptions:
     wait: float = 1800.0
 
     def check(self, kind: str) -> None:
-        """Refuses options that contradict each other.
-
-        Args:
-            kind: of the competition's source.
+        """Refuses options that contradict each other, or the kind of the competition's source.
 
         Raises:
-            SettingError: a kernel without its version or the other way round, a kernel where
-                nothing is sent to Kaggle, or a negative time.
+            SettingError: the sentence says which.
         """
         if (self.kernel is None) != (self.version is None):
             raise SettingError(
