@@ -33,13 +33,12 @@ from kagglecxr.training.stage import (
 
 @dataclass(frozen=True)
 class FoldSummary:
-    """What a finished fold leaves besides its files.
+    """The contents of fold.json.
 
     Attributes:
         seconds: of training, validation at each epoch's end included.
-        parameters: the model's, "all" and "trainable".
-        last_epoch: the last line of its history.
-        ended: whether it had all its epochs, improved no more, or ran out of time.
+        parameters: numbers of "all" and of "trainable" parameters.
+        last_epoch: the last line of the history.
     """
 
     seconds: float

@@ -25,7 +25,6 @@ class FitInputs:
 
     Attributes:
         model: what learns; the whole model, or the part of it behind frozen layers.
-        batches: the training batches.
         validation: batches of the held-out images and their targets, repeated without end.
         validation_steps: the batches that hold each held-out image once.
         predict: takes names of views, returns the predictions of the held-out images,
@@ -40,13 +39,7 @@ class FitInputs:
 
 
 class FoldData:
-    """The two sides of one fold.
-
-    Args:
-        task: what is learned, and from which data.
-        fold_of: (n_train,) int, the fold of each training image.
-        fold: which is held out.
-        unlabelled: images of the test part to learn from as well, with pseudo-labels.
+    """The two sides of one fold, with pseudo-labelled images of the test part if there are any.
 
     Attributes:
         rows: (n_train,) int, the cache's rows of all training images.

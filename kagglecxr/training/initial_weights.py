@@ -34,8 +34,7 @@ class InitialWeights:
     """The weights files that each fold of a run starts from.
 
     Attributes:
-        run: what is trained.
-        sources: what `fetch_weights` returned for its recipe.
+        sources: what `fetch_weights` returned.
         folds: the CSV file of the run's folds.
     """
 

@@ -45,12 +45,7 @@ def plateau_rate(recipe: Recipe, losses: Sequence[float]) -> float:
 
 
 class PlateauSchedule(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets the rate of each epoch under the schedule "plateau"; does nothing under another.
-
-    Args:
-        recipe: of one stage.
-        checkpoint: holds the validation losses so far.
-    """
+    """Sets the rate of each epoch under the schedule "plateau"; does nothing under another."""
 
     def __init__(self, recipe: Recipe, checkpoint: ResumeCheckpoint) -> None:
         super().__init__()

@@ -44,10 +44,9 @@ class Stage(BaseModel):
 
 
 class Recipe(BaseModel):
-    """How a model is built and trained.
+    """How a model is built and trained; docs/recipes.md shows every setting.
 
     Attributes:
-        model: its name in the zoo.
         model_options: more arguments of the model or its head, as dropout.
         weights: "imagenet", a file, a folder, a run's folder or a Kaggle Models handle, or a list
             of these, which are loaded in turn; random weights where empty.
@@ -55,32 +54,23 @@ class Recipe(BaseModel):
         batch_norm: "frozen", "recalibrated", a momentum, or as the model has it where None.
         stages: the stages before the last one, as of the head alone; the other settings are the
             last stage's.
-        epochs: the most epochs of the last stage.
         steps: batches in an epoch; defaults to as many as the sampling makes of the training folds.
-        batch_size: images in a batch.
-        sampling: how class imbalance is handled; see `data.samplers.sampling.make_sampler`.
-        balance: with the sampling "progressive", how balanced the first and the last epoch are.
-        optimizer: its Keras name.
+        sampling: how class imbalance is handled; see `kagglecxr.data.samplers.sampling`.
+        balance: how balanced the first and the last epoch of "progressive" sampling are.
         learning_rate: the peak rate, which is reached after the warm-up.
         layer_decay: the factor of the rate from one convolution or dense layer to the one before
-            it, starting at the last; 1 for the same rate everywhere.
+            it, starting at the last.
         schedule: what follows the warm-up: "cosine" decays to a hundredth, "constant" stays, and
             "plateau" multiplies the rate by `plateau_factor` after `plateau_patience` epochs
             without a lower validation loss; it has no warm-up.
         warmup: the share of all steps during which the rate rises.
-        weight_decay: decoupled, for AdamW.
         ema: momentum of the exponential moving average of the weights, which predicts in their
-            place, as 0.99; no average where 0.
+            place; no average where 0.
         patience: epochs without a lower validation loss after which a stage stops, with the weights
             of the best; it never stops early where None.
         best_epochs: the final weights are the mean of so many epochs of lowest validation loss;
             those of the last epoch where 0.
-        precision: of the computation; weights are always float32.
-        loss: "cross_entropy", "binary_cross_entropy" or "focal".
-        focal_gamma: the focusing parameter of the focal loss.
         label_smoothing: the share of each label that is spread over all classes.
-        augmentation: how training images are changed.
-        views: the views of test-time augmentation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -133,11 +123,7 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
-    """Loads a recipe by its name or file, with `key=value` changes.
-
-    Args:
-        name: a recipe of the package, or a TOML file's path.
-        changes: as "epochs=3" or "augmentation.rotation=20"; values are TOML, or plain text.
+    """Loads a recipe of the package or a TOML file, with changes as "augmentation.rotation=20".
 
     Raises:
         UnknownNameError: no such recipe.

@@ -105,11 +105,7 @@ def train_run(
 def describe_run(folder: Path) -> str:
     """One sentence on a finished run, for a verb's last line."""
     record = read_run(folder)
-    scores = {
-        name.removeprefix("oof_"): value
-        for name, value in record.metrics.items()
-        if name.startswith("oof_")
-    }
+    scores = {name[4:]: v for name, v in record.metrics.items() if name.startswith("oof_")}
     main = {name: scores[name] for name in ("accuracy", "balanced_accuracy") if name in scores}
     figures = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in (main or scores).items()]
     return (

@@ -1,9 +1,8 @@
 """What a run is: all that decides its outcome, and where its files lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,19 +55,8 @@ class RunSpec:
         return [i for i in range(self.folds) if not (self.fold_folder(i) / "fold.json").is_file()]
 
 
-class FoldExecutor(Protocol):
-    """Trains folds elsewhere than in this process."""
-
-    def __call__(
-        self, run: RunSpec, initial_weights: Mapping[int, Sequence[Path]], reporter: Reporter
-    ) -> None:
-        """Trains folds that are not finished, and writes each to the run's folder.
-
-        Args:
-            run: of which they are folds.
-            initial_weights: the weights files that each of them starts from, by fold.
-            reporter: shows the progress.
-        """
+FoldExecutor = Callable[[RunSpec, Mapping[int, Sequence[Path]], Reporter], None]
+"""Trains folds of a run on other machines; the mapping holds each fold's initial weights files."""
 
 
 def run_name(
@@ -76,12 +64,7 @@ def run_name(
 ) -> str:
     """The name of a run: its model, and a digest of all that decides its outcome.
 
-    Args:
-        prepared: the data.
-        recipe: how to train.
-        folds: how many.
-        seed: of the run.
-        variant: what else decides the outcome, as the seed of its folds or its teacher.
+    The variant is what else decides it, as the seed of its folds or its teacher.
     """
     table = prepared.index.table
     split = digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())

@@ -38,14 +38,10 @@ def check_accelerators() -> Check:
 def select_recipe(
     name: str | None, model: str | None, changes: Sequence[str], reporter: Reporter
 ) -> Recipe:
-    """Selects the recipe of the command line.
+    """Selects the recipe of the command line, with another model and key=value changes.
 
-    Args:
-        name: a recipe's name or file; None or "default" for the default of this machine, or a
-            recipe without pre-trained weights where these cannot be downloaded.
-        model: a model of the zoo, in place of the recipe's.
-        changes: settings that replace the recipe's, as key=value.
-        reporter: shows a note where a worse recipe than the default is used.
+    The name None or "default" stands for the default of this machine, or for a recipe without
+    pre-trained weights, with a note, where these cannot be downloaded.
 
     Raises:
         UnknownNameError: no such recipe or model.

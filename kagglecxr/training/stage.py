@@ -49,14 +49,7 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage ends with.
-
-    Attributes:
-        model: the whole one.
-        inputs: what was fitted, and how the held-out images are predicted.
-        history: of the stage's epochs.
-        stop_reason: whether it had all its epochs, improved no more, or ran out of time.
-    """
+    """The whole model after a stage, what of it was fitted, and the history of the stage."""
 
     model: keras.Model
     inputs: FitInputs
@@ -66,17 +59,7 @@ class StageResult:
 
 @dataclass(frozen=True)
 class StageTrainer:
-    """Trains the stages of a fold.
-
-    Attributes:
-        data: of the fold.
-        folder: of the fold, for the TensorBoard log.
-        title: stands before its bars.
-        epochs: of all stages.
-        reporter: shows the progress.
-        callbacks: makes more callbacks, which are called before the stage's own.
-        budget: the time that the fold may take; None for no limit.
-    """
+    """Trains the stages of a fold, which have `epochs` in all and write one TensorBoard log."""
 
     data: FoldData
     folder: Path

@@ -34,7 +34,6 @@ class Task(ABC):
     and ask it for what differs. A new task is a subclass that `make_task` returns.
 
     Attributes:
-        prepared: the data.
         epoch_metrics: Keras metrics that are measured in each epoch besides the loss.
     """
 

@@ -34,12 +34,7 @@ class TrainOptions:
     cluster: str | None = None
 
     def check(self) -> None:
-        """Refuses options that contradict each other.
-
-        Raises:
-            SettingError: no seeds, rounds below 0 or of a single fold, no time, or a time limit
-                on a cluster.
-        """
+        """Raises SettingError for options out of range or that contradict each other."""
         if self.seeds < 1:
             raise SettingError(
                 f"At least 1 seed is trained. Received: --seeds {self.seeds}. Use 3."

@@ -32,12 +32,9 @@ class MovingAverage(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]
 
 
 class TopKAverage(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves the weights of the epochs of lowest validation loss, for their mean.
+    """Saves the weights of the `count` epochs of lowest validation loss, for their mean.
 
-    Args:
-        folder: where; one file an epoch.
-        count: how many epochs.
-        checkpoint: holds the losses so far; it is called after this.
+    The checkpoint, which holds the losses so far, is called after this.
     """
 
     def __init__(self, folder: Path, count: int, checkpoint: ResumeCheckpoint) -> None:

@@ -19,7 +19,7 @@ class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         deadline: of the fold.
         predictions: images to be predicted after the last batch, each view counted.
-        batch_size: images of a training batch.
+        batch_size: of the training batches.
     """
 
     def __init__(self, deadline: Deadline, predictions: int, batch_size: int) -> None:
@@ -46,12 +46,9 @@ class TimeLimit(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
-    """Ends a stage after `patience` epochs without a lower validation loss.
+    """Ends a stage after `patience` epochs without a lower validation loss; never where None.
 
-    Args:
-        patience: in epochs; the stage never ends early where None.
-        checkpoint: holds the validation losses, those of before an interruption included; it is
-            called before this.
+    The checkpoint, which holds the losses, also those before an interruption, is called before.
     """
 
     def __init__(self, patience: int | None, checkpoint: ResumeCheckpoint) -> None:

@@ -9,14 +9,7 @@ from kagglecxr.core.progress import Bar
 
 
 class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves a bar batch by batch and shows the last epoch's figures: training/validation.
-
-    Args:
-        bar: counts batches.
-        title: stands before the epoch.
-        epochs: of all stages.
-        metrics: the names of the figures.
-    """
+    """Moves a bar batch by batch and shows the last epoch's metrics: training/validation."""
 
     def __init__(self, bar: Bar, title: str, epochs: int, metrics: Sequence[str]) -> None:
         super().__init__()

@@ -39,12 +39,9 @@ class FeatureCache:
     larger, in half precision, with which a head learns the same (see the tests).
 
     Attributes:
-        cache: the images.
-        rows: which of them, in the features' order.
+        rows: of the cache's images, in the features' order.
         trunk: computes an image's features.
         name: of the trunk; identifies its features together with its weights.
-        reporter: shows the progress.
-        deadline: of the whole training; None for no limit.
     """
 
     cache: Cache

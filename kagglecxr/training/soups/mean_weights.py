@@ -26,13 +26,9 @@ class AveragedFold:
     Batch statistics that the runs have learned, which shows in their differing, are recalibrated on
     the other folds' images: the spread of a mean net's features is not the mean of the spreads.
 
-    Args:
-        soup: the run that the mean becomes.
-        runs: folders of all runs that may be averaged; the model is the first one's.
-
     Attributes:
-        soup: as given.
-        model: with the weights of the fold that was predicted last.
+        soup: the run that the mean becomes.
+        model: of the first run, with the weights of the fold that was predicted last.
     """
 
     def __init__(self, soup: RunSpec, runs: Sequence[Path]) -> None:
@@ -67,11 +63,7 @@ class AveragedFold:
 
 
 def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:
-    """Gives a model the mean of weights files of this very model, summed in double precision.
-
-    Raises:
-        WeightsError: a file belongs to another model, or is damaged.
-    """
+    """Gives a model the mean of weights files of this very model, summed in double precision."""
     read = []
     for path in paths:
         load_weights(model, path)
@@ -82,11 +74,7 @@ def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:
 
 
 def learned_statistics(model: keras.Model, paths: Sequence[Path]) -> list[str]:
-    """The names of the layers whose batch statistics differ between weights files of a model.
-
-    Raises:
-        WeightsError: a file belongs to another model, or is damaged.
-    """
+    """The names of the layers whose batch statistics differ between weights files of a model."""
     read = []
     for path in paths:
         load_weights(model, path)
