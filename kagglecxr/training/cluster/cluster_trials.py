@@ -17,7 +17,7 @@ from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_trial_task
 from kagglecxr.training.cluster.task_messages import ClusterError, TrialTask
 from kagglecxr.training.initial_weights import fetch_weights
-from kagglecxr.training.search.study import open_trial
+from kagglecxr.training.search.study import score_reporter
 from kagglecxr.training.search.trial_process import (
     LOG_FILE,
     RunningTrial,
@@ -38,11 +38,9 @@ class StudyActor:
     def __init__(self, study: str, storage: str) -> None:
         self._study, self._storage = study, storage
 
-    def report(self, number: int, score: float, step: int) -> bool:
-        """Reports a trial's score. Returns whether the trial is to be pruned."""
-        trial = open_trial(self._study, self._storage, number)
-        trial.report(score, step)
-        return trial.should_prune()
+    def report(self, number: int, step: int, score: float) -> bool:
+        """Reports a trial's score. Returns whether to prune the trial."""
+        return score_reporter(self._study, self._storage, number)(step, score)
 
 
 @dataclass(frozen=True)

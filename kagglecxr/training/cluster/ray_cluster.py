@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.models.runtime import setup_keras
-from kagglecxr.training.cluster.file_bundle import Chunk, FileBundle, GetChunk, pack
+from kagglecxr.training.cluster.file_bundle import FileBundle, GetChunk, pack
 from kagglecxr.training.cluster.task_messages import (
     ClusterError,
     NodeResources,
@@ -39,13 +39,12 @@ RemoteCall = Callable[..., Any]
 class RayTask:
     """A task that was submitted to the cluster; its methods are those of a future."""
 
+    ray: Any
     reference: Any
 
     def done(self) -> bool:
         """Returns whether the task has ended, with a result or an error."""
-        import ray
-
-        return bool(ray.wait([self.reference], timeout=0)[0])
+        return bool(self.ray.wait([self.reference], timeout=0)[0])
 
     def result(self) -> TaskResult:
         """Waits for the result.
@@ -53,49 +52,44 @@ class RayTask:
         Raises:
             ClusterError: The task could not be started, or its process died too often.
         """
-        import ray
-
         try:
-            result: TaskResult = ray.get(self.reference)
-        except ray.exceptions.RayError as error:
+            result: TaskResult = self.ray.get(self.reference)
+        except self.ray.exceptions.RayError as error:
             raise ClusterError(_task_error(error)) from error
         return result
 
     def cancel(self) -> None:
         """Kills the task."""
-        import ray
-
-        ray.cancel(self.reference, force=True)
+        self.ray.cancel(self.reference, force=True)
 
 
 class RayCluster:
-    """The machines of the cluster this process is connected to.
+    """The machines of the cluster that Ray, the module, is connected to.
 
     Attributes:
         resources: What each training reserves.
     """
 
-    def __init__(self) -> None:
-        self.resources = request_resources(_alive_nodes())
+    def __init__(self, ray: Any) -> None:
+        self.ray = ray
+        self.resources = request_resources(self._alive_nodes())
         self._bundles: dict[tuple[tuple[str, Path], ...], FileBundle] = {}
 
     @property
     def capacity(self) -> int:
         """The number of trainings that the machines that are alive run at once."""
-        return sum(self.resources.capacity(node) for node in _alive_nodes())
+        return sum(self.resources.capacity(node) for node in self._alive_nodes())
 
     def put(self, files: Mapping[str, Path]) -> FileBundle:
         """Puts files into the object store, once, from which each machine fetches them once."""
         key = tuple(sorted(files.items()))
         if key not in self._bundles:
-            self._bundles[key] = pack(files, self._store)
+            self._bundles[key] = pack(files, self.ray.put)
         return self._bundles[key]
 
     def submit(self, function: TaskFunction[_Task], task: _Task) -> RayTask:
         """Runs a function of the package on whichever machine is free."""
-        import ray
-
-        remote = ray.remote(
+        remote = self.ray.remote(
             num_cpus=self.resources.cores,
             num_gpus=self.resources.gpus,
             max_retries=MAX_RETRIES,
@@ -105,7 +99,7 @@ class RayCluster:
             scheduling_strategy="SPREAD",
         )(_run_once)
         environment = TaskEnvironment(__version__, setup_keras(), self.resources.cores)
-        return RayTask(remote.remote(function, environment, task))
+        return RayTask(self.ray, remote.remote(function, environment, task))
 
     def start_actor(self, kind: Callable[..., object], *args: object) -> RemoteCall:
         """Creates an object in a process of its own on the machine of this process.
@@ -113,18 +107,12 @@ class RayCluster:
         Returns:
             A function of a method's name and arguments, which any machine can call.
         """
-        import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        node = ray.get_runtime_context().get_node_id()
+        node = self.ray.get_runtime_context().get_node_id()
         strategy = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-        handle = ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*args)
+        handle = self.ray.remote(num_cpus=0, scheduling_strategy=strategy)(kind).remote(*args)
         return functools.partial(_call_method, handle)
-
-    def _store(self, chunk: Chunk) -> Any:
-        import ray
-
-        return ray.put(chunk)
 
     def as_completed(self, tasks: Iterable[RayTask]) -> Iterator[RayTask]:
         """Yields tasks as they end.
@@ -132,11 +120,9 @@ class RayCluster:
         Raises:
             ClusterError: No machine is left that could run those that remain.
         """
-        import ray
-
         waiting = {task.reference: task for task in tasks}
         while waiting:
-            ended, _ = ray.wait(list(waiting), timeout=_POLL_SECONDS)
+            ended, _ = self.ray.wait(list(waiting), timeout=_POLL_SECONDS)
             for reference in ended:
                 yield waiting.pop(reference)
             if not ended and not self.capacity:
@@ -144,6 +130,9 @@ class RayCluster:
                     f"No machine is left that could train. Received: {len(waiting)} trainings "
                     "that wait. Bring the machines back and run the same command again."
                 )
+
+    def _alive_nodes(self) -> list[NodeResources]:
+        return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
 
 @contextlib.contextmanager
@@ -173,7 +162,7 @@ def connect(address: str) -> Iterator[RayCluster]:
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreachable(address, error) from error
     try:
-        yield RayCluster()
+        yield RayCluster(ray)
     finally:
         ray.shutdown()
 
@@ -215,12 +204,6 @@ def _run_once(
     # crash.
     atexit.register(os._exit, 0)
     return function(environment, task, ray.get)
-
-
-def _alive_nodes() -> list[NodeResources]:
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _task_error(error: Exception) -> str:

@@ -10,7 +10,7 @@ import platform
 import shutil
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,17 +24,12 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepare import PreparedData, load_prepared
 from kagglecxr.models.runtime import setup_keras
-from kagglecxr.training.cluster.file_bundle import (
-    FileBundle,
-    GetChunk,
-    bundle_root,
-    read_folder,
-    unpack,
-)
+from kagglecxr.training.cluster.file_bundle import GetChunk, bundle_root, read_folder, unpack
 from kagglecxr.training.cluster.task_messages import (
     FoldTask,
     TaskEnvironment,
     TaskResult,
+    TrainingTask,
     TrialTask,
 )
 from kagglecxr.training.recipe import Recipe
@@ -42,22 +37,6 @@ from kagglecxr.training.search.trial_process import TrialSpec
 from kagglecxr.version import __version__
 
 _Task = TypeVar("_Task")
-
-
-class RemoteTrial:
-    """A trial whose study is on another machine; see `TrialTask.report`."""
-
-    def __init__(self, report: Callable[[int, float, int], bool], number: int) -> None:
-        self._report, self._number = report, number
-        self._should_prune = False
-
-    def report(self, value: float, step: int) -> None:
-        """Reports a score to the study."""
-        self._should_prune = self._report(self._number, value, step)
-
-    def should_prune(self) -> bool:
-        """Returns whether the study prunes the trial at the score reported last."""
-        return self._should_prune
 
 
 class _NoteCollector(Silent):
@@ -121,8 +100,7 @@ def run_fold_task(task: FoldTask, get: GetChunk, notes: Reporter) -> TaskResult:
     from kagglecxr.training.run_spec import RunSpec
     from kagglecxr.training.task import make_task
 
-    workspace, prepared = _open_workspace(task.workspace, get)
-    weights = unpack(task.weights, bundle_root(), get)
+    workspace, prepared, weights = _unpack_files(task, get)
     run = RunSpec(
         task=make_task(prepared),
         workspace=workspace,
@@ -132,7 +110,7 @@ def run_fold_task(task: FoldTask, get: GetChunk, notes: Reporter) -> TaskResult:
         folder=workspace.runs / task.run,
     )
     folder = run.fold_folder(task.fold)
-    options = FoldOptions(weights=lambda: [weights / name for name in task.weight_names])
+    options = FoldOptions(weights=lambda: weights)
     with _folder_lock(folder):
         train_fold(run, task.fold, notes, options)
         return _take_files(folder)
@@ -143,27 +121,30 @@ def run_trial_task(task: TrialTask, get: GetChunk, notes: Reporter) -> TaskResul
     """Trains one trial and returns the files of its folder and its score."""
     from kagglecxr.training.search.trial import train_trial
 
-    workspace, prepared = _open_workspace(task.workspace, get)
-    weights = unpack(task.weights, bundle_root(), get)
+    workspace, prepared, weights = _unpack_files(task, get)
     spec = TrialSpec.from_json(task.spec)
     folder = workspace.studies / spec.study / "trials" / spec.folder.name
-    starts = [str(weights / name) for name in task.weight_names]
     spec = dataclasses.replace(
         spec,
         workspace=workspace.root,
         folder=folder,
-        recipe=spec.recipe.model_copy(update={"weights": starts or ""}),
+        recipe=spec.recipe.model_copy(update={"weights": [str(path) for path in weights] or ""}),
     )
     with _folder_lock(folder):
-        result = train_trial(prepared, workspace, spec, RemoteTrial(task.report, spec.number))
+        report = functools.partial(task.report, spec.number)
+        result = train_trial(prepared, workspace, spec, report)
         return dataclasses.replace(_take_files(folder), trial=result)
 
 
-def _open_workspace(bundle: FileBundle, get: GetChunk) -> tuple[Workspace, PreparedData]:
-    root = unpack(bundle, bundle_root(), get)
+def _unpack_files(
+    task: TrainingTask, get: GetChunk
+) -> tuple[Workspace, PreparedData, Sequence[Path]]:
+    root = unpack(task.workspace, bundle_root(), get)
     competition = Competition.model_validate(read_json(root / "prepare.json")["competition"])
     workspace = Workspace(root, competition.name)
-    return workspace, load_prepared(competition, workspace)
+    prepared = load_prepared(competition, workspace)
+    weights = unpack(task.weights, bundle_root(), get)
+    return workspace, prepared, [weights / name for name in task.weight_names]
 
 
 def _folder_lock(folder: Path) -> FileLock:

@@ -63,24 +63,25 @@ class TaskEnvironment:
     cores: int
 
 
-@dataclass(frozen=True)
-class FoldTask:
-    """One fold of a run to train; see `kagglecxr.training.run_spec.RunSpec`.
+@dataclass(frozen=True, kw_only=True)
+class TrainingTask:
+    """What a training needs.
 
     Attributes:
         workspace: The files of the prepared workspace.
-        weights: The files of the initial weights.
-        weight_names: Their names in `weights`, in the order they are loaded.
-        recipe: As JSON.
-        fold_of: The fold of each training image.
-        fold: The fold that is held out.
-        run: The name of the run.
-        seed: Of the run.
+        weights: The files that the training starts from.
+        weight_names: The recipe's sources of weights, in order, as names in `weights`.
     """
 
     workspace: FileBundle
     weights: FileBundle
     weight_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldTask(TrainingTask):
+    """One fold of a run, as in `kagglecxr.training.run_spec.RunSpec`; the recipe is JSON."""
+
     recipe: str
     fold_of: tuple[int, ...]
     fold: int
@@ -88,23 +89,17 @@ class FoldTask:
     seed: int
 
 
-@dataclass(frozen=True)
-class TrialTask:
-    """One trial of a search to train.
+@dataclass(frozen=True, kw_only=True)
+class TrialTask(TrainingTask):
+    """One trial of a search.
 
     Attributes:
-        workspace: The files of the prepared workspace.
-        weights: The files of the weights that the recipe starts from.
-        weight_names: The recipe's sources of weights, as names in `weights`.
-        spec: The trial as JSON; see `kagglecxr.training.search.trial_process.TrialSpec`.
-        report: Sends a trial's number, score and step to the study. Returns whether to prune it.
+        spec: A `kagglecxr.training.search.trial_process.TrialSpec` as JSON.
+        report: Sends a trial's number, step and score to the study. Returns whether to prune it.
     """
 
-    workspace: FileBundle
-    weights: FileBundle
-    weight_names: tuple[str, ...]
     spec: str
-    report: Callable[[int, float, int], bool]
+    report: Callable[[int, int, float], bool]
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ def with_available_models(space: Space, base: Recipe, reporter: Reporter) -> Spa
     choices = space.entries.get("model")
     if not isinstance(choices, tuple):
         return space
-    missing = {
-        str(name): error for name in choices if (error := _weights_error(space, base, str(name)))
-    }
+    names = map(str, choices)
+    missing = {name: error for name in names if (error := _weights_error(space, base, name))}
     for name, error in missing.items():
         reporter.note(f"The model {name} is not tried: {error}")
     left = tuple(name for name in choices if name not in missing)

@@ -201,12 +201,10 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
     return flat
 
 
-def _lookup(values: Mapping[str, Any], name: str) -> Any:
-    first, _, rest = name.partition(".")
-    if not rest:
-        return values.get(first)
-    inner = values.get(first)
-    return _lookup(inner, rest) if isinstance(inner, Mapping) else None
+def _lookup(values: Any, name: str) -> Any:
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def _parse_entry(name: str, value: object) -> Entry:
@@ -215,19 +213,18 @@ def _parse_entry(name: str, value: object) -> Entry:
             return Range.model_validate(value)
         choices: tuple[Choice, ...] = TypeAdapter(tuple[Choice, ...]).validate_python(value)
     except ValidationError as error:
-        raise SettingError(_entry_error(name, value, error)) from error
+        first = error.errors()[0]
+        advice = "Write a range as {low = 1, high = 8} or a list of choices."
+        if first["type"] == "extra_forbidden":
+            near = nearest(str(first["loc"][-1]), Range.model_fields)
+            advice = f"The nearest words of a range are {', '.join(near)}."
+        raise SettingError(
+            f"An entry of a space is not valid. Received: {name} = {value!r} ({first['msg']}). "
+            f"{advice}"
+        ) from error
     if not choices:
         raise SettingError(
             f"An entry of a space holds no choice. Received: {name} = []. Name some, or leave the "
             "entry out."
         )
     return tuple(dict.fromkeys(choices))
-
-
-def _entry_error(name: str, value: object, error: ValidationError) -> str:
-    first = error.errors()[0]
-    sentence = f"An entry of a space is not valid. Received: {name} = {value!r} ({first['msg']}). "
-    if first["type"] == "extra_forbidden":
-        near = nearest(str(first["loc"][-1]), Range.model_fields)
-        return f"{sentence}The nearest words of a range are {', '.join(near)}."
-    return f"{sentence}Write a range as {{low = 1, high = 8}} or a list of choices."

@@ -1,7 +1,9 @@
 """The Optuna study of a search: its sampler, its pruner, and how it is opened."""
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
 
 import optuna
 from optuna.distributions import (
@@ -23,6 +25,8 @@ from kagglecxr.training.search.trial_queue import RECIPE, REQUEUED_FROM
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
+ReportScore = Callable[[int, float], bool]
+"""Reports the score of a step or epoch. Returns whether to prune the trial."""
 REDUCTION_FACTOR = 3
 """After 1/3 of the epochs, 1/3 of the trials are continued."""
 _COUNTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -103,14 +107,21 @@ def open_study(name: str, location: str, *, maximise: bool, seed: int) -> Study:
     )
 
 
-def open_trial(name: str, location: str, number: int) -> Trial:
-    """Opens a trial of a study that another process began, to report scores to it."""
+def score_reporter(name: str, location: str, number: int) -> functools.partial[bool]:
+    """Returns what reports scores to a trial that another process began."""
     storage = open_storage(location)
     study = optuna.load_study(
         study_name=name, storage=storage, sampler=RandomSampler(), pruner=SuccessiveHalving()
     )
     study_id = storage.get_study_id_from_name(name)
-    return Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+    trial = Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+    return functools.partial(report_score, trial)
+
+
+def report_score(trial: Trial, step: int, score: float) -> bool:
+    """Reports a score of a trial. Returns whether to prune the trial."""
+    trial.report(score, step)
+    return trial.should_prune()
 
 
 def to_distributions(space: Space) -> dict[str, BaseDistribution]:

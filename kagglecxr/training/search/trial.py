@@ -10,9 +10,9 @@ import shutil
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,22 +31,9 @@ from kagglecxr.training.fold_data import FitInputs
 from kagglecxr.training.initial_weights import InitialWeights, fetch_weights
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.pipeline_caches import with_cache
-from kagglecxr.training.search.study import open_trial
+from kagglecxr.training.search.study import ReportScore, score_reporter
 from kagglecxr.training.search.trial_process import LOG_FILE, TrialResult, TrialSpec
 from kagglecxr.training.task import Part, Task, make_task
-
-ReportScore = Callable[[int, float], bool]
-"""Reports the score of an epoch. Returns whether to prune the trial."""
-
-
-class ScoredTrial(Protocol):
-    """The part of `optuna.Trial` that a training uses."""
-
-    def report(self, value: float, step: int) -> None:
-        """Reports a score."""
-
-    def should_prune(self) -> bool:
-        """Returns whether to prune the trial at the score reported last."""
 
 
 class ReportEpochScore(keras.callbacks.Callback):  # type: ignore[misc]
@@ -82,7 +69,7 @@ def replay_scores(path: Path, report: ReportScore) -> None:
 
 
 def train_trial(
-    prepared: PreparedData, workspace: Workspace, spec: TrialSpec, trial: ScoredTrial
+    prepared: PreparedData, workspace: Workspace, spec: TrialSpec, report: ReportScore
 ) -> TrialResult:
     """Trains the folds of a trial; its score is the mean over their held-out images.
 
@@ -97,11 +84,14 @@ def train_trial(
     for fold in range(spec.folds):
         folder = run.fold_folder(fold)
         folder.mkdir(parents=True, exist_ok=True)
-        path, report = folder / "scores.json", _score_reporter(trial, epochs * fold, list(scores))
-        replay_scores(path, report)
+        path = folder / "scores.json"
+        report_epoch = functools.partial(_report_mean, report, epochs * fold, list(scores))
+        replay_scores(path, report_epoch)
         options = FoldOptions(
             weights=functools.partial(weights.of_fold, fold),
-            callbacks=functools.partial(_score_callbacks, task, run.fold_of == fold, report, path),
+            callbacks=functools.partial(
+                _score_callbacks, task, run.fold_of == fold, report_epoch, path
+            ),
         )
         try:
             train_fold(run, fold, Silent(), options)
@@ -123,14 +113,10 @@ def _score_callbacks(
     return [ReportEpochScore(score, report, path)]
 
 
-def _score_reporter(
-    trial: ScoredTrial, epochs_before: int, scores_before: Sequence[float]
-) -> ReportScore:
-    def report(epoch: int, score: float) -> bool:
-        trial.report(float(np.mean([*scores_before, score])), epochs_before + epoch)
-        return trial.should_prune()
-
-    return report
+def _report_mean(
+    report: ReportScore, epochs_before: int, scores_before: list[float], epoch: int, score: float
+) -> bool:
+    return report(epochs_before + epoch, float(np.mean([*scores_before, score])))
 
 
 def _exit_with_parent() -> None:
@@ -152,8 +138,8 @@ def _run(spec: TrialSpec) -> TrialResult:
         competition = load_competition(spec.competition)
         workspace = Workspace(spec.workspace, competition.name)
         prepared = load_prepared(competition, workspace)
-        trial = open_trial(spec.study, spec.storage, spec.number)
-        return train_trial(prepared, workspace, spec, trial)
+        report = score_reporter(spec.study, spec.storage, spec.number)
+        return train_trial(prepared, workspace, spec, report)
     except CxrError as error:
         return TrialResult("failed", error=str(error))
     except Exception as error:  # noqa: BLE001 other models of the space can still be tried

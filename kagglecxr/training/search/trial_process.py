@@ -23,17 +23,8 @@ RESULT_FILE, LOG_FILE = "result.json", "log.txt"
 class TrialSpec:
     """What a trial's process needs to know.
 
-    Attributes:
-        competition: As on the command line.
-        workspace: The root of the workspace.
-        study: The name of the study.
-        storage: See `kagglecxr.training.search.study_storage.storage_location`.
-        number: The number of the trial.
-        recipe: What to train.
-        folder: The same for the same recipe, so that a killed trial is resumed.
-        folds: How many folds to train.
-        seed: The seed of the search.
-        cache_key: Of the images; those of the workspace if empty.
+    The competition is named as on the command line; without a key of a cache, the images are those
+    of the workspace. The folder is the same for the same recipe, so that a killed trial is resumed.
     """
 
     competition: str
@@ -62,13 +53,9 @@ _SPEC = TypeAdapter(TrialSpec)
 
 @dataclass(frozen=True)
 class TrialResult:
-    """How a trial ended.
+    """How a trial ended, and if finished, the competition's metric averaged over the folds.
 
-    Attributes:
-        state: "died" if its process ended without a result, as when the operating system kills it
-            for want of memory.
-        score: The competition's metric, averaged over the folds; None unless finished.
-        error: Why the trial failed or died; else empty.
+    A trial has died if its process ended without a result, as when it ran out of memory.
     """
 
     state: Literal["finished", "pruned", "failed", "died"]

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ class FakeCluster(RayCluster):
     """Runs the tasks one after the other, or returns what `respond` does instead."""
 
     def __init__(self, respond: Callable[[Any], TaskResult] | None = None) -> None:
+        self.ray = SimpleNamespace(put=same_chunk)
         self._bundles = {}
         self._respond = respond
         self.submitted: list[Any] = []
@@ -58,9 +60,6 @@ class FakeCluster(RayCluster):
 
     def as_completed(self, tasks: Iterable[Any]) -> Iterator[Any]:
         return reversed(list(tasks))
-
-    def _store(self, chunk: Chunk) -> Chunk:
-        return chunk
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ from kagglecxr.training.cluster.task_messages import FoldTask, TaskResult
 from tests.training.cluster.conftest import ENVIRONMENT, same_chunk
 
 EMPTY = FileBundle("empty", {})
-TASK = FoldTask(EMPTY, EMPTY, (), "{}", (0, 1), 0, "run", 0)
+TASK = FoldTask(
+    workspace=EMPTY, weights=EMPTY, weight_names=(), recipe="{}", fold_of=(0, 1), fold=0,
+    run="run", seed=0,
+)  # fmt: skip
 
 
 def test_another_version_of_the_package_is_refused(machine_folder: Path) -> None:

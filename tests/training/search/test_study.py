@@ -14,7 +14,7 @@ from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import (
     SuccessiveHalving,
     open_study,
-    open_trial,
+    score_reporter,
     to_distributions,
 )
 from kagglecxr.training.search.study_storage import storage_location
@@ -28,7 +28,7 @@ def make_study(direction: str = "maximize") -> optuna.Study:
     return optuna.create_study(direction=direction, pruner=SuccessiveHalving())
 
 
-def given_up(study: optuna.Study, scores: list[float], recipe: Recipe = SIX) -> int:
+def pruned_at(study: optuna.Study, scores: list[float], recipe: Recipe = SIX) -> int:
     """The epoch at which a trial with these scores is given up; 0 where it never is."""
     trial = study.ask(DISTRIBUTIONS)
     trial.set_user_attr(RECIPE, recipe.model_dump(mode="json"))
@@ -44,29 +44,29 @@ def given_up(study: optuna.Study, scores: list[float], recipe: Recipe = SIX) -> 
 @pytest.mark.parametrize(("direction", "worse"), [("maximize", -1.0), ("minimize", 1.0)])
 def test_the_first_two_go_on_and_then_the_best_third(direction: str, worse: float) -> None:
     study = make_study(direction)
-    epochs = [given_up(study, [worse * number] * 6) for number in range(8)]
+    epochs = [pruned_at(study, [worse * number] * 6) for number in range(8)]
     assert epochs == [0, 0, 2, 2, 2, 2, 2, 2]
-    assert given_up(study, [worse * 1.5] * 6) == 0
-    assert given_up(study, [worse * 3.5] * 6) == 2
+    assert pruned_at(study, [worse * 1.5] * 6) == 0
+    assert pruned_at(study, [worse * 3.5] * 6) == 2
 
 
 @pytest.mark.parametrize(
-    ("epochs", "stages", "looked_at"), [(1, 0, 1), (6, 0, 2), (8, 0, 3), (20, 0, 7), (8, 4, 4)]
+    ("epochs", "stages", "judged_at"), [(1, 0, 1), (6, 0, 2), (8, 0, 3), (20, 0, 7), (8, 4, 4)]
 )
-def test_a_trial_is_looked_at_after_a_third_of_its_epochs(
-    epochs: int, stages: int, looked_at: int
+def test_a_trial_is_judged_after_a_third_of_its_epochs(
+    epochs: int, stages: int, judged_at: int
 ) -> None:
     before = [{"epochs": stages}] if stages else []
     recipe, study = make_recipe({"epochs": epochs, "stages": before}), make_study()
     for _ in range(4):
-        assert given_up(study, [0.9] * (epochs + stages), recipe) == 0
-    assert given_up(study, [0.1] * (epochs + stages), recipe) == looked_at
+        assert pruned_at(study, [0.9] * (epochs + stages), recipe) == 0
+    assert pruned_at(study, [0.1] * (epochs + stages), recipe) == judged_at
 
 
-def test_a_trial_of_an_unknown_recipe_goes_on() -> None:
+def test_a_trial_of_an_unknown_recipe_is_not_pruned() -> None:
     study = make_study()
     for _ in range(4):
-        given_up(study, [0.9] * 6)
+        pruned_at(study, [0.9] * 6)
     trial = study.ask(DISTRIBUTIONS)
     for epoch in range(1, 7):
         trial.report(0.1, epoch)
@@ -75,19 +75,19 @@ def test_a_trial_of_an_unknown_recipe_goes_on() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_the_best_of_all_is_never_given_up(scores: list[float]) -> None:
+def test_the_best_of_all_is_never_pruned(scores: list[float]) -> None:
     study = make_study()
     for score in scores:
-        given_up(study, [score] * 6)
+        pruned_at(study, [score] * 6)
     assert study.best_value == max(scores)
 
 
-def test_a_score_that_is_no_number_is_given_up() -> None:
+def test_a_score_that_is_no_number_is_pruned() -> None:
     study = make_study()
     for _ in range(2):
-        given_up(study, [0.1] * 6)
-    assert given_up(study, [float("nan")] * 6) == 2
-    assert given_up(study, [0.1] * 6) == 0
+        pruned_at(study, [0.1] * 6)
+    assert pruned_at(study, [float("nan")] * 6) == 2
+    assert pruned_at(study, [0.1] * 6) == 0
 
 
 def test_what_a_killed_trial_had_reported_is_not_counted_twice() -> None:
@@ -97,7 +97,7 @@ def test_what_a_killed_trial_had_reported_is_not_counted_twice() -> None:
         killed.report(0.9, 2)
         study.tell(killed, state=TrialState.FAIL)
     for _ in range(3):
-        assert given_up(study, [0.5] * 6) == 0
+        assert pruned_at(study, [0.5] * 6) == 0
 
 
 def location(folder: Path, kind: str) -> str:
@@ -153,10 +153,10 @@ def test_another_process_reports_to_the_trial_of_its_number(tmp_path: Path, kind
     study = open_study("one", location(tmp_path, kind), maximise=True, seed=0)
     for _ in range(2):
         study.ask(DISTRIBUTIONS)
-    trial = open_trial("one", location(tmp_path, kind), 1)
-    trial.report(0.25, 1)
+    report = score_reporter("one", location(tmp_path, kind), 1)
+    assert not report(1, 0.25)
     assert [t.intermediate_values for t in study.get_trials()] == [{}, {1: 0.25}]
-    assert trial.params == study.get_trials()[1].params
+    assert report.args[0].params == study.get_trials()[1].params
 
 
 def test_half_a_line_at_the_journals_end_is_cut(tmp_path: Path) -> None:

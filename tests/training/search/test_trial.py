@@ -1,6 +1,7 @@
 """A trial trains as a fold does, reports each epoch, and can be pruned or resumed."""
 
 import dataclasses
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.search.study import report_score
 from kagglecxr.training.search.trial import ReportEpochScore, replay_scores, train_trial
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
@@ -48,6 +50,11 @@ def begin(pruner: optuna.pruners.BasePruner) -> optuna.Trial:
     return optuna.create_study(direction="maximize", pruner=pruner).ask(DISTRIBUTIONS)
 
 
+def train(demo: PreparedDemo, spec: TrialSpec, trial: optuna.Trial) -> TrialResult:
+    report = functools.partial(report_score, trial)
+    return train_trial(demo.prepared, demo.workspace, spec, report)
+
+
 def steps(trial: optuna.Trial) -> dict[int, float]:
     return trial.study.get_trials()[0].intermediate_values
 
@@ -64,7 +71,7 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder, trial = tmp_path_factory.mktemp("trial"), begin(_Never())
-    result = train_trial(demo.prepared, demo.workspace, demo_spec(demo, folder, folds=2), trial)
+    result = train(demo, demo_spec(demo, folder, folds=2), trial)
     return Trained(folder, result, steps(trial))
 
 
@@ -97,14 +104,14 @@ def test_each_epoch_of_each_stage_is_a_step(demo: PreparedDemo, tmp_path: Path) 
     )
     spec = dataclasses.replace(demo_spec(demo, tmp_path / "staged", folds=2), recipe=recipe)
     trial = begin(_Never())
-    assert train_trial(demo.prepared, demo.workspace, spec, trial).state == "finished"
+    assert train(demo, spec, trial).state == "finished"
     assert list(steps(trial)) == [1, 2, 3, 4]
     assert not list(spec.folder.rglob("*.h5"))
 
 
 def test_a_pruned_trial_leaves_no_weights(demo: PreparedDemo, spec: TrialSpec) -> None:
     trial = begin(_After(1))
-    assert train_trial(demo.prepared, demo.workspace, spec, trial) == TrialResult("pruned")
+    assert train(demo, spec, trial) == TrialResult("pruned")
     assert list(steps(trial)) == [1]
     assert list(spec.folder.iterdir()) == []
 
@@ -124,9 +131,9 @@ def test_a_killed_trial_is_resumed_and_reports_the_same(
     with monkeypatch.context() as patch:
         patch.setattr("kagglecxr.training.search.trial.ReportEpochScore", Killed)
         with pytest.raises(_KilledError):
-            train_trial(demo.prepared, demo.workspace, spec, begin(_Never()))
+            train(demo, spec, begin(_Never()))
     again = begin(_Never())
-    train_trial(demo.prepared, demo.workspace, spec, again)
+    train(demo, spec, again)
     assert scores(demo, spec.folder) == scores(demo, trained.folder)[:1]
     assert steps(again) == {epoch: trained.steps[epoch] for epoch in (1, 2)}
 
@@ -135,7 +142,7 @@ def test_a_finished_fold_is_reported_again_though_nothing_is_trained(
     trained: Trained, demo: PreparedDemo
 ) -> None:
     again = begin(_Never())
-    result = train_trial(demo.prepared, demo.workspace, demo_spec(demo, trained.folder, 2), again)
+    result = train(demo, demo_spec(demo, trained.folder, 2), again)
     assert result == trained.result
     assert steps(again) == trained.steps
 

@@ -67,7 +67,7 @@ def test_a_small_space_is_tried_to_its_last_parameters(
     assert len(study.get_trials()) < 90 * 8
 
 
-def test_a_space_without_an_end_is_not_looked_through(study: optuna.Study) -> None:
+def test_a_large_space_is_not_enumerated(study: optuna.Study) -> None:
     many = to_distributions(make_space({"epochs": {"low": 1, "high": 10**6}}))
     assert untried(study, many) is None
     assert untried(study, DISTRIBUTIONS) is None
@@ -178,7 +178,7 @@ def test_a_worker_on_another_machine_is_alive_as_long_as_it_sends_heartbeats(
     assert worker.is_alive(study.get_trials()[0], now + HEARTBEAT_TIMEOUT + 1)
 
 
-def test_a_lock_that_is_looked_at_stays_free(study: optuna.Study, worker: WorkerLock) -> None:
+def test_a_lock_that_is_checked_stays_free(study: optuna.Study, worker: WorkerLock) -> None:
     trial = running(study, worker)
     path = worker.folder / f"{worker.name}.lock"
     with worker.lock():

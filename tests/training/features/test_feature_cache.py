@@ -1,4 +1,4 @@
-"""Trials that run at once work out the features of a frozen backbone once."""
+"""Trainings that run at once compute the features of a frozen backbone once."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from kagglecxr.training.features.feature_cache import FeatureCache
 from tests.conftest import prepare_demo
 
 
-def test_features_that_another_works_out_are_waited_for(
+def test_features_that_another_process_computes_are_waited_for(
     demo_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared = prepare_demo(demo_images, tmp_path / "work").prepared
