@@ -4,18 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
+from rich import progress as rich
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 Unit = Literal["items", "bytes"]
 
@@ -61,16 +51,14 @@ class Silent:
 
 
 class _TerminalBar:
-    def __init__(self, progress: Progress, what: str, total: int, done: int) -> None:
+    def __init__(self, progress: rich.Progress, what: str, total: int, done: int) -> None:
         self._progress = progress
         self._task = progress.add_task(what, total=total, completed=done)
 
     def advance(self, items: int = 1) -> None:
-        """Moves the bar."""
         self._progress.advance(self._task, items)
 
     def describe(self, text: str) -> None:
-        """Changes the text before the bar."""
         self._progress.update(self._task, description=text)
 
 
@@ -84,22 +72,18 @@ class Terminal:
     @contextlib.contextmanager
     def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
         """Shows a bar that disappears when its step is done."""
-        amounts: list[ProgressColumn] = [MofNCompleteColumn()]
+        amounts: list[rich.ProgressColumn] = [rich.MofNCompleteColumn()]
         if unit == "bytes":
-            amounts = [DownloadColumn(), TransferSpeedColumn()]
-        columns: list[ProgressColumn] = [
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            *amounts,
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        ]
+            amounts = [rich.DownloadColumn(), rich.TransferSpeedColumn()]
         if self.quiet or not self.console.is_terminal:
             # A disabled Progress of older versions of rich still prints an empty line.
             yield Silent()
             return
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        columns = (
+            rich.TextColumn("{task.description}", markup=False), rich.BarColumn(), *amounts,
+            rich.TimeElapsedColumn(), rich.TextColumn("left"), rich.TimeRemainingColumn(),
+        )  # fmt: skip
+        with rich.Progress(*columns, console=self.console, transient=True) as progress:
             yield _TerminalBar(progress, what, total, done)
 
     def note(self, text: str) -> None:

@@ -21,11 +21,9 @@ _MOMENTUM = 0.9
 def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
     """Sets how a backbone's batch normalisation behaves in training.
 
-    Args:
-        backbone: the part below the head.
-        choice: "frozen" keeps the pre-trained statistics, scale and offset; a number is the
-            momentum of the moving statistics; "recalibrated" updates them as well, for
-            `recalibrate_batch_norm` to replace them after training.
+    "frozen" keeps the pre-trained statistics, scale and offset; a number is the momentum of the
+    moving statistics; "recalibrated" updates them as well, for `recalibrate_batch_norm` to replace
+    them after training.
 
     Raises:
         SettingError: none of these.
@@ -51,13 +49,8 @@ def set_batch_norm(backbone: keras.Model, choice: str | float) -> None:
 def recalibrate_batch_norm(model: keras.Model, batches: Iterable[KerasTensor]) -> None:
     """Replaces moving statistics by their means over batches, with all weights fixed (PreciseBN).
 
-    Frozen layers keep theirs. After Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm",
-    section 3.
-
-    Args:
-        model: a trained model.
-        batches: images (batch, H, W, C) as in training, some hundred of them; all batches weigh
-            the same.
+    Frozen layers keep theirs. Some hundred images (batch, H, W, C) as in training are enough; all
+    batches weigh the same. After Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3.
     """
     norms = [layer for layer in _norms(model) if layer.trainable]
     drops = [layer for layer in model.layers if isinstance(layer, layers.Dropout)]

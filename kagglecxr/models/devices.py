@@ -49,7 +49,7 @@ def distribution_scope(
     distribution = keras.distribution.DataParallel(devices=used)
     keras.distribution.set_distribution(distribution)
     try:
-        yield [_DistributeTraining(distribution)]
+        yield [_distribute_training(distribution)]
     finally:
         keras.distribution.set_distribution(before)
 
@@ -85,24 +85,18 @@ def _describe(used: int, devices: int, batch_size: int) -> str:
     )
 
 
-class _DistributeTraining(keras.callbacks.Callback):  # type: ignore[misc]
+def _distribute_training(distribution: Any) -> keras.callbacks.Callback:
     """Distributes training batches only, since JAX rejects the shorter last batch of validation.
 
     Validation and predictions between epochs run whole on each device.
     """
 
-    def __init__(self, distribution: Any) -> None:
-        super().__init__()
-        self._distribution = distribution
+    def switch(to: Any) -> Callable[..., None]:
+        return lambda *_: keras.distribution.set_distribution(to)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        keras.distribution.set_distribution(self._distribution)
-
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        keras.distribution.set_distribution(None)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        keras.distribution.set_distribution(None)
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=switch(distribution), on_test_begin=switch(None), on_epoch_end=switch(None)
+    )
 
 
 class _SyncBatchNorm(keras.callbacks.Callback):  # type: ignore[misc]

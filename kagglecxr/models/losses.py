@@ -15,7 +15,7 @@ def make_loss(
     """Returns a loss of probabilities and one-hot targets or, for one unit, 0 and 1.
 
     Args:
-        name: "cross_entropy", "binary_cross_entropy" (of each output independently) or "focal".
+        name: of a registered loss.
         outputs: the model's number of outputs; with one sigmoid unit every loss is binary.
         label_smoothing: share of each label spread over all classes.
         gamma: how strongly the focal loss down-weights easy images; 0 gives the cross-entropy.

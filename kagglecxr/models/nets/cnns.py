@@ -20,10 +20,7 @@ def _conv_norm_relu(x: KerasTensor, filters: int, strides: int, name: str) -> Ke
 def cnn_small(inputs: KerasTensor, *, width: int = 16, dropout: float = 0.2) -> KerasTensor:
     """Four stages of strided and plain convolutions, for training on a CPU.
 
-    Args:
-        inputs: raw pixels.
-        width: channels of the first stage; each further stage doubles them.
-        dropout: dropout rate before the last layer.
+    The first stage has `width` channels, and each further one twice those before it.
     """
     x = standardised(inputs)
     x = _conv_norm_relu(x, width, 2, "block1_1")
@@ -56,12 +53,7 @@ def umons_scratch(inputs: KerasTensor) -> KerasTensor:
 
 @model_card("Chest X-ray (Pneumonia), report 5", 224, "conv3", 3_267_202, smallest=8, classes=2)
 def cnn_3conv_dropout(inputs: KerasTensor, *, dropout: float = 0.2) -> KerasTensor:
-    """Three convolutions with pooling and dropout.
-
-    Args:
-        inputs: raw pixels.
-        dropout: dropout rate after each stage.
-    """
+    """Three convolutions with pooling and dropout after each stage."""
     x = zero_to_one(inputs)
     for number, filters in enumerate((32, 64, 64), start=1):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)

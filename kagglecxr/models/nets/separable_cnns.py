@@ -63,11 +63,6 @@ def xception45(inputs: KerasTensor, *, filters: int = 256, dropout: float = 0.3)
     Takes gray images of any size. The U-Net is frozen; its weights are those of a `unet_bn`,
     Xception's those of ImageNet. The report gives neither widths nor dropout rates of the two
     convolutions.
-
-    Args:
-        inputs: raw pixels.
-        filters: channels of each of the two convolutions.
-        dropout: dropout rate after each.
     """
     channels = EqualisedBrightenedEdges(name="channels")(mask_lungs(inputs, 224))
     x = minus_one_to_one(channels)

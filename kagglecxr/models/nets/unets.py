@@ -55,9 +55,7 @@ def unet_bn(inputs: KerasTensor) -> KerasTensor:
 def mask_lungs(inputs: KerasTensor, size: int) -> KerasTensor:
     """Resizes raw pixels and blackens them outside the lungs found by a frozen `unet_bn`.
 
-    Args:
-        inputs: raw grey pixels of any size, (batch, H, W, 1).
-        size: height and width of the result, a multiple of 16.
+    Takes gray images of any size (batch, H, W, 1); `size` is a multiple of 16.
     """
     image = SquareResizing(size, name="resize")(inputs)
     scaled = layers.Rescaling(1 / 255, name="lungs_scale")(image)
@@ -69,11 +67,7 @@ def mask_lungs(inputs: KerasTensor, size: int) -> KerasTensor:
 
 
 def unet_bn_features(scaled: KerasTensor) -> KerasTensor:
-    """Returns the last features (batch, H, W, 16) of `unet_bn`.
-
-    Args:
-        scaled: pixels 0..1 (batch, H, W, channels); H and W multiples of 16.
-    """
+    """Returns the last features (batch, H, W, 16) of `unet_bn`; H and W are multiples of 16."""
     x = scaled
     skips = []
     for level, filters in enumerate((16, 32, 48, 64, 128), start=1):
