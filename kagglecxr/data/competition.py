@@ -90,10 +90,7 @@ def preset_names() -> list[str]:
 
 
 def load_competition(name: str | Path) -> Competition:
-    """Loads a competition.
-
-    Args:
-        name: a preset's name, a TOML file, or a folder with one sub-folder per class.
+    """Loads a competition by a preset's name, a TOML file, or a folder with a sub-folder per class.
 
     Raises:
         UnknownNameError: no such preset, file or folder; the message names the nearest presets.
@@ -124,12 +121,7 @@ def load_competition(name: str | Path) -> Competition:
 
 
 def hashes_file(name: str, competition: Competition) -> Path | None:
-    """Returns the path of the hash list named in a competition's TOML, or None.
-
-    Args:
-        name: the preset or TOML file the competition was loaded from.
-        competition: its settings.
-    """
+    """Returns the hash list that the TOML of the competition loaded by `name` names, or None."""
     listed = competition.source.sha256sums
     folder = PRESETS if name in preset_names() else Path(name).parent
     return folder / listed if listed else None

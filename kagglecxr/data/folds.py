@@ -18,12 +18,7 @@ def make_folds(
 ) -> Fold:
     """Splits images into folds, stratified by label and source, with whole groups.
 
-    Args:
-        labels: (N,) the class of each image.
-        groups: (N,) its group.
-        sources: (N,) its source, empty if unknown.
-        folds: the number of folds.
-        seed: fixes the split.
+    Labels, groups and sources are (N,), one per image; an unknown source is empty.
 
     Returns:
         (N,) int, the fold of each image, 0 to folds - 1.
@@ -70,18 +65,11 @@ def hold_out(
 ) -> npt.NDArray[np.bool_]:
     """Draws a stratified holdout of about `share` of the images, with whole groups.
 
-    Args:
-        labels: (N,) the class of each image.
-        groups: (N,) its group.
-        sources: (N,) its source, empty if unknown.
-        share: above 0 and at most 0.5; rounded to a fraction with a denominator of at most 20.
-        seed: fixes the split.
+    Args are those of `make_folds`; the share, above 0 and at most 0.5, is rounded to a fraction
+    with a denominator of at most 20.
 
     Returns:
         (N,) bool, whether each image is held out.
-
-    Raises:
-        SettingError: the share is out of range.
     """
     if not 0.0 < share <= 0.5:
         raise SettingError(
@@ -95,13 +83,7 @@ def hold_out(
 
 
 def assert_disjoint(parts: Mapping[str, list[str]]) -> None:
-    """Raises a LeakError if two parts share a group.
-
-    Args:
-        parts: the groups of each part by its name, such as "train" and "validation".
-
-    Raises:
-        LeakError: names the parts and some of the groups they share.
+    """Raises a LeakError if two parts, given by their names and groups, share a group.
 
     >>> assert_disjoint({"train": ["a", "b"], "validation": ["c"]})
     """

@@ -25,19 +25,8 @@ def split_test_set(
 
     If the data come without a test set, one of `share` is drawn, with whole groups, from the
     competition's own images; merged images join it only if they are in a group that does. Known
-    test labels are written to the rehearsal's solution, which training never reads.
-
-    Args:
-        found: `id,path,label,split,group,source`, one row per image.
-        root: the data folder, which may hold the competition's sample submission.
-        competition: its settings, with class names.
-        workspace: gets the solution and the sample submission.
-        share: of the images to draw; 0 for none.
-        seed: fixes the draw.
-
-    Returns:
-        The images with `split` decided and test labels empty; test images have the ids of the
-        competition's sample submission if it has one.
+    test labels are written to the rehearsal's solution, which training never reads. If the
+    competition has a sample submission, test images get its ids.
     """
     if not (found["split"] == "test").any() and share > 0:
         own = found[~found["source"].isin([part.name for part in competition.merge])]

@@ -22,10 +22,6 @@ class Index:
 
     Attributes:
         table: `id,path,label,split,group,source,mask,width,height,phash`, all text.
-
-    Raises:
-        DataError: an id stands twice, a split is unknown, or a training image has no label.
-        LeakError: a test image has a label.
     """
 
     table: pd.DataFrame

@@ -33,11 +33,8 @@ class PrepareOptions:
     Attributes:
         data: the data folder; defaults to the competition's own folder or the workspace's raw/.
         size: side length of a cached image in pixels.
-        pipeline: the preprocessing pipeline's text.
         test: share of a rehearsal test set, if the data come without a test set; 0 for none.
-        folds: the number of folds of the training set.
         skip_broken: leave out images that cannot be read instead of raising an error.
-        seed: fixes the splits.
     """
 
     data: Path | None
@@ -51,15 +48,7 @@ class PrepareOptions:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The prepared data of a competition.
-
-    Attributes:
-        competition: its settings, with class names.
-        index: one row per image.
-        fold: (n_train,) int, the fold of each training image in the index's order.
-        cache: decoded images in the index's order.
-        root: the data folder.
-    """
+    """The prepared data of a competition; `fold` is (n_train,) int, of each training image."""
 
     competition: Competition
     index: Index
@@ -184,7 +173,6 @@ def _decode(
     skip_broken: bool,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
-    """Returns the images that can be read, and their cache."""
 
     def build(table: pd.DataFrame) -> Cache:
         paths, masks = list(table["path"]), list(table["mask"])

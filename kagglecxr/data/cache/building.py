@@ -38,14 +38,8 @@ def build_cache(
 ) -> Cache:
     """Opens the cache of these images, after decoding those that are not decoded yet.
 
-    Args:
-        cache_root: the folder of all caches.
-        root: the data folder.
-        paths: image files below it; row i of the cache is path i.
-        pipeline: preprocesses each image.
-        reporter: shows the progress.
-        masks: each image's lung mask file below the data folder, empty if it has none; used only
-            if the pipeline needs masks.
+    Row i of the cache is the i-th of `paths`, which are below `root`. `masks` has each image's lung
+    mask file, empty if it has none; they are used only if the pipeline needs masks.
 
     Raises:
         BrokenImagesError: files cannot be read; all others stay decoded.
@@ -66,17 +60,9 @@ def build_cache(
 
 
 def copy_cache_rows(cache_root: Path, source: Cache, rows: npt.NDArray[np.intp]) -> Cache:
-    """Opens the cache of some rows of another one, after copying them if it does not exist.
+    """Opens the cache whose row i is row `rows[i]` of `source`, after copying the rows if needed.
 
     The other cache stays, so that a later `prepare` does not decode it again.
-
-    Args:
-        cache_root: the folder of all caches.
-        source: the cache to copy from.
-        rows: (M,) rows of `source`; row i of the new cache is row `rows[i]`.
-
-    Raises:
-        OSError: the disk is full.
     """
     folder = cache_root / digest(source.key, rows.tolist())
     if is_complete(folder):
@@ -98,7 +84,6 @@ def _partial_folder(folder: Path) -> Path:
 
 
 def _check_masks(masks: list[str] | None, paths: list[str], pipeline: Pipeline) -> list[str] | None:
-    """Returns the masks if the pipeline needs them; every image must then have one."""
     if not pipeline.needs_mask:
         return None
     masks = masks or [""] * len(paths)

@@ -37,13 +37,7 @@ Map = np.memmap[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Cache:
-    """Decoded images and the measures of their files.
-
-    Attributes:
-        folder: the cache's folder.
-        images: (N, size, size) or (N, size, size, 3) uint8, a read-only memory map.
-        measures: (N,) structured array of width, height, phash and thumbnail.
-    """
+    """Decoded images (N, size, size[, 3]) uint8, a memory map, and (N,) measures of their files."""
 
     folder: Path
     images: npt.NDArray[np.uint8]
@@ -89,20 +83,13 @@ def open_cache(folder: Path) -> Cache:
 
 
 def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
-    """Opens the memory maps of an interrupted decode, or makes new ones filled with zeros.
+    """Opens the maps of an interrupted decode, or makes new ones filled with zeros.
 
     The measures say which images are decoded, so both maps are made anew if either is missing or
     damaged.
 
-    Args:
-        folder: the maps' folder.
-        shape: of the images, (N, H, W) or (N, H, W, 3).
-
     Returns:
-        Images of uint8, and (N,) `MEASURES`.
-
-    Raises:
-        OSError: the disk is full.
+        Images (N, H, W) or (N, H, W, 3) of uint8, and (N,) `MEASURES`.
     """
     images, measures = folder / "images.npy", folder / "measures.npy"
     old = _old_map(images, np.dtype(np.uint8), shape), _old_map(measures, MEASURES, shape[:1])
@@ -115,14 +102,7 @@ def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
 def complete_cache(
     partial: Path, folder: Path, maps: tuple[Map, Map], description: dict[str, Any]
 ) -> Cache:
-    """Turns the folder of filled maps into a cache by writing its cache.json and renaming it.
-
-    Args:
-        partial: the folder of the maps.
-        folder: the cache's folder.
-        maps: images and measures.
-        description: what cache.json holds besides format and shape.
-    """
+    """Turns the folder of filled maps into a cache by writing its cache.json and renaming it."""
     for filled in maps:
         filled.flush()
     description = {**description, "format": FORMAT, "images": list(maps[0].shape)}
@@ -143,11 +123,7 @@ def _old_map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Map | 
 
 
 def _new_map(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Map:
-    """Makes a memory map with its disk space allocated.
-
-    On a full disk the first write to a map without space kills the process; allocating it
-    beforehand raises an error instead.
-    """
+    """Makes a map and allocates its disk space, without which the first write kills the process."""
     unfinished = path.with_suffix(".writing")
     created = np.lib.format.open_memmap(unfinished, "w+", dtype=dtype, shape=shape)
     del created

@@ -28,14 +28,7 @@ CHUNK = 16
 
 
 class BrokenImagesError(DataError):
-    """Images that cannot be read.
-
-    Args:
-        messages: the message of each broken file, by its path.
-
-    Attributes:
-        paths: the broken files, sorted.
-    """
+    """Images that cannot be read; `messages` has the error of each by its path."""
 
     def __init__(self, messages: dict[str, str]) -> None:
         self.paths = sorted(messages)
@@ -46,14 +39,7 @@ class BrokenImagesError(DataError):
 
 @dataclass(frozen=True)
 class ImageLoader:
-    """The files behind a cache's rows and how they are preprocessed.
-
-    Attributes:
-        root: the data folder.
-        paths: image files below it, in the order of the rows.
-        masks: each image's lung mask below it; None if the pipeline needs none.
-        pipeline: preprocesses each image.
-    """
+    """The image files and masks behind a cache's rows, and how they are preprocessed."""
 
     root: Path
     paths: list[str]
@@ -88,17 +74,7 @@ def decode_all(
     measures: npt.NDArray[np.void],
     bar: Bar,
 ) -> dict[str, str]:
-    """Fills all rows that are not done yet.
-
-    Args:
-        loader: decodes and preprocesses the files.
-        images: (N, H, W) or (N, H, W, 3), gets the pixels.
-        measures: (N,) `MEASURES`.
-        bar: shows the progress.
-
-    Returns:
-        The error message of each file that cannot be read, by its path.
-    """
+    """Fills all rows that are not done; returns the errors of unreadable files by their paths."""
     # Plain arrays on the same memory: indexing a memmap costs more than hashing does.
     pixels = np.asarray(images)
     done, width, height, phash, thumbnail = (

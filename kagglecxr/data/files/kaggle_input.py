@@ -23,10 +23,6 @@ def locate_input(competition: Competition, mounts: Path) -> Path:
     one with most of what the layout names. Test images alone are enough, since a kernel that
     Kaggle runs again for scoring may have no others.
 
-    Args:
-        competition: its layout, classes and slug.
-        mounts: the folder of all mounts; /kaggle/input on Kaggle.
-
     Raises:
         MissingError: no folder holds such images.
         DataError: several folders fit equally well.
@@ -85,7 +81,6 @@ def _score(folder: Path, competition: Competition) -> int:
 
 
 def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
-    """Whether any image matches a layout's pattern."""
     parts = re.split(r"(\{class\}|\*)", pattern)
     translated = "".join(part if part in ("*", "{class}") else glob.escape(part) for part in parts)
     # Two stars are one to a layout, and any number of folders to glob.

@@ -18,10 +18,6 @@ COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]
 def find_images(root: Path, competition: Competition) -> pd.DataFrame:
     """Lists all images of a data folder and of the data sets merged with it, without opening any.
 
-    Args:
-        root: the data folder.
-        competition: its layout and classes.
-
     Returns:
         A table of text, `id,path,label,split,group,source,mask`, sorted by id. Paths are relative
         to `root` (or absolute, for data merged from an absolute folder) and have forward slashes;
@@ -67,11 +63,8 @@ def match_patterns(
 ) -> list[tuple[str, str, str]]:
     """Returns the files that match one of the patterns as (path, label, split).
 
-    Args:
-        files: paths with forward slashes.
-        patterns: paths in which `{class}` is a class's folder and `*` any text without a slash.
-        split: train or test.
-        folders: the class of each class folder.
+    In a pattern `{class}` is a class's folder and `*` any text without a slash; `folders` has the
+    class of each class folder.
 
     Raises:
         SettingError: a pattern has `{class}`, and there are no classes.
@@ -100,7 +93,6 @@ def _to_regex(pattern: str, folders: dict[str, str]) -> re.Pattern[str]:
 
 
 def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.DataFrame:
-    """Lists the images of one data set; `folders` has the class of each class folder."""
     if layout.train:
         files = list_images(root, root)
         found = [

@@ -14,14 +14,7 @@ from kagglecxr.data.schema import Merge, Source
 
 @dataclass(frozen=True)
 class MergedSource:
-    """Where a merged data set can be downloaded from, and where it is expected.
-
-    Attributes:
-        data: its folder as the competition's TOML has it.
-        folder: where it is expected.
-        source: where to download it; None if it has no preset.
-        is_brought: whether it is already in the competition's data folder.
-    """
+    """Where a merged data set can be downloaded from (None if no preset says), and is expected."""
 
     data: str
     folder: Path
@@ -30,12 +23,7 @@ class MergedSource:
 
 
 def merged_sources(competition: Competition, root: Path) -> list[MergedSource]:
-    """Returns the data sets that a competition merges; a preset of the same name has the source.
-
-    Args:
-        competition: its settings.
-        root: the competition's data folder; the merged data sets are in the same parent folder.
-    """
+    """Returns the data sets that a competition merges; a preset of the same name has the source."""
     return [
         MergedSource(
             part.data,
@@ -75,12 +63,6 @@ def merged_rows(found: pd.DataFrame, folder: Path, root: Path, part: Merge) -> p
 
     Ids and groups get the data set's name as a prefix, so that they are unique. Paths become
     relative to `root`, or absolute if the data set's folder was given as an absolute path.
-
-    Args:
-        found: `id,path,label,split,group,source,mask` of the data set; paths relative to `folder`.
-        folder: the data set's folder.
-        root: the competition's data folder.
-        part: the data set's settings.
 
     Raises:
         DataError: one of its classes has no images.

@@ -42,10 +42,6 @@ class TestSet:
 def find_test_set(root: Path, competition: Competition) -> TestSet:
     """Finds the test images of a data folder, whether or not they are in an index.
 
-    Args:
-        root: the data folder; its training images are not needed.
-        competition: its layout.
-
     Raises:
         SettingError: the layout has no test patterns.
         MissingError: there is no sample submission.

@@ -17,18 +17,11 @@ _DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decodes an image file's bytes.
+    """Decodes an image file's bytes to (H, W) for grey or (H, W, 3) RGB; `name` is for errors.
 
     EXIF rotation is applied, and an alpha channel is dropped. Images of more than 8 bits are scaled
     to 8 by their format's range: 16 bits, or 12 if no pixel exceeds 4,095, as detectors write
     them. DICOM is decoded by `decode_dicom`.
-
-    Args:
-        data: the file's bytes.
-        name: the file's name in error messages.
-
-    Returns:
-        (H, W) for grey, (H, W, 3) RGB for colour.
 
     Raises:
         BrokenImageError: the file is empty, truncated or not an image.
@@ -92,18 +85,11 @@ def _to_uint8(pixels: npt.NDArray[Any]) -> Image:
 
 
 def read_mask(path: Path, shape: tuple[int, int]) -> Image:
-    """Reads a mask and resizes it to its image.
+    """Reads a mask in its image's shape (H, W): 255 inside, 0 outside.
 
-    Pixels above half of the file's maximum are inside, so 1 and 255 both mean inside; an all black
-    file is an empty mask. The nearest pixel is taken in resizing: the Radiography Database has
-    256-pixel masks of 299-pixel images.
-
-    Args:
-        path: a grey, RGB, palette or 1-bit image; the brightest channel counts.
-        shape: (H, W) of the image.
-
-    Returns:
-        (H, W), 255 inside and 0 outside.
+    Pixels above half of the file's maximum, in the brightest channel, are inside, so 1 and 255 both
+    mean inside; an all black file is an empty mask. The nearest pixel is taken in resizing: the
+    Radiography Database has 256-pixel masks of 299-pixel images.
 
     Raises:
         MissingError: the file does not exist.

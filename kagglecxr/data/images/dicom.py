@@ -13,16 +13,9 @@ from kagglecxr.data.images.image import BrokenImageError, Image, broken_image
 
 
 def decode_dicom(data: bytes, name: str) -> Image:
-    """Decodes a DICOM file's bytes into pixels as they are meant to be displayed.
+    """Decodes a DICOM file's bytes to (H, W) for grey or (H, W, 3) RGB, as meant to be displayed.
 
     Grey values go through `apply_voi`; colours and palettes become RGB.
-
-    Args:
-        data: the file's bytes.
-        name: the file's name in error messages.
-
-    Returns:
-        (H, W) for grey, (H, W, 3) RGB for colour.
 
     Raises:
         BrokenImageError: the file is truncated, or does not hold exactly one image.
@@ -111,18 +104,11 @@ Values = npt.NDArray[np.float32]
 
 
 def apply_voi(pixels: npt.NDArray[Any], dataset: "Dataset") -> Values:
-    """Converts stored values to the grey values a viewer displays, 0 (black) to 1.
+    """Converts (H, W) stored values to the grey values a viewer displays, 0 (black) to 1.
 
     Stored values go through the modality LUT or rescale slope and intercept, then through the
     first VOI LUT or else the first window; if there is neither, their own range is mapped to 0
     to 1. MONOCHROME1, where low values are white, is inverted. DICOM PS3.3, C.11.1 and C.11.2.
-
-    Args:
-        pixels: (H, W) stored values, signed or unsigned.
-        dataset: the file's elements.
-
-    Returns:
-        (H, W) float32.
     """
     values: Values
     if dataset.get("ModalityLUTSequence"):

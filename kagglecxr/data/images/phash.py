@@ -14,12 +14,7 @@ THUMBNAIL = 32
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is compared of an image.
-
-    Attributes:
-        phash: 64-bit perceptual hash.
-        thumbnail: (32, 32) uint8.
-    """
+    """A 64-bit perceptual hash and a thumbnail (32, 32) uint8."""
 
     phash: int
     thumbnail: npt.NDArray[np.uint8]

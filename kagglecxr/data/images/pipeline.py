@@ -20,27 +20,14 @@ DEFAULT_PIPELINE = "gray | resize"
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A parsed preprocessing pipeline; calling it preprocesses an image.
-
-    Attributes:
-        text: the canonical text, with every argument written out.
-        needs_mask: whether a step needs a lung mask.
-    """
+    """A parsed preprocessing pipeline; `text` is canonical, with every argument written out."""
 
     text: str
     needs_mask: bool
     _steps: tuple[tuple[Step, tuple[Any, ...]], ...]
 
     def __call__(self, image: Image, mask: Image | None = None) -> Image:
-        """Applies every step in order and returns the image.
-
-        Args:
-            image: (H, W) or (H, W, 3) uint8.
-            mask: (H, W) uint8, above 0 in the lungs.
-
-        Raises:
-            DataError: a step needs a mask and there is none.
-        """
+        """Applies every step in order to an image and its lung mask; returns the image."""
         both = ImageAndMask(image, mask)
         for step, arguments in self._steps:
             both = step(both, *arguments)
@@ -88,7 +75,7 @@ class Pipeline:
 
 
 def _check_arguments(step: Step, name: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns all arguments of a step with defaults filled in, validated by their annotations."""
+    """Returns all arguments of a step, defaults filled in, validated by their annotations."""
     parameters = list(inspect.signature(step).parameters.values())[1:]
     if len(given) > len(parameters) or any(
         parameter.default is parameter.empty for parameter in parameters[len(given) :]

@@ -27,12 +27,7 @@ Grey = Annotated[int, Field(ge=0, le=255)]
 
 @dataclass(frozen=True)
 class ImageAndMask:
-    """An image and its lung mask on their way through a pipeline.
-
-    Attributes:
-        image: (H, W) or (H, W, 3) uint8.
-        mask: (H, W) uint8, above 0 in the lungs; None if no step needs it.
-    """
+    """An image (H, W) or (H, W, 3) uint8 and its lung mask (H, W) uint8, above 0 in the lungs."""
 
     image: Image
     mask: Image | None = None

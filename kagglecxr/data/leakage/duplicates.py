@@ -35,12 +35,8 @@ def find_duplicates(
     Copies that were cropped by 2 % of their side, flipped or equalised mostly are not, since they
     are no more similar to the original than another radiograph of the same patient.
 
-    All N^2 / 2 pairs are compared, in blocks that keep the memory under 1 GB.
-
-    Args:
-        ids: (N,) the ids of the images.
-        hashes: (N,) their perceptual hashes.
-        thumbnails: (N, 32, 32) their thumbnails.
+    There is one id, hash and thumbnail (32, 32) per image. All N^2 / 2 pairs are compared, in
+    blocks that keep the memory under 1 GB.
 
     Returns:
         `first,second,distance,correlation`, one row per pair.
@@ -74,11 +70,7 @@ def find_duplicates(
 
 
 def near_pairs(hashes: npt.NDArray[np.uint64], start: int) -> npt.NDArray[np.intp]:
-    """Returns the pairs of near hashes whose first row is in the block from `start` on.
-
-    Returns:
-        (P, 2) int, rows of two hashes, the first below the second.
-    """
+    """Returns (P, 2) rows of near hashes: one in the block from `start` on, and a later one."""
     block = hashes[start : start + BLOCK]
     distance = np.bitwise_count(block[:, None] ^ hashes[None, start:])
     first, second = np.nonzero(distance <= HASH_DISTANCE)
@@ -89,7 +81,6 @@ def near_pairs(hashes: npt.NDArray[np.uint64], start: int) -> npt.NDArray[np.int
 def _correlations(
     flat: npt.NDArray[np.float32], pairs: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float32]:
-    """Returns the product of each pair's rows, gathered a few thousand at a time."""
     products = np.empty(len(pairs), np.float32)
     for start in range(0, len(pairs), PAIRS_PER_PRODUCT):
         some = pairs[start : start + PAIRS_PER_PRODUCT]
@@ -100,12 +91,7 @@ def _correlations(
 
 
 def joined_groups(ids: list[str], groups: list[str], pairs: pd.DataFrame) -> list[str]:
-    """Joins groups (patients) that share an image.
-
-    Args:
-        ids: (N,) the ids of the images.
-        groups: (N,) the known group of each, empty if unknown.
-        pairs: `first` and `second` ids of duplicates.
+    """Joins groups (patients) that share an image; an unknown group is empty.
 
     Returns:
         (N,) group names: the alphabetically first of all joined names, where the name of an image

@@ -18,10 +18,8 @@ EXPLAINED = {
 def leak_report(leaks: Leaks, parts: pd.DataFrame) -> str:
     """Writes the report as Markdown.
 
-    Args:
-        leaks: what was found.
-        parts: `part,label,source` of every image that remains; a part is a fold or "test", unknown
-            labels and sources are empty.
+    `parts` is `part,label,source` of every image that remains: a part is a fold or "test", unknown
+    labels and sources are empty.
     """
     paragraphs = [
         "# Leaks",
@@ -36,12 +34,7 @@ def leak_report(leaks: Leaks, parts: pd.DataFrame) -> str:
 
 
 def left_out_sentence(left_out: pd.DataFrame, file: str) -> str:
-    """Says how many training images are left out and why, in one line.
-
-    Args:
-        left_out: one row per image, with its `reason`; not empty.
-        file: lists them.
-    """
+    """Says how many training images are left out and why, in one line."""
     counts = [(int((left_out["reason"] == reason).sum()), reason) for reason in REASONS]
     why = "; ".join(f"{count} since {reason}" for count, reason in counts if count)
     return f"Left out of training: {why}. They are listed in {file}."

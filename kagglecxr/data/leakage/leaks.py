@@ -26,11 +26,9 @@ class Leaks:
     """What was found among all images, before any was left out.
 
     Attributes:
-        images: the number of images.
         groups: the number of groups, whose images are never split.
         largest: the number of images in the largest group.
-        origins: the number of groups of each kind: known from patients or metadata, found by
-            duplicates, joined from both, and single images.
+        origins: the number of groups of each kind.
         pairs: `first,second,distance,correlation,exact,across_labels,across_sources,across_splits`;
             labels are compared in the training set only, and unknown values never differ.
         left_out: `LEFT_OUT`, one row per training image that must not be used; `other` is the image
@@ -97,10 +95,6 @@ def training_images_to_leave_out(found: pd.DataFrame, pairs: pd.DataFrame) -> pd
 
     Images are copies if they are connected by duplicates, directly or by a chain. Two labels of one
     *patient* are no conflict: the patient may have had two diseases.
-
-    Args:
-        found: `id,path,label,split,group`, one row per image; groups are joined.
-        pairs: `first,second,distance,correlation` of duplicates.
 
     Returns:
         `LEFT_OUT`, in the order of `found`.

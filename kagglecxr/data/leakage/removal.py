@@ -19,16 +19,7 @@ from kagglecxr.data.leakage.leaks import Leaks
 
 
 def same_files(root: Path, found: pd.DataFrame, pairs: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Compares the files of duplicates by the CRC-32 of their bytes.
-
-    Args:
-        root: the data folder.
-        found: `id,path`, one row per image.
-        pairs: `first,second,distance,correlation`, one row per pair.
-
-    Returns:
-        (P,) bool, whether the two files of each pair are identical.
-    """
+    """Returns (P,) bool, whether the two files of each pair have the same CRC-32."""
     equal = pairs[(pairs["distance"] == 0) & (pairs["correlation"] == 1.0)]
     names = sorted({*equal["first"], *equal["second"]})
     paths = list(found.set_index("id")["path"].loc[names])
@@ -44,17 +35,7 @@ def remove_leaks(
     workspace: Workspace,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
-    """Removes training images from the table and the cache.
-
-    Args:
-        left_out: `id,reason` of the training images to remove.
-        found: `id,label,split`, one row per image.
-        cache: the cache of all of them.
-        workspace: gets the smaller cache.
-        reporter: shows how many are removed and why.
-
-    Returns:
-        The remaining images, and the cache whose row i is image i of them.
+    """Removes training images from the table and the cache, whose row i stays image i.
 
     Raises:
         DataError: no training image of a class would remain.
@@ -80,15 +61,7 @@ def remove_leaks(
 def write_leaks(
     workspace: Workspace, leaks: Leaks, index: Index, labels: list[str], fold: npt.NDArray[np.intp]
 ) -> None:
-    """Writes leaks.md and left_out.csv.
-
-    Args:
-        workspace: gets both files.
-        leaks: what was found, with the ids of the index.
-        index: the N images that remain.
-        labels: (N,) the label of each, test images included; empty if unknown.
-        fold: (n_train,) int, the fold of each training image.
-    """
+    """Writes leaks.md and left_out.csv; `labels` has those of test images too, empty if unknown."""
     part = np.full(len(labels), "test", dtype=object)
     part[index.rows("train")] = [f"fold {number}" for number in fold]
     parts = pd.DataFrame({"part": part, "label": labels, "source": index.table["source"]})

@@ -49,12 +49,7 @@ def lung_outline(anatomy: Anatomy, side: float) -> Points:
 
 @dataclass(frozen=True)
 class Chest:
-    """A drawn chest.
-
-    Attributes:
-        attenuation: (size, size), 0 in air beside the body.
-        lungs: (size, size), 1 in the lungs as they are seen beside heart and mediastinum.
-    """
+    """A drawn chest: attenuation (size, size), and 1 in the visible part of the lungs."""
 
     attenuation: Field
     lungs: Field

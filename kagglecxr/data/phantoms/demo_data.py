@@ -19,15 +19,9 @@ IMAGES = {"COVID": 150, "Lung_Opacity": 210, "Normal": 320, "Viral Pneumonia": 1
 
 
 def make_demo(folder: Path, seed: int, reporter: Reporter) -> Path:
-    """Draws the demo's images, masks and metadata.csv; files that exist already are kept.
+    """Draws the demo's images, masks and metadata.csv in `folder`, which it returns.
 
-    Args:
-        folder: gets one sub-folder per class.
-        seed: fixes every pixel.
-        reporter: shows the progress.
-
-    Returns:
-        The folder.
+    Files that exist already are kept; images of another seed are removed first.
     """
     state_file = folder / "demo.json"
     state = {"seed": seed, "images": IMAGES, "size": SIZE}
@@ -65,7 +59,6 @@ def make_demo(folder: Path, seed: int, reporter: Reporter) -> Path:
 
 
 def _clear(folder: Path, is_ours: bool) -> None:
-    """Removes the images of another seed, which must not be mixed with this one's."""
     existing = [folder / label for label in IMAGES if (folder / label).exists()]
     if existing and not is_ours:
         raise DataError(

@@ -11,18 +11,13 @@ class Anatomy:
     """One patient's proportions and the attenuation of the organs.
 
     Attributes:
-        width: half the chest's width.
-        apex: y of the lungs' tops.
-        dome: y of the right diaphragm's top.
-        slant: how much lower ribs fall to the side.
-        heart: half the heart's width.
-        heart_side: x of the heart's middle.
-        rib_contrast: attenuation of a rib.
-        fat: attenuation of the chest wall.
-        vessels: attenuation of the vessels near the hilum.
-        breast: attenuation of breast shadows, 0 for none.
+        apex, dome: y of the tops of the lungs and of the right diaphragm.
+        slant: how much lower ribs are at the side.
+        heart, heart_side: half the heart's width, and x of its middle.
+        rib_contrast, fat, vessels, breast: attenuation of a rib, of the chest wall, of the vessels
+            near the hilum, and of breast shadows.
         curve: sideways bend of the spine.
-        seed: fixes the vessels' courses.
+        seed: fixes the course of the vessels.
     """
 
     width: float

@@ -19,27 +19,14 @@ SIZE = 256
 
 @dataclass(frozen=True)
 class Phantom:
-    """One drawn radiograph.
-
-    Attributes:
-        image: (size, size) uint8.
-        mask: (size, size) uint8, 255 in the lungs.
-    """
+    """A drawn radiograph and its lung mask, (size, size) uint8, 255 in the lungs."""
 
     image: npt.NDArray[np.uint8]
     mask: npt.NDArray[np.uint8]
 
 
 def draw_phantom(label: str, patient: int, number: int, seed: int, size: int = SIZE) -> Phantom:
-    """Draws one image of a patient.
-
-    Args:
-        label: a class of `OPACITIES`.
-        patient: the patient's number, which fixes the anatomy.
-        number: the image's number among those of the patient, which fixes the rest.
-        seed: the competition's seed.
-        size: side length in pixels.
-    """
+    """Draws one image of a patient, whose number fixes the anatomy; `number` fixes the rest."""
     anatomy = Anatomy.of_patient(generator(seed, "patient", patient))
     random = generator(seed, "image", patient, number)
     canvas = Canvas(size)

@@ -22,7 +22,6 @@ class Targets:
         pools: the class ids of each target; None for one target per class.
 
     Attributes:
-        pools: the class ids of each target.
         members: the images of each class of each target.
 
     Raises:
@@ -72,10 +71,7 @@ class EpochSampler(ABC):
     """Base class of samplers: the order of images in an epoch is a pure function of (seed, epoch).
 
     Args:
-        targets: the targets of the images.
-        batch_size: number of images in every batch.
         slots: minimum number of images in an epoch; rounded up to full batches.
-        seed: fixes all random choices.
 
     Attributes:
         batches: number of batches in every epoch.
@@ -135,7 +131,6 @@ def _one_per_class(labels: Ids) -> list[list[int]]:
 
 
 def _find_members(labels: Ids, pools: list[list[int]]) -> list[list[Items]]:
-    """Returns the images of each class of each target."""
     pooled = [label for pool in pools for label in pool]
     if len(set(pooled)) != len(pooled) or not all(pools):
         raise SettingError(

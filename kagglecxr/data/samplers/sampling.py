@@ -36,18 +36,11 @@ def make_sampler(
     seed: int,
     rate: Rate | None = None,
 ) -> EpochSampler:
-    """Makes a sampler by the name of its sampling.
+    """Makes a sampler by the name of its sampling in `SAMPLINGS`.
 
-    Every batch of every sampler is full, and depends only on (seed, epoch, batch).
-
-    Args:
-        sampling: a name in `SAMPLINGS`.
-        labels: (N,) class ids.
-        pools: the class ids of each target; None for one target per class.
-        batch_size: number of images in every batch.
-        seed: fixes all random choices.
-        rate: how balanced each epoch of the progressive sampling is; defaults to
-            `linear_rate(0.0, 1.0)`.
+    Every batch of every sampler is full, and depends only on (seed, epoch, batch). `rate` is used
+    by the progressive sampling and defaults to `linear_rate(0.0, 1.0)`; labels and pools are those
+    of `Targets`.
 
     Raises:
         UnknownNameError: there is no such sampling.
@@ -96,14 +89,11 @@ def undersampled(targets: Targets, batch_size: int, seed: int, rate: Rate) -> Ep
 
 
 def class_weights(targets: Targets) -> npt.NDArray[np.float32]:
-    """Computes the weight of each image with which targets, and classes of a target, are equal.
+    """Computes (N,) weights with which targets, and classes of a target, are equal in the loss.
 
     It is N / (targets x classes of the target x images of the class), 1 on average. Without pools
     these are scikit-learn's "balanced" class weights (King and Zeng 2001, "Logistic regression in
     rare events data").
-
-    Returns:
-        (N,) float32.
     """
     weights = np.empty(len(targets.of_item), np.float32)
     for members in targets.members:

@@ -52,19 +52,10 @@ class Augmentation(AugmentationSettings):
 def augment_with_masks(
     images: Pixels, masks: Pixels, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, Pixels]:
-    """Augments a batch and its masks; each mask is moved exactly as its image.
+    """Augments images (batch, H, W, C) and their masks (batch, H, W, 1), each moved as its image.
 
     The images are those that `Augmentation` makes of the same batch and generator. Masks are
     resampled to the nearest pixel, so they have no new grey values.
-
-    Args:
-        images: (batch, H, W, C) uint8.
-        masks: (batch, H, W, 1) uint8.
-        random: the source of randomness.
-        settings: the strength of each change; `where`, `mixup` and `cutmix` are ignored.
-
-    Returns:
-        Changed copies of images and masks.
 
     Raises:
         DataError: the masks' number or size is not that of the images.
@@ -84,7 +75,7 @@ def augment_with_masks(
 def _augment(
     images: Pixels, random: np.random.Generator, settings: AugmentationSettings
 ) -> tuple[Pixels, list[Matrix | None]]:
-    """Returns a changed copy of each image, and the matrix by which it was moved."""
+    """Returns changed copies, and the matrices by which they were moved."""
     changed = np.empty(images.shape, np.uint8)
     matrices = []
     draws = _draw(len(images), random, settings)
@@ -155,7 +146,6 @@ def _move(image: Pixels, matrix: Matrix | None, interpolation: int, target: Pixe
 
 
 def _change_greys(image: Pixels, draw: _Draw, settings: AugmentationSettings) -> Pixels:
-    """Changes the grey values of an image (H, W, C)."""
     exponent, top, left = 1.0, 0.0, 0.0
     if draw.generator is not None:
         exponent = (1.0 + settings.gamma) ** draw.generator.uniform(-1.0, 1.0)

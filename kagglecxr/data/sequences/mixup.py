@@ -27,19 +27,11 @@ def mix(
 def mixup(
     images: Pixels, targets: OneHot, random: np.random.Generator, alpha: float
 ) -> tuple[Pixels, OneHot]:
-    """Blends each image with another one of its batch: Zhang et al. 2018, arXiv:1710.09412.
+    """Blends each image (batch, H, W, C) with another one: Zhang et al. 2018, arXiv:1710.09412.
 
     The whole batch has one share, drawn from Beta(alpha, alpha), and one permutation, so that every
-    target keeps the weight it has in a balanced batch.
-
-    Args:
-        images: (batch, H, W, C) uint8.
-        targets: (batch, targets); rows sum to 1.
-        random: the source of randomness.
-        alpha: above 0; larger values give shares closer to a half.
-
-    Returns:
-        Images (batch, H, W, C) uint8, and targets (batch, targets) float32.
+    target (batch, targets) keeps the weight it has in a balanced batch. Larger values of alpha give
+    shares closer to a half.
     """
     share = float(random.beta(alpha, alpha))
     others = random.permutation(len(images))
@@ -60,9 +52,7 @@ def cutmix(
 
     The box's share of the area is drawn from Beta(alpha, alpha), and its centre from the whole
     image. The targets' shares are those of the pixels. The whole batch has one box and one
-    permutation, as in `mixup`.
-
-    Args and results are those of `mixup`; with an alpha of 1 all shares are equally likely.
+    permutation, as in `mixup`; with an alpha of 1 all shares are equally likely.
     """
     height, width = images.shape[1:3]
     side = math.sqrt(1.0 - float(random.beta(alpha, alpha)))

@@ -22,15 +22,7 @@ UNLABELLED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class PseudoLabelledImages:
-    """Images without a label and a model's probabilities for them.
-
-    Attributes:
-        rows: (M,) the rows of the images.
-        targets: (M, targets) float32; each row sums to 1.
-
-    Raises:
-        DataError: there are no images, or not one row of targets for each.
-    """
+    """Rows (M,) of images without a label, and a model's probabilities (M, targets) for them."""
 
     rows: npt.NDArray[np.intp]
     targets: OneHot
@@ -45,9 +37,6 @@ class PseudoLabelledImages:
 
 def unlabelled_per_batch(batch_size: int) -> int:
     """Returns the number of pseudo-labelled images in a batch: at least 1, never all.
-
-    Raises:
-        SettingError: the batch size is below 2.
 
     >>> unlabelled_per_batch(32)
     8
@@ -64,13 +53,7 @@ class UnlabelledSampler:
     """Samples pseudo-labelled images as a pure function of the batch's position.
 
     They come in rounds of all images, each round in its own order, and a round continues in the
-    next epoch: at any time the counts of any two images differ by at most 1, however few an epoch
-    shows.
-
-    Args:
-        images: the number of images.
-        per_batch: the number of them in each batch.
-        seed: fixes all random choices.
+    next epoch: at any time the counts of any two images differ by at most 1.
     """
 
     def __init__(self, images: int, per_batch: int, seed: int) -> None:
@@ -91,24 +74,11 @@ class UnlabelledSampler:
 
 
 class SemiSupervisedSequence(SampledSequence):
-    """Batches of labelled images followed by pseudo-labelled ones.
+    """Batches of labelled images followed by `per_batch` pseudo-labelled ones.
 
     Batch i of epoch e depends only on (seed, e, i). If the sampler weights its images, a
-    pseudo-labelled image has weight 1.
-
-    Args:
-        images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        sampler: orders the labelled images; its batches are smaller by `per_batch`.
-        unlabelled: the pseudo-labelled images as rows of `images`.
-        per_batch: the number of them in each batch.
-        targets: (M, ...) float32, the targets of the labelled images; see `SampledSequence`.
-        transform: applied to each whole batch, so that both kinds are mixed.
-        rows: (M,) the rows of `images` that the sampler numbers; defaults to all.
-        steps: batches per epoch; defaults to the sampler's.
-        **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
-
-    Raises:
-        DataError: the sampler is for another number of images, or for other targets.
+    pseudo-labelled image has weight 1. The other arguments are those of `SampledSequence`;
+    `transform` is applied to each whole batch, so that both kinds are mixed.
     """
 
     def __init__(

@@ -185,7 +185,6 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: maximum number of images in a batch.
         targets: (M, targets) one-hot targets, if the predictions are evaluated.
         view: a function of a batch (batch, H, W, C), such as a flip.
-        **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
     """
 
     def __init__(
