@@ -25,6 +25,8 @@ from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 
+_OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
+
 
 @dataclass(frozen=True)
 class PrepareOptions:
@@ -127,13 +129,8 @@ def prepare_competition(
     index = Index(found.astype(str))
     index.check_disjoint()
     train = index.rows("train")
-    fold = make_folds(
-        index.column("label", train),
-        index.column("group", train),
-        index.column("source", train),
-        options.folds,
-        derive_seed(options.seed, "folds"),
-    )
+    label, group, source = (index.column(name, train) for name in ("label", "group", "source"))
+    fold = make_folds(label, group, source, options.folds, derive_seed(options.seed, "folds"))
     # Test images may have got the ids of a sample submission.
     new_ids = dict(zip(old_ids, index.ids, strict=True))
     pairs = rename_ids(pairs, ["first", "second"], new_ids)
@@ -154,12 +151,7 @@ def prepare_competition(
             "pipeline": pipeline.text,
             "seed": options.seed,
             # With these options another machine makes the same folds.
-            "options": {
-                "size": options.size,
-                "pipeline": options.pipeline,
-                "test": options.test,
-                "folds": options.folds,
-            },
+            "options": {key: getattr(options, key) for key in _OPTIONS_OF_SPLITS},
         },
     )
     return PreparedData(competition, index, fold, cache, root)

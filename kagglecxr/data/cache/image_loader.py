@@ -89,7 +89,12 @@ def decode_all(
             processed = loader.preprocess(row, image)
         except BrokenImageError as error:
             return str(error)
-        _check_shape(processed, pixels.shape[1:], loader.paths[row])
+        if processed.shape != (shape := pixels.shape[1:]):
+            raise DataError(
+                f"The images have different sizes and the pipeline does not resize them. Received: "
+                f"{loader.paths[row]} of shape {processed.shape}, the first of shape {shape}. Put "
+                "resize into the pipeline."
+            )
         pixels[row] = processed
         measured = fingerprint(image)
         height[row], width[row] = image.shape[:2]
@@ -139,12 +144,3 @@ def _single_threaded_opencv() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(threads)
-
-
-def _check_shape(image: Image, shape: tuple[int, ...], path: str) -> None:
-    if image.shape != shape:
-        raise DataError(
-            f"The images have different sizes and the pipeline does not resize them. Received: "
-            f"{path} of shape {image.shape}, the first of shape {shape}. Put resize into the "
-            "pipeline."
-        )

@@ -79,15 +79,9 @@ def _plan(seed: int) -> list[dict[str, str | int]]:
         while drawn < images:
             for number in range(min(int(random.integers(1, 5)), images - drawn)):
                 drawn += 1
-                name = f"{label}-{drawn}.png"
-                rows.append(
-                    {
-                        "label": label,
-                        "patient": patient,
-                        "number": number,
-                        "path": f"{label}/images/{name}",
-                        "mask_path": f"{label}/masks/{name}",
-                    }
-                )
+                row: dict[str, str | int] = {"label": label, "patient": patient, "number": number}
+                for column, kind in (("path", "images"), ("mask_path", "masks")):
+                    row[column] = f"{label}/{kind}/{label}-{drawn}.png"
+                rows.append(row)
             patient += 1
     return rows

@@ -165,18 +165,12 @@ class ResamplingSampler(EpochSampler):
 
 def _resampler(direction: Literal["over", "under"]) -> Callable[..., Any]:
     try:
-        from imblearn import (  # type: ignore[import-untyped]
-            over_sampling,
-            under_sampling,
-        )
+        from imblearn import over_sampling, under_sampling  # type: ignore[import-untyped]
     except ImportError as error:
         raise SettingError(
             f"Over- and undersampling need imbalanced-learn. Received: {direction}sampled, and the "
             "package is not installed. Run pip install 'kagglecxr[sampling]'."
         ) from error
-    resampler: Callable[..., Any] = (
-        over_sampling.RandomOverSampler
-        if direction == "over"
-        else under_sampling.RandomUnderSampler
-    )
-    return resampler
+    over: Callable[..., Any] = over_sampling.RandomOverSampler
+    under: Callable[..., Any] = under_sampling.RandomUnderSampler
+    return over if direction == "over" else under

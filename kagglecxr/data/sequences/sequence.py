@@ -179,12 +179,8 @@ class BalancedSequence(SampledSequence):
 class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
     """Images in a given order, each once, for prediction; the last batch may be smaller.
 
-    Args:
-        images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        rows: (M,) the rows to show, in this order.
-        batch_size: maximum number of images in a batch.
-        targets: (M, targets) one-hot targets, if the predictions are evaluated.
-        view: a function of a batch (batch, H, W, C), such as a flip.
+    `rows` (M,) of `images` are shown in this order, with one-hot `targets` (M, targets) if the
+    predictions are evaluated, after the `view`, such as a flip.
     """
 
     def __init__(
