@@ -126,7 +126,7 @@ def test_a_merged_data_set_is_fetched_as_well_or_said_how(
     done(capsys, "covid19-radiography-topped-up")
     work = tmp_path / "work" / "covid19-radiography-topped-up"
     assert {"raw", "chest-xray-pneumonia", "download.json"} <= {p.name for p in work.iterdir()}
-    owners = [seen.fields["ownerSlug"] for seen in kaggle.seen if seen.call.startswith(DATASET)]
+    owners = [seen.fields["ownerSlug"] for seen in kaggle.requests if seen.call.startswith(DATASET)]
     assert sorted(set(owners)) == ["paultimothymooney", "tawsifurrahman"]
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\n[source]\nkind = "dataset"\nslug = "mary/lungs"\n'

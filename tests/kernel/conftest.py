@@ -1,4 +1,4 @@
-"""The stand-in, its datasets and its machines, for the steps of the verb `kernel`."""
+"""The fake Kaggle, its datasets and its machines, for the steps of the verb `kernel`."""
 
 from tests.remote.conftest import fake_kaggle, own_client, strayed
 from tests.remote.datasets.conftest import fake_datasets

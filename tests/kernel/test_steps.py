@@ -63,9 +63,9 @@ def test_kaggle_s_own_command_pushes_what_build_wrote(
 
 
 def test_a_dry_run_asks_nothing_of_kaggle(fake_datasets: FakeDatasets, in_folder: Path) -> None:
-    before = len(fake_datasets.fake_kaggle.seen)
+    before = len(fake_datasets.fake_kaggle.requests)
     assert run("build", "demo", "--dry-run", "--owner", "mary", "--to", "elsewhere") == 0
-    assert len(fake_datasets.fake_kaggle.seen) == before
+    assert len(fake_datasets.fake_kaggle.requests) == before
     assert read_json(Path("elsewhere/train/kernel-metadata.json"))["id"] == "mary/demo-train"
 
 

@@ -46,7 +46,7 @@ def test_a_file_is_sent_scored_ranked_and_written_down(
     )
     content = Path(entry.file).read_bytes()
     assert competition.uploaded == [content]
-    sent = next(seen for seen in fake_kaggle.seen if seen.call == CREATE).fields
+    sent = next(seen for seen in fake_kaggle.requests if seen.call == CREATE).fields
     assert sent["competitionName"] == SLUG
     assert sent["blobFileTokens"] == "blob"
     assert sent["submissionDescription"] == f"first try [{entry.sha256[:12]}.1]" == entry.message

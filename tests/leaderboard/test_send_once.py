@@ -161,7 +161,7 @@ def test_a_version_of_a_kernel_is_submitted(
     competition.page = {"userHasEntered": True, "isKernelsSubmissionsOnly": True}
     submission = kernel_submission("mary/umons-submit", 3)
     result = run(replace(wanted, submission=submission))
-    sent = next(seen for seen in fake_kaggle.seen if seen.call == CREATE_CODE).fields
+    sent = next(seen for seen in fake_kaggle.requests if seen.call == CREATE_CODE).fields
     assert (sent["kernelOwner"], sent["kernelSlug"], sent["kernelVersion"], sent["fileName"]) == (
         "mary",
         "umons-submit",

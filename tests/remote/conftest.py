@@ -1,4 +1,4 @@
-"""The real Kaggle client, talking to a stand-in, with no way off this machine."""
+"""The real Kaggle client, talking to a fake one, with no way off this machine."""
 
 import ipaddress
 import os
@@ -77,7 +77,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 def fake_kaggle(
     own_client: None, strayed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FakeKaggle]:
-    """The stand-in, a home of its own, and a username with a key."""
+    """The fake Kaggle, a home of its own, and a username with a key."""
     for name in [*os.environ]:
         if name.startswith("KAGGLE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -1,7 +1,7 @@
-"""A server on this machine that stands in for Kaggle, records what it is asked, and can fail.
+"""A local server that plays Kaggle, records every request, and can fail in many ways.
 
-The client reaches it as its proxy: told to talk to its own LOCALHOST, it sends whole addresses, of
-the API and of file storage alike.
+The client reaches it as its proxy: with its setting LOCALHOST it sends whole addresses, of the API
+and of file storage alike.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ SIGNED = f"{STORAGE}?X-Goog-Signature=s1gnature"
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request as it came.
+    """A request that the server received.
 
     Attributes:
         method: POST for every call of the API.
-        address: the whole of it.
+        address: the whole URL.
         headers: with lower-case names.
         body: the bytes.
     """
@@ -41,7 +41,7 @@ class RecordedRequest:
 
     @property
     def call(self) -> str:
-        """`service/Method` of the API, the address without its question elsewhere."""
+        """`service/Method` of the API, or the URL without its query."""
         path = urlsplit(self.address).path
         return path.removeprefix(API) if path.startswith(API) else self.address.split("?")[0]
 
@@ -54,7 +54,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class FakeResponse:
-    """What is sent back, and where it breaks off.
+    """What the server sends, and where it breaks off.
 
     Attributes:
         status: of HTTP.
@@ -63,7 +63,7 @@ class FakeResponse:
         sent: how many bytes of the body are sent; all if None.
         mute: nothing is sent, not even a status.
         hangs: the connection stays open after the last byte that is sent.
-        paced: called after each piece that is sent, with its bytes; may take its time.
+        paced: called after each chunk, with the number of its bytes; may block.
     """
 
     status: int = 200
@@ -79,7 +79,7 @@ Responder = FakeResponse | Callable[[RecordedRequest], FakeResponse]
 
 
 def json_response(values: Mapping[str, Any], status: int = 200) -> FakeResponse:
-    """JSON, as the API answers."""
+    """A JSON response of the API."""
     return FakeResponse(status, json.dumps(values).encode(), {"Content-Type": "application/json"})
 
 
@@ -89,7 +89,7 @@ def error_response(status: int, message: str = "") -> FakeResponse:
 
 
 def redirect_response(address: str = SIGNED) -> FakeResponse:
-    """The API's answer to a download: where the file lies."""
+    """The API's response to a download: the address of the file."""
     return FakeResponse(302, headers={"Location": address})
 
 
@@ -114,7 +114,7 @@ def stored_file(content: bytes, etag: str = '"one"') -> Callable[[RecordedReques
 def sent_in_chunks(
     storing: Callable[[RecordedRequest], FakeResponse], paced: Callable[[int], None]
 ) -> Callable[[RecordedRequest], FakeResponse]:
-    """A file in storage that is sent piece by piece, each of them told."""
+    """A file in storage that is sent in chunks; `paced` is called after each."""
     return lambda seen: dataclasses.replace(storing(seen), paced=paced)
 
 
@@ -130,34 +130,32 @@ def tar_gz(files: Mapping[str, bytes]) -> bytes:
 
 
 class FakeKaggle:
-    """The server: answers by call, one after the other, the last one for ever."""
+    """The server: sends the responses set for a call one after the other, and repeats the last."""
 
     def __init__(self) -> None:
-        self.seen: list[RecordedRequest] = []
+        self.requests: list[RecordedRequest] = []
         self.closing = threading.Event()
         self._answers: dict[str, list[Responder]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
 
     @property
     def address(self) -> str:
-        """Of the proxy."""
+        """The URL under which it is a proxy."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def calls(self) -> list[str]:
-        """What was asked, in order."""
-        return [seen.call for seen in self.seen]
+        """The calls of all requests, in order."""
+        return [seen.call for seen in self.requests]
 
     def on(self, call: str, *answers: Responder) -> None:
-        """Sets the answers to a call, or to an address in storage."""
+        """Sets the responses to a call, or to an address in storage."""
         self._answers[call] = list(answers)
 
     def answer(self, seen: RecordedRequest) -> FakeResponse:
-        """The next answer."""
-        self.seen.append(seen)
-        answers = self._answers.get(
-            seen.call, [error_response(501, "the stand-in was told nothing")]
-        )
+        """Records a request and returns the next response to it."""
+        self.requests.append(seen)
+        answers = self._answers.get(seen.call, [error_response(501, "no response was set")])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         return answer if isinstance(answer, FakeResponse) else answer(seen)
 
@@ -181,7 +179,7 @@ def _handler(fake_kaggle: FakeKaggle) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
             answer = fake_kaggle.answer(RecordedRequest(self.command, self.path, headers, body))
-            # A client that gave up is part of the play.
+            # Tests let clients give up.
             with contextlib.suppress(ConnectionError):
                 if not answer.mute:
                     self.send(answer)

@@ -1,4 +1,4 @@
-"""A reporter and a clock that remember, for tests of what waits and tells."""
+"""A reporter that keeps its notes and a clock that passes only by sleeping."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ from kagglecxr.core.progress import Silent
 
 
 class RecordingReporter(Silent):
-    """Keeps what it is told."""
+    """Keeps its notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -83,7 +83,7 @@ def test_without_credentials_a_sentence_says_what_to_do(
         assert "no Kaggle credentials. Received: none for the thing" in message
         assert "KAGGLE_API_TOKEN" in message
         assert message.endswith("Attach it.")
-    assert fake_kaggle.seen == []
+    assert fake_kaggle.requests == []
     assert capfd.readouterr() == ("", "")
     assert sys.stdin is stdin
 
@@ -121,7 +121,7 @@ def test_a_token_is_enough(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPa
     fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": USER}))
     fake_kaggle.on(LOOK_UP, json_response({"versionNumber": 7}))
     assert look_up() == 7
-    assert fake_kaggle.seen[-1].headers["authorization"] == "Bearer t0ken"
+    assert fake_kaggle.requests[-1].headers["authorization"] == "Bearer t0ken"
 
 
 def test_an_old_token_beside_a_good_key_is_told(
@@ -134,7 +134,7 @@ def test_an_old_token_beside_a_good_key_is_told(
         "They come from KAGGLE_API_TOKEN, which is taken before KAGGLE_USERNAME with KAGGLE_KEY "
         "(a token goes before a key): remove it if it is old. Make a new token at"
     ) in failure()
-    assert fake_kaggle.seen[-1].headers["authorization"] == "Bearer t0ken"
+    assert fake_kaggle.requests[-1].headers["authorization"] == "Bearer t0ken"
 
 
 @pytest.mark.parametrize(("status", "wrong"), [(401, "credentials"), (500, "fault of its own")])
@@ -297,7 +297,7 @@ def test_an_old_client_is_refused_with_both_versions(
     message = failure(MissingError)
     assert f"version 2.2.5 or newer. Received: {found}." in message
     assert "pip install --upgrade 'kaggle>=2.2.5'" in message
-    assert fake_kaggle.seen == []
+    assert fake_kaggle.requests == []
 
 
 def too_many(after: str | None = None) -> FakeResponse:
@@ -330,7 +330,7 @@ def test_without_a_number_of_seconds_pauses_grow_up_to_a_quarter_of_an_hour(
     with pytest.raises(KaggleError, match=r"too many requests\. Received: 429"):
         version(RecordingReporter())
     assert clock.slept == [15.0, 30.0, 60.0, 120.0, 240.0]
-    assert len(fake_kaggle.seen) == 6
+    assert len(fake_kaggle.requests) == 6
 
 
 def test_a_pause_that_is_too_long_is_not_begun(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
@@ -349,7 +349,7 @@ def test_any_other_refusal_is_told_at_once(fake_kaggle: FakeKaggle, clock: FakeC
 
 def test_the_name_of_a_key_is_known_without_a_request(fake_kaggle: FakeKaggle) -> None:
     assert username(Silent()) == "mary"
-    assert fake_kaggle.seen == []
+    assert fake_kaggle.requests == []
 
 
 def test_so_it_is_in_a_file(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,7 +365,7 @@ def test_kaggle_tells_the_name_of_a_token(
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": "anne"}))
     assert username(Silent()) == "anne"
-    assert {seen.fields["token"] for seen in fake_kaggle.seen} == {TOKEN}
+    assert {seen.fields["token"] for seen in fake_kaggle.requests} == {TOKEN}
 
 
 def test_a_token_without_a_name_falls_back_to_the_key(

@@ -49,7 +49,7 @@ def test_the_first_place_is_the_one_the_client_signs_in_with(
         call_with_retry(
             CONTEXT, lambda api: api.model_instance_get("mary/densenet/keras/small"), Silent()
         )
-        scheme, _, what = fake_kaggle.seen[-1].headers["authorization"].partition(" ")
+        scheme, _, what = fake_kaggle.requests[-1].headers["authorization"].partition(" ")
         sent.append((credential_sources()[0].name, scheme if scheme == "Basic" else what))
         leave()
     assert sent == [

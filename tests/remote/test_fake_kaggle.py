@@ -38,8 +38,8 @@ def test_the_real_kaggle_is_out_of_reach(
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
     look_up()
-    # Its name goes no further than the stand-in, which leads nowhere.
-    assert [(seen.method, seen.address) for seen in fake_kaggle.seen] == [
+    # Its name goes no further than the fake Kaggle, which leads nowhere.
+    assert [(seen.method, seen.address) for seen in fake_kaggle.requests] == [
         ("CONNECT", "api.kaggle.com:443")
     ]
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):

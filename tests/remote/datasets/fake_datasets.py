@@ -132,4 +132,4 @@ class FakeDatasets:
     @property
     def puts(self) -> list[RecordedRequest]:
         """All that was sent to storage."""
-        return [seen for seen in self.fake_kaggle.seen if seen.method == "PUT"]
+        return [seen for seen in self.fake_kaggle.requests if seen.method == "PUT"]

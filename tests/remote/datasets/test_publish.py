@@ -58,7 +58,7 @@ def test_a_new_dataset_is_private_and_has_every_file(
     published = sender.publish()
     assert published == PublishedDataset(REF, 1, URL, is_new=True, unchanged=False)
     assert fake_datasets.versions == [sent_files(sender)]
-    asked = next(seen for seen in fake_datasets.fake_kaggle.seen if seen.call == CREATE).fields
+    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
     assert (asked["ownerSlug"], asked["slug"]) == ("mary", "kit-wheels")
     assert (asked["title"], asked["licenseName"]) == ("Wheels of the kit", "apache-2.0")
     assert asked["isPrivate"] is True
@@ -78,7 +78,7 @@ def test_a_bar_counts_the_bytes(fake_datasets: FakeDatasets, sender: Sender) -> 
 
 def test_it_is_public_only_on_demand(fake_datasets: FakeDatasets, sender: Sender) -> None:
     sender.publish(public=True)
-    asked = next(seen for seen in fake_datasets.fake_kaggle.seen if seen.call == CREATE).fields
+    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
     assert "isPrivate" not in asked
 
 
@@ -107,7 +107,7 @@ def test_what_has_changed_is_a_version_with_all_files(
     assert again == PublishedDataset(REF, 2, URL, is_new=False, unchanged=False)
     assert fake_datasets.versions[1] == sent_files(sender)
     assert len(fake_datasets.versions) == 2
-    asked = next(seen for seen in fake_datasets.fake_kaggle.seen if seen.call == VERSION).fields
+    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == VERSION).fields
     assert asked["body"]["versionNotes"].startswith("kagglecxr 0.")
 
 
@@ -174,7 +174,7 @@ def test_without_credentials_nothing_is_asked(
 ) -> None:
     monkeypatch.delenv("KAGGLE_KEY")
     assert "no Kaggle credentials" in refusal(sender, MissingError)
-    assert fake_datasets.fake_kaggle.seen == []
+    assert fake_datasets.fake_kaggle.requests == []
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"Retry-After": "7"}, 7.0), ({}, 15.0)])

@@ -1,4 +1,4 @@
-"""A competition's data and a dataset's on the stand-in, and the real client's way to it."""
+"""A competition's data and a dataset's on the fake Kaggle, and the real client's way to it."""
 
 import io
 import os
@@ -71,7 +71,7 @@ def signed_redirect(address: str) -> FakeResponse:
 def host_files(
     fake_kaggle: FakeKaggle, files: Mapping[str, bytes], archive: bytes | None = None
 ) -> None:
-    """Puts the data of a competition and of a dataset on the stand-in."""
+    """Puts the data of a competition and of a dataset on the fake Kaggle."""
     sizes = {name: len(content) for name, content in files.items()}
     fake_kaggle.on(LIST, listing_response(sizes))
     fake_kaggle.on(LIST_OF_DATASET, listing_response(sizes, "datasetFiles"))
@@ -81,7 +81,7 @@ def host_files(
 
 
 def client_environment(home: Path, fake_kaggle: FakeKaggle) -> dict[str, str]:
-    """The environment in which a process of its own finds the stand-in, and nothing else."""
+    """The environment in which a process of its own finds the fake Kaggle, and nothing else."""
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
     return {
         "HOME": str(home),
@@ -107,7 +107,7 @@ def files_under(folder: Path) -> dict[str, bytes]:
 
 @dataclass
 class KilledDownloads:
-    """Runs the verb against the stand-in, and kills it when so many bytes have been sent."""
+    """Runs the verb against the fake Kaggle, and kills it when so many bytes have been sent."""
 
     words: list[str]
     cwd: Path

@@ -97,9 +97,9 @@ def test_what_is_there_and_whole_is_not_asked_for_again(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     download(target, reporter)
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     done = download(target, reporter)
-    assert kaggle.seen == []
+    assert kaggle.requests == []
     assert str(done) == (
         f"There are 33 files (27.7 kB) of {COMPETITION} already, complete: {target.folder}."
     )
@@ -127,7 +127,7 @@ def test_a_few_missing_files_are_fetched_alone(
     )
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
     kaggle.on(alone, stored_file(zipped({"sample_submission.csv": FILES["sample_submission.csv"]})))
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     assert download(target, reporter).downloaded == 2
     assert files_under(target.folder) == FILES
     assert kaggle.calls == [ONE, ALONE, ONE, alone]
@@ -151,7 +151,7 @@ def test_many_missing_files_are_fetched_as_an_archive(
 ) -> None:
     download(target, reporter)
     shutil.rmtree(target.folder / "train")
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     download(target, reporter)
     assert kaggle.calls == [LIST, ALL, ARCHIVE]
     assert files_under(target.folder) == FILES
@@ -166,7 +166,7 @@ def test_data_of_other_origin_are_not_replaced_unless_told(
     with pytest.raises(DataError, match=r"data already.*--again.*kagglecxr\.prepare umons-covid19"):
         download(target, reporter)
     assert files_under(target.folder) == {"mine": b"mine"}
-    assert kaggle.seen == []
+    assert kaggle.requests == []
     download(target, reporter, again=True)
     assert files_under(target.folder) == FILES
     assert not holds_other_data(target.folder)
@@ -260,9 +260,9 @@ def test_killed_after_the_transfer_it_asks_for_nothing_more(
         with pytest.raises(KeyboardInterrupt):
             download(target, reporter)
     assert not target.folder.exists()
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     download(target, reporter)
-    assert kaggle.seen == []
+    assert kaggle.requests == []
     assert files_under(target.folder) == FILES
 
 
@@ -361,9 +361,9 @@ def test_some_files_are_fetched_by_their_names(
     manifest = read_manifest(target.manifest)
     assert manifest is not None
     assert not manifest.is_whole
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     assert download(target, reporter, files=files).downloaded == 0
-    assert kaggle.seen == []
+    assert kaggle.requests == []
     assert download(target, reporter, files=["test/0.png"], again=True).downloaded == 1
     # Some files are not all.
     assert download(target, reporter).downloaded == len(FILES)
@@ -392,7 +392,7 @@ def test_a_name_that_leads_outside_is_refused(
 ) -> None:
     with pytest.raises(SettingError, match="named by its path in the data"):
         download(target, reporter, files=[name])
-    assert kaggle.seen == []
+    assert kaggle.requests == []
 
 
 def spreadsheet() -> bytes:
@@ -434,7 +434,7 @@ def test_a_single_file_of_the_dataset_is_asked_for_by_its_name(
     kaggle.on(OF_DATASET, signed_redirect(ALONE))
     kaggle.on(ALONE, stored_file(FILES["test/0.png"]))
     download_data(DATASET, target.folder, reporter, files=["test/0.png"])
-    assert kaggle.seen[1].fields["fileName"] == "test/0.png"
+    assert kaggle.requests[1].fields["fileName"] == "test/0.png"
     assert files_under(target.folder) == {"test/0.png": FILES["test/0.png"]}
 
 
@@ -460,11 +460,11 @@ def test_a_single_file_that_is_wrong_replaces_nothing(
     with pytest.raises(DataError):
         download(target, reporter, files=["test/0.png"], sums=sums)
     assert not target.folder.exists()
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     with pytest.raises(DataError):
         download(target, reporter, files=["test/0.png"], sums=sums)
     # What was wrong is not taken for a part.
-    assert [seen.headers.get("range") for seen in kaggle.seen if seen.call == address] == [None]
+    assert [seen.headers.get("range") for seen in kaggle.requests if seen.call == address] == [None]
 
 
 def test_an_unknown_file_names_what_was_asked_for(

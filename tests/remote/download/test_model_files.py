@@ -42,7 +42,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kaggle(fake_kaggle: FakeKaggle, clock: FakeClock) -> FakeKaggle:
-    """The stand-in with the model on it."""
+    """The fake Kaggle with the model on it."""
     fake_kaggle.on(DOWNLOAD, redirect_response())
     fake_kaggle.on(STORAGE, stored_file(tar_gz(FILES)))
     return fake_kaggle
@@ -82,7 +82,7 @@ def test_kaggle_is_asked_for_that_version_and_storage_is_told_no_secret(
     kaggle: FakeKaggle, models: Path
 ) -> None:
     fetch_model(HANDLE, models, Silent())
-    asked, fetched = kaggle.seen
+    asked, fetched = kaggle.requests
     assert asked.call == DOWNLOAD
     assert asked.fields == {
         "ownerSlug": "keras",
@@ -99,16 +99,16 @@ def test_kaggle_is_asked_for_that_version_and_storage_is_told_no_secret(
 
 def test_what_is_there_is_not_fetched_again(kaggle: FakeKaggle, models: Path) -> None:
     place = fetch_model(HANDLE, models, Silent())
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     assert fetch_model(HANDLE, models, Silent()) == place
-    assert kaggle.seen == []
+    assert kaggle.requests == []
 
 
 def test_a_handle_without_a_version_means_the_newest(kaggle: FakeKaggle, models: Path) -> None:
     kaggle.on(LOOK_UP, json_response({"slug": "densenet_121", "versionNumber": 12}))
     assert fetch_model(NEWEST, models, Silent()).name == "12"
     assert kaggle.calls == [LOOK_UP, DOWNLOAD, STORAGE]
-    assert kaggle.seen[1].fields["versionNumber"] == 12
+    assert kaggle.requests[1].fields["versionNumber"] == 12
     assert fetch_model(NEWEST, models, Silent()).name == "12"
     assert kaggle.calls[3:] == [LOOK_UP]
 
@@ -165,7 +165,7 @@ def test_a_framework_kaggle_has_not_is_refused_before_anything_is_sent(
     handle = KaggleModel.parse("kaggle://keras/densenet/kreas/densenet_121/3")
     with pytest.raises(KaggleError, match=r"KREAS.*Check the handle"):
         fetch_model(handle, models, Silent())
-    assert kaggle.seen == []
+    assert kaggle.requests == []
 
 
 def test_a_download_that_is_cut_off_is_taken_up_where_it_stopped(
@@ -179,7 +179,7 @@ def test_a_download_that_is_cut_off_is_taken_up_where_it_stopped(
         STORAGE, FakeResponse(200, content, headers, sent=2 * 2**20 + 7), stored_file(content)
     )
     assert files_under(fetch_model(HANDLE, models, Silent())) == FILES
-    assert kaggle.seen[-1].headers["range"] == f"bytes={2 * 2**20}-"
+    assert kaggle.requests[-1].headers["range"] == f"bytes={2 * 2**20}-"
     assert len(waits) == 1
 
 

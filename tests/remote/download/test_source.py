@@ -72,7 +72,7 @@ def test_all_pages_are_asked_for(
     fake_kaggle.on(call, listing_response(SIZES, name))
     assert list_files(origin, reporter) == SIZES
     assert fake_kaggle.calls == [call] * 3
-    assert [seen.fields["pageSize"] for seen in fake_kaggle.seen] == [200] * 3
+    assert [seen.fields["pageSize"] for seen in fake_kaggle.requests] == [200] * 3
 
 
 def test_it_stops_where_all_wanted_files_are_found(
@@ -95,7 +95,9 @@ def test_an_empty_page_is_not_the_end(fake_kaggle: FakeKaggle, reporter: Recordi
 def test_empty_pages_without_end_are_an_end(
     fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
-    fake_kaggle.on(LIST, lambda seen: json_response({"nextPageToken": f"{len(fake_kaggle.seen)}"}))
+    fake_kaggle.on(
+        LIST, lambda seen: json_response({"nextPageToken": f"{len(fake_kaggle.requests)}"})
+    )
     assert list_files(COMPETITION, reporter) == {}
     assert len(fake_kaggle.calls) == 3
 
@@ -132,7 +134,7 @@ def test_too_many_requests_are_waited_out_on_the_page_that_was_refused(
     assert list_files(COMPETITION, reporter) == SIZES
     assert clock.slept == [7.0]
     assert "trying again in 7 s" in reporter.notes[0]
-    tokens = [seen.fields.get("pageToken") or "" for seen in fake_kaggle.seen]
+    tokens = [seen.fields.get("pageToken") or "" for seen in fake_kaggle.requests]
     assert tokens == ["", "200", "200", "400"]
 
 

@@ -52,7 +52,7 @@ def cut(at: int, content: bytes = CONTENT, etag: str = '"one"') -> FakeResponse:
 
 
 def ranges(kaggle: FakeKaggle) -> list[str | None]:
-    return [seen.headers.get("range") for seen in kaggle.seen if seen.call == ARCHIVE]
+    return [seen.headers.get("range") for seen in kaggle.requests if seen.call == ARCHIVE]
 
 
 def leave_a_part(
@@ -64,7 +64,7 @@ def leave_a_part(
     with pytest.raises(KaggleError):
         fetched(folder, reporter)
     assert sum(path.stat().st_size for path in folder.glob("*.zip")) == size
-    kaggle.seen.clear()
+    kaggle.requests.clear()
 
 
 def test_it_arrives_with_its_size_told_first(
@@ -117,7 +117,7 @@ def test_a_whole_file_of_an_earlier_process_is_not_downloaded_again(
     fetched(folder, reporter)
     (archive,) = folder.glob("*.zip")
     before = archive.stat().st_ino, archive.stat().st_mtime_ns
-    kaggle.seen.clear()
+    kaggle.requests.clear()
     assert fetched(folder, reporter) == CONTENT
     assert (archive.stat().st_ino, archive.stat().st_mtime_ns) == before
     assert ranges(kaggle) == [None]

@@ -1,4 +1,4 @@
-"""Kaggle's machines on the stand-in: takes kernels, runs them, hands out what they leave."""
+"""Kaggle's machines on the fake Kaggle: takes kernels, runs them, hands out what they leave."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -43,7 +43,7 @@ def test_without_credentials_it_is_unknown(
 ) -> None:
     monkeypatch.delenv("KAGGLE_KEY")
     assert accelerator_quotas() == {}
-    assert fake_kaggle.seen == []
+    assert fake_kaggle.requests == []
 
 
 def test_a_kernel_is_not_pushed_to_an_accelerator_without_time_left(
