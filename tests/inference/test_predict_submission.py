@@ -199,13 +199,13 @@ def test_what_cannot_predict_is_refused(
     other = tmp_path / "run"
     shutil.copytree(runs[1], other)
     record = read_run(other)
-    for change, error, told in (
+    for change, error, message in (
         ({"targets": ["a", "b"]}, DataError, "other targets"),
         ({"pipeline": ""}, SettingError, "older"),
         ({"pipeline": "gray | mask | resize"}, SettingError, "lung masks"),
     ):
         dataclasses.replace(record, **change).write(other)  # type: ignore[arg-type]
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             predict(runs=[other])
     dataclasses.replace(record, pipeline="").write(other)
     assert predict(runs=[other], pipeline="gray | resize").folds == 1

@@ -24,7 +24,7 @@ def test_what_is_saved_is_read_again(predictions: Predictions, tmp_path: Path) -
     np.testing.assert_array_equal(again.truth, predictions.truth)
 
 
-def test_rows_are_found_by_id_in_the_order_asked(predictions: Predictions) -> None:
+def test_rows_are_found_by_id_in_the_order_given(predictions: Predictions) -> None:
     np.testing.assert_allclose(predictions.of(["c", "a"])[:, 1], [0.5, 0.8])
 
 

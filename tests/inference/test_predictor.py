@@ -1,4 +1,4 @@
-"""Predictions are the mean of views, of folds and of runs; rows come back in the order asked."""
+"""Predictions are the mean of views, of folds and of runs; rows come back in the order given."""
 
 from collections.abc import Callable
 

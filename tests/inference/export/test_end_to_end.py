@@ -60,15 +60,15 @@ def test_images_of_other_colours_than_those_of_the_training_are_taken_too() -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("gray | resize | mask", "mask.*lung mask"),
         ("gray | lung_box | resize", "lung_box.*lung mask"),
         ("gray | trim | resize", "trim.*another size"),
     ],
 )
-def test_a_step_that_no_layer_does_is_refused(text: str, told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_a_step_that_no_layer_does_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
         pipeline_layers(Pipeline.parse(text, 40).steps, 1)
 
 
@@ -83,7 +83,7 @@ def constant() -> RunModels:
 
 
 def test_tiles_of_images_of_any_size_are_refused() -> None:
-    with pytest.raises(SettingError, match="Resize them"):
+    with pytest.raises(SettingError, match="resize them"):
         end_to_end_model(Pipeline.parse("clahe | resize", 40).steps, [constant()], ["a", "b"], "")
 
 

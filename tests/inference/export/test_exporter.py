@@ -84,12 +84,12 @@ def by_the_kit(
 
 @pytest.fixture(scope="module")
 def expected(own: PreparedDemo) -> dict[tuple[int, int, int], npt.NDArray[np.float32]]:
-    """What the kit answers for an image of each shape."""
-    answers = by_the_kit(own, [film(*shape) for shape in SHAPES], ["worse", "better"])
-    # Answers that are all alike would be like any other.
-    assert np.ptp(answers) > 0.1
-    assert np.ptp(answers, axis=0).max() > 0.02
-    return dict(zip(SHAPES, answers, strict=True))
+    """What the kit predicts for an image of each shape."""
+    probabilities = by_the_kit(own, [film(*shape) for shape in SHAPES], ["worse", "better"])
+    # Predictions that are all alike would be like any other.
+    assert np.ptp(probabilities) > 0.1
+    assert np.ptp(probabilities, axis=0).max() > 0.02
+    return dict(zip(SHAPES, probabilities, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -98,26 +98,26 @@ def whole(own: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Export
 
 
 @pytest.fixture(scope="module")
-def answers(whole: ExportedFile) -> PredictFunction:
+def predict(whole: ExportedFile) -> PredictFunction:
     return load_keras(whole.path)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_file_answers_as_the_kit_does(
-    answers: PredictFunction,
+def test_a_file_predicts_as_the_kit_does(
+    predict: PredictFunction,
     expected: dict[tuple[int, int, int], npt.NDArray[np.float32]],
     shape: tuple[int, int, int],
 ) -> None:
     image, answer = film(*shape), expected[shape]
     for pixels in (image, image.astype(np.float32)):
-        np.testing.assert_allclose(answers(pixels)[0], answer, atol=1e-5, rtol=0)
+        np.testing.assert_allclose(predict(pixels)[0], answer, atol=1e-5, rtol=0)
 
 
-def test_a_batch_is_answered_image_by_image(answers: PredictFunction) -> None:
+def test_a_batch_is_predicted_image_by_image(predict: PredictFunction) -> None:
     first, second = film(61, 50, 1), film(61, 50, 1)[:, ::-1]
-    both = answers(np.concatenate([first, second]))
-    np.testing.assert_allclose(both[0], answers(first)[0], atol=1e-6)
-    np.testing.assert_allclose(both[1], answers(second)[0], atol=1e-6)
+    both = predict(np.concatenate([first, second]))
+    np.testing.assert_allclose(both[0], predict(first)[0], atol=1e-6)
+    np.testing.assert_allclose(both[1], predict(second)[0], atol=1e-6)
 
 
 def test_the_file_tells_its_classes_and_what_it_is_made_of(

@@ -1,4 +1,4 @@
-"""Every format answers as the model does that was written, and tells its classes."""
+"""A file of every format predicts as the model that was saved, and names its classes."""
 
 import importlib.util
 import json
@@ -28,9 +28,9 @@ def by_keras(path: Path) -> list[str]:
 def by_onnx(path: Path) -> list[str]:
     import onnxruntime
 
-    told = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
-    assert told["origin"] == "made here"
-    return list(json.loads(told["classes"]))
+    metadata = onnxruntime.InferenceSession(path).get_modelmeta().custom_metadata_map
+    assert metadata["origin"] == "made here"
+    return list(json.loads(metadata["classes"]))
 
 
 CLASSES_IN: dict[str, Callable[[Path], list[str]]] = {
@@ -53,7 +53,7 @@ def model() -> keras.Model:
     return end_to_end_model(steps, runs, ["é", "b", "c"], "made here")
 
 
-def asked(model: keras.Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def call(model: keras.Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(keras.ops.convert_to_numpy(model(images)))
 
 
@@ -64,22 +64,22 @@ def needs(kind: FileFormat) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
-def test_a_file_answers_images_of_any_size_as_its_model_does(
+def test_a_file_predicts_images_of_any_size_as_its_model_does(
     model: keras.Model, name: str, tmp_path: Path
 ) -> None:
     kind = FORMATS[name]
     needs(kind)
     path = tmp_path / f"model{kind.suffix}"
     kind.save(model, path)
-    answers = kind.load(path)
+    predict = kind.load(path)
     for shape in SHAPES:
         images = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-        np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
+        np.testing.assert_allclose(predict(images), call(model, images), atol=1e-6)
     assert CLASSES_IN[name](path) == ["é", "b", "c"]
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
-def test_a_model_that_was_never_asked_can_be_written(name: str, tmp_path: Path) -> None:
+def test_a_model_that_was_never_called_can_be_written(name: str, tmp_path: Path) -> None:
     kind = FORMATS[name]
     needs(kind)
     inputs = keras.Input((None, None, None), name="image")
@@ -96,8 +96,8 @@ def test_an_h5_file_keeps_the_axes_of_a_normalisation(tmp_path: Path) -> None:
     model.get_layer("n").gamma.assign(np.random.default_rng(0).random((4, 5, 2)))
     FORMATS["h5"].save(model, tmp_path / "model.h5")
     images = np.random.default_rng(1).random((3, 4, 5, 2), np.float32)
-    answers = FORMATS["h5"].load(tmp_path / "model.h5")
-    np.testing.assert_allclose(answers(images), asked(model, images), atol=1e-6)
+    predict = FORMATS["h5"].load(tmp_path / "model.h5")
+    np.testing.assert_allclose(predict(images), call(model, images), atol=1e-6)
 
 
 def test_without_a_converter_the_package_to_install_is_named(
@@ -125,7 +125,7 @@ def test_on_another_backend_the_one_to_take_is_named(monkeypatch: pytest.MonkeyP
         ("tflite", Path("a.tflite"), ".tflite"),
     ],
 )
-def test_a_format_is_told_by_its_name_or_the_file_s(
+def test_a_format_is_found_by_its_name_or_the_file_s(
     name: str | None, path: Path | None, suffix: str
 ) -> None:
     assert format_of(name, path).suffix == suffix
