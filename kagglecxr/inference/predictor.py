@@ -156,7 +156,9 @@ class Predictor:
                 features = tuple(features) if isinstance(features, list) else features
                 for head, output in zip(heads, outputs, strict=True):
                     if view in output:
-                        output[view].append(head.predict_on_batch(features))
+                        # Called as it is: to compile a head for each fold takes longer.
+                        predicted = head(features, training=False)
+                        output[view].append(keras.ops.convert_to_numpy(predicted))
         return [
             _mean_of_views([np.concatenate(output[view]) for view in member.views])
             for member, output in zip(members, outputs, strict=True)
