@@ -1,7 +1,7 @@
 """Packs the datasets that the kernels need and chooses the kernels' settings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -11,8 +11,6 @@ from kagglecxr.core.files import read_json
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import PRESETS, Competition
-from kagglecxr.data.prepare import load_prepared
-from kagglecxr.ensembling.run_selection import choose_runs
 from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from kagglecxr.remote.datasets.run_archives import pack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
@@ -25,45 +23,22 @@ from kagglecxr.remote.kernels.builder import (
 from kagglecxr.remote.kernels.kernel_options import KernelOptions
 
 
-@dataclass(frozen=True)
-class DatasetFolder:
-    """A folder to publish as the dataset `ref`, `owner/slug`."""
-
-    ref: str
-    folder: Path
-
-
-def choose_kernel_runs(
-    competition: Competition, workspace: Workspace, names: Sequence[str]
-) -> list[Path]:
-    """The named runs; by default the best one, or none if none is trained.
-
-    Raises:
-        UnknownNameError: no such run.
-    """
-    if not names and not any(workspace.runs.glob("*/run.json")):
-        return []
-    return choose_runs(load_prepared(competition, workspace), workspace, names)
-
-
-def pack_datasets(owner: str, workspace: Workspace, runs: Sequence[Path]) -> list[DatasetFolder]:
-    """Packs the dataset of wheels and, if there are runs, that of the runs and no others."""
-    wheels = DatasetFolder(f"{owner}/kagglecxr-wheels", workspace.kaggle / "wheels")
-    build_wheels(wheels.folder)
-    datasets = [(wheels, "apache-2.0")]
+def pack_datasets(owner: str, workspace: Workspace, runs: Sequence[Path]) -> dict[str, Path]:
+    """Packs the datasets of wheels and, if there are any, of runs; folders by `owner/slug`."""
+    wheels, archives = workspace.kaggle / "wheels", workspace.kaggle / "runs"
+    build_wheels(wheels)
+    datasets = {f"{owner}/kagglecxr-wheels": wheels}
     if runs:
-        slug = kernel_slug(workspace.competition, "runs")
-        packed = DatasetFolder(f"{owner}/{slug}", workspace.kaggle / "runs")
-        archives = {pack_run(run, packed.folder) for run in runs}
-        for old in {*packed.folder.glob("*.zip")} - archives:
+        packed = {pack_run(run, archives) for run in runs}
+        for old in {*archives.glob("*.zip")} - packed:
             old.unlink()
+        datasets[f"{owner}/{kernel_slug(workspace.competition, 'runs')}"] = archives
+    for ref, folder in datasets.items():
         # What was learned from a competition's data may be subject to its terms.
-        datasets.append((packed, "other"))
-    for dataset, licence in datasets:
-        title = dataset.ref.partition("/")[2]
-        values = {"id": dataset.ref, "title": title, "licenses": [{"name": licence}]}
-        DatasetMetadata.parse(values).write(dataset.folder)
-    return [dataset for dataset, _ in datasets]
+        licenses = [{"name": "apache-2.0" if folder == wheels else "other"}]
+        values = {"id": ref, "title": ref.partition("/")[2], "licenses": licenses}
+        DatasetMetadata.parse(values).write(folder)
+    return datasets
 
 
 def plan_kernels(
@@ -71,7 +46,7 @@ def plan_kernels(
     given: str,
     workspace: Workspace,
     owner: str,
-    datasets: Sequence[str],
+    datasets: Iterable[str],
     runs: Sequence[Path],
     options: KernelOptions,
 ) -> KernelSettings:
@@ -83,7 +58,7 @@ def plan_kernels(
             part of the scripts.
         workspace: the competition's.
         owner: the user's name on Kaggle.
-        datasets: that of the wheels and, if there are runs, that of the runs, `owner/slug`.
+        datasets: those of `pack_datasets`.
         runs: with which `submit` predicts.
         options: the user's choices.
 
@@ -97,6 +72,7 @@ def plan_kernels(
             f"The images are not on Kaggle. Received: a source of kind {source.kind}. Make a "
             "dataset of the folder and name it: --data OWNER/SLUG."
         )
+    wheels, *packed = datasets
     records = [read_run(run) for run in runs]
     metric = competition.metric.name
     score = records[0].metrics.get(f"oof_{metric}") if records else None
@@ -106,9 +82,9 @@ def plan_kernels(
         name=competition.name,
         kind=source.kind,
         slug=slug,
-        wheels=datasets[0],
+        wheels=wheels,
         description=_description(given, competition, slug),
-        runs=datasets[1] if runs else "",
+        runs=packed[0] if packed else "",
         run_names=tuple(record.name for record in records),
         prepare=_prepare_settings(workspace),
         options=replace(options, recipe=_read(options.recipe), space=_read(options.space)),

@@ -47,7 +47,9 @@ def build(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.kernel.plan import choose_kernel_runs, pack_datasets, plan_kernels
+    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.ensembling.run_selection import choose_runs
+    from kagglecxr.kernel.plan import pack_datasets, plan_kernels
     from kagglecxr.remote.client import username
     from kagglecxr.remote.datasets.publish import publish
     from kagglecxr.remote.kernels.builder import build_kernels
@@ -55,16 +57,16 @@ def build(
     described = load_competition(competition)
     workspace, terminal = common.workspace(described.name), common.terminal
     owner = options.owner or username(terminal)
-    chosen = choose_kernel_runs(described, workspace, runs)
+    chosen = []
+    if runs or any(workspace.runs.glob("*/run.json")):
+        chosen = choose_runs(load_prepared(described, workspace), workspace, runs)
     datasets = pack_datasets(owner, workspace, chosen)
-    refs = [dataset.ref for dataset in datasets]
-    settings = plan_kernels(described, competition, workspace, owner, refs, chosen, options)
+    settings = plan_kernels(described, competition, workspace, owner, datasets, chosen, options)
     kernels = build_kernels(options.to, settings)
-    for dataset in datasets:
+    for ref, folder in datasets.items():
         if not options.dry_run:
-            publish(dataset.folder, terminal, public=options.public)
-        done = "Packed" if options.dry_run else "On Kaggle"
-        terminal.note(f"{done}: {dataset.ref}, {dataset.folder}")
+            publish(folder, terminal, public=options.public)
+        terminal.note(f"{'Packed' if options.dry_run else 'On Kaggle'}: {ref}, {folder}")
     common.finish(
         f"Wrote the kernels {', '.join(map(str, kernels))}.",
         f"python -m kagglecxr.kernel push {kernels[0]}",
