@@ -10,12 +10,7 @@ from kagglecxr.remote.errors import PAGE, KaggleError, kernel_context, redact
 from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata
 from kagglecxr.remote.kernels.quota import accelerator_quotas
 
-_DROPPED = {
-    "invalid_dataset_sources": "dataset_sources",
-    "invalid_competition_sources": "competition_sources",
-    "invalid_kernel_sources": "kernel_sources",
-    "invalid_model_sources": "model_sources",
-}
+_SOURCES = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources")
 
 
 class SessionLimitError(KaggleError):
@@ -51,8 +46,8 @@ def push_kernel(folder: Path, reporter: Reporter) -> KernelVersion:
     url = response.url or f"{PAGE}/code/{metadata.id}"
     dropped = [
         f"{key} {', '.join(names)}"
-        for field, key in _DROPPED.items()
-        if (names := getattr(response, field, None))
+        for key in _SOURCES
+        if (names := getattr(response, f"invalid_{key}"))
     ]
     if dropped:
         raise KaggleError(
@@ -71,7 +66,7 @@ def _check_quota(metadata: KernelMetadata) -> None:
     if quota is not None and quota.is_exhausted:
         raise KaggleError(
             f"No {metadata.accelerator.upper()} time is left this week. Received: {quota} for "
-            f"{metadata.id}. Push again after that, or run: python -m kagglecxr.kernel build "
+            f"{metadata.id}. Push again next week, or run: python -m kagglecxr.kernel build "
             "COMPETITION --accelerator cpu"
         )
 

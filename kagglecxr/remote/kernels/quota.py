@@ -1,8 +1,7 @@
 """The hours of GPU and TPU that the user may still use this week."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import CxrError
@@ -40,17 +39,13 @@ def accelerator_quotas() -> dict[str, AcceleratorQuota]:
             response = api.quota_view()
     except (CxrError, OSError):
         return {}
-    found = {"gpu": response.gpu_quota, "tpu": response.tpu_quota}
-    return {
-        name: _quota(quota, response.quota_refresh_time)
-        for name, quota in found.items()
-        if quota is not None and quota.total_time_allowed is not None
-    }
-
-
-def _quota(quota: Any, refresh: datetime | None) -> AcceleratorQuota:
-    used = quota.time_used.total_seconds() / 3600 if quota.time_used is not None else 0.0
-    return AcceleratorQuota(used, quota.total_time_allowed.total_seconds() / 3600, refresh)
+    quotas = {}
+    for name, quota in (("gpu", response.gpu_quota), ("tpu", response.tpu_quota)):
+        if quota is not None and quota.total_time_allowed is not None:
+            used, allowed = quota.time_used or timedelta(), quota.total_time_allowed
+            hour, refresh = timedelta(hours=1), response.quota_refresh_time
+            quotas[name] = AcceleratorQuota(used / hour, allowed / hour, refresh)
+    return quotas
 
 
 def check_quotas() -> list[Check]:
