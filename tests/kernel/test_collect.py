@@ -1,4 +1,4 @@
-"""Folds that were trained on several machines come home and make the run they are parts of."""
+"""Folds that were trained on several machines are collected into the run they are parts of."""
 
 import shutil
 from pathlib import Path
@@ -83,12 +83,12 @@ def test_folds_of_several_machines_are_the_run_of_one(
 ) -> None:
     workspace = copy_of(demo, tmp_path / "home-work")
     outputs[KERNELS[1]] = "ERROR"
-    home = bring(demo, workspace, KERNELS)
-    assert home.missing == {whole.name: [1]}
-    assert f"{KERNELS[1]} is not complete: error" in home.messages
+    collected = bring(demo, workspace, KERNELS)
+    assert collected.missing == {whole.name: [1]}
+    assert f"{KERNELS[1]} is not complete: error" in collected.messages
     outputs[KERNELS[1]] = "COMPLETE"
-    home = bring(demo, workspace, KERNELS)
-    assert (home.finished, home.missing) == ([whole.name], {})
+    collected = bring(demo, workspace, KERNELS)
+    assert (collected.finished, collected.missing) == ([whole.name], {})
     run = workspace.run(whole.name)
     assert read_run(run).metrics == read_run(whole).metrics
     np.testing.assert_array_equal(
@@ -119,6 +119,7 @@ def test_recipes_come_where_train_finds_them(
     fake_kernels.files = {"recipes/best.toml": b"epochs = 3\n", "studies/a/journal.log": b"{}\n"}
     fake_kernels.status["demo-tune"] = "COMPLETE"
     workspace = Workspace(tmp_path / "work", "demo")
-    home = bring(demo, workspace, ["mary/demo-tune"])
+    collected = bring(demo, workspace, ["mary/demo-tune"])
     assert (workspace.recipes / "best.toml").read_bytes() == b"epochs = 3\n"
-    assert len(home.files) == 2
+    names = [path.name for path in collected.files]
+    assert names == ["best.toml", "journal.log", "demo-tune.log"]
