@@ -32,6 +32,8 @@ LOOK_UP = "models.ModelApiService/GetModelInstance"
 INTROSPECT = "security.OAuthService/IntrospectToken"
 DOWNLOAD = "models.ModelApiService/DownloadModelInstanceVersion"
 STORAGE = "http://storage.test/thing"
+# Constants of the client's ResumableUploadResult
+COMPLETE, INCOMPLETE = 1, 3
 
 
 def look_up(timeout: float = 5.0) -> int:
@@ -287,6 +289,27 @@ def test_nothing_is_changed_for_the_rest_of_the_process(
     failure()
     assert [*during, (HTTPAdapter.send, sys.stdout, sys.stdin)] == [before, before]
     assert "kaggle" not in sys.modules
+
+
+def test_an_upload_reports_its_bytes(fake_kaggle: FakeKaggle, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(300_000))
+    fake_kaggle.on(STORAGE, FakeResponse(200))
+    sent: list[int] = []
+    with kaggle_client(CONTEXT) as api:
+        api.on_upload = sent.append
+        assert api.upload_complete(str(tmp_path / "file"), STORAGE, True) == COMPLETE
+    assert sum(sent) == 300_000
+    assert fake_kaggle.requests[-1].body == bytes(300_000)
+
+
+def test_a_silent_upload_is_given_up(
+    fake_kaggle: FakeKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"1")
+    fake_kaggle.on(STORAGE, FakeResponse(mute=True))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with kaggle_client(CONTEXT, timeout=0.05) as api:
+        assert api.upload_complete(str(tmp_path / "file"), STORAGE, True) == INCOMPLETE
 
 
 @pytest.mark.parametrize("found", ["2.0.2", "2.2.4"])
