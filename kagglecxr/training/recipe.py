@@ -98,7 +98,7 @@ class Recipe(BaseModel):
     patience: int | None = Field(None, ge=1)
     best_epochs: int = Field(0, ge=0)
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
-    loss: Literal["cross_entropy", "binary_cross_entropy", "focal"] = "cross_entropy"
+    loss: str = "cross_entropy"
     focal_gamma: float = Field(2.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()

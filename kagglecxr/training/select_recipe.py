@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
+from kagglecxr.models.losses import LOSSES
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
 from kagglecxr.models.zoo import MODELS
@@ -71,10 +72,11 @@ def check_model(recipe: Recipe) -> Recipe:
     """Returns the recipe if its model can be trained to classify.
 
     Raises:
-        UnknownNameError: no such model.
+        UnknownNameError: no such model or loss.
         SettingError: a segmentation model, or a model without the weights that it needs.
     """
     card = MODELS[recipe.model]
+    LOSSES[recipe.loss]
     if card.kind == "segmenter":
         raise SettingError(
             f"A U-Net segments and cannot classify. Received: --model {card.name}. Use another "

@@ -73,3 +73,8 @@ def test_accelerators_are_shown_with_the_recipe_they_mean(
     check = check_accelerators()
     assert words in check.found
     assert f"recipe {'gpu' if devices else 'cpu'} by default" in check.found
+
+
+def test_an_unknown_loss_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"no loss of that name.*focal"):
+        select_recipe("demo", None, ["loss=focall"], Silent())
