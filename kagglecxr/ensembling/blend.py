@@ -23,11 +23,9 @@ class Blend:
     """A blend of runs and its files.
 
     Attributes:
-        name: of the blend.
         folder: with its predictions and blend.json.
         submission: the CSV for the leaderboard.
-        score: of its out-of-fold predictions, by the competition's metric; None where a run in it
-            has none.
+        score: of its out-of-fold predictions; None where a run in it has none.
         runs: the names of the runs in it.
     """
 
@@ -45,14 +43,7 @@ def blend_runs(
     submissions: Path,
     reporter: Reporter,
 ) -> Blend:
-    """Writes the mean of runs, as predictions and as a submission.
-
-    Args:
-        prepared: the data.
-        workspace: where the blend goes.
-        runs: folders of finished runs.
-        submissions: the folder for the CSV.
-        reporter: shows the progress.
+    """Writes the mean of runs, as predictions in the workspace and as a submission.
 
     Raises:
         MissingError: there is no test set.
@@ -79,15 +70,8 @@ def blend_runs(
         score = metric(out_of_fold.truth, out_of_fold.probabilities)
     blended.save(folder / "test.npz")
     _write_submission(prepared, workspace, blended, submission)
-    write_json(
-        folder / "blend.json",
-        {
-            "runs": names,
-            "metric": metric.name,
-            "out_of_fold": score,
-            "submission": str(submission),
-        },
-    )
+    record = {"runs": names, "metric": metric.name, "out_of_fold": score}
+    write_json(folder / "blend.json", {**record, "submission": str(submission)})
     return Blend(name, folder, submission, score, names)
 
 
@@ -97,17 +81,18 @@ def _predict_test(
     """The mean of the runs on the test set; each run predicts once, and is read again later."""
     rows = prepared.index.rows("test")
     ids = prepared.index.column("id", rows)
-    missing = [member for member in members if not _has_predicted(member.run / "test.npz", ids)]
+    missing = [
+        member
+        for member in members
+        if not (path := member.run / "test.npz").is_file()
+        or Predictions.load(path).ids.tolist() != ids
+    ]
     if missing:
         images = prepared.cache.images
         for member, probabilities in Predictor(missing).predict_runs(images, rows, reporter):
             unlabelled(ids, probabilities).save(member.run / "test.npz")
     runs = [Predictions.load(member.run / "test.npz").of(ids) for member in members]
     return unlabelled(ids, average(runs))
-
-
-def _has_predicted(path: Path, ids: list[str]) -> bool:
-    return path.is_file() and Predictions.load(path).ids.tolist() == ids
 
 
 def _out_of_fold(prepared: PreparedData, runs: Sequence[Path]) -> Predictions:

@@ -16,12 +16,7 @@ _KEYS_OF_A_MEAN = {"runs", "metric", "out_of_fold", "submission"}
 
 
 def choose_runs(prepared: PreparedData, workspace: Workspace, names: Sequence[str]) -> list[Path]:
-    """Finds the runs of names; defaults to the one with the best out-of-fold score.
-
-    Args:
-        prepared: the data.
-        workspace: the competition's.
-        names: of finished runs, or of ensembles that are means of runs.
+    """Finds runs, and those of ensembles, by name; defaults to the best run out of fold.
 
     Raises:
         UnknownNameError: there is no such run.
@@ -58,14 +53,7 @@ def ensemble_name(runs: Sequence[str]) -> str:
 def export_name(
     competition: str, names: Sequence[str], runs: Sequence[Path], fold: int | None
 ) -> str:
-    """The name of an exported file, without suffix.
-
-    Args:
-        competition: its name.
-        names: what the user named; a single name is kept.
-        runs: what `choose_runs` made of it.
-        fold: the only fold in the file; None for all.
-    """
+    """The name of an exported file: that of the one run or ensemble named, or of its runs' mean."""
     name = names[0] if len(names) == 1 else ensemble_name([run.name for run in runs])
     return f"{competition}-{name}{'' if fold is None else f'-fold-{fold}'}"
 

@@ -51,13 +51,7 @@ class Member:
 def make_member(
     run: Path, record: RunRecord, fold: int | None = None, views: Sequence[str] = ()
 ) -> Member:
-    """Makes a member of a run.
-
-    Args:
-        run: its folder.
-        record: the content of its run.json.
-        fold: the only fold that predicts; None for all.
-        views: names of views; defaults to those of the run's recipe.
+    """Makes a member of a run: of one fold or all, with the views given or those of its recipe.
 
     Raises:
         SettingError: the run has no such fold.
@@ -118,12 +112,7 @@ def members_for_files(
 
 
 def rebuild_model(record: RunRecord, trainable: str = "all") -> keras.Model:
-    """Builds the model of a run; its weights are left to be loaded.
-
-    Args:
-        record: the content of the run's run.json.
-        trainable: which layers learn, see `create_model`.
-    """
+    """Builds the model of a run; its weights are left to be loaded."""
     return create_model(
         record.model,
         num_classes=len(record.targets),

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import DataError, SubmissionError, shorten
 from kagglecxr.core.files import atomic_write, read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.test_set import TestSet, find_test_set
+from kagglecxr.data.files.test_set import find_test_set
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.members import members_for_files
 from kagglecxr.inference.predictions import average
@@ -61,7 +60,7 @@ def predict_submission(
         competition: its layout and the format of its submission.
         root: the data folder; nothing of its training part is needed.
         runs: folders of finished runs.
-        path: the CSV, written atomically, and only if it is in the sample submission's format.
+        path: the CSV, written only if it is in the sample submission's format.
         scratch: a folder for decoded images.
         reporter: shows the progress, and names what cannot be read.
         deadline: until when the submission is needed; folds that do not fit are left out.
@@ -74,9 +73,14 @@ def predict_submission(
         SubmissionError: the sample submission is not in the competition's format.
     """
     members = members_for_files(runs, competition, pipeline)
-    targets = members[0].record.targets
+    submission_format = competition.submission.for_targets(members[0].record.targets)
     test = find_test_set(root, competition)
-    _check_columns(test, competition, targets)
+    columns = submission_format.columns()
+    if sorted(columns) != sorted(test.sample.columns):
+        raise SubmissionError(
+            f"The sample submission has other columns than [submission]. Received: "
+            f"{list(test.sample.columns)}, expected {columns}. Correct id, target or form there."
+        )
     if test.extra:
         reporter.note(f"The sample submission has no ids for {shorten(test.extra, MAX_NAMED)}.")
     paths = [test.path_of[name] for name in test.ids if name in test.path_of]
@@ -102,28 +106,8 @@ def predict_submission(
         )
     mean = average(list(predicted.values()))
     probabilities = np.stack([predicted.get(test.path_of.get(name, ""), mean) for name in test.ids])
-    _write(probabilities, test, competition, targets, path)
-    return PredictedSubmission(path, len(probabilities), imputed, output.folds, output.of)
-
-
-def _check_columns(test: TestSet, competition: Competition, targets: list[str]) -> None:
-    columns = competition.submission.for_targets(targets).columns()
-    if sorted(columns) != sorted(test.sample.columns):
-        raise SubmissionError(
-            f"The sample submission has other columns than [submission]. Received: "
-            f"{list(test.sample.columns)}, expected {columns}. Correct id, target or form there."
-        )
-
-
-def _write(
-    probabilities: npt.NDArray[np.float32],
-    test: TestSet,
-    competition: Competition,
-    targets: list[str],
-    path: Path,
-) -> None:
-    submission_format = competition.submission.for_targets(targets)
     submission = submission_format.build(test.ids, probabilities)
     with atomic_write(path) as temporary:
         submission[list(test.sample.columns)].to_csv(temporary, index=False)
         submission_format.validate(read_table(temporary), test.sample)
+    return PredictedSubmission(path, len(probabilities), imputed, output.folds, output.of)

@@ -32,13 +32,7 @@ TIME_RESERVE = 1.5
 
 @dataclass(frozen=True)
 class PredictorOutput:
-    """What a `Predictor` predicted.
-
-    Attributes:
-        probabilities: (images, targets), the combination of the runs.
-        folds: how many folds have predicted.
-        of: how many there are.
-    """
+    """The probabilities (images, targets) of a `Predictor`, and how many of its folds predicted."""
 
     probabilities: Probabilities
     folds: int

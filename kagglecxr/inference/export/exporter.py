@@ -27,14 +27,7 @@ Lite is up to 1e-4 away where a normalisation adds up a whole image."""
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file that was written.
-
-    Attributes:
-        path: the file.
-        megabytes: its size.
-        takes: what images it takes.
-        classes: the names of its probabilities.
-    """
+    """A file that was written: its size, what images it takes, and the names of its outputs."""
 
     path: Path
     megabytes: float
@@ -52,13 +45,6 @@ def export_model(
     """Writes a model that does what the pipeline and then a `Predictor` of the members do.
 
     The file is written atomically, and tried on random images before it has its name.
-
-    Args:
-        prepared: the data.
-        members: what goes into the file, as `members_for_data` makes them.
-        file_format: of the file.
-        path: the file.
-        reporter: shows the progress.
 
     Raises:
         SettingError: a step that no layer does, or a format that does not keep the model.
@@ -96,17 +82,16 @@ def export_model(
                 f"The file was not tried, since {file_format.reads} is not installed. "
                 "pip install 'kagglecxr[export]' brings it."
             )
-    return ExportedFile(path, path.stat().st_size / 1e6, _takes(whole), classes)
+    _, height, width, _ = whole.input_shape
+    sides = "height, width" if height is None else f"{height}, {width}"
+    takes = f"raw pixels 0..255 (batch, {sides}, 1 or 3)"
+    return ExportedFile(path, path.stat().st_size / 1e6, takes, classes)
 
 
 def _check_predictions(
     file_format: FileFormat, path: Path, members: Sequence[Member], pipeline: Pipeline
 ) -> None:
-    """Refuses a file that predicts otherwise than its members: writers lose what they do not know.
-
-    Raises:
-        SettingError: the probabilities are too far apart.
-    """
+    """Refuses a file that does not predict as its members: writers lose what they do not know."""
     height, width, channels = members[0].record.input_shape
     resized = any(name == "resize" for name, _ in pipeline.steps)
     random = np.random.default_rng(0)
@@ -139,9 +124,3 @@ def _not_faithful(file_format: FileFormat, reason: str) -> SettingError:
         f"This format does not keep the model as it is. Received: {file_format.suffix} "
         f"({reason}). Use --format keras."
     )
-
-
-def _takes(model: keras.Model) -> str:
-    _, height, width, _ = model.input_shape
-    sides = "height, width" if height is None else f"{height}, {width}"
-    return f"raw pixels 0..255 (batch, {sides}, 1 or 3)"

@@ -36,7 +36,7 @@ class FileFormat:
         reads: the package that reads them.
         save: writes a model whose last layer is a `LabeledOutput`.
         load: returns the function from images to probabilities of a file.
-        usage: how a file is opened; `{path}` stands for it.
+        usage: the Python code that opens a file; `{path}` stands for it.
     """
 
     suffix: str
