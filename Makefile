@@ -61,4 +61,4 @@ constraints:
 	rm -rf $(VENV)-constraints
 
 clean:
-	rm -rf $(VENV) $(VENV)-clients build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLD_CLIENT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
