@@ -45,8 +45,8 @@ def found_images() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def with_test_part(labelled: bool) -> pd.DataFrame:
-    """The same, the last four patients being the test part that the data bring."""
+def with_test_set(labelled: bool) -> pd.DataFrame:
+    """The same, the last four patients being the test set that the data bring."""
     found = found_images()
     test = found.index >= 3 * (PATIENTS - 4)
     found.loc[test, "split"] = "test"
@@ -80,7 +80,7 @@ def test_a_part_put_aside_has_about_its_share_and_parts_no_group(workspace: Work
     assert result["id"].tolist() == found_images()["id"].tolist()
 
 
-def test_no_label_of_the_test_part_is_left_and_none_of_training_is_touched(
+def test_no_label_of_the_test_set_is_left_and_none_of_training_is_touched(
     workspace: Workspace,
 ) -> None:
     found = found_images()
@@ -119,7 +119,7 @@ def test_the_same_seed_puts_the_same_part_aside_and_another_another(workspace: W
     assert one["split"].tolist() != other["split"].tolist()
 
 
-def test_a_share_of_zero_makes_no_test_part_and_clears_an_older_one(workspace: Workspace) -> None:
+def test_a_share_of_zero_makes_no_test_set_and_clears_an_older_one(workspace: Workspace) -> None:
     put_aside(found_images(), workspace)
     assert workspace.solution.is_file()
     result = put_aside(found_images(), workspace, share=0.0)
@@ -133,23 +133,23 @@ def test_a_share_of_more_than_half_is_refused(workspace: Workspace) -> None:
         put_aside(found_images(), workspace, share=0.7)
 
 
-def test_a_test_part_that_the_data_bring_is_taken_as_it_is(workspace: Workspace) -> None:
-    result = put_aside(with_test_part(labelled=False), workspace)
-    assert result["split"].tolist() == with_test_part(labelled=False)["split"].tolist()
+def test_a_test_set_that_the_data_bring_is_taken_as_it_is(workspace: Workspace) -> None:
+    result = put_aside(with_test_set(labelled=False), workspace)
+    assert result["split"].tolist() == with_test_set(labelled=False)["split"].tolist()
     assert not workspace.solution.exists()
     assert len(read_table(workspace.sample_submission)) == 12
 
 
-def test_known_labels_of_a_brought_test_part_go_to_the_solution_only(workspace: Workspace) -> None:
-    result = put_aside(with_test_part(labelled=True), workspace)
+def test_known_labels_of_a_brought_test_set_go_to_the_solution_only(workspace: Workspace) -> None:
+    result = put_aside(with_test_set(labelled=True), workspace)
     assert (result.loc[result["split"] == "test", "label"] == "").all()
     assert len(read_table(workspace.solution)) == 12
 
 
-def test_a_test_part_with_some_labels_unknown_has_no_solution(workspace: Workspace) -> None:
-    found = with_test_part(labelled=True)
+def test_a_test_set_with_some_labels_unknown_has_no_solution(workspace: Workspace) -> None:
+    found = with_test_set(labelled=True)
     found.loc[found.index[-1], "label"] = ""
-    put_aside(with_test_part(labelled=True), workspace)
+    put_aside(with_test_set(labelled=True), workspace)
     result = put_aside(found, workspace)
     assert not workspace.solution.exists()
     assert (result.loc[result["split"] == "test", "label"] == "").all()
@@ -168,7 +168,7 @@ def sample_of(ids: list[str], workspace: Workspace) -> Path:
 def test_test_images_take_the_ids_of_the_competitions_own_sample(
     workspace: Workspace, form: str
 ) -> None:
-    found = with_test_part(labelled=False)
+    found = with_test_set(labelled=False)
     stems = found.loc[found["split"] == "test", "id"].tolist()
     own = sample_of([form.format(stem) for stem in stems[::-1]], workspace)
     result = put_aside(found, workspace, described(**SAMPLED))
@@ -179,7 +179,7 @@ def test_test_images_take_the_ids_of_the_competitions_own_sample(
 
 
 def test_ids_with_dots_in_a_sample_are_told_apart(workspace: Workspace) -> None:
-    found = with_test_part(labelled=False)
+    found = with_test_set(labelled=False)
     found["id"] = "1.2." + found["id"]
     found["path"] = found["id"].map("images/{}.dcm".format)
     ids = found.loc[found["split"] == "test", "id"].tolist()
@@ -190,7 +190,7 @@ def test_ids_with_dots_in_a_sample_are_told_apart(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("change", ["one missing", "one too many", "one doubled"])
 def test_a_sample_of_other_images_is_refused(workspace: Workspace, change: str) -> None:
-    found = with_test_part(labelled=False)
+    found = with_test_set(labelled=False)
     ids = found.loc[found["split"] == "test", "id"].tolist()
     changed = {
         "one missing": ids[1:],
@@ -205,5 +205,5 @@ def test_a_sample_of_other_images_is_refused(workspace: Workspace, change: str) 
 
 
 def test_a_sample_that_is_named_but_not_there_is_made(workspace: Workspace) -> None:
-    put_aside(with_test_part(labelled=False), workspace, described(**SAMPLED))
+    put_aside(with_test_set(labelled=False), workspace, described(**SAMPLED))
     assert len(read_table(workspace.sample_submission)) == 12

@@ -12,7 +12,7 @@ from kagglecxr.data.index import COLUMNS, Index, read_folds, read_index, write_f
 
 
 def table(**changes: list[str]) -> pd.DataFrame:
-    """Four images: three of the training part, of two patients, and one of the test part."""
+    """Four images: three of the training set, of two patients, and one of the test set."""
     columns = {
         "id": ["a", "b", "c", "007"],
         "path": ["x/a.png", "x/b.png", "y/c.png", "t/007.png"],
@@ -65,7 +65,7 @@ def test_two_images_of_one_id_are_refused() -> None:
         Index(table(id=["a", "b", "b", "d"]))
 
 
-def test_a_label_of_the_test_part_is_refused_as_a_leak() -> None:
+def test_a_label_of_the_test_set_is_refused_as_a_leak() -> None:
     with pytest.raises(LeakError, match=r"1 of them, 007"):
         Index(table(label=["x", "x", "y", "y"]))
 

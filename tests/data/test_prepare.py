@@ -254,7 +254,7 @@ def test_pooled_classes_share_a_target_id(data: Path, workspace: Workspace) -> N
     assert set(read_table(workspace.solution)["label"]) == {"well", "unwell"}
 
 
-def test_labels_of_the_test_part_are_in_the_solution_and_nowhere_else(
+def test_labels_of_the_test_set_are_in_the_solution_and_nowhere_else(
     data: Path, workspace: Workspace
 ) -> None:
     prepare(data, workspace)
@@ -268,7 +268,7 @@ def test_labels_of_the_test_part_are_in_the_solution_and_nowhere_else(
     assert len(solution) == len(test)
 
 
-def test_patients_are_whole_in_one_fold_or_in_the_test_part(
+def test_patients_are_whole_in_one_fold_or_in_the_test_set(
     data: Path, workspace: Workspace
 ) -> None:
     prepared = prepare(data, workspace)
@@ -368,7 +368,7 @@ def test_a_class_of_which_all_images_leak_is_refused_by_name(
         prepare(data, workspace)
 
 
-def test_without_a_test_part_nothing_is_hidden(data: Path, workspace: Workspace) -> None:
+def test_without_a_test_set_nothing_is_hidden(data: Path, workspace: Workspace) -> None:
     prepared = prepare(data, workspace, test=0.0)
     assert set(prepared.index.table["split"]) == {"train"}
     assert len(prepared.fold) == len(prepared.index.table)
@@ -387,7 +387,7 @@ def test_another_seed_splits_otherwise_and_another_size_is_another_cache(
     assert load_prepared(load_competition(data), workspace).cache.key == sized.cache.key
 
 
-def own_test_part(root: Path, workspace: Workspace, share_a_picture: bool = False) -> Competition:
+def own_test_set(root: Path, workspace: Workspace, share_a_picture: bool = False) -> Competition:
     """A challenge with a test folder, whose sample names images with their suffix."""
     for k, label in enumerate(("ill", "well")):
         (root / "train" / label).mkdir(parents=True)
@@ -409,10 +409,10 @@ def own_test_part(root: Path, workspace: Workspace, share_a_picture: bool = Fals
     )
 
 
-def test_a_brought_test_part_is_indexed_by_the_ids_of_its_sample(
+def test_a_brought_test_set_is_indexed_by_the_ids_of_its_sample(
     tmp_path: Path, workspace: Workspace
 ) -> None:
-    competition = own_test_part(tmp_path / "raw", workspace)
+    competition = own_test_set(tmp_path / "raw", workspace)
     prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     test = prepared.index.rows("test")
     assert prepared.index.column("id", test) == [f"{i}.png" for i in range(4)]
@@ -422,7 +422,7 @@ def test_a_brought_test_part_is_indexed_by_the_ids_of_its_sample(
 
 
 def test_duplicates_are_named_by_the_ids_of_the_index(tmp_path: Path, workspace: Workspace) -> None:
-    competition = own_test_part(tmp_path / "raw", workspace)
+    competition = own_test_set(tmp_path / "raw", workspace)
     prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
     duplicates = read_table(workspace.duplicates)
     assert len(duplicates) == 2
@@ -432,7 +432,7 @@ def test_duplicates_are_named_by_the_ids_of_the_index(tmp_path: Path, workspace:
 def test_training_copies_of_a_brought_test_image_are_left_out(
     tmp_path: Path, workspace: Workspace
 ) -> None:
-    competition = own_test_part(tmp_path / "raw", workspace, share_a_picture=True)
+    competition = own_test_set(tmp_path / "raw", workspace, share_a_picture=True)
     listener = Listener()
     prepared = prepare_competition(competition, workspace, OPTIONS, listener)
     assert prepared.index.column("id", prepared.index.rows("test")) == [
@@ -452,11 +452,11 @@ def test_training_copies_of_a_brought_test_image_are_left_out(
     assert_rows_agree(load_prepared(competition, workspace))
 
 
-def test_training_images_of_a_patient_of_a_brought_test_part_are_left_out(
+def test_training_images_of_a_patient_of_a_brought_test_set_are_left_out(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     root = tmp_path / "raw"
-    competition = own_test_part(root, workspace)
+    competition = own_test_set(root, workspace)
     rows = [("test/2.png", "p1"), ("train/well/well3.png", "p1"), ("train/well/well4.png", "p2")]
     write_table(root / "metadata.csv", pd.DataFrame(rows, columns=["path", "patient_id"]))
     prepared = prepare_competition(competition, workspace, OPTIONS, Silent())
@@ -602,7 +602,7 @@ class TestEditedFiles:
         with pytest.raises(LeakError, match="fold"):
             self.load(prepared, workspace)
 
-    def test_a_label_put_into_the_test_part_is_a_leak(
+    def test_a_label_put_into_the_test_set_is_a_leak(
         self, prepared: PreparedData, workspace: Workspace
     ) -> None:
         row = prepared.index.rows("test")[0]

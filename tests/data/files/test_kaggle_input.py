@@ -64,7 +64,7 @@ def test_the_cache_s_key_is_that_of_a_local_folder(mounts: Path, tmp_path: Path)
     assert len(keys) == 1
 
 
-def test_the_test_part_alone_is_enough(mounts: Path) -> None:
+def test_the_test_set_alone_is_enough(mounts: Path) -> None:
     root = fill(mounts / "competitions" / "lungs", *TEST)
     (root / "sample_submission.csv").write_text("id,label\n")
     assert locate_input(named("lungs"), mounts) == root

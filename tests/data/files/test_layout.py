@@ -309,7 +309,7 @@ def test_kermanys_preset_trains_on_val_too_and_keeps_a_patients_images_together(
     assert (group != "").all()
 
 
-def test_kermanys_official_test_part_holds_other_persons(tmp_path: Path) -> None:
+def test_kermanys_official_test_set_holds_other_persons(tmp_path: Path) -> None:
     # Persons are counted by kind: the bacterial person1 here is not the viral one there.
     root = fill(
         tmp_path,
@@ -323,7 +323,7 @@ def test_kermanys_official_test_part_holds_other_persons(tmp_path: Path) -> None
     assert groups[train] != groups[test]
 
 
-def test_the_challenge_preset_has_an_unlabelled_test_part(tmp_path: Path) -> None:
+def test_the_challenge_preset_has_an_unlabelled_test_set(tmp_path: Path) -> None:
     root = fill(
         tmp_path,
         *[f"train/{name}/{name}.png" for name in ("covid-19", "normal", "viral-pneumonia")],

@@ -1,4 +1,4 @@
-"""The test part is matched with its sample submission, whatever the training part is."""
+"""The test set is matched with its sample submission, whatever the training set is."""
 
 from pathlib import Path
 
