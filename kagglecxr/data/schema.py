@@ -1,4 +1,4 @@
-"""The tables of a competition's TOML, each with what it may hold."""
+"""The tables of a competition's TOML; docs/competitions.md describes every entry."""
 
 import re
 from pathlib import Path
@@ -32,14 +32,7 @@ def _pattern_with_class(pattern: str) -> str:
 
 
 class Source(TomlTable):
-    """Where the data come from.
-
-    Attributes:
-        kind: a Kaggle competition, a Kaggle dataset, a local folder, or the built-in demo.
-        slug: the competition's slug, or the dataset's `owner/name`.
-        url: the web page of data that Kaggle does not host.
-        sha256sums: a file in the TOML's folder with the data files' hashes, in sha256sum's format.
-    """
+    """Where the data come from."""
 
     kind: Literal["competition", "dataset", "folder", "demo"]
     slug: str = ""
@@ -48,13 +41,7 @@ class Source(TomlTable):
 
 
 class Classes(TomlTable):
-    """The classes of the labels, and how they are pooled into targets.
-
-    Attributes:
-        names: class names in the order of their ids; if empty, they are read from the files.
-        folders: the folder of each class whose folder does not have the class's name.
-        pools: targets that consist of several classes; any other class is its own target.
-    """
+    """The classes of the labels, and how they are pooled into targets."""
 
     names: list[str] = []
     folders: dict[str, str] = {}
@@ -88,19 +75,6 @@ class Layout(TomlTable):
 
     A pattern is a relative path in which `{class}` stands for a class's folder, `{stem}` for an
     image's file name without suffix, and `*` for any text without a slash.
-
-    Attributes:
-        train: patterns of the labelled images; if empty, there is one folder per class.
-        test: patterns of the test images; a label from `{class}` is used by the rehearsal only.
-        labels: a CSV with the labels of images that are not in class folders.
-        label_id: that CSV's column of ids (file names with or without suffix).
-        label_column: that CSV's column of class names.
-        masks: the pattern of an image's lung mask.
-        metadata: a CSV with path, label, source, patient_id or group_id, mask_path.
-        sample: the competition's sample submission, whose ids the test images get.
-        patient: a regular expression on the file name; its first group is the patient.
-        test_patients_apart: train and test set share no patient, even if their file names suggest
-            it.
     """
 
     train: list[str] = []
@@ -116,17 +90,7 @@ class Layout(TomlTable):
 
 
 class Merge(TomlTable):
-    """Another data set whose images are added to the training set of some classes.
-
-    Attributes:
-        data: its folder: absolute, below ~, in the data folder, or in the data folder's parent.
-        classes: the competition's class of each of its folders.
-        train: patterns of its images, with `{class}` for such a folder; if empty, there is one
-            folder per class.
-        patient: a regular expression on the file name; its first group is the patient.
-        source: its name in the index; defaults to the folder's name.
-        limit: the maximum number of images, taken evenly from their sorted names.
-    """
+    """Another data set whose images are added to the training set of some classes."""
 
     data: Annotated[str, Field(min_length=1)]
     classes: Annotated[dict[str, str], Field(min_length=1)]

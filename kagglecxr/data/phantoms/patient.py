@@ -14,10 +14,7 @@ class Anatomy:
         apex, dome: y of the tops of the lungs and of the right diaphragm.
         slant: how much lower ribs are at the side.
         heart, heart_side: half the heart's width, and x of its middle.
-        rib_contrast, fat, vessels, breast: attenuation of a rib, of the chest wall, of the vessels
-            near the hilum, and of breast shadows.
         curve: sideways bend of the spine.
-        seed: fixes the course of the vessels.
     """
 
     width: float

@@ -30,10 +30,7 @@ class BalancedSampler(EpochSampler):
     The epoch is the shortest one of full batches that does so and shows every image. In a fair
     epoch of S slots a target gets S over the number of targets, rounded up for as many of them as
     the remainder. `slots_needed` is the smallest S that gives each target what it needs; any larger
-    S does so too.
-
-    Args as of `EpochSampler`; `slots` is the minimum number of images in an epoch, if more than
-    needed.
+    S does so too, so an epoch may have more `slots`.
     """
 
     def __init__(self, targets: Targets, batch_size: int, seed: int, slots: int = 0) -> None:

@@ -53,8 +53,6 @@ class ProgressiveSampler(BalancedSampler):
 
     Every epoch has the same number of batches. It has enough slots for each class's images at its
     balanced share, hence at every rate; that may be one round more than `BalancedSampler` needs.
-
-    Args as of `EpochSampler`; `rate` returns how balanced an epoch is.
     """
 
     def __init__(self, targets: Targets, batch_size: int, seed: int, rate: Rate) -> None:

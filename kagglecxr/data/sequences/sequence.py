@@ -28,13 +28,13 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
         sampler: orders the images of each epoch.
-        targets: (N, ...) float32, the targets of the images the sampler numbers; defaults to the
+        targets: (M, ...) float32, the targets of the images the sampler numbers; defaults to the
             one-hot targets of their labels.
         transform: applied to each batch; see `Transform`.
         rows: (M,) the rows of `images` that the sampler numbers, so that a fold needs no copy of
             its images; defaults to all.
-        steps: batches per epoch, if epochs are not the sampler's; the next epoch continues where
-            the last one ended.
+        steps: batches per epoch; defaults to the sampler's. The next epoch continues where the last
+            one ended.
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
