@@ -23,10 +23,7 @@ def distribution_scope(
     batch, so that training gives the same as on one device up to the order of sums. On TensorFlow
     dropout differs too, as each device draws its own.
 
-    Args:
-        batch_size: of the training batches.
-        note: called with a message that says which devices take how many images, where there are
-            several.
+    `note` is called with a message that says which devices take how many images, if several do.
 
     Yields:
         Callbacks that must come first in `fit`; empty with one device.

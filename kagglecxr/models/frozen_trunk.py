@@ -16,8 +16,7 @@ def set_trainable(model: keras.Model, backbone: keras.Model, trainable: str) -> 
 
     Args:
         model: the flat model.
-        backbone: the part below the head, sharing its layers; all but the last layer of a net
-            with its own head.
+        backbone: the part below the head; of a net, all but its last layer.
         trainable: "all"; "head" for what stands on the backbone; "last_conv" or "last_2_conv"
             for that and the last convolutions with what follows them; or the name of the first
             trainable layer.

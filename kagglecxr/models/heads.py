@@ -94,8 +94,6 @@ def pooled_head(
     if dropout_samples == 1:
         return logits(layers.Dropout(dropout, name="dropout")(x), units)
     last = layers.Dense(units, dtype="float32", name="logits")
-    samples = [
-        last(layers.Dropout(dropout, name=f"dropout{number}")(x))
-        for number in range(1, dropout_samples + 1)
-    ]
+    drops = [layers.Dropout(dropout, name=f"dropout{k + 1}") for k in range(dropout_samples)]
+    samples = [last(drop(x)) for drop in drops]
     return layers.Average(dtype="float32", name="mean_logits")(samples)

@@ -68,11 +68,7 @@ def list_devices() -> list[str]:
 
 
 def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
-    """Returns a TensorFlow scope in which a model is built on several devices at once.
-
-    Args:
-        devices: names from `list_devices`.
-    """
+    """Returns a TensorFlow scope in which a model is built on several devices at once."""
     from tensorflow import distribute
 
     # The default collective operations mix up two models of one process: "Shape mismatch in the

@@ -99,16 +99,7 @@ def _clipped(counts: KerasTensor, limit: int) -> KerasTensor:
 
 
 class _Axis:
-    """One axis of an image and its tiles.
-
-    Args:
-        length: its number of pixels.
-        tiles: number of tiles.
-        filled: whether either axis is no multiple of `tiles`, so that the image is padded.
-
-    Attributes:
-        tile: number of pixels of a tile.
-    """
+    """One axis of an image and its tiles; `filled` if either axis is no multiple of `tiles`."""
 
     def __init__(self, length: int, tiles: int, filled: bool) -> None:
         self.length, self.tiles = length, tiles

@@ -34,10 +34,8 @@ def summarise(
 ) -> dict[Name, PixelSummary]:
     """Computes mean images and histograms of sets of images in one pass, block by block.
 
-    Args:
-        images: (N, H, W) or (N, H, W, 3) uint8, an array or memory map.
-        sets: (N,) bool of each set, its images; sets may overlap and are not empty.
-        bar: advanced by every image.
+    Images are (N, H, W) or (N, H, W, 3), an array or memory map. A set is (N,) bool; sets may
+    overlap and are not empty.
     """
     belongs = np.array(list(sets.values()), np.float64).reshape(len(sets), len(images))
     shape = images.shape[1:]

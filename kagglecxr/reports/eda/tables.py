@@ -79,10 +79,7 @@ def accuracy_from_fact(
     as the most frequent class among images with its fact in the other folds, or among all images
     there if none has its fact; of equally frequent classes, the first by name.
 
-    Args:
-        labels: the class of each training image.
-        facts: the fact of each; constant for the majority-class baseline.
-        fold: (N,) int, the fold of each.
+    A constant fact gives the majority-class baseline.
     """
     table = pd.DataFrame({"label": list(labels), "fact": list(facts), "fold": fold})
     right = 0
@@ -91,7 +88,7 @@ def accuracy_from_fact(
         if others.empty:
             continue
         mostly = pd.crosstab(others["fact"], others["label"]).idxmax(axis=1)
-        predicted = part["fact"].map(mostly).fillna(_most_frequent(others["label"]))
+        predicted = part["fact"].map(mostly).fillna(others["label"].mode()[0])
         right += int((predicted == part["label"]).sum())
     return right / max(len(table), 1)
 
@@ -100,23 +97,13 @@ def _named(cells: "pd.Series[str]") -> int:
     return int((cells != "").sum())
 
 
-def _most_frequent(labels: "pd.Series[str]") -> str:
-    counts = labels.value_counts().sort_index()
-    return str(counts.idxmax())
-
-
 def extreme_images(
     index: Index, grey: npt.NDArray[np.float64], classes: Sequence[str]
 ) -> pd.DataFrame:
     """Returns `class,which,id,path,mask,mean_grey`: darkest, median and brightest of each class.
 
     Of an even number of images the median is the darker middle one. In a class of one or two
-    images, one image may be several of the three and has one row.
-
-    Args:
-        index: the images.
-        grey: (N,) mean gray value of each image, in the index's order.
-        classes: names of the classes, in order.
+    images, one image may be several of the three and has one row. `grey` is (N,), of each image.
     """
     lines = []
     train = index.rows("train")
@@ -142,11 +129,7 @@ def extreme_images(
 def sample_rows(
     index: Index, rows: npt.NDArray[np.intp], count: int, random: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """Samples at most `count` of these rows from as many classes as possible.
-
-    Returns:
-        Rows sorted by the names of their classes.
-    """
+    """Samples at most `count` rows from as many classes as possible, sorted by class."""
     shuffled = random.permutation(rows)
     labels = pd.Series(index.column("label", shuffled), dtype=object)
     turn = labels.groupby(labels).cumcount().to_numpy()
@@ -159,10 +142,6 @@ def labelled_duplicates(pairs: pd.DataFrame, index: Index) -> pd.DataFrame:
     """Returns `first,second,correlation,split,first_label,second_label`, worst pairs first.
 
     Pairs with two labels come first, then the least similar; test images have no label.
-
-    Args:
-        pairs: `first,second,correlation` from duplicates.csv.
-        index: the images.
 
     Raises:
         DataError: columns are missing, or a pair has an image that is not in the index.
