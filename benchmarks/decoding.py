@@ -16,7 +16,7 @@ from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.building import build_cache
-from kagglecxr.data.images.phash import fingerprint
+from kagglecxr.data.images.image import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 
 SIZE, TURNS = 224, 7

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.timing import seconds
-from kagglecxr.data.images.phash import Fingerprint, fingerprint
+from kagglecxr.data.images.image import Fingerprint, fingerprint
 from kagglecxr.data.leakage.duplicates import BLOCK, find_duplicates, near_pairs
 from kagglecxr.data.phantoms import draw_phantom
 

@@ -1,4 +1,4 @@
-"""How a recipe does on images unlike those it learned from: without a source, or files so named.
+"""How a recipe does on images of other origin: without a source, or files so named.
 
 A random validation flatters a recipe: its images come from the hospitals that the recipe has
 learned from. Here all images whose cell holds a text are judged alone, with fold 0's images of the
@@ -8,7 +8,7 @@ patient with one of them is judged too.
 Run: python -m benchmarks.leaving_out COMPETITION IMAGES WEIGHTS COLUMN=TEXT [key=value ...]
 as with source=nih_chestxray14, or with path=NORMAL2 for Kermany's normal children of one kind.
 `recipe=NAME` names the recipe, `size=PIXELS` the images' size, `test=SHARE` what is set aside and
-looked at by nobody; all else is laid over the recipe.
+never looked at; all else overrides entries of the recipe.
 """
 
 import sys

@@ -33,12 +33,12 @@ from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Range, Space, load_space, make_space
 from kagglecxr.training.search.trial_process import WarmPool
 from kagglecxr.training.search.tuning import tune_recipe
 from kagglecxr.training.stage import build_model, compile_model
 from kagglecxr.training.task import Task, make_task
+from kagglecxr.training.training_options import SearchBudget
 
 SEED = 0
 MORE = 5

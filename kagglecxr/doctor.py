@@ -19,7 +19,7 @@ def doctor(
     from kagglecxr.core.environment import Check, check_environment
     from kagglecxr.models.weights.sources import check_imagenet_weights
     from kagglecxr.remote.credentials import check_credentials
-    from kagglecxr.remote.kernels.quota import check_quotas
+    from kagglecxr.remote.kernels.push import check_quotas
 
     def show(check: Check) -> None:
         advice = f"\n{'':<24}{check.advice}" if check.advice else ""

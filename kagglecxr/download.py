@@ -27,8 +27,7 @@ def download(
     from kagglecxr.data.competition import hashes_file, load_competition
     from kagglecxr.data.files.merging import merged_sources
     from kagglecxr.remote.download.downloader import download_data, holds_other_data
-    from kagglecxr.remote.download.source import KaggleSource
-    from kagglecxr.remote.download.verify import read_sha256sums
+    from kagglecxr.remote.download.source import KaggleSource, read_sha256sums
 
     described = load_competition(competition)
     raw = common.workspace(described.name).raw

@@ -33,7 +33,7 @@ def ensemble(
     from kagglecxr.data.prepare import load_prepared
     from kagglecxr.ensembling.blend import blend_runs
     from kagglecxr.ensembling.run_selection import choose_runs
-    from kagglecxr.training.soups.greedy_soup import make_soup
+    from kagglecxr.training.soups.soup import make_soup
 
     described = load_competition(competition)
     workspace = common.workspace(described.name)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from kagglecxr.core.cli import CommonOptions, run_verb
-from kagglecxr.training.train_options import TrainOptions
+from kagglecxr.training.training_options import TrainOptions
 
 
 def train(

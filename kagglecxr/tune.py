@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from kagglecxr.core.cli import CommonOptions, run_verb
-from kagglecxr.training.search.search_budget import SearchBudget
+from kagglecxr.training.training_options import SearchBudget
 
 
 def tune(
@@ -38,14 +38,13 @@ def tune(
     from kagglecxr.data.prepare import load_prepared
     from kagglecxr.reports.search_report import report_search
     from kagglecxr.training.cluster.cluster_trials import trial_launcher
-    from kagglecxr.training.search.available_models import with_available_models
     from kagglecxr.training.search.results import (
         describe_results,
         prepare_command,
         write_best_recipe,
     )
     from kagglecxr.training.search.space import load_space
-    from kagglecxr.training.search.tuning import tune_recipe
+    from kagglecxr.training.search.tuning import tune_recipe, with_available_models
     from kagglecxr.training.select_recipe import select_recipe
 
     described = load_competition(competition)

@@ -1,14 +1,20 @@
-"""Atomic writing of text, JSON and tables, and their reading; digests."""
+"""Atomic and reproducible writing of files, and their reading; digests; disk space."""
 
 import contextlib
+import filecmp
 import hashlib
 import json
 import os
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from kagglecxr.core.errors import CxrError
 
 
 @contextlib.contextmanager
@@ -71,3 +77,60 @@ def file_digest(path: Path) -> str:
     """Returns the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class DiskSpaceError(CxrError, OSError):
+    """The disk has less free space than a file needs."""
+
+
+def ensure_disk_space(folder: Path, needed: int, what: str) -> None:
+    """Checks that a disk has room for files before they are written.
+
+    HDF5 does not survive a full disk, and a large download should not fail near its end. The folder
+    need not exist yet; `needed` is in bytes, `what` is named in the error.
+
+    Raises:
+        DiskSpaceError: there is not enough space.
+    """
+    existing = next(
+        path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir()
+    )
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise DiskSpaceError(
+            f"There is not enough disk space. Received: {what}, which needs {needed:,} bytes where "
+            f"{free:,} are free: {existing}. Free some there, or choose a folder on another disk "
+            "with --work."
+        )
+
+
+@contextlib.contextmanager
+def reproducible_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Opens an archive for writing; add its members with `zip_member`.
+
+    Members are not compressed: compressed bytes differ from one zlib version to the next.
+    """
+    with write_if_changed(path) as target, zipfile.ZipFile(target, "w") as archive:
+        yield archive
+
+
+def zip_member(name: str) -> zipfile.ZipInfo:
+    """An archive member with the same time, system and permissions on every machine."""
+    member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    member.create_system, member.external_attr = 3, 0o100644 << 16
+    return member
+
+
+@contextlib.contextmanager
+def write_if_changed(path: Path) -> Iterator[Path]:
+    """A path to write to that replaces `path` only if the bytes differ.
+
+    An unchanged file keeps its time, by which the Kaggle client recognizes an upload that it may
+    resume. The temporary file lies outside the folder, since all files of the folder are sent.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".packing-", dir=path.parent.parent) as folder:
+        written = Path(folder, path.name)
+        yield written
+        if not (path.is_file() and filecmp.cmp(written, path, shallow=False)):
+            written.replace(path)

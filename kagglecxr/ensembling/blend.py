@@ -52,7 +52,7 @@ def blend_runs(
     rows = prepared.index.rows("test")
     if not len(rows):
         raise MissingError(
-            f"There is no test part to predict. Received: an index without test images in "
+            f"There is no test set to predict. Received: an index without test images in "
             f"{workspace.index}. Run: python -m kagglecxr.prepare {workspace.competition} "
             "--test 0.2"
         )

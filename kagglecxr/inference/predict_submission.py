@@ -58,7 +58,7 @@ def predict_submission(
 
     Args:
         competition: its layout and the format of its submission.
-        root: the data folder; nothing of its training part is needed.
+        root: the data folder; nothing of its training set is needed.
         runs: folders of finished runs.
         path: the CSV, written only if it is in the sample submission's format.
         scratch: a folder for decoded images.

@@ -11,7 +11,7 @@ from kagglecxr.core.files import read_json
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import PRESETS, Competition
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 from kagglecxr.remote.datasets.run_archives import pack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
 from kagglecxr.remote.kernels.builder import (

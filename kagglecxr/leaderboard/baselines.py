@@ -30,7 +30,7 @@ def baseline_predictions(prepared: PreparedData) -> dict[str, Probabilities]:
 
 @BASELINES.add_as("majority class")
 def majority_class(prepared: PreparedData) -> Probabilities:
-    """Predicts the most frequent target of the training part everywhere."""
+    """Predicts the most frequent target of the training set everywhere."""
     targets = len(prepared.competition.targets())
     most_frequent = np.bincount(prepared.target_ids(), minlength=targets).argmax()
     return np.tile(np.eye(targets)[most_frequent], (len(prepared.index.rows("test")), 1))

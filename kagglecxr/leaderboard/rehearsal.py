@@ -16,18 +16,8 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepare import load_prepared
 from kagglecxr.leaderboard.baselines import baseline_predictions
-from kagglecxr.leaderboard.ledger import (
-    REHEARSED,
-    LedgerEntry,
-    add_entry,
-    read_ledger,
-    utc_now,
-)
-from kagglecxr.leaderboard.submission import (
-    NOTHING_SENT,
-    newest_submission,
-    validate_file,
-)
+from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, add_entry, read_ledger, utc_now
+from kagglecxr.leaderboard.submission import NOTHING_SENT, newest_submission, validate_file
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 
@@ -81,7 +71,7 @@ def submit_locally(
 
     Raises:
         SubmissionError: the file is not in the sample submission's form.
-        MissingError: no such file, or no rehearsal test part.
+        MissingError: no such file, or no rehearsal test set.
     """
     prepared = load_prepared(competition, workspace)
     competition = prepared.competition
@@ -117,7 +107,7 @@ def rehearse(
 
     Raises:
         SubmissionError: the file is not in the sample submission's form.
-        MissingError: no such file, or no rehearsal test part.
+        MissingError: no such file, or no rehearsal test set.
     """
     solution = read_solution(workspace)
     submission = validate_file(file, _sample(workspace), competition)
@@ -129,7 +119,7 @@ def rehearse(
     interval = bootstrap_interval(
         metric, truth, probabilities, groups, generator(seed, "bootstrap")
     )
-    # Scores on another test part cannot be compared, so an entry says which one it was.
+    # Scores on another test set cannot be compared, so an entry says which one it was.
     part, sha256 = file_digest(workspace.solution)[:12], file_digest(file)
     entries = [
         entry
@@ -170,14 +160,14 @@ def _sample(workspace: Workspace) -> Path:
 
 
 def read_solution(workspace: Workspace) -> pd.DataFrame:
-    """Returns the rehearsal test part's `id,label,group`, for leaderboards only.
+    """Returns the rehearsal test set's `id,label,group`, for leaderboards only.
 
     Raises:
-        MissingError: the competition has no rehearsal test part.
+        MissingError: the competition has no rehearsal test set.
     """
     if not workspace.solution.is_file():
         raise MissingError(
-            f"There is no rehearsal test part to score against. Looked for: {workspace.solution}. "
+            f"There is no rehearsal test set to score against. Looked for: {workspace.solution}. "
             f"Run: python -m kagglecxr.prepare {workspace.competition} --test 0.2"
         )
     return read_table(workspace.solution)

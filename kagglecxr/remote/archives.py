@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import ensure_disk_space
 
 MAX_EXPANSION = 200
 """How many times its size an archive may become: images hardly grow, tables some ten times."""

@@ -137,7 +137,7 @@ def _describe_exception(error: Exception, context: RequestContext) -> tuple[str,
         return "Kaggle does not answer", f"{RUN_AGAIN}, or later. {context.instead}"
     cut = isinstance(error, requests.exceptions.ChunkedEncodingError)
     if cut or "does not match expected size" in str(error):
-        return "A download from Kaggle did not arrive whole", f"{RUN_AGAIN}."
+        return "A download from Kaggle is incomplete", f"{RUN_AGAIN}."
     if isinstance(error, requests.ConnectionError | ConnectionError):
         return "Kaggle cannot be reached", f"Check the network. {context.instead}"
     advice = f"{context.if_unknown} If it is right, run: pip install --upgrade kaggle"

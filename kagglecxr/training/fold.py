@@ -100,7 +100,7 @@ def train_fold(
     if result.stop_reason == "out of time":
         reporter.note(
             f"Fold {fold} was out of time after {len(history)} of {epochs} epochs; it keeps the "
-            f"best of them. To train it whole, remove {folder} and allow more time."
+            f"best of them. To train it in full, remove {folder} and allow more time."
         )
     if run.recipe.batch_norm == RECALIBRATED:
         recalibrate_batch_norm(result.model, data.plain_images(run.recipe, fold_seed))

@@ -39,7 +39,7 @@ class FitInputs:
 
 
 class FoldData:
-    """The two sides of one fold, with pseudo-labelled images of the test part if there are any.
+    """The two sides of one fold, with pseudo-labelled images of the test set if there are any.
 
     Attributes:
         rows: (n_train,) int, the cache's rows of all training images.

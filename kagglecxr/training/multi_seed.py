@@ -15,7 +15,7 @@ from kagglecxr.training.cluster.cluster_folds import fold_executor
 from kagglecxr.training.pseudo_labels import train_pseudo_rounds
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions, describe_run
-from kagglecxr.training.train_options import TrainOptions
+from kagglecxr.training.training_options import TrainOptions
 
 
 def train_seeds(

@@ -1,4 +1,4 @@
-"""Self-training: a run's predictions of the test part, for the next run to learn from.
+"""Self-training: a run's predictions of the test set, for the next run to learn from.
 
 Soft pseudo-labels: Lee 2013, "Pseudo-label"; soft targets and a student trained anew after Xie et
 al. 2020, "Self-training with noisy student" (arXiv:1911.04252). Probabilities are used without a
@@ -32,7 +32,7 @@ PSEUDO_LABELS = "pseudo_labels.npz"
 
 @dataclass(frozen=True)
 class Teacher:
-    """A finished run whose predictions of the test part another run learns from.
+    """A finished run whose predictions of the test set another run learns from.
 
     Attributes:
         run: its folder.
@@ -43,13 +43,13 @@ class Teacher:
     round: int
 
     def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages:
-        """Labels the test part with the teacher's model of the same fold, mean of its views.
+        """Labels the test set with the teacher's model of the same fold, mean of its views.
 
         Never with the models of other folds, nor with their mean: they have learned from the labels
         of the images that are held out here, the student would learn these labels through the test
         images that resemble them, and its out-of-fold score would mean nothing. For the same reason
         images that share a patient or duplicate group with one that is held out are left out. True
-        labels of the test part are not read, even where a rehearsal keeps them. The predictions are
+        labels of the test set are not read, even where a rehearsal keeps them. The predictions are
         saved in the folder of the student's run.
         """
         rows = _unrelated_rows(run.prepared, run.fold_of == fold)
@@ -73,7 +73,7 @@ def train_pseudo_rounds(
     """Trains a run, and then students of it as long as each is better than its teacher.
 
     Round 0 is the run itself. In each further round every fold's student is trained anew, on its
-    labelled images and on the test part with the predictions of the previous round's model of the
+    labelled images and on the test set with the predictions of the previous round's model of the
     same fold: see `Teacher.label` for why of that model alone. A round is better if its out-of-fold
     score is, by the competition's metric and on true labels; the first that is not ends the rounds.
     Each is a run of its own, so that an interruption costs no more than an epoch.
@@ -83,7 +83,7 @@ def train_pseudo_rounds(
 
     Raises:
         SettingError: a recipe that cannot learn from pseudo-labels.
-        MissingError: there is no test part.
+        MissingError: there is no test set.
     """
     if rounds:
         check_pseudo_labels(prepared, recipe)
@@ -108,12 +108,12 @@ def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
     """Refuses what cannot learn from pseudo-labels, before anything is trained.
 
     Raises:
-        MissingError: there is no test part.
+        MissingError: there is no test set.
         SettingError: a recipe that learns from frozen features, or whose batches hold one image.
     """
     if not len(prepared.index.rows("test")):
         raise MissingError(
-            "There is no test part to label. Received: an index without test images. Run: "
+            "There is no test set to label. Received: an index without test images. Run: "
             f"python -m kagglecxr.prepare {prepared.competition.name} --test 0.2"
         )
     if uses_frozen_features(recipe):

@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 
 from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json
-from kagglecxr.core.progress import Reporter
+from kagglecxr.core.progress import Bar, Reporter
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.data.sequences.sequence import EndlessSequence
 from kagglecxr.models.devices import distribution_scope
@@ -23,12 +23,10 @@ from kagglecxr.training.callbacks.early_stopping import (
     TimeLimit,
     has_stopped_improving,
 )
-from kagglecxr.training.callbacks.epoch_bar import EpochBar
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.lr_schedule import PlateauSchedule
-from kagglecxr.training.optimizer import make_optimizer
+from kagglecxr.training.optimizer import PlateauSchedule, make_optimizer
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Task
 
@@ -205,3 +203,30 @@ def _precision(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
+    """Moves a bar batch by batch and shows the last epoch's metrics: training/validation."""
+
+    def __init__(self, bar: Bar, title: str, epochs: int, metrics: Sequence[str]) -> None:
+        super().__init__()
+        self._bar, self._title, self._epochs = bar, title, epochs
+        self._metrics, self._figures = metrics, ""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Shows the number of the epoch."""
+        self._bar.describe(f"{self._title}, epoch {epoch + 1}/{self._epochs}{self._figures}")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Counts a batch."""
+        self._bar.advance()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Shows the epoch's figures, in few words: the terminal is narrow."""
+        logs = logs or {}
+        figures = (
+            f"{name} " + "/".join(f"{logs[k]:.2f}" for k in (name, f"val_{name}") if k in logs)
+            for name in self._metrics
+        )
+        self._figures = f": {', '.join(figures)}"
+        self.on_epoch_begin(epoch)

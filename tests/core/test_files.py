@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.files import (
+    DiskSpaceError,
     atomic_write,
     digest,
+    ensure_disk_space,
     file_digest,
     read_json,
     read_table,
@@ -217,3 +220,24 @@ def test_a_files_digest_is_its_sha_256(size: int, tmp_path: Path) -> None:
     content = os.urandom(size)
     (tmp_path / "f").write_bytes(content)
     assert file_digest(tmp_path / "f") == hashlib.sha256(content).hexdigest()
+
+
+def test_the_room_of_a_folder_that_is_not_there_yet_is_its_disk_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=5000 * (path == tmp_path))
+    )
+    ensure_disk_space(tmp_path / "a" / "b", 5000, "the data")
+    with pytest.raises(
+        DiskSpaceError, match=r"the data, which needs 5,001 bytes where 5,000 are free: .*--work"
+    ):
+        ensure_disk_space(tmp_path / "a" / "b", 5001, "the data")
+
+
+def test_more_than_the_whole_disk_is_refused(tmp_path: Path) -> None:
+    ensure_disk_space(tmp_path, 1000, "a little")
+    with pytest.raises(DiskSpaceError):
+        ensure_disk_space(tmp_path, 2 * shutil.disk_usage(tmp_path).total, "too much")
+    assert list(tmp_path.iterdir()) == []

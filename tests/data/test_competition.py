@@ -6,13 +6,7 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, MissingError, SettingError, UnknownNameError
 from kagglecxr.core.metrics import METRICS
-from kagglecxr.data.competition import (
-    PRESETS,
-    Classes,
-    hashes_file,
-    load_competition,
-    preset_names,
-)
+from kagglecxr.data.competition import PRESETS, Classes, hashes_file, load_competition, preset_names
 
 HEAD = 'name = "mine"\n[source]\nkind = "folder"\n'
 MERGE = '[[merge]]\ndata = "other"\n'
@@ -246,7 +240,7 @@ def test_a_wrong_entry_is_refused_in_one_sentence_that_names_it(
         "a class named twice",
         "a pool named like a class outside it",
         "a positive class that is no target",
-        "a pattern that is none",
+        "not a pattern",
         "a pattern without a group",
     ],
 )

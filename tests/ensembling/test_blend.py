@@ -46,7 +46,7 @@ def test_a_run_predicts_with_the_mean_of_its_folds(
     assert blend.score == pytest.approx(record.metrics["oof_balanced_accuracy"])
 
 
-def test_two_runs_are_averaged_out_of_fold_and_on_the_test_part(
+def test_two_runs_are_averaged_out_of_fold_and_on_the_test_set(
     own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
     blend = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())

@@ -65,7 +65,7 @@ def competition(tmp_path: Path) -> Competition:
 
 @pytest.fixture
 def root(demo_images: Path, competition: Competition, tmp_path: Path) -> Path:
-    """Five images as a test part, and a sample submission that has its columns in another order."""
+    """Five images as a test set, and a sample submission that has its columns in another order."""
     test = tmp_path / "input" / "lungs" / "test"
     test.mkdir(parents=True)
     folders = {"n": "Normal", "c": "COVID", "v": "Viral Pneumonia"}

@@ -8,7 +8,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.kernel import plan
 from kagglecxr.kernel.plan import pack_datasets
 from kagglecxr.remote.datasets.credential_scan import upload_files
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 from tests.remote.datasets.conftest import make_run
 
 

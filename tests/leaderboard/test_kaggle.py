@@ -20,11 +20,7 @@ from tests.leaderboard.kaggle_competition import (
 )
 from tests.leaderboard.submitting import another, failure, run
 from tests.remote.conftest import KEY
-from tests.remote.fake_kaggle import (
-    FakeKaggle,
-    FakeResponse,
-    error_response,
-)
+from tests.remote.fake_kaggle import FakeKaggle, FakeResponse, error_response
 from tests.remote.recording import FakeClock, RecordingReporter
 
 

@@ -5,12 +5,7 @@ import pytest
 from kagglecxr.core.errors import SubmissionError
 from kagglecxr.leaderboard.ledger import read_ledger
 from kagglecxr.leaderboard.send_once import SubmissionRequest
-from tests.leaderboard.kaggle_competition import (
-    LIMITS,
-    SEARCH,
-    SLUG,
-    KaggleCompetition,
-)
+from tests.leaderboard.kaggle_competition import LIMITS, SEARCH, SLUG, KaggleCompetition
 from tests.leaderboard.submitting import failure, run
 from tests.remote.fake_kaggle import FakeKaggle, json_response
 from tests.remote.recording import RecordingReporter

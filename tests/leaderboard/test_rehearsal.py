@@ -321,7 +321,7 @@ def test_without_a_solution_prepare_is_named_with_its_option(rehearsal: Rehearsa
     rehearsal.workspace.solution.unlink()
     with pytest.raises(MissingError, match=r"prepare demo --test 0\.2"):
         read_solution(rehearsal.workspace)
-    with pytest.raises(MissingError, match="rehearsal test part"):
+    with pytest.raises(MissingError, match="rehearsal test set"):
         rehearsal.submit("demo-a.csv", ALL_RIGHT)
     assert not rehearsal.ledger.exists()
 

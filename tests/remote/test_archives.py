@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.core.disk import DiskSpaceError
 from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import DiskSpaceError
 from kagglecxr.remote import archives
 from kagglecxr.remote.archives import list_archive, unpack
 from tests.remote.fake_kaggle import tar_gz

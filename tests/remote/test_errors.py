@@ -25,10 +25,10 @@ CONTEXT = RequestContext("the thing", "Accept its rules.", "Check its name.", "A
         (requests.ConnectionError("no route"), "Kaggle cannot be reached"),
         (requests.exceptions.SSLError("bad certificate"), "Kaggle cannot be reached"),
         (ConnectionResetError(errno.ECONNRESET, "reset"), "Kaggle cannot be reached"),
-        (requests.exceptions.ChunkedEncodingError("cut"), "did not arrive whole"),
+        (requests.exceptions.ChunkedEncodingError("cut"), "is incomplete"),
         (
             ValueError("Downloaded file size (1) does not match expected size (2)"),
-            "did not arrive whole",
+            "is incomplete",
         ),
         (ValueError("something else"), "The Kaggle client failed"),
         (KeyError("MODELFRAMEWORKX"), "The Kaggle client failed"),

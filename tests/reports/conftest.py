@@ -57,14 +57,14 @@ TEST = {
     "t2": (2, [0.10, 0.10, 0.80]),
     "t3": (1, [0.00, 1.00, 0.00]),
 }
-"""The rehearsal test part; t1 is wrong."""
+"""The rehearsal test set; t1 is wrong."""
 
 MakeRun = Callable[..., Path]
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A workspace with a rehearsal test part and no run."""
+    """A workspace with a rehearsal test set and no run."""
     workspace = Workspace(tmp_path / "work", "demo")
     labels = [TARGETS[truth] for truth, _ in TEST.values()]
     solution = pd.DataFrame({"id": list(TEST), "label": labels, "group": list(TEST)})

@@ -13,7 +13,7 @@ from kagglecxr.core.run_record import read_run
 from kagglecxr.training.multi_seed import describe_seeds, train_seeds
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import RunOptions, train_run
-from kagglecxr.training.train_options import TrainOptions
+from kagglecxr.training.training_options import TrainOptions
 from tests.conftest import PreparedDemo, prepare_demo
 from tests.training.run_factories import make_run
 

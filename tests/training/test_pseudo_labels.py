@@ -175,7 +175,7 @@ def test_teacher_and_round_decide_a_student_s_name(
     assert len(runs) == 4
 
 
-def test_a_quarter_of_each_batch_is_of_the_test_part(
+def test_a_quarter_of_each_batch_is_of_the_test_set(
     own: PreparedDemo, teacher: Teacher, tmp_path: Path
 ) -> None:
     prepared, recipe = own.prepared, make_recipe({}, TINY)

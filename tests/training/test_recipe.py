@@ -1,4 +1,4 @@
-"""Recipes are validated, and changes on the command line are laid over them."""
+"""Recipes are validated, and changes on the command line replace their entries."""
 
 from pathlib import Path
 

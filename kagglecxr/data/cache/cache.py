@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import digest, read_json, write_json
-from kagglecxr.data.images.phash import THUMBNAIL
+from kagglecxr.data.images.image import THUMBNAIL
 from kagglecxr.data.images.pipeline import Pipeline
 
 FORMAT = 2

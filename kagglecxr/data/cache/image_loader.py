@@ -17,8 +17,7 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.progress import Bar
 from kagglecxr.data.images.decode import decode_image, read_mask
-from kagglecxr.data.images.image import BrokenImageError, Image
-from kagglecxr.data.images.phash import fingerprint
+from kagglecxr.data.images.image import BrokenImageError, Image, fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 
 Item = TypeVar("Item")

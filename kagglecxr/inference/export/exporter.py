@@ -8,9 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import CxrError, SettingError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import atomic_write, ensure_disk_space
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import PreparedData

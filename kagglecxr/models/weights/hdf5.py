@@ -13,9 +13,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import WeightsError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import atomic_write, ensure_disk_space
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import IO
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_json
 from kagglecxr.remote.credentials import credential_sources
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 
 _PACKED = ("*.whl", "*.zip")
 _CREDENTIAL_NAMES = (

@@ -7,10 +7,10 @@ from kagglecxr.core.files import digest, file_digest, read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.client import PollPolicy
 from kagglecxr.remote.datasets.credential_scan import upload_files
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
 from kagglecxr.remote.datasets.kaggle_dataset import (
     FAILED,
     READY,
+    DatasetMetadata,
     DatasetRefusedError,
     KaggleDataset,
 )

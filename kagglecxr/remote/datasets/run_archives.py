@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.files import reproducible_zip, zip_member
 from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.remote.archives import unpack
-from kagglecxr.remote.datasets.reproducible_zip import reproducible_zip, zip_member
 
 _FINISHED = "fold.json"
 _FOLD_FILES = (WEIGHTS, "history.csv", "validation.npz", _FINISHED)

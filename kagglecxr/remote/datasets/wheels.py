@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 
 import kagglecxr
 from kagglecxr.core.errors import MissingError
+from kagglecxr.core.files import reproducible_zip, zip_member
 from kagglecxr.remote.datasets.distributions import WheelContents, read_installed, read_source_tree
-from kagglecxr.remote.datasets.reproducible_zip import reproducible_zip, zip_member
 
 # The environment in which Kaggle evaluates the markers of requirements.
 _IMAGE_MARKERS = {

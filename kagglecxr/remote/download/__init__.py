@@ -1,1 +1,1 @@
-"""Data from Kaggle: fetched in parts, checked, and put in their place whole."""
+"""Data from Kaggle: downloaded, checked, and moved into place once complete."""

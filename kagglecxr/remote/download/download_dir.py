@@ -1,4 +1,4 @@
-"""The folders of a download and its manifest; data are put in place whole or not at all."""
+"""The folders of a download and its manifest; data are moved into place once complete."""
 
 import shutil
 from collections.abc import Mapping

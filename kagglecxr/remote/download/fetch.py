@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import digest, read_json, write_json
+from kagglecxr.core.files import digest, ensure_disk_space, read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat, crc32, is_zip, list_archive, unpack
 from kagglecxr.remote.download.download_dir import DownloadDir, Manifest, write_manifest
-from kagglecxr.remote.download.source import KaggleSource, list_files
-from kagglecxr.remote.download.transfer import download_one, downloaded_bytes
-from kagglecxr.remote.download.verify import (
+from kagglecxr.remote.download.source import (
     SHA256SUMS,
+    KaggleSource,
     check_listing,
     check_sha256,
     compare_with_listing,
+    list_files,
     read_sha256sums,
 )
+from kagglecxr.remote.download.transfer import download_one, downloaded_bytes
 
 
 def download_all(

@@ -31,7 +31,7 @@ def download_one(
     check_size: Callable[[int], None],
     reporter: Reporter,
 ) -> Path:
-    """Downloads one file whole; what an earlier process has downloaded of it is kept.
+    """Downloads one file completely; what an earlier process has downloaded of it is kept.
 
     Args:
         context: what is requested, for the error sentence.

@@ -1,14 +1,23 @@
-"""Pushes a kernel's folder to Kaggle, and checks all that the client's response leaves unsaid."""
+"""Pushes a kernel's folder to Kaggle, and checks quota and response."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kagglecxr.core.environment import Check
+from kagglecxr.core.errors import CxrError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.remote.client import call_with_retry
-from kagglecxr.remote.errors import PAGE, KaggleError, kernel_context, redact
+from kagglecxr.remote.client import call_with_retry, kaggle_client
+from kagglecxr.remote.errors import (
+    PAGE,
+    SETTINGS_PAGE,
+    KaggleError,
+    RequestContext,
+    kernel_context,
+    redact,
+)
 from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata
-from kagglecxr.remote.kernels.quota import accelerator_quotas
 
 _SOURCES = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources")
 
@@ -92,3 +101,51 @@ def _check_name(response: Any, metadata: KernelMetadata, url: str) -> None:
             f"Kaggle gave the kernel another name. Received: {given} for {metadata.id}, {url}. "
             f"Write that id, or another title, into kernel-metadata.json."
         )
+
+
+# Nobody waits longer for something that is only good to know.
+_TIMEOUT = 10.0
+_ADVICE = f"See {SETTINGS_PAGE}."
+_CONTEXT = RequestContext("the accelerator quota", _ADVICE, _ADVICE, _ADVICE)
+
+
+@dataclass(frozen=True)
+class AcceleratorQuota:
+    """The hours of one accelerator in this week, and when the next one begins, in UTC."""
+
+    used: float
+    allowed: float
+    refresh: datetime | None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether no time is left."""
+        return self.used >= self.allowed
+
+    def __str__(self) -> str:
+        refresh = f", refreshed {self.refresh:%Y-%m-%d %H:%M} UTC" if self.refresh else ""
+        return f"{self.used:.1f} of {self.allowed:.1f} hours used{refresh}"
+
+
+def accelerator_quotas() -> dict[str, AcceleratorQuota]:
+    """The weekly quotas of "gpu" and "tpu"; empty without credentials or network."""
+    try:
+        with kaggle_client(_CONTEXT, _TIMEOUT) as api:
+            response = api.quota_view()
+    except (CxrError, OSError):
+        return {}
+    quotas = {}
+    for name, quota in (("gpu", response.gpu_quota), ("tpu", response.tpu_quota)):
+        if quota is not None and quota.total_time_allowed is not None:
+            used, allowed = quota.time_used or timedelta(), quota.total_time_allowed
+            hour, refresh = timedelta(hours=1), response.quota_refresh_time
+            quotas[name] = AcceleratorQuota(used / hour, allowed / hour, refresh)
+    return quotas
+
+
+def check_quotas() -> list[Check]:
+    """Checks whether accelerator time is left; no check without credentials or network."""
+    return [
+        Check(f"Kaggle {name.upper()}", str(quota), is_ok=not quota.is_exhausted)
+        for name, quota in accelerator_quotas().items()
+    ]

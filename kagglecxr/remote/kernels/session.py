@@ -1,15 +1,20 @@
-"""A kernel's session as its script uses it: its folders, its time, the verbs of the package."""
+"""A kernel's session as its script uses it: attached inputs, folders, time, the package's verbs."""
 
 import os
+import shutil
 import subprocess
 import sys
-from pathlib import Path
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.core.errors import CxrError
-from kagglecxr.core.files import write_text
-from kagglecxr.remote.kernels.inputs import link_weights
+from kagglecxr.core.errors import CxrError, MissingError, shorten
+from kagglecxr.core.files import atomic_write, write_text
+from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.core.run_record import WEIGHTS
+from kagglecxr.remote.datasets.run_archives import unpack_run
 
 
 class Session:
@@ -70,3 +75,83 @@ class Session:
         )
         if done.returncode:
             raise SystemExit(done.returncode)
+
+
+JOURNAL = "journal.log"
+
+
+def input_files(mounts: Path, *endings: str) -> list[Path]:
+    """The files below a folder whose paths end like this, sorted; the folder need not exist."""
+    paths = (Path(folder, name) for folder, _, names in os.walk(mounts) for name in names)
+    return sorted(path for path in paths if str(path).endswith(endings))
+
+
+def input_runs(mounts: Path, folder: Path, names: Sequence[str] = ()) -> list[Path]:
+    """Finds the finished runs among a kernel's inputs, whether Kaggle unpacked them or not.
+
+    Args:
+        mounts: /kaggle/input on Kaggle.
+        folder: where archives are unpacked.
+        names: the runs to find; defaults to all.
+
+    Returns:
+        The runs' folders, in the order of the names.
+
+    Raises:
+        MissingError: there is no finished run.
+        UnknownNameError: one of the named runs is not there, or not finished.
+        DataError: an archive is broken.
+    """
+    files = input_files(mounts, ".zip", f"{os.sep}run.json")
+    found = {path.parent.name: path.parent for path in files if path.name == "run.json"}
+    for archive in filter(_is_packed_run, files):
+        run = unpack_run(archive, folder)
+        if (run / "run.json").is_file():
+            found.setdefault(run.name, run)
+    if not found:
+        raise MissingError(
+            f"No finished run is among the inputs. Received: "
+            f"{shorten([path.name for path in files]) or 'no archive'} in {mounts}. Train all "
+            "folds of a run, pack it, and attach its dataset."
+        )
+    absent = [name for name in names if name not in found]
+    if absent:
+        raise unknown_name_error("finished run among the inputs", absent[0], found)
+    return [found[name] for name in names or sorted(found)]
+
+
+def _is_packed_run(path: Path) -> bool:
+    """Whether a file is an archive of `pack_run`, by its table of contents."""
+    if path.suffix != ".zip" or not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        members = [PurePosixPath(name).parts for name in archive.namelist()]
+    return any(len(parts) == 3 and parts[2] == WEIGHTS for parts in members)
+
+
+def link_weights(mounts: Path, keras_home: Path) -> list[Path]:
+    """Links the ImageNet weights among a kernel's inputs to where Keras caches downloads."""
+    models = keras_home / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    links = []
+    # By Keras' own names: the weights of runs are called otherwise.
+    for file in input_files(mounts, "_notop.h5", "_no_top.h5"):
+        link = models / file.name
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(file)
+        links.append(link)
+    return links
+
+
+def restore_studies(mounts: Path, studies: Path) -> list[Path]:
+    """Copies longer journals of earlier searches, so that a search of the same name continues."""
+    journals = []
+    for journal in input_files(mounts, f"{os.sep}{JOURNAL}"):
+        target = studies / journal.parent.name / JOURNAL
+        # Of several versions the longest is the latest: a journal only grows.
+        if not target.is_file() or target.stat().st_size < journal.stat().st_size:
+            with atomic_write(target) as temporary:
+                shutil.copyfile(journal, temporary)
+        journals.append(target)
+    return journals

@@ -81,7 +81,7 @@ def fetch_output(kernel: str, folder: Path, reporter: Reporter) -> list[Path]:
     Raises:
         DataError: a file's name leads outside the folder.
         MissingError: no client or no credentials.
-        KaggleError: there is no output, or a file did not arrive whole.
+        KaggleError: there is no output, or a file arrived incomplete.
     """
 
     def announce(path: Path, size: int) -> None:

@@ -32,14 +32,14 @@ def class_counts_bars(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 1.1 + 0.45 * len(table)), layout="constrained")
     axes = figure.subplots()
     is_train = table["split"] == "train"
-    names = table["class"].where(is_train, "test part,\nlabels not shown")
+    names = table["class"].where(is_train, "test set,\nlabels not shown")
     bars = axes.barh(names, table["images"], color=np.where(is_train, TRAIN, TEST).tolist())
     labels = [
         f"{row.images:,} ({row.share:.0%})" if row.split == "train" else f"{row.images:,}"
         for row in table.itertuples()
     ]
     axes.bar_label(bars, labels, padding=4)
-    axes.set(xlabel="images (share of the training part)", title="Images of each class")
+    axes.set(xlabel="images (share of the training set)", title="Images of each class")
     axes.set_xlim(0, float(table["images"].max()) * 1.2)
     axes.invert_yaxis()
     return figure
@@ -83,7 +83,7 @@ def image_sizes_dots(table: pd.DataFrame) -> Figure:
             alpha=0.45,
             linewidth=0,
         )
-        heading = name if split == "train" else "test part"
+        heading = name if split == "train" else "test set"
         sizes = "one size," if len(part) == 1 else f"{len(part)} sizes, most often"
         axes.set_title(
             f"{heading}\n{sizes} {first['width']} × {first['height']} ({first['images']:,})",

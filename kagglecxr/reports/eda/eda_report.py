@@ -21,7 +21,7 @@ from kagglecxr.reports.page import PageSection, render_page
 from kagglecxr.reports.run_figures import save_figure
 
 PAGE = "index.html"
-TEST = "test part"
+TEST = "test set"
 NOT_ALWAYS = ("class-by-source", "extremes-*", "pixels-masked", "mean-by-source", "duplicates")
 """Patterns of the names of figures that not every data set has."""
 
@@ -57,7 +57,7 @@ def explore_data(
     title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
     introduction = (
         "What the training images show before any model is trained, and what could mislead one. "
-        "Of the test part only counts, sizes and grey values are shown."
+        "Of the test set only counts, sizes and grey values are shown."
     )
     write_text(folder / PAGE, render_page(title, introduction, parts, drawn))
     return folder / PAGE

@@ -57,9 +57,9 @@ def pixels_section(
     `test` is the name of the test set among the summaries; images are samples of the training set.
     """
     sentences = [
-        "Look for a class, or a test part, whose curve lies apart from the others: a model can "
-        "then tell it by exposure alone, and a test part unlike the training part lowers every "
-        "score. Equalisation makes the distributions alike, at the cost of more noise."
+        "Look for a class, or a test set, whose curve lies apart from the others: a model can "
+        "then tell it by exposure alone, and a test set that differs from the training set lowers "
+        "every score. Equalisation makes the distributions alike, at the cost of more noise."
     ]
     curves = pixel_curves({name: of.pixels for name, of in summaries.items()}, test)
     pictures = [
@@ -133,7 +133,7 @@ def duplicates_section(
     torn = int((train["first_label"] != train["second_label"]).sum())
     sentences = [
         f"{len(duplicates):,} pairs of images show the same, or nearly"
-        + (f"; the {hidden:,} of the test part are not shown" if hidden else "")
+        + (f"; the {hidden:,} of the test set are not shown" if hidden else "")
         + ". The two of a pair are in one group: no fold trains on one and scores the other."
     ]
     if torn:

@@ -13,7 +13,7 @@ def classes_section(counts: pd.DataFrame) -> PageSection:
     train = counts[counts["split"] == "train"]
     ratio = train["images"].max() / max(train["images"].min(), 1)
     sentences = [
-        f"The training part has {train['images'].sum():,} images of {len(train)} classes; the "
+        f"The training set has {train['images'].sum():,} images of {len(train)} classes; the "
         f"largest class has {ratio:.1f} times the images of the smallest. The rarer a class, the "
         "less plain accuracy says of it: look at balanced accuracy and at the recall of each class."
     ]

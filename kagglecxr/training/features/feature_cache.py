@@ -17,9 +17,8 @@ from filelock import FileLock
 from keras import tree
 
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.core.disk import ensure_disk_space
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.files import atomic_write, digest
+from kagglecxr.core.files import atomic_write, digest, ensure_disk_space
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.sequences.sequence import OrderedSequence

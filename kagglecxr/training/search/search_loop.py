@@ -10,7 +10,6 @@ from optuna.trial import Trial, TrialState
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.trial_process import RunningTrial, TrialResult
 from kagglecxr.training.search.trial_queue import (
     DEATHS,
@@ -25,6 +24,7 @@ from kagglecxr.training.search.trial_queue import (
     seconds_spent,
     suggest_unique,
 )
+from kagglecxr.training.training_options import SearchBudget
 
 POLL_SECONDS, HEARTBEAT_SECONDS = 0.2, 30.0
 MAX_CONSECUTIVE_FAILURES = 3

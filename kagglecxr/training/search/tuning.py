@@ -5,22 +5,25 @@ import uuid
 
 from optuna.trial import Trial
 
+from kagglecxr.core.errors import MissingError, SettingError, WeightsError
 from kagglecxr.core.files import digest
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepare import PreparedData
+from kagglecxr.models.weights.sources import each_source, find_weights
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run_spec import run_name
 from kagglecxr.training.search.pipeline_caches import PipelineCaches
 from kagglecxr.training.search.results import SearchResult, collect_results
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.search_loop import SearchLoop
 from kagglecxr.training.search.space import Space
 from kagglecxr.training.search.study import open_study, to_distributions
 from kagglecxr.training.search.study_storage import explain_storage_errors, storage_location
 from kagglecxr.training.search.trial_process import RunningTrial, TrialLauncher, TrialSpec
 from kagglecxr.training.search.trial_queue import PIPELINE_TEXT, RECIPE, RUN, WorkerLock
+from kagglecxr.training.training_options import SearchBudget
 
 
 def study_name(
@@ -94,3 +97,36 @@ def tune_recipe(
             study.enqueue_trial(initial)
         SearchLoop(study, to_distributions(space), budget, worker, start, reporter).run()
         return collect_results(study, metric.name, budget.trial_folds)
+
+
+def with_available_models(space: Space, base: Recipe, reporter: Reporter) -> Space:
+    """Returns the space with only those models that can start from the recipe's weights.
+
+    Raises:
+        SettingError: There are weights for none of them.
+    """
+    choices = space.entries.get("model")
+    if not isinstance(choices, tuple):
+        return space
+    names = map(str, choices)
+    missing = {name: error for name in names if (error := _weights_error(space, base, name))}
+    for name, error in missing.items():
+        reporter.note(f"The model {name} is not tried: {error}")
+    left = tuple(name for name in choices if name not in missing)
+    if not left:
+        raise SettingError(
+            f"There are weights for no model of the space. Received: {', '.join(missing)}. Name a "
+            "folder that holds them with --set weights=FOLDER, or an empty one to train from "
+            "scratch."
+        )
+    return Space({**space.entries, "model": left})
+
+
+def _weights_error(space: Space, base: Recipe, name: str) -> str:
+    recipe = space.recipe(base, {"model": name})
+    try:
+        for source in each_source(recipe.weights):
+            find_weights(MODELS[recipe.model], source)
+    except (MissingError, WeightsError) as error:
+        return str(error)
+    return ""

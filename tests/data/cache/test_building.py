@@ -17,7 +17,7 @@ from kagglecxr.data.cache.building import build_cache, copy_cache_rows
 from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
 from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
 from kagglecxr.data.images.decode import read_image
-from kagglecxr.data.images.phash import fingerprint
+from kagglecxr.data.images.image import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.images.steps import ImageAndMask
 

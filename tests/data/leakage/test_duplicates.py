@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.data.images.decode import read_image
-from kagglecxr.data.images.image import Image
-from kagglecxr.data.images.phash import Fingerprint, fingerprint
+from kagglecxr.data.images.image import Fingerprint, Image, fingerprint
 from kagglecxr.data.leakage import duplicates
 from kagglecxr.data.leakage.duplicates import (
     CORRELATION,

@@ -6,9 +6,9 @@ import pytest
 from kagglecxr.core.seeding import generator
 from kagglecxr.data.phantoms.anatomy import draw_anatomy
 from kagglecxr.data.phantoms.canvas import Canvas
-from kagglecxr.data.phantoms.film import expose
 from kagglecxr.data.phantoms.opacities import OPACITIES
 from kagglecxr.data.phantoms.patient import Anatomy
+from kagglecxr.data.phantoms.phantom import expose
 
 
 @pytest.mark.parametrize("label", [label for label in OPACITIES if label != "Normal"])

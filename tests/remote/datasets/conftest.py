@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.progress import Bar, Silent, Unit
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 from kagglecxr.remote.datasets.publish import PublishedDataset, publish
 from kagglecxr.remote.datasets.run_archives import pack_run
 from tests.remote.datasets.fake_datasets import FakeDatasets

@@ -105,7 +105,7 @@ class FakeDatasets:
         return self._take(upload, seen)
 
     def received(self, seen: RecordedRequest) -> FakeResponse:
-        """What a fault answers that is none."""
+        """The response of a fault that lets the request pass."""
         return self._take(self.uploads[int(seen.call.rpartition("/")[2])], seen)
 
     def _take(self, upload: Upload, seen: RecordedRequest) -> FakeResponse:

@@ -10,7 +10,7 @@ import pytest
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.remote.datasets import credential_scan
 from kagglecxr.remote.datasets.credential_scan import upload_files
-from kagglecxr.remote.datasets.dataset_metadata import DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 from tests.remote.conftest import KEY
 from tests.remote.datasets.conftest import METADATA
 from tests.remote.fake_kaggle import FakeKaggle

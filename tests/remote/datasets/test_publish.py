@@ -18,14 +18,7 @@ from kagglecxr.remote.datasets.publish import PublishedDataset
 from kagglecxr.remote.errors import KaggleError
 from tests.remote.conftest import KEY, USER
 from tests.remote.datasets.conftest import METADATA, Sender
-from tests.remote.datasets.fake_datasets import (
-    BLOB,
-    CREATE,
-    LOOK_UP,
-    STATUS,
-    VERSION,
-    FakeDatasets,
-)
+from tests.remote.datasets.fake_datasets import BLOB, CREATE, LOOK_UP, STATUS, VERSION, FakeDatasets
 from tests.remote.fake_kaggle import FakeResponse, RecordedRequest, error_response, json_response
 
 REF, URL = "mary/kit-wheels", "https://www.kaggle.com/datasets/mary/kit-wheels"

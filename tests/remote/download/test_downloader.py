@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from kagglecxr.core.disk import DiskSpaceError
 from kagglecxr.core.errors import CxrError, DataError, SettingError
+from kagglecxr.core.files import DiskSpaceError
 from kagglecxr.remote.download import fetch
 from kagglecxr.remote.download.download_dir import DownloadDir, read_manifest
 from kagglecxr.remote.download.downloader import (

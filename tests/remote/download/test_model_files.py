@@ -188,7 +188,7 @@ def test_a_download_that_is_always_cut_off_leaves_nothing(
 ) -> None:
     kaggle.on(STORAGE, FakeResponse(200, tar_gz(FILES), sent=100))
     with pytest.raises(
-        KaggleError, match=rf"not arrive whole\. Received: .*{HANDLE}.*same command again"
+        KaggleError, match=rf"is incomplete\. Received: .*{HANDLE}.*same command again"
     ):
         fetch_model(HANDLE, models, Silent())
     assert [*models.rglob("*")] == folders_above_it(models)
@@ -199,7 +199,7 @@ def test_a_download_that_is_always_cut_off_leaves_nothing(
 def test_a_download_that_was_packed_on_its_way_is_refused(kaggle: FakeKaggle, models: Path) -> None:
     packed = gzip.compress(tar_gz(FILES))
     kaggle.on(STORAGE, FakeResponse(200, packed, {"Content-Encoding": "gzip"}))
-    with pytest.raises(KaggleError, match=r"not arrive whole.*expected size"):
+    with pytest.raises(KaggleError, match=r"is incomplete.*expected size"):
         fetch_model(HANDLE, models, Silent())
 
 

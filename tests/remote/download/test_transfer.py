@@ -7,17 +7,12 @@ from typing import Any
 
 import pytest
 
-from kagglecxr.core.disk import DiskSpaceError
+from kagglecxr.core.files import DiskSpaceError
 from kagglecxr.remote.download.transfer import download_one
 from kagglecxr.remote.errors import KaggleError
 from tests.remote.download.conftest import COMPETITION
 from tests.remote.download.hosted_data import ALL, ARCHIVE, MODIFIED, signed_redirect
-from tests.remote.fake_kaggle import (
-    FakeKaggle,
-    FakeResponse,
-    error_response,
-    stored_file,
-)
+from tests.remote.fake_kaggle import FakeKaggle, FakeResponse, error_response, stored_file
 from tests.remote.recording import RecordingReporter
 
 MIB = 2**20
@@ -205,7 +200,7 @@ def test_a_file_that_is_always_cut_at_its_start_is_given_up(
     kaggle: FakeKaggle, folder: Path, reporter: RecordingReporter, waits: list[float]
 ) -> None:
     kaggle.on(ARCHIVE, cut(100))
-    with pytest.raises(KaggleError, match="not arrive whole"):
+    with pytest.raises(KaggleError, match="is incomplete"):
         fetched(folder, reporter)
     assert kaggle.calls.count(ALL) == 1
 

@@ -74,7 +74,7 @@ def test_a_file_that_breaks_off_is_an_error_and_completed_the_next_time(
     address = "http://storage.test/a.csv"
     fake_kaggle.on(OUTPUT, json_response({"files": [{"fileName": "a.csv", "url": address}]}))
     fake_kaggle.on(address, FakeResponse(200, b"1" * 1000, sent=10))
-    with pytest.raises(KaggleError, match="not arrive whole"):
+    with pytest.raises(KaggleError, match="is incomplete"):
         fetch_output(KERNEL, tmp_path, Silent())
     fake_kaggle.on(address, stored_file(b"1" * 1000))
     assert fetch_output(KERNEL, tmp_path, Silent()) == [tmp_path / "a.csv"]

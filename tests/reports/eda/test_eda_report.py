@@ -125,16 +125,16 @@ def test_of_the_test_part_no_image_is_named(
     assert not ids & set(read_table(workspace.root / "explore" / "brightness.csv")["id"])
 
 
-def test_the_distribution_of_each_class_and_of_the_test_part(
+def test_the_distribution_of_each_class_and_of_the_test_set(
     demo: PreparedDemo, explored: tuple[Page, Workspace]
 ) -> None:
     pixels = pd.read_csv(explored[1].root / "explore" / "pixels.csv")
     classes = demo.prepared.competition.classes.names
-    assert list(pixels.columns) == ["grey", *classes, "test part"]
+    assert list(pixels.columns) == ["grey", *classes, "test set"]
     np.testing.assert_allclose(pixels.drop(columns="grey").sum(), 1.0, atol=2e-4)
     images = demo.prepared.cache.images[demo.prepared.index.rows("test")]
     expected = np.bincount(images.ravel(), minlength=256) / images.size
-    np.testing.assert_allclose(pixels["test part"], expected, atol=1e-6)
+    np.testing.assert_allclose(pixels["test set"], expected, atol=1e-6)
 
 
 def test_brightness_is_of_the_files(demo: PreparedDemo, explored: tuple[Page, Workspace]) -> None:
@@ -193,7 +193,7 @@ def prepare(folder: Path, pipeline: str) -> tuple[PreparedData, Workspace]:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """Colour images of several sizes: no masks, no sources, no test part, odd names."""
+    """Colour images of several sizes: no masks, no sources, no test set, odd names."""
     chance = np.random.default_rng(0)
     for name in ("normal $x_y$", "<b>ill</b>"):
         (tmp_path / "bare" / name).mkdir(parents=True)
@@ -205,7 +205,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("pipeline", ["gray | resize", "resize"])
-def test_a_folder_without_masks_sources_and_test_part(bare: Path, pipeline: str) -> None:
+def test_a_folder_without_masks_sources_and_test_set(bare: Path, pipeline: str) -> None:
     prepared, workspace = prepare(bare, pipeline)
     folder = workspace.root / "explore"
     folder.mkdir()
@@ -217,7 +217,7 @@ def test_a_folder_without_masks_sources_and_test_part(bare: Path, pipeline: str)
     assert "b" not in page.tags
     assert any("do not say where" in sentence for sentence in page.told)
     assert read_table(folder / "sources.csv").empty
-    assert "test part" not in read_table(folder / "pixels.csv")
+    assert "test set" not in read_table(folder / "pixels.csv")
     assert not [name for name in expected if name[0] == "m" and is_blank(folder / name)]
 
 

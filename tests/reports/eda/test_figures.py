@@ -84,13 +84,13 @@ def test_sizes_have_a_panel_a_class_with_common_limits() -> None:
     figure = image_sizes_dots(image_sizes(make_index(lines)))
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[0] == "a\n2 sizes, most often 20 × 10 (1)"
-    assert titles[1:3] == ["b\none size, 20 × 10 (1)", "test part\none size, 20 × 10 (1)"]
+    assert titles[1:3] == ["b\none size, 20 × 10 (1)", "test set\none size, 20 × 10 (1)"]
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
 
 def test_the_test_parts_curve_is_dashed() -> None:
     even = np.full(256, 1 / 256)
-    figure = pixel_curves({"a": even, "b": even, "test part": even}, "test part")
+    figure = pixel_curves({"a": even, "b": even, "test set": even}, "test set")
     lines = figure.axes[0].lines
     assert [line.get_linestyle() for line in lines] == ["-", "-", "--"]
     assert lines[2].get_color() == TEST
@@ -99,7 +99,7 @@ def test_the_test_parts_curve_is_dashed() -> None:
 
 def test_many_classes_and_black_images_can_be_drawn() -> None:
     black = np.eye(256)[0]
-    figure = pixel_curves({str(number): black for number in range(20)}, "test part")
+    figure = pixel_curves({str(number): black for number in range(20)}, "test set")
     assert len(figure.axes[0].lines) == 20
 
 

@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from kagglecxr.core import deadline
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.training.callbacks.early_stopping import (
-    TimeLimit,
-    has_stopped_improving,
-)
+from kagglecxr.training.callbacks.early_stopping import TimeLimit, has_stopped_improving
 
 
 @settings(deadline=None)  # the first example waits for Keras

@@ -20,9 +20,9 @@ from kagglecxr.training.cluster.ray_cluster import connect
 from kagglecxr.training.fold import train_fold
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_spec import RunSpec
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.tuning import tune_recipe
+from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.training.run_factories import run_spec
 

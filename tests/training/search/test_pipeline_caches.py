@@ -13,10 +13,10 @@ from kagglecxr.data.prepare import load_prepared
 from kagglecxr.training.recipe import load_recipe, make_recipe
 from kagglecxr.training.search.pipeline_caches import PipelineCaches, with_cache
 from kagglecxr.training.search.results import write_best_recipe
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import Space, make_space
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, WarmProcess
 from kagglecxr.training.search.tuning import tune_recipe
+from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import SIZE, PreparedDemo, prepare_demo
 from tests.training.search.conftest import FakeTrial, never
 

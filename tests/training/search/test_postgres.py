@@ -24,12 +24,12 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.search.results import SearchResult
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import open_study
 from kagglecxr.training.search.study_storage import open_storage
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from kagglecxr.training.search.tuning import tune_recipe
+from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import PreparedDemo, prepare_demo
 from tests.training.search.conftest import FakeTrial
 from tests.training.search.postgres_server import (

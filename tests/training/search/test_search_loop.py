@@ -10,7 +10,6 @@ from optuna.trial import Trial, TrialState
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
-from kagglecxr.training.search.search_budget import SearchBudget
 from kagglecxr.training.search.search_loop import SearchLoop
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.study import to_distributions
@@ -23,6 +22,7 @@ from kagglecxr.training.search.trial_queue import (
     WorkerLock,
     requeue_lost,
 )
+from kagglecxr.training.training_options import SearchBudget
 from tests.training.search.conftest import DISTRIBUTIONS, FakeLauncher, FakeTrial
 
 Run = Callable[[FakeLauncher, SearchBudget], None]

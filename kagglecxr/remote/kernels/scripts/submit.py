@@ -1,8 +1,8 @@
-"""Predicts the test part as it is mounted now, with attached runs, and writes submission.csv.
+"""Predicts the test set as it is mounted now, with attached runs, and writes submission.csv.
 
 Expected: not measured yet.
 It needs no internet and no training images. To score the submission, Kaggle runs it again on a
-hidden test part. An image that cannot be read gets the mean prediction of the others.
+hidden test set. An image that cannot be read gets the mean prediction of the others.
 """
 
 import sys
@@ -22,8 +22,7 @@ def main() -> None:
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.files.kaggle_input import locate_input
     from kagglecxr.models.runtime import setup_keras
-    from kagglecxr.remote.kernels.inputs import input_runs
-    from kagglecxr.remote.kernels.session import Session
+    from kagglecxr.remote.kernels.session import Session, input_runs
 
     setup_keras()
     from kagglecxr.inference.predict_submission import predict_submission

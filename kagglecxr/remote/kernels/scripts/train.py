@@ -11,7 +11,7 @@ from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 SIZE = 224
 PIPELINE = "gray | resize"
-TEST = 0.2  # share of a test part, if the data have none
+TEST = 0.2  # share of a test set, if the data have none
 FOLDS = 5
 SEED = 0
 RECIPE = "default"  # a recipe's name, or the text of a TOML file

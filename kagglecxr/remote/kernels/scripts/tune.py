@@ -13,7 +13,7 @@ from kagglecxr.remote.kernels.scripts.bootstrap import INPUT, SCRATCH, WORKING, 
 COMPETITION = "demo"  # a preset's name, or the text of a TOML file
 SIZE = 224
 PIPELINE = "gray | resize"
-TEST = 0.2  # share of a test part, if the data have none
+TEST = 0.2  # share of a test set, if the data have none
 FOLDS = 5
 SEED = 0
 RECIPE = "default"  # a recipe's name, or the text of a TOML file
@@ -28,8 +28,7 @@ def main() -> None:
     """Prepares the images, searches, and keeps what was found."""
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.files.kaggle_input import locate_input
-    from kagglecxr.remote.kernels.inputs import restore_studies
-    from kagglecxr.remote.kernels.session import Session
+    from kagglecxr.remote.kernels.session import Session, restore_studies
 
     with Session(INPUT, SCRATCH, HOURS - MARGIN) as session:
         competition = session.as_file(COMPETITION, "competition")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import SettingError
+from kagglecxr.core.errors import LeakError, SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
@@ -15,13 +15,15 @@ from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.ensembling.run_selection import choose_runs
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.predictor import predict_views
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run import train_run
 from kagglecxr.training.run_results import SOURCE_RUNS
 from kagglecxr.training.run_spec import RunSpec
-from kagglecxr.training.soups.greedy_soup import make_soup
+from kagglecxr.training.soups.soup import make_soup
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
-from tests.training.run_factories import fold_data, make_run
+from tests.training.run_factories import TINY, fold_data, make_run
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +90,9 @@ def test_runs_are_tried_best_first_and_stay_where_the_score_does_not_fall(
     monkeypatch.setattr(
         Scripted, "right", {frozenset(k): v for k, v in right.items()}, raising=False
     )
-    monkeypatch.setattr("kagglecxr.training.soups.greedy_soup.AveragedFold", Scripted)
+    monkeypatch.setattr("kagglecxr.training.soups.soup.AveragedFold", Scripted)
     monkeypatch.setattr(
-        "kagglecxr.training.soups.greedy_soup._write",
+        "kagglecxr.training.soups.soup._write",
         lambda *parts: chosen.append([run.name for run in parts[-1]]),
     )
     made = make_soup(own.prepared, own.workspace, members, Silent())
@@ -190,3 +192,75 @@ def test_a_run_without_a_score_is_refused(
     dataclasses.replace(read_run(runs[0]), name="odd", metrics={}).write(tmp_path)
     with pytest.raises(SettingError, match="Received: odd"):
         make_soup(own.prepared, own.workspace, [runs[0], tmp_path], Silent())
+
+
+@pytest.fixture(scope="module")
+def demo(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    return prepare_demo(demo_images, tmp_path_factory.mktemp("folds"))
+
+
+@pytest.fixture(scope="module")
+def run(demo: PreparedDemo) -> Path:
+    return make_run(demo, "made", 1, wrong=True)
+
+
+@pytest.fixture(scope="module")
+def fold_soup(demo: PreparedDemo, run: Path) -> Path:
+    return make_soup(demo.prepared, demo.workspace, [run], Silent())
+
+
+def test_it_is_one_network_of_the_mean_weights(fold_soup: Path, run: Path) -> None:
+    record = read_run(fold_soup)
+    assert (record.folds, record.seconds) == (1, [33.0])
+    assert record.data[SOURCE_RUNS] == run.name
+    model = rebuild_model(record)
+    kernels = []
+    for folder, folds in ((run, FOLDS), (fold_soup, 1)):
+        for fold in range(folds):
+            model.load_weights(fold_folder(folder, fold) / WEIGHTS)
+            kernels.append(np.array(model.get_layer("block4_2_conv").kernel))
+    np.testing.assert_allclose(kernels[-1], np.mean(kernels[:-1], axis=0), atol=1e-7)
+
+
+def test_it_has_no_score_and_is_never_chosen_by_one(
+    fold_soup: Path, run: Path, demo: PreparedDemo
+) -> None:
+    assert read_run(fold_soup).metrics == {}
+    assert not (fold_soup / "oof.npz").exists()
+    assert choose_runs(demo.prepared, demo.workspace, []) == [run]
+    with pytest.raises(SettingError, match=f"Received: {fold_soup.name}"):
+        make_soup(demo.prepared, demo.workspace, [run, fold_soup], Silent())
+
+
+def test_it_predicts_the_test_set(
+    fold_soup: Path, run: Path, demo: PreparedDemo, tmp_path: Path
+) -> None:
+    blend = blend_runs(demo.prepared, demo.workspace, [fold_soup], tmp_path, Silent())
+    assert blend.score is None
+    assert read_json(blend.folder / "blend.json")["out_of_fold"] is None
+    model = rebuild_model(read_run(fold_soup))
+    model.load_weights(fold_folder(fold_soup, 0) / WEIGHTS)
+    rows = demo.prepared.index.rows("test")
+    seen = predict_views(model, demo.prepared.cache.images, rows)
+    kept = Predictions.load(blend.folder / "test.npz")
+    np.testing.assert_allclose(kept.probabilities, seen, atol=1e-6)
+    both = blend_runs(demo.prepared, demo.workspace, [run, fold_soup], tmp_path, Silent())
+    assert both.score is None
+    assert not (both.folder / "oof.npz").exists()
+
+
+def test_export_and_compare_take_it(fold_soup: Path, demo: PreparedDemo, tmp_path: Path) -> None:
+    assert choose_runs(demo.prepared, demo.workspace, [fold_soup.name]) == [fold_soup]
+    table = compare_runs(demo.workspace, tmp_path / "ledger.csv").set_index("")
+    assert table.loc["Out-of-fold accuracy", fold_soup.name] == ""
+
+
+def test_no_training_on_the_same_images_starts_from_it(fold_soup: Path, demo: PreparedDemo) -> None:
+    recipe = make_recipe({}, [*TINY, f'weights="{fold_soup}"'])
+    with pytest.raises(LeakError, match="has learned from images that are held out here"):
+        train_run(demo.prepared, demo.workspace, recipe, Silent())
+
+
+def test_one_network_is_no_soup(fold_soup: Path, demo: PreparedDemo) -> None:
+    with pytest.raises(SettingError, match=f"{fold_soup.name} alone"):
+        make_soup(demo.prepared, demo.workspace, [fold_soup], Silent())

@@ -1,9 +1,9 @@
-"""How much is trained: what cannot be is refused before anything is."""
+"""Options that cannot be carried out are refused before anything is trained."""
 
 import pytest
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.training.train_options import TrainOptions
+from kagglecxr.training.training_options import TrainOptions
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import MissingError, SettingError
-from kagglecxr.remote.datasets.dataset_metadata import LICENSES, DatasetMetadata
+from kagglecxr.remote.datasets.kaggle_dataset import LICENSES, DatasetMetadata
 from tests.remote.datasets.conftest import METADATA
 
 

@@ -1,0 +1,99 @@
+"""Options of `train` and `tune`.
+
+Imports neither Keras nor NumPy nor Optuna, since the command line is parsed with it.
+"""
+
+from dataclasses import dataclass, replace
+
+from cyclopts import Parameter
+
+from kagglecxr.core.deadline import check_timeout
+from kagglecxr.core.errors import SettingError
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainOptions:
+    """How much is trained, how long, and where.
+
+    Attributes:
+        folds: Folds to split the training set into; defaults to those that prepare made.
+        fold: Train this fold alone.
+        seeds: Train so many runs, with SEED, SEED + 1 and so on, all on the folds of the first.
+        pseudo_rounds: Train so many students more, which learn from the previous run's predictions
+            of the test set, as long as the out-of-fold score rises.
+        timeout: Seconds that all takes at most: a fold whose epochs do not fit ends with its best.
+        cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
+    """
+
+    folds: int | None = None
+    fold: int | None = None
+    seeds: int = 1
+    pseudo_rounds: int = 0
+    timeout: float | None = None
+    cluster: str | None = None
+
+    def check(self) -> None:
+        """Raises SettingError for options out of range or that contradict each other."""
+        if self.seeds < 1:
+            raise SettingError(
+                f"At least 1 seed is trained. Received: --seeds {self.seeds}. Use 3."
+            )
+        if self.pseudo_rounds < 0 or (self.pseudo_rounds and self.fold is not None):
+            raise SettingError(
+                f"Rounds of pseudo-labels are judged by all folds. Received: {self.pseudo_rounds} "
+                f"rounds{'' if self.fold is None else f' of fold {self.fold} alone'}. Use at least "
+                "0, and leave the fold out."
+            )
+        check_timeout(self.timeout)
+        if self.timeout is not None and self.cluster is not None:
+            raise SettingError(
+                f"A time limit holds for this machine alone. Received: --timeout {self.timeout} "
+                f"with --cluster {self.cluster}. Leave one of them out."
+            )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SearchBudget:
+    """How much a search may take.
+
+    Attributes:
+        trials: Trials in all, those of earlier calls counted; failed ones are not.
+        timeout: Seconds that all trials may take together, those of earlier calls counted.
+        workers: Trials trained at the same time on this machine.
+        trial_folds: Folds that each trial trains; its score is their mean.
+        storage: The URL of a database that several machines share; defaults to a file in the
+            workspace.
+        cluster: Train trials on the machines of a Ray cluster: auto, HOST:PORT, or local.
+    """
+
+    trials: int = 20
+    timeout: float | None = None
+    workers: int = 1
+    trial_folds: int = 1
+    storage: str | None = None
+    cluster: str | None = None
+
+    def with_workers(self, minimum: int) -> "SearchBudget":
+        """Returns the same budget with at least so many trials at the same time."""
+        return replace(self, workers=max(self.workers, minimum))
+
+    def check(self, folds: int) -> None:
+        """Checks the budget against the number of folds of the data.
+
+        Raises:
+            SettingError: A number below one, or more folds than there are.
+        """
+        for name in ("trials", "workers", "trial_folds"):
+            if getattr(self, name) < 1:
+                raise SettingError(
+                    f"--{name.replace('_', '-')} is at least 1. Received: {getattr(self, name)}. "
+                    "Use a greater number."
+                )
+        check_timeout(self.timeout)
+        if self.trial_folds > folds:
+            raise SettingError(
+                f"There are not so many folds. Received: --trial-folds {self.trial_folds} of "
+                f"{folds}. Use {folds} or less."
+            )
