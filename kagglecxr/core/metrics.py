@@ -99,13 +99,7 @@ def bootstrap_interval(
     Images of one patient are similar, so resampling single images would give too narrow an interval
     (cluster bootstrap: Davison and Hinkley 1997, section 3.8).
 
-    Args:
-        metric: the score.
-        truth: (N,) true target ids.
-        probabilities: (N, targets).
-        groups: (N,) the group of each image.
-        random: generator of the resamples.
-        resamples: their number.
+    `truth`, target ids, and `groups` are (N,), `probabilities` (N, targets).
     """
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     drawn = np.empty(resamples)

@@ -71,13 +71,10 @@ def read_run(folder: Path) -> RunRecord:
 
 def finished_runs(runs: Path) -> list[Path]:
     """Returns the folders of finished runs, oldest first."""
-    return [path.parent for path in sorted(runs.glob("*/run.json"), key=_written_at)]
+    records = [(path.stat().st_mtime, path.parent.name) for path in runs.glob("*/run.json")]
+    return [runs / name for _, name in sorted(records)]
 
 
 def fold_folder(run: Path, fold: int) -> Path:
     """Returns the folder of one fold's weights and history."""
     return run / f"fold-{fold}"
-
-
-def _written_at(path: Path) -> tuple[float, str]:
-    return path.stat().st_mtime, path.parent.name

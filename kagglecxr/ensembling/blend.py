@@ -65,7 +65,9 @@ def blend_runs(
     metric = METRICS[prepared.competition.metric.name]
     score = None
     if all((run / "oof.npz").is_file() for run in runs):
-        out_of_fold = _out_of_fold(prepared, runs)
+        ids = prepared.index.column("id", prepared.index.rows("train"))
+        mean = average([Predictions.load(run / "oof.npz").of(ids) for run in runs])
+        out_of_fold = Predictions(np.array(ids), mean, prepared.target_ids())
         out_of_fold.save(folder / "oof.npz")
         score = metric(out_of_fold.truth, out_of_fold.probabilities)
     blended.save(folder / "test.npz")
@@ -93,12 +95,6 @@ def _predict_test(
             unlabelled(ids, probabilities).save(member.run / "test.npz")
     runs = [Predictions.load(member.run / "test.npz").of(ids) for member in members]
     return unlabelled(ids, average(runs))
-
-
-def _out_of_fold(prepared: PreparedData, runs: Sequence[Path]) -> Predictions:
-    ids = prepared.index.column("id", prepared.index.rows("train"))
-    oof = [Predictions.load(run / "oof.npz").of(ids) for run in runs]
-    return Predictions(np.array(ids), average(oof), prepared.target_ids())
 
 
 def _write_submission(

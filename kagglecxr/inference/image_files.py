@@ -20,10 +20,8 @@ class ImageFiles:
     """Image files, decoded once for each pipeline, into memory maps on disk.
 
     Attributes:
-        root: the data folder.
-        paths: image files below it.
+        paths: image files below `root`.
         scratch: a folder for the memory maps.
-        reporter: shows the progress.
         broken: the paths that could not be read so far; their images are black.
     """
 
@@ -61,11 +59,7 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class _UntrustedFiles(ImageLoader):
-    """Files of which any may be anything: none of them ends the decoding of the others.
-
-    Attributes:
-        shape: that each image has in the end.
-    """
+    """Files of which any may be broken; an image that does not become `shape` counts as broken."""
 
     shape: tuple[int, ...]
 

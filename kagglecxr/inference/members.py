@@ -21,8 +21,6 @@ class Member:
     """A finished run that predicts, alone or with others.
 
     Attributes:
-        run: its folder.
-        record: the content of its run.json.
         folds: the numbers of the folds that predict.
         views: names of the views they predict from, see `kagglecxr.inference.tta`.
     """

@@ -26,11 +26,9 @@ class PredictedSubmission:
     """A submission that was written.
 
     Attributes:
-        path: the CSV.
         rows: how many ids it has.
         imputed: the ids without an image that can be read, which have the mean of the others.
-        folds: how many folds have predicted.
-        of: how many there are.
+        folds, of: how many folds have predicted, and how many there are.
     """
 
     path: Path

@@ -52,15 +52,8 @@ def plan_kernels(
 ) -> KernelSettings:
     """Chooses the kernels' settings, so that they prepare the data as they were prepared here.
 
-    Args:
-        competition: the description.
-        given: how the competition was named on the command line; the text of a TOML file becomes
-            part of the scripts.
-        workspace: the competition's.
-        owner: the user's name on Kaggle.
-        datasets: those of `pack_datasets`.
-        runs: with which `submit` predicts.
-        options: the user's choices.
+    `given` names the competition as on the command line; the text of a TOML file becomes part of
+    the scripts. `datasets` are those of `pack_datasets`; with `runs` the kernel `submit` predicts.
 
     Raises:
         SettingError: the images are not on Kaggle.

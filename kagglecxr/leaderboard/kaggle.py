@@ -152,20 +152,15 @@ def _last_scored(ledger: Path, entry: LedgerEntry) -> LedgerEntry | None:
 
 def describe_result(result: SubmitResult) -> str:
     """Returns public score, its change since the last one, and rank as lines of text."""
-    entry, rank = result.entry, result.rank
+    entry, rank, previous = result.entry, result.rank, result.previous
     scores = f"Public score {entry.public_score}" if entry.public_score else "No public score"
     if entry.private_score:
         scores += f", private {entry.private_score}"
     if entry.local_score:
         scores += f", out-of-fold {float(entry.local_score):.4f}"
-    scores += _describe_change(entry, result.previous)
+    if previous is not None and previous.public_score and entry.public_score:
+        change = float(entry.public_score) - float(previous.public_score)
+        scores += f" ({change:+.5f} since {previous.time})"
     if rank is None:
         return f"{scores}\nThe team is not on the leaderboard yet"
     return f"{scores}\nRank {rank.rank} of {rank.teams} with the team's best, {rank.score}"
-
-
-def _describe_change(entry: LedgerEntry, previous: LedgerEntry | None) -> str:
-    if previous is None or not (previous.public_score and entry.public_score):
-        return ""
-    change = float(entry.public_score) - float(previous.public_score)
-    return f" ({change:+.5f} since {previous.time})"

@@ -36,7 +36,6 @@ class RehearsalResult:
     """What the rehearsal leaderboard says of a submission.
 
     Attributes:
-        metric: name of the competition's metric.
         interval: the score and its bootstrap bounds.
         rank: the submission's among all rows.
         board: all rows, best first.

@@ -45,9 +45,6 @@ class SubmissionRequest:
     Attributes:
         competition: its name in the ledger.
         slug: its name on Kaggle.
-        submission: what is sent.
-        ledger: the ledger's CSV.
-        message: the submitter's.
         local_score: its out-of-fold score, where it is known.
         again: send it even if it was submitted before.
     """

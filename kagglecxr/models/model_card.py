@@ -20,7 +20,6 @@ class ModelCard:
     """The facts of a model.
 
     Attributes:
-        name: its name in the zoo.
         build: takes the raw input tensor (H, W, 1 or 3; pixels 0..255) and keyword arguments;
             returns a backbone's last feature map, or the input of a net's last layer.
         source: the paper, report or library it comes from.

@@ -40,12 +40,7 @@ _INVALID_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 
 @dataclass(frozen=True)
 class FileStat:
-    """What tells whether a file is the expected one.
-
-    Attributes:
-        size: bytes.
-        crc32: the checksum of zip archives; None where it is unknown.
-    """
+    """A file's size in bytes and the checksum of zip archives, None where it is unknown."""
 
     size: int
     crc32: int | None = None
@@ -60,11 +55,8 @@ def unpack(
 ) -> dict[str, FileStat]:
     """Unpacks a .tar.gz or a .zip, told apart by their first bytes.
 
-    Args:
-        archive: the file.
-        folder: where to; files of a .zip that an earlier try has left there are not rewritten.
-        what: the archive's name in an error.
-        advance: called with the bytes of each file once it is complete.
+    Files of a .zip that an earlier try has left in `folder` are not rewritten. `what` is the
+    archive's name in an error; `advance` is called with the bytes of each complete file.
 
     Returns:
         The files, by their names below `folder`.

@@ -86,11 +86,8 @@ def call_with_retry(
 ) -> Result:
     """Calls Kaggle, and calls again after a pause where it has had too many requests.
 
-    Args:
-        context: what is requested, for the error sentence.
-        call: takes a signed-in `QuietKaggleApi`. Called again from its start after a pause.
-        reporter: notes each pause.
-        timeout: seconds of silence after which a connection is given up. Defaults to `TIMEOUT`.
+    `call` takes a signed-in `QuietKaggleApi`, and is called again from its start after a pause.
+    After `timeout` seconds of silence a connection is given up; it defaults to `TIMEOUT`.
 
     Raises:
         CxrError: as `kaggle_client` does.
@@ -136,9 +133,7 @@ def username(reporter: Reporter) -> str:
 def kaggle_client(context: RequestContext, timeout: float | None = None) -> Iterator[Any]:
     """Signs in to Kaggle, and turns what fails in the block into `KaggleError`.
 
-    Args:
-        context: what the block requests, for the error sentence.
-        timeout: seconds of silence after which a connection is given up. Defaults to `TIMEOUT`.
+    After `timeout` seconds of silence a connection is given up; it defaults to `TIMEOUT`.
 
     Yields:
         A `QuietKaggleApi`.

@@ -50,12 +50,7 @@ class RequestContext:
 
 
 def competition_context(slug: str, what: str) -> RequestContext:
-    """The context of a request that only those who joined a competition may make.
-
-    Args:
-        slug: the last part of the address of the competition's page.
-        what: is requested.
-    """
+    """The context of a request for `what` that only those who joined a competition may make."""
     page = f"{PAGE}/competitions/{slug}"
     return RequestContext(
         what=f"{what} of {slug}",

@@ -34,9 +34,7 @@ PSEUDO_LABELS = "pseudo_labels.npz"
 class Teacher:
     """A finished run whose predictions of the test set another run learns from.
 
-    Attributes:
-        run: its folder.
-        round: the student's, from 1.
+    `round` is the student's, from 1.
     """
 
     run: Path

@@ -48,7 +48,7 @@ class RunOptions:
     """What a run is besides its data and recipe, and how much of it is trained now.
 
     Attributes:
-        seed: fixes all chance.
+        seed: fixes all random choices.
         folds: how many; defaults to those that `prepare` made.
         fold_seed: fixes the folds where `folds` splits anew; defaults to `seed`. Runs of several
             seeds can be blended out of fold only if their folds are the same.

@@ -22,11 +22,8 @@ class RunSpec:
 
     Attributes:
         task: what is learned, and from which data.
-        workspace: the competition's.
-        recipe: how to train.
         fold_of: (n_train,) int, the fold of each training image.
-        seed: fixes all chance.
-        folder: where the run's files go.
+        seed: fixes all random choices.
     """
 
     task: Task

@@ -44,7 +44,7 @@ def decode_image(data: bytes, name: str) -> Image:
         raise broken_image(name, f"OpenCV says {error.err}") from error
     if pixels is None:
         raise broken_image(name, "it is no image that can be decoded")
-    if _is_grey_with_alpha(data):
+    if data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA:
         # OpenCV decodes it into three equal channels.
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
@@ -65,10 +65,6 @@ def _is_complete(data: bytes) -> bool:
     if data.startswith(_PNG_SIGNATURE):
         return _PNG_END in data[-64:]
     return True
-
-
-def _is_grey_with_alpha(data: bytes) -> bool:
-    return data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA
 
 
 def _to_uint8(pixels: npt.NDArray[Any]) -> Image:

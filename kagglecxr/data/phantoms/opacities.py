@@ -40,10 +40,6 @@ def _inside(chest: Chest, canvas: Canvas) -> Field:
     return canvas.blur(chest.lungs, 0.01)
 
 
-def _normal(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
-    return canvas.blank()
-
-
 def _ground_glass(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
     """Hazy patches on both sides, at the edge of the lungs and low (COVID-19)."""
     rim = chest.lungs * (canvas.blur(chest.lungs, 0.09) < 0.75) * (np.abs(canvas.x) > 0.35)
@@ -80,6 +76,6 @@ def _interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> 
 OPACITIES: dict[str, Callable[[Canvas, Chest, np.random.Generator], Field]] = {
     "COVID": _ground_glass,
     "Lung_Opacity": _consolidation,
-    "Normal": _normal,
+    "Normal": lambda canvas, chest, random: canvas.blank(),
     "Viral Pneumonia": _interstitial,
 }

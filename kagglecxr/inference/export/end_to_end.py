@@ -67,9 +67,7 @@ def _mean(outputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 def pipeline_layers(steps: Steps, channels: int) -> list[layers.Layer]:
     """Makes layers that do to (batch, H, W, 1 or 3) raw pixels what a pipeline does to an image.
 
-    Args:
-        steps: the pipeline's.
-        channels: of the result.
+    The result has so many channels.
 
     Raises:
         SettingError: a step that no layer does.

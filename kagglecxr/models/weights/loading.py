@@ -19,7 +19,6 @@ class ModelParts:
     """A model and its parts, which share its layers and into which weights can be loaded.
 
     Attributes:
-        model: the whole model.
         backbone: the part below the head; a file of the whole model must fit all of it.
         imagenet: the part that ImageNet weights are for; the backbone in most models.
         lungs: the U-Net in front, or None.

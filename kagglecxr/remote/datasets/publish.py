@@ -77,10 +77,8 @@ def publish(folder: Path, reporter: Reporter, *, public: bool = False) -> Publis
     It can be killed at any moment and run again: an interrupted upload is resumed, and content
     that was sent is not sent twice.
 
-    Args:
-        folder: the files to send, and nothing else.
-        reporter: shows the upload and the waiting.
-        public: whether everyone sees a new dataset. A version does not change that.
+    The folder holds the files to send and nothing else. `public` is whether everyone sees a new
+    dataset; a version does not change that.
 
     Raises:
         SettingError: the metadata break a rule.

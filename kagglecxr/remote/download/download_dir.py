@@ -15,7 +15,6 @@ class Manifest:
     """The files of a download, by which a later run knows whether it is complete.
 
     Attributes:
-        kind, slug: those of the source.
         is_whole: all files were downloaded, not only some that were named.
         files: by their names below the data's folder.
     """

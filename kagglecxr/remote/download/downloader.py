@@ -25,13 +25,7 @@ class BusyError(CxrError, BlockingIOError):
 
 @dataclass(frozen=True)
 class DownloadResult:
-    """Data that are in place.
-
-    Attributes:
-        folder: their folder.
-        manifest: their files.
-        downloaded: how many of the files were not there before.
-    """
+    """Complete data, of which `downloaded` files were not there before."""
 
     folder: Path
     manifest: Manifest
@@ -56,13 +50,9 @@ def download_data(
 ) -> DownloadResult:
     """Downloads data into a folder that is complete or absent; killed at any time, it resumes.
 
-    Args:
-        source: whose data.
-        folder: for these data alone; `download.json` and a hidden folder are put next to it.
-        reporter: shows the progress.
-        files: names of the files to download. Defaults to all.
-        again: download what is there, too.
-        sums: known SHA-256 of files by their names.
+    `folder` is for these data alone; `download.json` and a hidden folder are put next to it.
+    `files` defaults to all, and with `again` what is there is downloaded anew. `sums` are known
+    SHA-256 of files by their names.
 
     Raises:
         CxrError: the data cannot be had, or the folder holds others.

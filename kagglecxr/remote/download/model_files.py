@@ -15,10 +15,8 @@ from kagglecxr.remote.errors import PAGE, KaggleError, RequestContext
 def fetch_model(handle: KaggleModel, folder: Path, reporter: Reporter) -> Path:
     """Returns the folder with a model's files, and downloads them unless they are there.
 
-    Args:
-        handle: the model. Without a version it is the newest, for which Kaggle is asked each time.
-        folder: where models are kept, as owner/model/framework/variation/version.
-        reporter: notes what is downloaded.
+    A handle without a version is of the newest, which is looked up each time. `folder` holds
+    models as owner/model/framework/variation/version.
 
     Raises:
         KaggleError: Kaggle refused, did not answer, or could not be reached.

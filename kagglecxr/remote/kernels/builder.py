@@ -82,10 +82,8 @@ class KernelSettings:
 def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
     """Writes the kernels `train`, `tune` and, for a competition on Kaggle, `submit`.
 
-    Args:
-        folder: gets one sub-folder for each kernel, with kernel-metadata.json and a script. A
-            different script that was there is kept as NAME.py.old.
-        settings: the settings of the kernels.
+    Each gets a sub-folder of `folder` with kernel-metadata.json and a script. A different script
+    that was there is kept as NAME.py.old.
 
     Raises:
         SettingError: a folder holds a kernel of another competition, or a setting breaks a rule of
@@ -96,9 +94,12 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
     for name, (metadata, _) in made.items():
         _check_same_kernel(folder / name, metadata)
     for name, (metadata, script) in made.items():
-        _back_up_edited(folder / name / metadata.code_file, script)
+        path = folder / name / metadata.code_file
+        if path.is_file() and path.read_text(encoding="utf-8") != script:
+            # It may have been edited.
+            path.replace(path.with_name(f"{path.name}.old"))
         # The metadata last: a folder without them is no kernel.
-        write_text(folder / name / metadata.code_file, script)
+        write_text(path, script)
         metadata.write(folder / name)
     return [folder / name for name in names]
 
@@ -153,12 +154,6 @@ def _script(name: str, settings: KernelSettings) -> str:
     if name == "tune":
         constants |= {"SPACE": options.space, "TRIALS": options.trials}
     return render_script(name, constants, str(settings.expected.get(name, ExpectedResult())))
-
-
-def _back_up_edited(path: Path, script: str) -> None:
-    """Renames a script that differs from the one to be written: it may have been edited."""
-    if path.is_file() and path.read_text(encoding="utf-8") != script:
-        path.replace(path.with_name(f"{path.name}.old"))
 
 
 def _check_same_kernel(folder: Path, metadata: KernelMetadata) -> None:

@@ -75,10 +75,7 @@ def kernel_ids(folder: Path) -> list[str]:
 def push_folds(folders: Sequence[Path], reporter: Reporter, wait: float = 0.0) -> list[FoldPush]:
     """Pushes the folds that neither run nor are complete; repeat the call to continue.
 
-    Args:
-        folders: one kernel for each fold.
-        reporter: shows the waiting.
-        wait: seconds, in all, to wait for a free machine; defaults to none.
+    It waits for free machines for `wait` seconds in all, which defaults to not at all.
 
     Returns:
         The outcome of each fold. A refused fold does not prevent the others from being pushed.

@@ -54,11 +54,7 @@ class Session:
         """Runs `python -m kagglecxr.NAME` with the session's workspace.
 
         Keras finds the attached weights, and keeps those that it downloads in the scratch folder.
-
-        Args:
-            name: the verb.
-            *words: its arguments.
-            seconds: the time after which it is killed; defaults to never.
+        The process is killed after so many seconds, which defaults to never.
 
         Raises:
             SystemExit: it failed, and has said why.

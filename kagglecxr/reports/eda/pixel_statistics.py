@@ -83,7 +83,8 @@ def equalised(image: Image, mask: Image | None = None) -> Image:
     OpenCV maps the darkest gray value to 0 and excludes it from the sum, so the black around
     masked lungs has no effect.
     """
-    return _uint8(cv2.equalizeHist(image if mask is None else masked(image, mask)))
+    visible = image if mask is None else masked(image, mask)
+    return np.asarray(cv2.equalizeHist(visible), np.uint8)
 
 
 def masked(image: Image, mask: Image) -> Image:
@@ -98,8 +99,3 @@ def outlined(image: Image, mask: Image) -> Image:
     contours, _ = cv2.findContours(within, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(drawn, contours, -1, OUTLINE, max(1, round(max(image.shape) / 150)))
     return drawn
-
-
-def _uint8(image: object) -> Image:
-    pixels: Image = np.asarray(image, np.uint8)
-    return pixels

@@ -64,7 +64,8 @@ class EarlyStopping(keras.callbacks.Callback):  # type: ignore[misc]
 def has_stopped_improving(losses: Sequence[float], patience: int | None) -> bool:
     """Whether the lowest validation loss lies at least `patience` epochs back.
 
-    >>> learns_no_more([0.5, 0.4, 0.6, 0.5], 2), learns_no_more([0.5, 0.4, 0.6, 0.5], 3)
+    >>> losses = [0.5, 0.4, 0.6, 0.5]
+    >>> has_stopped_improving(losses, 2), has_stopped_improving(losses, 3)
     (True, False)
     """
     if patience is None or not losses:

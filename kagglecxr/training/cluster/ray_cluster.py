@@ -64,11 +64,7 @@ class RayTask:
 
 
 class RayCluster:
-    """The machines of the cluster that Ray, the module, is connected to.
-
-    Attributes:
-        resources: What each training reserves.
-    """
+    """The machines of the cluster that Ray, the module, is connected to."""
 
     def __init__(self, ray: Any) -> None:
         self.ray = ray

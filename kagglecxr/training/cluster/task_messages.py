@@ -111,7 +111,6 @@ class TaskResult:
         files: The files of the fold's or trial's folder, by relative name.
         trial: How the trial ended, if it was one.
         error: Why the task failed; empty if it did not.
-        notes: Messages for the user.
     """
 
     machine: str

@@ -75,9 +75,6 @@ class FeatureCache:
     def _shapes(self) -> list[tuple[int, ...]]:
         return [tensor.shape[1:] for tensor in tree.flatten(self.trunk.output)]
 
-    def _dtype(self) -> type[np.floating]:
-        return np.float32 if all(len(shape) == 1 for shape in self._shapes()) else np.float16
-
     def _path(self, view: str) -> Path:
         weights = sha256()
         for array in self.trunk.get_weights():
@@ -93,8 +90,10 @@ class FeatureCache:
         return self.cache.folder / "features" / f"{name[:16]}.npy"
 
     def _write(self, path: Path, view: str) -> None:
-        shape = (len(self.rows), sum(math.prod(shape) for shape in self._shapes()))
-        dtype = np.dtype(self._dtype())
+        shapes = self._shapes()
+        shape = (len(self.rows), sum(math.prod(shape) for shape in shapes))
+        is_pooled = all(len(shape) == 1 for shape in shapes)
+        dtype: np.dtype[np.floating] = np.dtype(np.float32 if is_pooled else np.float16)
         ensure_disk_space(path.parent, dtype.itemsize * math.prod(shape), path.name)
         batches = OrderedSequence(self.cache.images, self.rows, _BATCH, view=VIEWS[view].array)
         with (
