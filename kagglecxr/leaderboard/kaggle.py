@@ -128,7 +128,7 @@ def submit(request: SubmissionRequest, reporter: Reporter, max_wait: float) -> S
     if scored.status == ERROR:
         raise SubmissionError(
             f"Kaggle could not score the submission. Received: {entry.file}, ref {entry.ref} "
-            f"({scored.reason or 'no reason given'}). Mend it and submit again."
+            f"({scored.reason or 'no reason given'}). Correct it and submit again."
         )
     try:
         rank = fetch_rank(slug, scored.team, reporter)

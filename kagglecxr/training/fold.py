@@ -89,7 +89,7 @@ def train_fold(
     folder = run.fold_folder(fold)
     if (folder / "fold.json").is_file():
         return FoldSummary.read(folder)
-    # First of all, since it may predict with other models; each stage fixes its chance anew.
+    # First of all, since it may predict with other models; each stage sets its own seed.
     data = FoldData(run.task, run.fold_of, fold, options.unlabelled())
     fold_seed = derive_seed(run.seed, "fold", fold)
     epochs = sum(stage.epochs for stage in run.recipe.in_stages())

@@ -137,7 +137,7 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingError(
-            f"A recipe is not TOML. Received: {path} ({error}). Mend that line."
+            f"A recipe is not TOML. Received: {path} ({error}). Correct that line."
         ) from error
     return make_recipe(values, changes)
 

@@ -171,7 +171,7 @@ def load_onnx(path: Path) -> PredictFunction:
 
 @contextlib.contextmanager
 def quiet_converters() -> Iterator[None]:
-    """Silences what Keras and converters log about themselves, which no user can mend."""
+    """Silences what Keras and converters log about themselves, which no user can change."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)

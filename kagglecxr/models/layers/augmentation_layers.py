@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor, layers, ops
 
 from kagglecxr.core.augmentation_settings import CUTOUT_GREY, AugmentationSettings
-from kagglecxr.models.layers.pixel_layer import PixelLayer
+from kagglecxr.models.layers.pixel_operations import PixelLayer
 
 # Keras clips brightened and contrasted pixels to this range. These layers stand before any scaling:
 # with the range of scaled pixels they would blacken the images.

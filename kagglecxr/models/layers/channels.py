@@ -7,7 +7,7 @@ from keras import KerasTensor, ops
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models.layers.equalisation import WHITE, equalise, round_pixels
-from kagglecxr.models.layers.pixel_layer import PixelLayer, Shape
+from kagglecxr.models.layers.pixel_operations import PixelLayer, Shape
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")

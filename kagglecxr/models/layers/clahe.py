@@ -9,7 +9,7 @@ from keras import KerasTensor, ops
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models.layers.equalisation import LEVELS, WHITE, round_pixels
-from kagglecxr.models.layers.pixel_layer import PixelLayer
+from kagglecxr.models.layers.pixel_operations import PixelLayer
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")

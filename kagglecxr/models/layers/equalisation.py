@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from kagglecxr.models.layers.pixel_layer import PixelLayer
+from kagglecxr.models.layers.pixel_operations import PixelLayer
 
 LEVELS = 256
 WHITE = LEVELS - 1

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from kagglecxr.models.layers.pixel_layer import PixelLayer
+from kagglecxr.models.layers.pixel_operations import PixelLayer
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")

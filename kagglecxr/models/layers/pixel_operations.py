@@ -5,16 +5,40 @@ which any size may be unknown, and return float32.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from kagglecxr.models.layers.pixel_layer import PixelLayer, Shape
-
+Shape = tuple[int | None, ...]
 LUMA = (9798, 19235, 3735)
 """Weights of red, green and blue in 1/2**15 (ITU-R BT.601), as OpenCV rounds them."""
+
+
+class PixelLayer(layers.Layer):  # type: ignore[misc]
+    """A layer that maps raw pixels (batch, H, W, C) to float32 of the same shape.
+
+    It computes in float32 under mixed precision too, as float16 cannot tell neighbouring gray
+    levels apart.
+
+    Attributes:
+        arguments: names of the constructor's arguments, kept as attributes and in the config.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Returns the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that rebuild the layer."""
+        own = {name: getattr(self, name) for name in self.arguments}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")

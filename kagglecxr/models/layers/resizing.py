@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from kagglecxr.models.layers.pixel_layer import PixelLayer, Shape
+from kagglecxr.models.layers.pixel_operations import PixelLayer, Shape
 
 Length = Any
 """Pixels of a side: an int, or a tensor where it is known only when the model runs."""
