@@ -46,12 +46,8 @@ class FileStat:
     crc32: int | None = None
 
 
-def _no_progress(_: int) -> None:
-    """Reports nothing."""
-
-
 def unpack(
-    archive: Path, folder: Path, what: str, advance: Callable[[int], None] = _no_progress
+    archive: Path, folder: Path, what: str, advance: Callable[[int], None] = lambda _: None
 ) -> dict[str, FileStat]:
     """Unpacks a .tar.gz or a .zip, told apart by their first bytes.
 

@@ -10,7 +10,13 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import digest, ensure_disk_space, read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.archives import FileStat, crc32, is_zip, list_archive, unpack
-from kagglecxr.remote.download.download_dir import DownloadDir, Manifest, write_manifest
+from kagglecxr.remote.download.download_dir import (
+    DownloadDir,
+    Manifest,
+    download_one,
+    downloaded_bytes,
+    write_manifest,
+)
 from kagglecxr.remote.download.source import (
     SHA256SUMS,
     KaggleSource,
@@ -20,7 +26,6 @@ from kagglecxr.remote.download.source import (
     list_files,
     read_sha256sums,
 )
-from kagglecxr.remote.download.transfer import download_one, downloaded_bytes
 
 
 def download_all(

@@ -28,7 +28,6 @@ class SearchResult:
     """The results of a search.
 
     Attributes:
-        name: Of the study.
         metric: By which trials are scored.
         maximise: Whether a greater score is better.
         trials: One row per trial, except requeued ones and duplicates, with the columns trial,
@@ -36,7 +35,6 @@ class SearchResult:
         importances: See `parameter_importances`.
         recipe: The best; score, seconds, folds and pipeline are those of its trial.
         score: On the held-out images, averaged over the folds.
-        seconds: Of the training.
         folds: How many were trained.
         pipeline: The preprocessing of the images; empty if it is that of the workspace.
     """
