@@ -14,7 +14,7 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.sequences.augmentation import Augmentation
 from kagglecxr.data.sequences.sequence import BalancedSequence

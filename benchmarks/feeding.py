@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.files import write_files
 from benchmarks.timing import in_turn
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.sequences.sequence import BalancedSequence
 from kagglecxr.models import create_model

@@ -25,7 +25,7 @@ def epoch(root: Path, count: int) -> None:
     import numpy as np
 
     from kagglecxr.core.progress import Silent
-    from kagglecxr.data.cache.building import build_cache
+    from kagglecxr.data.cache.cache import build_cache
     from kagglecxr.data.images.pipeline import Pipeline
     from kagglecxr.data.sequences.sequence import BalancedSequence
 

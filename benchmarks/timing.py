@@ -12,9 +12,9 @@ class Pair:
     """Median seconds of two ways, and the median of the ratios of each turn.
 
     Attributes:
-        ours: seconds of the kit's way.
+        ours: seconds of the package's way.
         other: seconds of what it is measured against.
-        ratio: other / ours; above 1 where the kit is faster.
+        ratio: other / ours; above 1 where the package is faster.
     """
 
     ours: float

@@ -12,8 +12,7 @@ from kagglecxr.core.files import digest, read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import build_cache
-from kagglecxr.data.cache.cache import Cache, open_cache
+from kagglecxr.data.cache.cache import Cache, build_cache, open_cache
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.layout import find_images

@@ -83,10 +83,8 @@ def members_for_files(
 ) -> list[Member]:
     """Makes members of runs that predict images of a folder, checked before anything slow begins.
 
-    Args:
-        runs: folders of finished runs.
-        competition: whose targets theirs have to be, where it names them.
-        pipeline: the preprocessing of runs whose records have none.
+    The targets have to be those of the competition, where it names them; `pipeline` is the
+    preprocessing of runs whose records have none.
 
     Raises:
         MissingError: no runs, or a fold without weights.

@@ -10,8 +10,7 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import copy_cache_rows
-from kagglecxr.data.cache.cache import Cache
+from kagglecxr.data.cache.cache import Cache, copy_cache_rows
 from kagglecxr.data.cache.image_loader import file_checksums
 from kagglecxr.data.index import Index
 from kagglecxr.data.leakage.leak_report import leak_report, left_out_sentence

@@ -36,11 +36,8 @@ def end_to_end_model(
     The model takes (batch, H, W, 1 or 3) raw pixels 0..255, uint8 or float, of any H and W where
     the pipeline resizes; its last layer, "probabilities", has the attribute `classes`.
 
-    Args:
-        steps: the preprocessing the runs were trained with.
-        runs: the models and the views of each run.
-        classes: names of the probabilities.
-        origin: what the model is made of; kept in its last layer.
+    `steps` are those the runs were trained with; the last layer keeps `classes`, the names of the
+    probabilities, and `origin`, what the model is made of.
 
     Raises:
         SettingError: a step that no layer does.

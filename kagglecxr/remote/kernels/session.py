@@ -85,10 +85,7 @@ def input_files(mounts: Path, *endings: str) -> list[Path]:
 def input_runs(mounts: Path, folder: Path, names: Sequence[str] = ()) -> list[Path]:
     """Finds the finished runs among a kernel's inputs, whether Kaggle unpacked them or not.
 
-    Args:
-        mounts: /kaggle/input on Kaggle.
-        folder: where archives are unpacked.
-        names: the runs to find; defaults to all.
+    Archives are unpacked into `folder`; `names` defaults to all runs below `mounts`.
 
     Returns:
         The runs' folders, in the order of the names.

@@ -15,8 +15,7 @@ from filelock import FileLock
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.cache.building import build_cache
-from kagglecxr.data.cache.cache import open_cache
+from kagglecxr.data.cache.cache import build_cache, open_cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepare import PreparedData
 from kagglecxr.training.search.space import PIPELINE, SIZE, Choice, Entry, Range

@@ -6,7 +6,7 @@ import pytest
 
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import build_cache
+from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.competition import Competition, load_competition, preset_names
 from kagglecxr.data.files.kaggle_input import locate_input
 from kagglecxr.data.files.layout import find_images

@@ -84,7 +84,7 @@ def by_the_kit(
 
 @pytest.fixture(scope="module")
 def expected(own: PreparedDemo) -> dict[tuple[int, int, int], npt.NDArray[np.float32]]:
-    """What the kit predicts for an image of each shape."""
+    """What the package predicts for an image of each shape."""
     probabilities = by_the_kit(own, [film(*shape) for shape in SHAPES], ["worse", "better"])
     # Predictions that are all alike would be like any other.
     assert np.ptp(probabilities) > 0.1

@@ -1,4 +1,4 @@
-"""The wheels install without network or index, and bring all that the kit is made of."""
+"""The wheels install without network or index, and hold all modules of the package."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A machine as Kaggle's: mounted inputs, the image's packages without the kit, and no network."""
+"""A machine as Kaggle's: mounted inputs, the image's packages without this one, and no network."""
 
 import os
 import shutil
@@ -62,7 +62,7 @@ class KaggleMachine:
         site = next((root / "python" / "lib").glob("python*/site-packages"))
         brought = {name.partition("/")[0] for wheel in lacking for name in names_in(wheel)}
         for entry in Path(sysconfig.get_paths()["purelib"]).iterdir():
-            # An editable installation of the kit would be found without its wheel.
+            # An editable installation of the package would be found without its wheel.
             if entry.name not in brought and not entry.name.startswith(
                 ("__editable__", "kagglecxr")
             ):

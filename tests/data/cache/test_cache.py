@@ -13,8 +13,14 @@ import pytest
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache.building import build_cache, copy_cache_rows
-from kagglecxr.data.cache.cache import FORMAT, Cache, cache_key, open_cache
+from kagglecxr.data.cache.cache import (
+    FORMAT,
+    Cache,
+    build_cache,
+    cache_key,
+    copy_cache_rows,
+    open_cache,
+)
 from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import fingerprint
