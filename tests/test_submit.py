@@ -94,7 +94,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(
     [
         ("id,label\na,normal\n", "too few ids"),
         ("id,label\na,normal\nb,\n", "empty or NaN cells"),
-        ("id,label\na,normal\nb,normal\nc,normal\n", "ids that the sample submission has not"),
+        ("id,label\na,normal\nb,normal\nc,normal\n", "ids that are not in the sample submission"),
         ("id,class\na,normal\nb,normal\n", "columns are wrong"),
         ("", "is not a CSV"),
     ],

@@ -183,7 +183,7 @@ def _in_sample_order(
     for wrong, what, act in (
         (doubled, "ids more than once", "Keep one line for each id"),
         (missing, "too few ids", "Add a line for each id of the sample submission"),
-        (extra, "ids that the sample submission has not", "Leave them out"),
+        (extra, "ids that are not in the sample submission", "Leave them out"),
     ):
         if wrong:
             raise SubmissionError(

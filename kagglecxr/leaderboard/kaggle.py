@@ -28,7 +28,7 @@ from kagglecxr.remote.errors import KaggleError
 
 @dataclass(frozen=True)
 class SubmitResult:
-    """What became of a submission.
+    """The outcome of a submission.
 
     Attributes:
         entry: the ledger's line; its status is complete, or pending where the wait was too short.

@@ -104,8 +104,8 @@ def check_quota(quota: Quota, now: datetime) -> None:
         return
     if quota.is_total:
         raise SubmissionError(
-            f"No submissions are left in this competition. Received: {quota}. Choose which of "
-            "yours shall count on its page."
+            f"No submissions are left in this competition. Received: {quota}. Choose on its "
+            "page which of yours count."
         )
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     minutes = (midnight - now) // timedelta(minutes=1)

@@ -41,7 +41,7 @@ class RehearsalResult:
         board: all rows, best first.
         errors: the ids whose most probable target is wrong.
         images: how many were scored.
-        is_new: whether the ledger got a line; False where this very file was scored before.
+        is_new: whether the ledger has a new line; False where this very file was scored before.
     """
 
     metric: str

@@ -1,4 +1,4 @@
-"""The one door to Kaggle: the official client with time limits, retries and plain errors."""
+"""Access to Kaggle: the official client with time limits, retries and plain errors."""
 
 import contextlib
 from collections.abc import Callable, Iterator

@@ -79,7 +79,7 @@ def export_model(
         else:
             reporter.note(
                 f"The file was not tried, since {file_format.reads} is not installed. "
-                "pip install 'kagglecxr[export]' brings it."
+                "pip install 'kagglecxr[export]' installs it."
             )
     _, height, width, _ = whole.input_shape
     sides = "height, width" if height is None else f"{height}, {width}"

@@ -76,7 +76,7 @@ def nearest_scale(others: KerasTensor) -> KerasTensor:
     """Returns the float32 nearest to 255 / others, on any device.
 
     XLA's division on GPUs is sometimes wrong in the last bit, which moves a pixel by a whole gray
-    level. Hence a long division of integers, for the 24 bits of a float32.
+    level. So this is a long division of integers, for the 24 bits of a float32.
     """
     doubled = ops.where(others <= ops.convert_to_tensor(DOUBLINGS), 2, 1)
     doubling = ops.prod(doubled, axis=1, keepdims=True)

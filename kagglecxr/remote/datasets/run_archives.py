@@ -58,7 +58,7 @@ def _existing(folder: Path, names: Iterable[str]) -> Iterator[Path]:
 def unpack_run(archive: Path, runs: Path) -> Path:
     """Unpacks a packed run; of a run that exists already, only the folds that are not finished.
 
-    Each file is written whole or not at all, and a file that marks something as finished is
+    Each file is written completely or not at all, and a file that marks something as finished is
     written last: the call can be interrupted at any moment and repeated.
 
     Returns:

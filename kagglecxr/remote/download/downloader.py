@@ -1,4 +1,4 @@
-"""Brings a source's data into a folder and downloads only what is missing: the verb `download`."""
+"""Downloads what is missing of a source's data into a folder: the verb `download`."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence

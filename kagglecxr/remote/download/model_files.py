@@ -1,4 +1,4 @@
-"""Downloads one version of a Kaggle model's variation, whole or not at all."""
+"""Downloads one version of a Kaggle model's variation, completely or not at all."""
 
 import dataclasses
 import tempfile

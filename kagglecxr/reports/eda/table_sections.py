@@ -68,7 +68,7 @@ def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> P
     ]
     brings = sources.groupby("source", sort=True)["class"].agg(list)
     sentences += [
-        f"{source} brings no class but {names[0]}."
+        f"{source} has images of no class but {names[0]}."
         for source, names in brings.items()
         if len(names) == 1
     ]

@@ -33,7 +33,7 @@ class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
         return [line["val_loss"] for line in self.history]
 
     def restore(self, model: keras.Model) -> int:
-        """Brings a freshly compiled model to the end of the last saved epoch.
+        """Restores a freshly compiled model to the end of the last saved epoch.
 
         Returns:
             The number of epochs done.
