@@ -26,7 +26,8 @@ from kagglecxr.training.callbacks.early_stopping import (
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.optimizer import PlateauSchedule, make_optimizer
+from kagglecxr.training.lr_schedule import PlateauSchedule
+from kagglecxr.training.optimizer import make_optimizer
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Task
 

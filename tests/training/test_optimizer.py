@@ -1,19 +1,10 @@
 """Every optimizer can be named, and lower layers learn at their share of the rate."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from kagglecxr.training.optimizer import (
-    layer_rate_multipliers,
-    learning_rate,
-    make_optimizer,
-    plateau_rate,
-)
+from kagglecxr.training.optimizer import layer_rate_multipliers, make_optimizer
 from kagglecxr.training.recipe import make_recipe
 
 
@@ -69,38 +60,3 @@ def test_with_plain_descent_a_layer_moves_by_its_share_of_the_whole_step(
     shares = layer_rate_multipliers(model, 0.5)
     for path, whole in moved[0].items():
         np.testing.assert_allclose(moved[1][path], whole * shares[path], rtol=1e-3, atol=1e-7)
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_the_rate_rises_then_falls_or_stays(schedule: str) -> None:
-    changes = ["learning_rate=0.1", "warmup=0.2", f"schedule={schedule}"]
-    rate_at = learning_rate(make_recipe({}, changes), steps=100)
-    rate = [float(rate_at(step)) for step in (0, 10, 20, 60, 100)]
-    assert rate[0] == pytest.approx(0.001)
-    assert rate[0] < rate[1] < rate[2] == pytest.approx(0.1)
-    if schedule == "cosine":
-        assert rate[2] > rate[3] > rate[4] == pytest.approx(0.001)
-    else:
-        assert rate[2:] == pytest.approx([0.1, 0.1, 0.1])
-
-
-@settings(deadline=None)  # the first example waits for Keras
-@given(
-    losses=st.lists(st.floats(0.0, 2.0), max_size=20),
-    patience=st.integers(1, 4),
-    factor=st.sampled_from([0.5, 0.1]),
-)
-def test_a_plateau_is_what_keras_takes_for_one(
-    losses: list[float], patience: int, factor: float
-) -> None:
-    recipe = make_recipe(
-        {}, ["schedule=plateau", f"plateau_patience={patience}", f"plateau_factor={factor}"]
-    )
-    theirs = keras.callbacks.ReduceLROnPlateau(patience=patience, factor=factor, min_lr=0.0)
-    rate = keras.Variable(recipe.learning_rate, dtype="float64")
-    theirs.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=rate)))
-    theirs.on_train_begin()
-    for epoch, loss in enumerate(losses):
-        theirs.on_epoch_end(epoch, {"val_loss": loss})
-        rate = theirs.model.optimizer.learning_rate
-    assert plateau_rate(recipe, losses) == pytest.approx(float(rate), rel=1e-6)
