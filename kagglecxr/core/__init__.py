@@ -1,1 +1,1 @@
-"""What every other room stands on: errors, files, names, metrics, the console."""
+"""What all layers share: errors, files, names, metrics, the command line."""

@@ -1,1 +1,1 @@
-"""From trained models to a submission: views, predictions, blends."""
+"""Predictions of finished runs: members, views, the predictor, and export."""

@@ -1,1 +1,1 @@
-"""Submissions to Kaggle: what is sent, how many are left, and what they score."""
+"""Submissions, their ledger, Kaggle's leaderboard and the rehearsal leaderboard."""

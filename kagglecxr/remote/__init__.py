@@ -1,1 +1,1 @@
-"""The leaderboards: Kaggle's, and the rehearsal one on this machine."""
+"""Access to Kaggle: its client, credentials, downloads, datasets and kernels."""

@@ -113,7 +113,7 @@ def _describe_status(status: int, context: RequestContext) -> tuple[str, str]:
 
 
 def _describe_credentials() -> str:
-    """Says where the refused credentials were found, and which others they take precedence of."""
+    """Says where the refused credentials were found, and which others they take precedence over."""
     sources = credential_sources()
     if not sources:
         return ""

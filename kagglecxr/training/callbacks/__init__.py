@@ -1,1 +1,1 @@
-"""The stages of a fold: what learns at which rate, when it ends, and how it is taken up."""
+"""Keras callbacks of a training: averaging, early stopping, time limits, resuming."""

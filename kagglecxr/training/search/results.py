@@ -132,7 +132,7 @@ def describe_results(result: SearchResult) -> str:
     """Describes a finished search in one sentence."""
     folds = "fold 0" if result.folds == 1 else f"{result.folds} folds"
     return (
-        f"Tried {len(result.trials)} recipes, {result.count('pruned')} of them given up early; "
+        f"Tried {len(result.trials)} recipes, {result.count('pruned')} of them pruned; "
         f"the best has {result.metric} {result.score:.4f} on {folds}"
     )
 

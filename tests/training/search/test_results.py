@@ -105,5 +105,5 @@ def test_the_search_is_described_in_a_line() -> None:
     finish(study, 1e-3, 0.5)
     study.tell(study.ask(DISTRIBUTIONS), state=TrialState.PRUNED)
     assert describe_results(collect_results(study, "accuracy", 2)) == (
-        "Tried 2 recipes, 1 of them given up early; the best has accuracy 0.5000 on 2 folds"
+        "Tried 2 recipes, 1 of them pruned; the best has accuracy 0.5000 on 2 folds"
     )
