@@ -81,9 +81,9 @@ def _train(
 ) -> str:
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
     model.fit(*train, batch_size=BATCH, epochs=EPOCHS, verbose=0)
-    told = [_score(model, train), _score(model, held_out)]
+    scores = [_score(model, train), _score(model, held_out)]
     recalibrate_batch_norm(model, _shuffled(train[0], seed))
-    return " | ".join([*told, _score(model, held_out)])
+    return " | ".join([*scores, _score(model, held_out)])
 
 
 def _score(model: keras.Model, side: tuple[Pixels, Targets]) -> str:

@@ -77,8 +77,8 @@ def main() -> None:
     settings = dict(change.split("=", 1) for change in changes)
     recipe_name, size = settings.pop("recipe", "cpu"), int(settings.pop("size", "192"))
     test = float(settings.pop("test", "0"))
-    asked = [f"weights={weights}", *(f"{key}={value}" for key, value in settings.items())]
-    recipe, competition = load_recipe(recipe_name, asked), load_competition(name)
+    requested = [f"weights={weights}", *(f"{key}={value}" for key, value in settings.items())]
+    recipe, competition = load_recipe(recipe_name, requested), load_competition(name)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder), competition.name)
         request = PrepareOptions(

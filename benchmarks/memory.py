@@ -60,10 +60,10 @@ def main() -> None:
                 "from pathlib import Path; from benchmarks.memory import epoch; "
                 f"epoch(Path({folder!r}), {count})"
             )
-            told = subprocess.run(
+            output = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, check=True
             )
-            peaks.append(float(told.stdout))
+            peaks.append(float(output.stdout))
             print(f"{count} images of {SIDE} px: {peaks[-1]:.0f} MB")
     print(f"growth: {peaks[1] - peaks[0]:.0f} MB (wanted: less than 200)")
 

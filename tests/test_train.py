@@ -38,7 +38,7 @@ def test_rounds_of_a_single_fold_are_refused(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_seeds_are_trained_told_and_averaged(place: Path) -> None:
+def test_seeds_are_trained_reported_and_averaged(place: Path) -> None:
     done = verb("train", *WORK, *TINY, "--seeds", "2", "--folds", "2", cwd=place)
     assert (done.returncode, done.stderr) == (0, "")
     names = re.findall(r"\((cnn_small-\w+)\)", done.stdout)

@@ -70,7 +70,7 @@ def test_help_shows_an_example_and_every_option(capsys: pytest.CaptureFixture[st
     assert err == ""
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(nothing, "--version") == 0
     assert capsys.readouterr().out.strip() == __version__
 
@@ -222,7 +222,7 @@ def test_quiet_reaches_the_terminal() -> None:
 
 
 @pytest.mark.parametrize(("words", "status"), [(["--balls", "1"], 0), (["--clubs"], 2)])
-def test_a_played_verb_reads_the_command_line_and_leaves_with_its_status(
+def test_a_verb_reads_the_command_line_and_exits_with_its_status(
     words: list[str],
     status: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -248,5 +248,7 @@ def test_core_and_remote_wait_for_no_framework() -> None:
         "        importlib.import_module(found.name)\n"
         "print({'keras', 'tensorflow', 'kaggle', 'torch', 'jax'} & set(sys.modules) or 'none')\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert told.stdout == "none\n"
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert output.stdout == "none\n"

@@ -45,7 +45,7 @@ def test_a_leak_is_a_mistake_in_the_data() -> None:
     assert issubclass(LeakError, errors.DataError)
 
 
-def test_a_list_that_fits_is_told_whole() -> None:
+def test_a_list_that_fits_is_shown_whole() -> None:
     assert shorten(["a", "b", "c"]) == "a, b, c"
 
 

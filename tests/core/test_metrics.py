@@ -85,7 +85,7 @@ def test_an_unknown_metric_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("name", METRICS.names())
-def test_a_perfect_answer_has_the_best_score(name: str) -> None:
+def test_a_perfect_prediction_has_the_best_score(name: str) -> None:
     truth = np.array([0, 1, 2, 1])
     perfect = METRICS[name](truth, one_hot([0, 1, 2, 1], 3))
     worse = METRICS[name](truth, one_hot([0, 1, 1, 0], 3))
@@ -100,12 +100,12 @@ def test_only_log_loss_is_better_when_smaller() -> None:
     assert small == ["log_loss"]
 
 
-def test_the_metrics_of_ranked_or_sure_answers_need_probabilities() -> None:
+def test_the_metrics_of_ranked_or_sure_predictions_need_probabilities() -> None:
     needing = [name for name in METRICS.names() if METRICS[name].needs_probabilities]
     assert needing == ["auc", "log_loss"]
 
 
-def test_a_sure_and_wrong_answer_has_a_finite_loss() -> None:
+def test_a_sure_and_wrong_prediction_has_a_finite_loss() -> None:
     loss = METRICS["log_loss"](np.array([0]), one_hot([1]))
     assert loss == pytest.approx(-np.log(np.finfo(np.float64).eps))
 
@@ -125,7 +125,7 @@ def test_a_target_that_the_images_do_not_hold_does_not_lower_the_balanced_accura
     assert METRICS["balanced_accuracy"](truth, one_hot([0, 2, 1, 1], 3)) == pytest.approx(0.75)
 
 
-def test_an_interval_is_told_with_its_bounds() -> None:
+def test_an_interval_is_shown_with_its_bounds() -> None:
     assert str(Interval(0.9, 0.85, 0.95)) == "0.9000 (95 % interval 0.8500 to 0.9500)"
 
 

@@ -101,7 +101,7 @@ def test_several_items_can_be_counted_at_once(screen: FakeTerminal) -> None:
     assert "64/64" in screen.getvalue()
 
 
-def test_bytes_are_told_as_amounts_with_their_speed(screen: FakeTerminal) -> None:
+def test_bytes_are_shown_as_amounts_with_their_speed(screen: FakeTerminal) -> None:
     with contextlib.redirect_stderr(screen):
         bar_of_bytes = Terminal().bar("Fetching", 8_000_000, unit="bytes", done=2_000_000)
         with bar_of_bytes as bar:

@@ -35,7 +35,7 @@ def test_an_entry_can_have_another_name(nets: Registry[Callable[[], int]]) -> No
     assert nets["densenet121"]() == 2
 
 
-def test_an_unknown_name_is_told_with_what_was_received_and_the_nearest_three(
+def test_an_unknown_name_raises_with_what_was_received_and_the_nearest_three(
     nets: Registry[Callable[[], int]],
 ) -> None:
     with pytest.raises(UnknownNameError) as caught:
@@ -52,7 +52,7 @@ def test_an_unknown_name_is_a_value_error(nets: Registry[Callable[[], int]]) -> 
         nets["rexnet50"]
 
 
-def test_membership_is_asked_without_an_error(nets: Registry[Callable[[], int]]) -> None:
+def test_membership_is_tested_without_an_error(nets: Registry[Callable[[], int]]) -> None:
     assert "vgg16" in nets
     assert "vgg19" not in nets
 

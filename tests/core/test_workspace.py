@@ -24,7 +24,7 @@ def test_the_default_place_is_named_for_the_competition() -> None:
     assert Workspace.of("umons", None).root == Path("work/umons")
 
 
-def test_a_told_place_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_given_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert Workspace.of("umons", tmp_path / "here").root == tmp_path / "here"
 
 
@@ -53,7 +53,7 @@ def test_a_finished_run_is_found(workspace: Workspace) -> None:
     assert workspace.run("cnn-1") == folder
 
 
-def test_an_unknown_run_is_told_with_the_nearest(workspace: Workspace) -> None:
+def test_an_unknown_run_raises_with_the_nearest_names(workspace: Workspace) -> None:
     finish_run(workspace, "cnn-1")
     finish_run(workspace, "vgg-1")
     with pytest.raises(UnknownNameError, match=r"'cnn-2'.*cnn-1, vgg-1"):

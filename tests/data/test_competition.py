@@ -20,7 +20,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def one_sentence_about(error: CxrError, *words: str) -> None:
-    """Holds where the message is one line that tells what was received, and these words."""
+    """Holds where the message is one line with what was received, and these words."""
     text = str(error)
     assert "\n" not in text
     assert "Received" in text

@@ -83,7 +83,7 @@ class Listener(Silent):
 
 
 def files(workspace: Workspace) -> dict[str, bytes]:
-    """Every file of a workspace but those a killed writer left beside their place."""
+    """Every file of a workspace but those a killed writer left next to them."""
     return {
         path.relative_to(workspace.root).as_posix(): path.read_bytes()
         for path in workspace.root.rglob("*")

@@ -1,4 +1,4 @@
-"""The steps of `kernel` as a user types them, up to what Kaggle gets and what is told."""
+"""The steps of `kernel` as a user types them, up to what Kaggle gets and what is printed."""
 
 import subprocess
 import sys
@@ -21,10 +21,10 @@ def run(*words: object) -> int:
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     assert run(*words) == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    assert KEY not in told
-    return told.splitlines()[-1]
+    output = capsys.readouterr().err
+    assert "Traceback" not in output
+    assert KEY not in output
+    return output.splitlines()[-1]
 
 
 def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
@@ -35,9 +35,9 @@ def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
 ) -> None:
     fake_kernels.serve(fake_datasets.fake_kaggle)
     assert run("build", "demo") == 0
-    told = capsys.readouterr()
-    assert told.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
-    assert "On Kaggle: mary/kagglecxr-wheels" in told.err
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
+    assert "On Kaggle: mary/kagglecxr-wheels" in output.err
     (version,) = fake_datasets.versions
     assert {name.partition("-")[0] for name in version} >= {"kagglecxr", "cyclopts", "tf_explain"}
     for name in ("train", "tune"):
@@ -95,15 +95,15 @@ def test_a_competition_of_the_user_s_own_travels_in_the_scripts(in_folder: Path)
 def test_what_was_prepared_here_is_prepared_there(in_folder: Path) -> None:
     workspace = Path("work/demo")
     workspace.mkdir(parents=True)
-    asked = '{"size": 96, "pipeline": "gray | clahe | resize", "test": 0.1, "folds": 3}'
-    (workspace / "prepare.json").write_text(f'{{"seed": 7, "options": {asked}}}')
+    requested = '{"size": 96, "pipeline": "gray | clahe | resize", "test": 0.1, "folds": 3}'
+    (workspace / "prepare.json").write_text(f'{{"seed": 7, "options": {requested}}}')
     assert run("build", "demo", "--dry-run", "--owner", "mary") == 0
     script = Path("kernels/train/train.py").read_text().splitlines()
     for line in ("SIZE = 96", 'PIPELINE = "gray | clahe | resize"', "FOLDS = 3", "SEED = 7"):
         assert line in script
 
 
-def test_data_prepared_by_an_older_version_are_told(
+def test_data_prepared_by_an_older_version_are_reported(
     in_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("work/demo").mkdir(parents=True)
@@ -120,19 +120,19 @@ def test_folds_are_pushed_watched_and_a_failed_one_pushed_again(
     assert run("push", kernel_folder, "--folds", 3) == 0
     assert "All 3 folds run or are complete." in capsys.readouterr().out
     assert run("status", kernel_folder) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[:6:2] == [
+    output = capsys.readouterr().out.splitlines()
+    assert output[:6:2] == [
         "mary/umons-train-fold-0  complete",
         "mary/umons-train-fold-1  running",
         "mary/umons-train-fold-2  complete",
     ]
-    assert told[1:6:2] == ["    it ran"] * 3
-    assert told[6].startswith("2 complete, 1 running, 0 failed.")
+    assert output[1:6:2] == ["    it ran"] * 3
+    assert output[6].startswith("2 complete, 1 running, 0 failed.")
     fake_kernels.status["umons-train-fold-1"], fake_kernels.failure = "ERROR", "out of memory"
     assert run("status", kernel_folder) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[2] == "mary/umons-train-fold-1  error: out of memory"
-    assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in told[6]
+    output = capsys.readouterr().out.splitlines()
+    assert output[2] == "mary/umons-train-fold-1  error: out of memory"
+    assert f"Next: python -m kagglecxr.kernel push {kernel_folder}" in output[6]
     assert run("push", kernel_folder, "--folds", 3) == 0
     assert fake_kernels.versions("umons-train-fold-1") == 2
     assert len(fake_kernels.pushed) == 4

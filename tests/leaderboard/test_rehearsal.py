@@ -45,13 +45,13 @@ def share() -> Iterator[None]:
         yield
 
 
-def answers(decided: list[int]) -> Probabilities:
+def predictions(decided: list[int]) -> Probabilities:
     return np.eye(3)[decided]
 
 
 def with_errors(count: int) -> Probabilities:
-    """Answers of which the first `count` are wrong."""
-    return answers([(k + 1) % 3 if i < count else k for i, k in enumerate(TRUTH)])
+    """Predictions of which the first `count` are wrong."""
+    return predictions([(k + 1) % 3 if i < count else k for i, k in enumerate(TRUTH)])
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,8 @@ def test_a_submission_shares_the_rank_of_an_earlier_one_of_equal_score(
 ) -> None:
     last_wrong = [(k + 1) % 3 if i >= 9 - wrong else k for i, k in enumerate(TRUTH)]
     rehearsal.submit("demo-a.csv", with_errors(wrong), time="t1")
-    # The lines are turned round so that the bytes differ even where no answer does.
-    later = rehearsal.built(answers(last_wrong)).iloc[::-1]
+    # The lines are turned round so that the bytes differ even where no prediction does.
+    later = rehearsal.built(predictions(last_wrong)).iloc[::-1]
     write_table(rehearsal.ledger.parent / "demo-b.csv", later)
     result = rehearsal.rehearse(rehearsal.ledger.parent / "demo-b.csv", time="t2")
     assert sorted(places(result)) == [(1, "demo-a.csv, t1"), (1, "demo-b.csv")]

@@ -33,8 +33,8 @@ for name in sys.argv[1:]:
     model.fit(images, targets, verbose=0)
     recalibrate_batch_norm(model, [images])
     changed = any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
-    answers = model.predict(images, verbose=0)
-    whole = np.isfinite(answers).all() and ((answers >= 0) & (answers <= 1)).all()
+    predictions = model.predict(images, verbose=0)
+    whole = np.isfinite(predictions).all() and ((predictions >= 0) & (predictions <= 1)).all()
     print(name, keras.backend.backend(), changed and bool(whole), flush=True)
 """
 
@@ -44,11 +44,11 @@ for name in sys.argv[1:]:
 def test_own_nets_train_and_predict(backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install 'kagglecxr[{backend}]'")
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", PROGRAM, *OWN],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.stdout.splitlines() == [f"{name} {backend} True" for name in OWN], told.stderr
+    assert output.stdout.splitlines() == [f"{name} {backend} True" for name in OWN], output.stderr

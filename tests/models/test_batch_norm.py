@@ -1,4 +1,4 @@
-"""Batch statistics are kept, gathered or measured anew, as they were asked for."""
+"""Batch statistics are kept, gathered or measured anew, as requested."""
 
 import keras
 import numpy as np
@@ -83,7 +83,7 @@ def test_layers_that_do_not_learn_keep_their_statistics() -> None:
     assert np.all(np.asarray(model.get_layer("second").moving_mean) != 0.0)
 
 
-def test_measured_anew_a_batch_is_answered_as_in_training() -> None:
+def test_measured_anew_a_batch_is_predicted_as_in_training() -> None:
     model = create_model("cnn_small", num_classes=3, input_shape=SHAPE, dropout=0.0)
     images = np.random.default_rng(0).integers(0, 256, (8, *SHAPE)).astype(np.float32)
     recalibrate_batch_norm(model, [images])

@@ -66,12 +66,12 @@ def learned(devices):
             validation_data=OrderedSequence(images, rows, 64, targets=targets),
             epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[*callbacks, Looks()],
         ).history
-    answers = model.predict(OrderedSequence(images, rows, 64), verbose=0)
+    predictions = model.predict(OrderedSequence(images, rows, 64), verbose=0)
     weights = model.get_weights()
     recalibrate_batch_norm(model, [images[:13].astype(np.float32)])
     normal = [l for l in model.layers if isinstance(l, keras.layers.BatchNormalization)]
     assert normal and not any(layer.synchronized for layer in normal)
-    return weights, answers, history["val_loss"], notes
+    return weights, predictions, history["val_loss"], notes
 
 
 alone, together = learned([]), learned(["cpu:0", "cpu:1"])
@@ -92,14 +92,14 @@ def test_two_devices_learn_what_one_does(backend: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install 'kagglecxr[{backend}]'")
     flags = "--xla_force_host_platform_device_count=2"
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert told.stdout.startswith(backend), told.stderr
+    assert output.stdout.startswith(backend), output.stderr
 
 
 @given(st.integers(1, 16), st.integers(1, 256))
@@ -121,11 +121,11 @@ def test_as_many_devices_as_divide_a_batch(devices: int, batch_size: int) -> Non
 def test_where_one_device_is_used_it_is_said(
     batch_size: int, devices: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     monkeypatch.setattr("kagglecxr.models.devices.list_devices", lambda: devices)
-    with distribution_scope(batch_size, told.append) as callbacks:
+    with distribution_scope(batch_size, notes.append) as callbacks:
         assert callbacks == []
-    assert (words in told[0]) if words else not told
+    assert (words in notes[0]) if words else not notes
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_where_one_device_is_used_it_is_said(
 def test_backends_that_cannot_share_batches_name_the_one_that_can(
     backend: str, device: str
 ) -> None:
-    told = _reason_for_one(backend, [device, device], 32)
-    assert told.endswith("KERAS_BACKEND=jax.") == (backend != "jax")
+    message = _reason_for_one(backend, [device, device], 32)
+    assert message.endswith("KERAS_BACKEND=jax.") == (backend != "jax")
 
 
 def test_devices_that_are_left_over_are_counted() -> None:

@@ -47,7 +47,7 @@ def test_a_layer_s_name_is_where_learning_begins() -> None:
     assert "block_16_expand" not in names
 
 
-def test_an_unknown_layer_is_answered_with_the_nearest() -> None:
+def test_an_unknown_layer_raises_with_the_nearest_names() -> None:
     with pytest.raises(UnknownNameError, match=r"block_61_project.*block_16_project"):
         _model("block_61_project")
 
@@ -88,7 +88,7 @@ def test_pooling_that_learns_is_not_kept() -> None:
     assert len(learner.trainable_variables) == 3
 
 
-def test_pooled_features_of_frozen_layers_cross_beside_the_last_map() -> None:
+def test_pooled_features_of_frozen_layers_cross_next_to_the_last_map() -> None:
     image = keras.Input((8, 8, 1))
     frozen = layers.Conv2D(2, 3, trainable=False)(image)
     pooled = ops.mean(frozen, axis=(1, 2))

@@ -1,4 +1,4 @@
-"""Heads pool, drop and answer as they are named."""
+"""Heads pool, drop and predict as they are named."""
 
 import keras
 import numpy as np
@@ -53,19 +53,21 @@ def test_multi_sample_dropout_varies_less_in_training() -> None:
     for samples in (1, 16):
         keras.utils.set_random_seed(0)
         model = _head(dropout=0.5, dropout_samples=samples)
-        answers = [keras.ops.convert_to_numpy(model(FEATURES, training=True)) for _ in range(30)]
-        spread.append(np.std(answers, axis=0).mean())
+        predictions = [
+            keras.ops.convert_to_numpy(model(FEATURES, training=True)) for _ in range(30)
+        ]
+        spread.append(np.std(predictions, axis=0).mean())
     assert spread[1] < 0.5 * spread[0]
 
 
 @pytest.mark.parametrize("name", ["cnn_small", "mobilenet_025", "mobilenet_v3_small_minimalistic"])
-def test_half_precision_answers_in_single(name: str) -> None:
+def test_half_precision_predicts_in_single(name: str) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 1), dtype=np.uint8)
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = create_model(name, num_classes=3, input_shape=(64, 64, 1))
     finally:
         keras.config.set_dtype_policy("float32")
-    answers = model.predict(images, verbose=0)
-    assert answers.dtype == np.float32
-    np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
+    predictions = model.predict(images, verbose=0)
+    assert predictions.dtype == np.float32
+    np.testing.assert_allclose(predictions.sum(axis=1), 1.0, rtol=1e-5)

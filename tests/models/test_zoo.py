@@ -1,4 +1,4 @@
-"""The factory builds what it is asked for, and refuses what a model cannot have."""
+"""The factory builds what is requested, and refuses what a model cannot have."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def _images(shape: tuple[int, int, int] = SHAPE, count: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("name", ["cnn_small", "mobilenet_025"])
 def test_one_class_is_one_sigmoid_unit(name: str) -> None:
     model = create_model(name, num_classes=1, input_shape=SHAPE)
-    answers = model.predict(_images(), verbose=0)
-    assert answers.shape == (2, 1)
-    assert ((answers > 0) & (answers < 1)).all()
+    predictions = model.predict(_images(), verbose=0)
+    assert predictions.shape == (2, 1)
+    assert ((predictions > 0) & (predictions < 1)).all()
 
 
-def test_grey_and_its_threefold_repeat_are_answered_alike() -> None:
+def test_grey_and_its_threefold_repeat_have_equal_predictions() -> None:
     grey = create_model("mobilenet_025", num_classes=2, input_shape=SHAPE)
     colour = create_model("mobilenet_025", num_classes=2, input_shape=(64, 64, 3))
     colour.set_weights(grey.get_weights())
@@ -33,7 +33,7 @@ def test_grey_and_its_threefold_repeat_are_answered_alike() -> None:
     )
 
 
-def test_exposure_does_not_change_the_small_net_s_answer() -> None:
+def test_exposure_does_not_change_the_small_net_s_prediction() -> None:
     model = create_model("cnn_small", num_classes=3, input_shape=SHAPE)
     images = _images() // 2
     brighter = images + np.uint8(40)
@@ -47,7 +47,7 @@ def test_names_are_listed_by_pattern() -> None:
     assert set(list_models("mobilenet*")) < set(list_models())
 
 
-def test_an_unknown_name_is_answered_with_the_nearest_three() -> None:
+def test_an_unknown_name_raises_with_the_nearest_three_names() -> None:
     with pytest.raises(UnknownNameError, match=r"'mobilnet'.*mobilenet, mobilenet_\w+") as caught:
         create_model("mobilnet", num_classes=2, input_shape=SHAPE)
     assert isinstance(caught.value, ValueError)
@@ -67,12 +67,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_three() -> None:
     ],
 )
 def test_what_a_model_cannot_have_is_refused(arguments: dict[str, object], word: str) -> None:
-    asked = {"num_classes": 2, "input_shape": SHAPE} | arguments
+    requested = {"num_classes": 2, "input_shape": SHAPE} | arguments
     with pytest.raises(SettingError, match=word):
-        create_model("mobilenet_025", **asked)
+        create_model("mobilenet_025", **requested)
 
 
-def test_an_unknown_pooling_is_answered_with_the_nearest() -> None:
+def test_an_unknown_pooling_raises_with_the_nearest_names() -> None:
     with pytest.raises(UnknownNameError, match=r"'average_min'.*average_max"):
         create_model("mobilenet_025", num_classes=2, input_shape=SHAPE, pooling="average_min")
 
@@ -92,7 +92,7 @@ def test_a_u_net_takes_sizes_it_can_halve() -> None:
         create_model("unet_bn", num_classes=1, input_shape=(70, 70, 1))
 
 
-def test_any_size_is_answered_where_the_input_says_none() -> None:
+def test_any_size_is_predicted_where_the_input_says_none() -> None:
     model = create_model("mobilenet_025", num_classes=2, input_shape=(None, None, 1))
     for size in (32, 50):
         images = _images((size, size + 3, 1))

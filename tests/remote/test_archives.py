@@ -171,7 +171,7 @@ def test_a_cut_archive_is_refused(
 
 
 @pytest.mark.parametrize("packed", [tar_gz, zipped])
-def test_what_was_unpacked_is_told_by_size_and_checksum(
+def test_what_was_unpacked_is_recognised_by_size_and_checksum(
     packed: Callable[[Mapping[str, bytes]], bytes], tmp_path: Path
 ) -> None:
     archive = tmp_path / "archive"

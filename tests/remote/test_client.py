@@ -1,4 +1,4 @@
-"""The real client starts quietly, keeps its time limits, retries, and tells no secret."""
+"""The real client starts quietly, keeps its time limits, retries, and shows no secret."""
 
 import errno
 import os
@@ -126,7 +126,7 @@ def test_a_token_is_enough(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPa
     assert fake_kaggle.requests[-1].headers["authorization"] == "Bearer t0ken"
 
 
-def test_an_old_token_beside_a_good_key_is_told(
+def test_an_old_token_next_to_a_good_key_is_reported(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
@@ -140,7 +140,7 @@ def test_an_old_token_beside_a_good_key_is_told(
 
 
 @pytest.mark.parametrize(("status", "wrong"), [(401, "credentials"), (500, "fault of its own")])
-def test_a_token_that_cannot_be_checked_is_told(
+def test_a_token_that_cannot_be_checked_is_reported(
     status: int, wrong: str, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "t0ken")
@@ -150,7 +150,7 @@ def test_a_token_that_cannot_be_checked_is_told(
     assert "t0ken" not in message
 
 
-def test_a_token_too_long_for_a_path_is_not_told(
+def test_a_token_too_long_for_a_path_is_not_reported(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The client asks the disk whether the token is a file, and the disk's error repeats it.
@@ -162,7 +162,7 @@ def test_a_token_too_long_for_a_path_is_not_told(
     assert "t0ken" not in message
 
 
-def test_a_configuration_folder_that_cannot_be_made_is_told(
+def test_a_configuration_folder_that_cannot_be_made_is_reported(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     forget_client()
@@ -203,7 +203,7 @@ def test_without_a_network_a_sentence_says_how_to_go_on(
     assert message.endswith("Check the network. Attach it.")
 
 
-def test_a_proxy_s_password_is_not_told(
+def test_a_proxy_s_password_is_not_shown(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://mary:s3cret@127.0.0.1:99999")
@@ -230,7 +230,7 @@ def test_what_is_no_json_is_a_failure_of_the_client(fake_kaggle: FakeKaggle) -> 
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
-def test_no_secret_is_told_even_where_kaggle_repeats_it(
+def test_no_secret_is_shown_even_where_kaggle_repeats_it(
     is_kept: bool, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def repeat(seen: RecordedRequest) -> FakeResponse:
@@ -245,7 +245,7 @@ def test_no_secret_is_told_even_where_kaggle_repeats_it(
     )
 
 
-def test_a_signed_address_is_not_told_nor_shown_among_causes(
+def test_a_signed_address_is_not_reported_nor_shown_among_causes(
     fake_kaggle: FakeKaggle, tmp_path: Path
 ) -> None:
     fake_kaggle.on(DOWNLOAD, redirect_response(f"{STORAGE}?X-Goog-Signature=s1gnature"))
@@ -335,7 +335,7 @@ def version(reporter: RecordingReporter) -> int:
     return found
 
 
-def test_a_pause_is_as_long_as_kaggle_says_and_told(
+def test_a_pause_is_as_long_as_kaggle_says_and_reported(
     fake_kaggle: FakeKaggle, clock: FakeClock
 ) -> None:
     fake_kaggle.on(LOOK_UP, too_many("7"), too_many("9"), json_response({"versionNumber": 3}))
@@ -363,7 +363,7 @@ def test_a_pause_that_is_too_long_is_not_begun(fake_kaggle: FakeKaggle, clock: F
     assert clock.slept == []
 
 
-def test_any_other_refusal_is_told_at_once(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
+def test_any_other_refusal_is_reported_at_once(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
     fake_kaggle.on(LOOK_UP, error_response(503, "busy"))
     with pytest.raises(KaggleError, match="503") as caught:
         version(RecordingReporter())
@@ -384,7 +384,7 @@ def test_so_it_is_in_a_file(fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyP
 def test_kaggle_tells_the_name_of_a_token(
     fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The name beside the key is another one: the token goes first.
+    # The name next to the key is another one: the token goes first.
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
     fake_kaggle.on(INTROSPECT, json_response({"active": True, "username": "anne"}))
     assert username(Silent()) == "anne"
@@ -408,7 +408,7 @@ def test_without_credentials_there_is_no_name(
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_a_refused_token_is_not_told(
+def test_a_refused_token_is_not_shown(
     status: int, fake_kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)

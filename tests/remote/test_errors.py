@@ -1,4 +1,4 @@
-"""Each exception the client lets through is told as what it means."""
+"""Each exception the client lets through is reported as what it means."""
 
 import errno
 
@@ -35,9 +35,9 @@ CONTEXT = RequestContext("the thing", "Accept its rules.", "Check its name.", "A
         (requests.HTTPError("without an answer"), "The Kaggle client failed"),
     ],
 )
-def test_an_exception_is_told_as_what_it_means(error: Exception, wrong: str) -> None:
-    told = str(to_kaggle_error(error, CONTEXT))
-    assert f"{wrong}. Received: {type(error).__name__} for the thing ({error})." in told
+def test_an_exception_is_reported_as_what_it_means(error: Exception, wrong: str) -> None:
+    message = str(to_kaggle_error(error, CONTEXT))
+    assert f"{wrong}. Received: {type(error).__name__} for the thing ({error})." in message
 
 
 def test_an_exception_that_says_nothing_gets_no_empty_brackets() -> None:

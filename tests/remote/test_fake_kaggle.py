@@ -11,8 +11,8 @@ from tests.remote.fake_kaggle import FakeKaggle
 def look_up() -> None:
     """A call of the client as in a process of its own."""
     forget_client()
-    errand = RequestContext("the thing", "", "", "")
-    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(errand) as api:
+    context = RequestContext("the thing", "", "", "")
+    with pytest.raises(KaggleError, match="cannot be reached"), kaggle_client(context) as api:
         api.model_instance_get("mary/densenet/keras/small")
 
 

@@ -74,7 +74,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def make_run(workspace: Workspace) -> MakeRun:
-    """Makes the folder of a finished run; what its record says otherwise can be told."""
+    """Makes the folder of a finished run; what its record says otherwise can be given."""
 
     def make(**changes: object) -> Path:
         record = dataclasses.replace(RECORD, **changes)  # type: ignore[arg-type]

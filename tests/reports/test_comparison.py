@@ -102,9 +102,9 @@ def test_a_metric_that_a_run_did_not_record_is_empty(
     make_run: MakeRun, workspace: Workspace, ledger: Path
 ) -> None:
     make_run(metrics={"loss": 0.5, "accuracy": 0.8, "oof_accuracy": 0.7})
-    told = column(workspace, ledger)
-    assert told["Training loss"] == "0.5000"
-    assert told["Validation loss"] == ""
+    cells = column(workspace, ledger)
+    assert cells["Training loss"] == "0.5000"
+    assert cells["Validation loss"] == ""
 
 
 def test_runs_are_columns_the_oldest_first(
@@ -169,7 +169,7 @@ def test_the_order_of_the_predicted_images_does_not_matter(
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "cell"),
     [
         ([ENTRY], "0.7500"),
         ([replace(ENTRY, rank="3")], "0.7500, rank 3"),
@@ -183,11 +183,11 @@ def test_the_order_of_the_predicted_images_does_not_matter(
     ],
 )
 def test_the_leaderboards_cell_is_the_latest_line_of_the_runs_own_submission(
-    entries: list[LedgerEntry], told: str, make_run: MakeRun, workspace: Workspace, ledger: Path
+    entries: list[LedgerEntry], cell: str, make_run: MakeRun, workspace: Workspace, ledger: Path
 ) -> None:
     make_run()
     write_ledger(ledger, entries)
-    assert column(workspace, ledger)["Leaderboard score and rank"] == told
+    assert column(workspace, ledger)["Leaderboard score and rank"] == cell
 
 
 def test_the_three_files_hold_the_same_cells(

@@ -19,7 +19,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.open: list[str] = []
-        self.told: list[str] = []
+        self.texts: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.feed(text)
 
@@ -34,7 +34,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if data.strip() and self.open[-1] != "style":
-            self.told.append(data)
+            self.texts.append(data)
 
     def values(self, tag: str, name: str) -> list[str]:
         return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
@@ -54,39 +54,39 @@ def render(text: str) -> Page:
 
 
 def test_headings_sentences_captions_and_cells_are_all_there() -> None:
-    page = render("told")
+    page = render("words")
     assert page.tags.count("h1") == 1
     assert page.tags.count("h2") == 3
     assert page.tags.count("table") == 1
     # title, h1, introduction, contents, h2, sentence, caption, column, cell
-    assert page.told.count("told") == 9
+    assert page.texts.count("words") == 9
 
 
 def test_the_contents_lead_to_the_sections() -> None:
-    page = render("told")
+    page = render("words")
     leads = [link.removeprefix("#") for link in page.values("a", "href")]
     assert leads == page.values("section", "id")
     assert len(leads) == 3
 
 
 def test_the_picture_is_inside_with_words_for_who_cannot_see_it() -> None:
-    page = render("told")
+    page = render("words")
     (source,) = page.values("img", "src")
     kind, data = source.split(",")
     assert kind == "data:image/png;base64"
     assert base64.b64decode(data) == PNG
-    assert page.values("img", "alt") == ["told"]
+    assert page.values("img", "alt") == ["words"]
 
 
 def test_names_cannot_break_the_page() -> None:
     page = render(STRANGE)
     assert "script" not in page.tags
-    assert page.told.count(STRANGE) == 9
+    assert page.texts.count(STRANGE) == 9
     assert page.values("img", "alt") == [STRANGE]
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_fits_a_phone() -> None:
-    page = render("told")
+    page = render("words")
     assert not {"link", "script", "iframe"} & set(page.tags)
     assert all(value.startswith("#") for value in page.values("a", "href"))
     assert "viewport" in page.values("meta", "name")

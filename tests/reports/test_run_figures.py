@@ -47,8 +47,8 @@ def test_loss_and_accuracy_have_a_panel_each_with_a_line_a_fold_and_their_mean()
 def test_the_legend_says_which_images_each_curve_is_of() -> None:
     legend = learning_curves([history([1.0, 0.5])]).axes[0].get_legend()
     assert legend is not None
-    told = [text.get_text() for text in legend.get_texts()]
-    assert told == ["training (balanced, augmented)", "validation (as it is)"]
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["training (balanced, augmented)", "validation (as it is)"]
 
 
 def test_folds_that_stopped_early_leave_the_mean_to_the_others() -> None:
@@ -119,9 +119,9 @@ def test_the_scores_of_a_class_by_hand() -> None:
 @given(arrays(np.int64, (3, 3), elements=st.integers(0, 4)).filter(lambda counts: counts.sum() > 0))
 def test_the_scores_of_a_class_are_scikit_learns(counts: npt.NDArray[np.int64]) -> None:
     pairs = [cell for cell in np.ndindex(3, 3) for _ in range(counts[cell])]
-    truth, told = zip(*pairs, strict=True)
+    truth, predicted = zip(*pairs, strict=True)
     precision, recall, f1, images = precision_recall_fscore_support(
-        truth, told, labels=range(3), zero_division=0
+        truth, predicted, labels=range(3), zero_division=0
     )
     table = class_scores(counts, NAMES)
     np.testing.assert_allclose(table["precision"], precision)

@@ -16,7 +16,7 @@ PICTURES = ["learning_curves.png", "confusion.png", "error_by_class.png"]
 TABLES = ["classes.csv", "errors.csv"]
 
 
-def test_all_that_is_told_to_be_written_is_there(make_run: MakeRun) -> None:
+def test_all_files_of_a_report_are_there(make_run: MakeRun) -> None:
     run = make_run()
     assert report_run(run) == [run / name for name in PICTURES + TABLES]
     assert all((run / name).stat().st_size > 0 for name in PICTURES + TABLES)

@@ -1,4 +1,4 @@
-"""Several seeds train on the folds of the first, and are told together."""
+"""Several seeds train on the folds of the first, and are reported together."""
 
 import dataclasses
 from pathlib import Path
@@ -60,15 +60,15 @@ def test_on_the_prepared_folds_a_seed_is_the_same_run_alone_or_among_others(
     assert begin(own, seeds=2, folds=3)[1] == alone
 
 
-def test_seeds_are_told_in_one_line_with_mean_and_spread(own: PreparedDemo) -> None:
+def test_seeds_are_reported_in_one_line_with_mean_and_spread(own: PreparedDemo) -> None:
     runs = [make_run(own, f"made-{seed}", seed) for seed in (1, 2, 3)]
     for run, score in zip(runs, (0.7, 0.8, 0.6), strict=True):
         record = read_run(run)
         metrics = {**record.metrics, "oof_balanced_accuracy": score}
         dataclasses.replace(record, metrics=metrics).write(run)
-    told = describe_seeds(runs, "balanced_accuracy")
-    assert "0.7000 (made-1), 0.8000 (made-2), 0.6000 (made-3): mean 0.7000 ± 0.1000." in told
-    assert "\n" not in told
+    message = describe_seeds(runs, "balanced_accuracy")
+    assert "0.7000 (made-1), 0.8000 (made-2), 0.6000 (made-3): mean 0.7000 ± 0.1000." in message
+    assert "\n" not in message
     assert describe_seeds(runs[:1], "balanced_accuracy").startswith("Trained 3 folds of cnn_small")
 
 

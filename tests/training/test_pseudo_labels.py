@@ -72,7 +72,7 @@ def with_other_labels(prepared: PreparedData, fold: int | None) -> PreparedData:
     return with_cells(prepared, "label", rows, labels[1:] + labels[:1])
 
 
-def test_labels_are_the_soft_answers_of_the_model_of_the_same_fold(
+def test_labels_are_the_soft_predictions_of_the_model_of_the_same_fold(
     own: PreparedDemo, teacher: Teacher, tmp_path: Path
 ) -> None:
     prepared, record = own.prepared, read_run(teacher.run)
@@ -85,7 +85,9 @@ def test_labels_are_the_soft_answers_of_the_model_of_the_same_fold(
         assert np.allclose(seen, soft.targets, atol=1e-6) == (fold == 1)
 
 
-def test_kept_answers_are_read_again(own: PreparedDemo, teacher: Teacher, tmp_path: Path) -> None:
+def test_kept_predictions_are_read_again(
+    own: PreparedDemo, teacher: Teacher, tmp_path: Path
+) -> None:
     first = label(own, teacher, tmp_path, 0)
     nowhere = Teacher(tmp_path / "nowhere", 1)
     again = label(own, nowhere, tmp_path, 0)
@@ -106,7 +108,7 @@ def test_relatives_of_held_out_images_are_not_learned_from(
     assert others.rows.tolist() == test.tolist()
 
 
-def test_the_labels_of_held_out_images_do_not_reach_their_student_beside_the_teacher(
+def test_the_labels_of_held_out_images_do_not_reach_their_student_for_a_fixed_teacher(
     own: PreparedDemo, teacher: Teacher, recipe: Recipe, tmp_path: Path
 ) -> None:
     """The quick half of the next, for a teacher that is what it is."""
@@ -155,8 +157,8 @@ def test_a_student_is_a_run_of_its_own_that_is_taught_by_its_teacher(
     monkeypatch.setattr("kagglecxr.training.run.train_fold", ask)
     run = train_run(own.prepared, own.workspace, recipe, Silent(), RunOptions(teacher=teacher))
     assert run != teacher.run
-    told = read_json(run / "recipe.json")
-    assert (told["teacher"], told["round"]) == (teacher.run.name, 1)
+    record = read_json(run / "recipe.json")
+    assert (record["teacher"], record["round"]) == (teacher.run.name, 1)
     assert len(learned) == FOLDS
     for fold, targets in enumerate(learned):
         kept = Predictions.load(run / f"fold-{fold}" / "pseudo_labels.npz")
@@ -236,7 +238,7 @@ def test_without_a_test_part_there_is_nothing_to_label(own: PreparedDemo, recipe
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (["batch_size=1"], "batch_size=1"),
         (
@@ -250,7 +252,7 @@ def test_without_a_test_part_there_is_nothing_to_label(own: PreparedDemo, recipe
     ],
 )
 def test_a_recipe_that_cannot_learn_so_is_refused(
-    own: PreparedDemo, changes: list[str], told: str
+    own: PreparedDemo, changes: list[str], message: str
 ) -> None:
-    with pytest.raises(SettingError, match=told):
+    with pytest.raises(SettingError, match=message):
         check_pseudo_labels(own.prepared, make_recipe({}, changes))

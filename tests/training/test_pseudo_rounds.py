@@ -17,15 +17,15 @@ from tests.conftest import PreparedDemo
 
 @dataclass
 class Pretended:
-    """Trainings that end with the scores they are told to, round after round."""
+    """Trainings that end with given scores, round after round."""
 
     scores: list[float]
-    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
 
     def train(self, *arguments: Any) -> Path:
         # Prepared data, workspace, recipe and reporter come first.
-        self.asked.append(arguments[4:])
-        return Path(f"round-{len(self.asked) - 1}")
+        self.calls.append(arguments[4:])
+        return Path(f"round-{len(self.calls) - 1}")
 
     def read(self, run: Path) -> SimpleNamespace:
         score = self.scores[int(run.name.partition("-")[2])]
@@ -78,7 +78,7 @@ def test_the_best_round_is_kept_and_the_first_that_is_not_better_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept, pretended, notes = play(demo, scores, rounds, monkeypatch)
-    assert (kept, len(pretended.asked)) == (best, trained)
+    assert (kept, len(pretended.calls)) == (best, trained)
     assert len(notes) == trained - 1
 
 
@@ -86,15 +86,15 @@ def test_each_student_s_teacher_is_the_round_before(
     demo: PreparedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, pretended, notes = play(demo, [0.5, 0.6, 0.55], 2, monkeypatch)
-    assert pretended.asked[0][0].teacher is None
-    teachers = [options.teacher for (options,) in pretended.asked[1:]]
+    assert pretended.calls[0][0].teacher is None
+    teachers = [options.teacher for (options,) in pretended.calls[1:]]
     assert [(t.run.name, t.round) for t in teachers] == [("round-0", 1), ("round-1", 2)]
-    assert {(asked[0].seed, asked[0].fold_seed) for asked in pretended.asked} == {(2, 1)}
+    assert {(call[0].seed, call[0].fold_seed) for call in pretended.calls} == {(2, 1)}
     assert "0.6000 after 0.5000: round-1 is kept" in notes[0]
     assert "0.5500 after 0.6000: not better, so round-1 is kept" in notes[1]
 
 
-def test_what_cannot_be_labelled_is_told_before_any_training(
+def test_what_cannot_be_labelled_is_reported_before_any_training(
     demo: PreparedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretended = Pretended([])
@@ -102,4 +102,4 @@ def test_what_cannot_be_labelled_is_told_before_any_training(
     recipe = make_recipe({}, ["batch_size=1"])
     with pytest.raises(SettingError, match="batch_size=1"):
         train_pseudo_rounds(demo.prepared, demo.workspace, recipe, Silent(), rounds=1)
-    assert pretended.asked == []
+    assert pretended.calls == []

@@ -87,6 +87,6 @@ def test_what_is_no_toml_is_named(tmp_path: Path) -> None:
         load_recipe(str(path))
 
 
-def test_an_unknown_recipe_is_answered_with_the_known() -> None:
+def test_an_unknown_recipe_raises_with_the_known_names() -> None:
     with pytest.raises(UnknownNameError, match=r"'cup'.*cpu"):
         load_recipe("cup")

@@ -1,4 +1,4 @@
-"""With no options, the best that the machine allows; with some, exactly what was asked."""
+"""With no options, the best that the machine allows; with some, exactly what was requested."""
 
 from pathlib import Path
 
@@ -31,20 +31,20 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_without_weights_the_small_net_is_trained_and_the_user_told(no_weights: Path) -> None:
-    told = _Listening()
-    recipe = select_recipe(None, None, [], told)
+def test_without_weights_the_small_net_is_trained_and_the_user_informed(no_weights: Path) -> None:
+    reporter = _Listening()
+    recipe = select_recipe(None, None, [], reporter)
     assert (recipe.model, recipe.weights) == ("cnn_small", "")
-    assert "no network" in told.notes[0]
+    assert "no network" in reporter.notes[0]
 
 
 def test_with_weights_the_default_is_fine_tuned(no_weights: Path) -> None:
     (no_weights / "models").mkdir()
     (no_weights / "models" / MODELS["mobilenet"].weights_file).touch()
-    told = _Listening()
-    recipe = select_recipe(None, None, ["epochs=2"], told)
+    reporter = _Listening()
+    recipe = select_recipe(None, None, ["epochs=2"], reporter)
     assert (recipe.model, recipe.weights, recipe.epochs) == ("mobilenet", "imagenet", 2)
-    assert told.notes == []
+    assert reporter.notes == []
 
 
 def test_named_weights_are_not_looked_for_elsewhere(no_weights: Path) -> None:
@@ -52,7 +52,7 @@ def test_named_weights_are_not_looked_for_elsewhere(no_weights: Path) -> None:
     assert (recipe.model, recipe.weights) == ("mobilenet", "/somewhere")
 
 
-def test_a_model_asked_for_by_name_is_never_replaced(no_weights: Path) -> None:
+def test_a_model_requested_by_name_is_never_replaced(no_weights: Path) -> None:
     with pytest.raises(MissingError, match="mobilenet_v2"):
         select_recipe(None, "mobilenet_v2", [], _Listening())
     assert select_recipe(None, "cnn_small", [], _Listening()).weights == ""

@@ -7,7 +7,7 @@ from kagglecxr.training.training_options import TrainOptions
 
 
 @pytest.mark.parametrize(
-    ("extent", "told"),
+    ("extent", "message"),
     [
         (TrainOptions(seeds=0), "--seeds 0"),
         (TrainOptions(pseudo_rounds=-1), "-1 rounds"),
@@ -16,8 +16,8 @@ from kagglecxr.training.training_options import TrainOptions
         (TrainOptions(timeout=60.0, cluster="local"), "--timeout 60.0 with --cluster local"),
     ],
 )
-def test_what_cannot_be_is_refused(extent: TrainOptions, told: str) -> None:
-    with pytest.raises(SettingError, match=told):
+def test_what_cannot_be_is_refused(extent: TrainOptions, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
         extent.check()
 
 

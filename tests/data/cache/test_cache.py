@@ -32,7 +32,7 @@ PIPELINE = Pipeline.parse("gray | resize", 8)
 
 
 class Counter:
-    """A pipeline step that counts the images it is shown, and stops at one where asked."""
+    """A pipeline step that counts the images it is shown, and stops at one where requested."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.images = 0
@@ -280,7 +280,7 @@ def test_broken_files_are_all_named_and_the_others_kept(caches: Path, root: Path
     assert not (partial / "cache.json").exists()
 
 
-def test_one_broken_file_is_told_of_once(caches: Path, root: Path) -> None:
+def test_one_broken_file_is_reported_once(caches: Path, root: Path) -> None:
     (root / PATHS[5]).write_bytes(b"text")
     with pytest.raises(BrokenImagesError) as caught:
         build(caches, root)
@@ -298,7 +298,7 @@ def test_only_broken_files_are_refused_and_make_no_cache(caches: Path, root: Pat
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot take room")
-def test_a_full_disk_is_told_and_leaves_no_cache(
+def test_a_full_disk_is_reported_and_leaves_no_cache(
     caches: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int, offset: int, length: int) -> None:
@@ -369,7 +369,7 @@ class TestMasks:
         with_masks = build_cache(caches, root, PATHS, PIPELINE, Silent(), masks=masks)
         assert with_masks.key == build(caches, root).key
 
-    def test_that_are_missing_are_told_before_anything_is_decoded(
+    def test_that_are_missing_are_reported_before_anything_is_decoded(
         self, caches: Path, root: Path, masks: list[str]
     ) -> None:
         with pytest.raises(DataError, match=rf"1 of {len(PATHS)} images without one"):

@@ -119,16 +119,16 @@ def test_folders_and_stars_of_a_pattern_mean_what_they_mean_to_the_layout(mounts
     assert sorted(find_images(root, competition)["label"]) == ["ill", "well"]
 
 
-def test_what_is_mounted_is_told_where_nothing_fits(mounts: Path) -> None:
+def test_what_is_mounted_is_reported_where_nothing_fits(mounts: Path) -> None:
     with pytest.raises(MissingError) as caught:
         locate_input(named("lungs"), mounts)
-    told = str(caught.value)
-    assert "datasets/john/other, datasets/mary/kagglecxr-wheels, notes" in told
-    assert "Attach lungs" in told
-    assert "\n" not in told
+    message = str(caught.value)
+    assert "datasets/john/other, datasets/mary/kagglecxr-wheels, notes" in message
+    assert "Attach lungs" in message
+    assert "\n" not in message
 
 
-def test_nothing_mounted_at_all_is_told(tmp_path: Path) -> None:
+def test_nothing_mounted_at_all_is_reported(tmp_path: Path) -> None:
     for mounts in (tmp_path, tmp_path / "none"):
         with pytest.raises(MissingError, match="Received: nothing in"):
             locate_input(named("lungs"), mounts)

@@ -340,7 +340,7 @@ def test_the_ct_preset_reads_the_unpacked_archives(tmp_path: Path) -> None:
     assert labels == {"CT_COVID/1.png": "COVID", "CT_NonCOVID/2.jpg": "NonCOVID"}
 
 
-def test_every_topped_up_class_of_report_4_is_found_beside_or_inside_the_data(
+def test_every_topped_up_class_of_report_4_is_found_next_to_or_inside_the_data(
     tmp_path: Path,
 ) -> None:
     for k, place in enumerate(("../chest-xray-pneumonia", "chest-xray-pneumonia/chest_xray")):

@@ -78,7 +78,7 @@ def test_merging_changes_no_line_of_the_competitions_own_images(root: Path) -> N
 
 
 @pytest.mark.parametrize("place", ["inside", "beside", "absolute", "home"])
-def test_the_data_may_be_inside_beside_or_anywhere(
+def test_the_data_may_be_inside_next_to_it_or_anywhere(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -116,7 +116,7 @@ def test_a_sheet_that_is_cut_off_is_refused_by_name(tmp_path: Path, share: float
         find_images(root, load_competition("covid19-radiography"))
 
 
-def test_openpyxl_is_asked_for_only_where_there_are_sheets(
+def test_openpyxl_is_required_only_where_there_are_sheets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = radiography(tmp_path)

@@ -27,7 +27,7 @@ def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) 
     assert part.extra == []
 
 
-def test_ids_without_an_image_stay_and_images_without_an_id_are_told(tmp_path: Path) -> None:
+def test_ids_without_an_image_stay_and_images_without_an_id_are_reported(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/z.png", "train/ill/a.png"), "a", "gone")
     part = find_test_set(root, COMPETITION)
     assert (part.ids, part.path_of) == (["a", "gone"], {"a": "test/a.png"})
@@ -41,7 +41,7 @@ def test_the_sample_is_where_the_layout_says(tmp_path: Path) -> None:
     assert part.ids == ["a"]
 
 
-def test_what_cannot_be_answered_is_refused(tmp_path: Path) -> None:
+def test_what_cannot_be_predicted_is_refused(tmp_path: Path) -> None:
     root = fill(tmp_path, "test/a.png", "test/b.png")
     with pytest.raises(MissingError, match=r"sample_submission\.csv"):
         find_test_set(root, COMPETITION)

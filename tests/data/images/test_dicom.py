@@ -80,10 +80,10 @@ def decoded(pixels: npt.NDArray[Any], bits: int = 12, **elements: object) -> lis
     return values
 
 
-def lookup_table(answers: list[int], first: int, bits: int) -> Sequence:
+def lookup_table(values: list[int], first: int, bits: int) -> Sequence:
     item = Dataset()
-    item.LUTDescriptor = [len(answers), first, bits]
-    item.LUTData = np.array(answers, "<u2").tobytes()
+    item.LUTDescriptor = [len(values), first, bits]
+    item.LUTData = np.array(values, "<u2").tobytes()
     item["LUTData"].VR = "OW"
     item["LUTDescriptor"].VR = "US"
     return Sequence([item])
@@ -247,13 +247,13 @@ def test_what_archives_compress_with_is_undone(tmp_path: Path, kind: str) -> Non
     np.testing.assert_array_equal(read_image(small), np.rint(RAMP / 4095 * 255))
 
 
-def test_a_decoder_that_is_not_installed_is_asked_for_by_name() -> None:
+def test_a_decoder_that_is_not_installed_is_named() -> None:
     data = compressed(RAMP, b"\xff\x4f\xff\x51", HTJ2KLossless, 12)
     with pytest.raises(MissingError, match=r"chest\.dcm.*High-Throughput.*kagglecxr\[dicom\]"):
         decode_image(data, "chest.dcm")
 
 
-def test_pydicom_that_is_not_installed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pydicom_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     data = written(dataset(RAMP))
     imported = builtins.__import__
 

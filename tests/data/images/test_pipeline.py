@@ -22,7 +22,7 @@ def run(text: str, image: Image, size: int = 16) -> Image:
     return Pipeline.parse(text, size)(image)
 
 
-def test_the_default_makes_a_grey_square_of_the_asked_size() -> None:
+def test_the_default_makes_a_grey_square_of_the_requested_size() -> None:
     colour = np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8)
     image = run(DEFAULT_PIPELINE, colour, size=20)
     assert image.shape == (20, 20)

@@ -58,7 +58,7 @@ def test_lungs_let_more_light_through_than_the_rest_of_the_body() -> None:
         lungs = chest.lungs > 0
         body = (chest.attenuation > 0.2) & ~lungs
         assert chest.attenuation[lungs].mean() < 0.7 * chest.attenuation[body].mean()
-        # Air beside the body takes nothing away.
+        # Air next to the body takes nothing away.
         assert chest.attenuation[0, [0, -1]].max() < 0.01
 
 

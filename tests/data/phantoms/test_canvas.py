@@ -25,7 +25,7 @@ def test_a_polygon_fills_its_share_of_the_canvas() -> None:
     assert field.mean() == pytest.approx(0.25, abs=0.03)
 
 
-def test_a_line_is_as_wide_as_it_is_asked_for() -> None:
+def test_a_line_is_as_wide_as_requested() -> None:
     field = Canvas(100).line(np.array([[-1.2, 0.0], [1.2, 0.0]]), 0.2)
     assert field[:, 50].sum() == pytest.approx(10, abs=2)
     assert field[50].min() == 1

@@ -61,14 +61,14 @@ def test_any_batch_stays_uint8_of_its_shape(
     random = np.random.default_rng(seed)
     images = random.integers(0, 256, shape, np.uint8)
     before = images.copy()
-    result, answers = Augmentation(**entries)(images, targets(images), random)
+    result, mixed = Augmentation(**entries)(images, targets(images), random)
     assert result.shape == shape
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(images, before)
     if entries:
-        np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-6)
+        np.testing.assert_allclose(mixed.sum(axis=1), 1.0, rtol=1e-6)
     else:
-        np.testing.assert_array_equal(answers, targets(images))
+        np.testing.assert_array_equal(mixed, targets(images))
 
 
 def plainly(images: Pixels, random: np.random.Generator, entries: Augmentation) -> Pixels:
@@ -119,7 +119,7 @@ def test_certain_mirroring_alone_is_numpys_flip(
     np.testing.assert_array_equal(changed(images, seed, hflip=1.0), images[:, :, ::-1])
 
 
-def test_mirroring_happens_as_often_as_it_is_asked_for(chests: Pixels) -> None:
+def test_mirroring_happens_as_often_as_requested(chests: Pixels) -> None:
     images = np.repeat(chests[:1], 400, axis=0)
     result = changed(images, hflip=0.3)
     flipped = np.array([np.array_equal(image, chests[0, :, ::-1]) for image in result])
@@ -269,13 +269,13 @@ def test_cutout_reaches_every_pixel() -> None:
 
 
 def test_inside_the_model_only_mixing_is_left_to_the_data_path(chests: Pixels) -> None:
-    answers = targets(chests)
+    labels = targets(chests)
     inside = Augmentation(where="model", **{**EVERYTHING, "mixup": 0.0, "cutmix": 0.0})
-    images, same = inside(chests, answers, np.random.default_rng(0))
+    images, same = inside(chests, labels, np.random.default_rng(0))
     assert images is chests
-    assert same is answers
-    mixed = Augmentation(where="model", cutmix=1.0)(chests, answers, np.random.default_rng(1))
-    assert np.any(mixed[1] != answers)
+    assert same is labels
+    mixed = Augmentation(where="model", cutmix=1.0)(chests, labels, np.random.default_rng(1))
+    assert np.any(mixed[1] != labels)
     assert set(np.unique(mixed[0])) <= set(np.unique(chests))
 
 

@@ -35,7 +35,7 @@ def eagerly(images: npt.NDArray[np.generic], **options: str) -> Greys:
     return result
 
 
-def around(layer: keras.layers.Layer, dtype: str, *shape: int | None) -> keras.Model:
+def model_of(layer: keras.layers.Layer, dtype: str, *shape: int | None) -> keras.Model:
     inputs = keras.Input(shape, dtype=dtype)
     return keras.Model(inputs, layer(inputs))
 
@@ -49,7 +49,7 @@ def run(request: pytest.FixtureRequest, free_to_compile: None) -> Run:
         pytest.skip("torch.compile needs a C++ compiler on the machine")
 
     def predict(images: npt.NDArray[np.generic]) -> Greys:
-        model = around(HistogramEqualization(), str(images.dtype), *images.shape[1:])
+        model = model_of(HistogramEqualization(), str(images.dtype), *images.shape[1:])
         if request.param == "compiled":
             model.jit_compile = True
         result: Greys = model.predict_on_batch(images)
@@ -108,7 +108,7 @@ def test_the_scale_is_the_nearest_float_for_any_number_of_pixels() -> None:
 
 def test_one_model_takes_images_of_any_size_and_number_of_channels() -> None:
     random = np.random.default_rng(1)
-    model = around(HistogramEqualization(), "uint8", None, None, None)
+    model = model_of(HistogramEqualization(), "uint8", None, None, None)
     assert model.output.shape == (None, None, None, None)
     for shape in ((2, 20, 30, 1), (5, 33, 8, 3)):
         images = random.integers(0, 200, shape, np.uint8)
@@ -134,7 +134,7 @@ def test_half_precision_leaves_the_counts_whole(images: Pixels, dtype: str) -> N
 
 
 def test_a_saved_model_loads_and_gives_the_same(images: Pixels, tmp_path: Path) -> None:
-    model = around(HistogramEqualization(name="equal"), "uint8", SIDE, SIDE, 1)
+    model = model_of(HistogramEqualization(name="equal"), "uint8", SIDE, SIDE, 1)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert isinstance(again.get_layer("equal"), HistogramEqualization)

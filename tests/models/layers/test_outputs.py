@@ -16,8 +16,8 @@ def test_left_and_right_are_exchanged() -> None:
 
 def test_probabilities_pass_and_their_names_are_kept(tmp_path: Path) -> None:
     inputs = keras.Input((2,))
-    told = LabeledOutput(["sick", "well"], "two runs", name="probabilities")(inputs)
-    keras.Model(inputs, told).save(tmp_path / "model.keras")
+    outputs = LabeledOutput(["sick", "well"], "two runs", name="probabilities")(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     probabilities = np.array([[0.25, 0.75]], np.float32)
     np.testing.assert_array_equal(again.predict(probabilities, verbose=0), probabilities)

@@ -11,7 +11,7 @@ CHAINS = ("masked_separable_cnn", "xception45")
 
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_images_of_any_size_are_answered(name: str) -> None:
+def test_images_of_any_size_are_predicted(name: str) -> None:
     model = create_model(name, num_classes=2, input_shape=(None, None, 1))
     for height, width in ((299, 299), (90, 131)):
         images = np.random.default_rng(0).integers(0, 256, (1, height, width, 1), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Weights go where they fit, whole, and what was not used is told."""
+"""Weights go where they fit, whole, and what was not used is reported."""
 
 import re
 import warnings
@@ -33,7 +33,7 @@ def _equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_a_head_for_other_classes_is_left_to_chance_and_told(tmp_path: Path) -> None:
+def test_a_head_for_other_classes_is_left_to_chance_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "three.weights.h5"
     three = create_model("mobilenet_025", num_classes=3, input_shape=SHAPE)
     save_weights(three, path)
@@ -53,7 +53,7 @@ def test_dense_layers_that_fit_are_used_though_the_last_does_not(tmp_path: Path)
     np.testing.assert_array_equal(three.get_layer("dense1").kernel, two.get_layer("dense1").kernel)
 
 
-def test_of_a_download_with_its_top_the_top_is_not_used_and_told(tmp_path: Path) -> None:
+def test_of_a_download_with_its_top_the_top_is_not_used_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "top.h5"
     plain = _downloaded(keras.applications.MobileNet, path, alpha=0.25, classes=7)
     with pytest.warns(CxrWarning, match=r"1 layers were not used: conv_preds"):
@@ -87,8 +87,8 @@ def test_a_u_net_goes_in_front_of_the_net_behind_it(tmp_path: Path) -> None:
     )
     images = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 1)).astype(np.float32)
     lungs = keras.Model(chain.inputs, chain.get_layer("lungs").output)
-    answers = [model.predict(images, verbose=0) for model in (lungs, unet)]
-    np.testing.assert_allclose(*answers, atol=1e-6)
+    predictions = [model.predict(images, verbose=0) for model in (lungs, unet)]
+    np.testing.assert_allclose(*predictions, atol=1e-6)
 
 
 def test_efficientnet_keeps_the_colours_of_imagenet(tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ class RecordedNotes(Silent):
     """Keeps the notes, and how far each bar came of what it was to count."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.notes: list[str] = []
         self.bars: list[list[int]] = []
 
     def note(self, text: str) -> None:
-        self.told.append(text)
+        self.notes.append(text)
 
     @contextlib.contextmanager
     def bar(self, what: str, total: int, *, unit: Unit = "items", done: int = 0) -> Iterator[Bar]:
@@ -51,14 +51,14 @@ class Sender:
 
     folder: Path
     clock: FakeClock
-    notes: RecordedNotes = field(default_factory=RecordedNotes)
+    reporter: RecordedNotes = field(default_factory=RecordedNotes)
 
     @property
     def slept(self) -> list[float]:
         return self.clock.slept
 
     def publish(self, *, public: bool = False) -> PublishedDataset:
-        return publish(self.folder, self.notes, public=public)
+        return publish(self.folder, self.reporter, public=public)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class FakeDatasets:
     """One dataset and the uploads for it; faults are answered before anything else.
 
     Attributes:
-        fake_kaggle: whose answers these are.
+        fake_kaggle: whose responses these are.
         versions: the files of each.
         uploads: by their number.
         statuses: what is said after each sending, the last one for ever.
@@ -59,7 +59,7 @@ class FakeDatasets:
             self.first(call)
 
     def first(self, call: str, *answers: Responder) -> None:
-        """These answers to a call, then the usual ones."""
+        """These responses to a call, then the usual ones."""
         self.fake_kaggle.on(call, *answers, self.answers[call])
 
     def status(self, seen: RecordedRequest) -> FakeResponse:

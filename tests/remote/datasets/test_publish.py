@@ -51,31 +51,33 @@ def test_a_new_dataset_is_private_and_has_every_file(
     published = sender.publish()
     assert published == PublishedDataset(REF, 1, URL, is_new=True, unchanged=False)
     assert fake_datasets.versions == [sent_files(sender)]
-    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
-    assert (asked["ownerSlug"], asked["slug"]) == ("mary", "kit-wheels")
-    assert (asked["title"], asked["licenseName"]) == ("Wheels of the kit", "apache-2.0")
-    assert asked["isPrivate"] is True
-    assert sender.notes.told[0].startswith("Sending 3 files, 0.1 MB, to https://www.kaggle.com/")
+    sent = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
+    assert (sent["ownerSlug"], sent["slug"]) == ("mary", "kit-wheels")
+    assert (sent["title"], sent["licenseName"]) == ("Wheels of the kit", "apache-2.0")
+    assert sent["isPrivate"] is True
+    assert sender.reporter.notes[0].startswith(
+        "Sending 3 files, 0.1 MB, to https://www.kaggle.com/"
+    )
 
 
 def test_a_bar_counts_the_bytes(fake_datasets: FakeDatasets, sender: Sender) -> None:
     sender.publish()
     total = sum(map(len, sent_files(sender).values()))
-    assert sender.notes.bars == [[total, total]]
+    assert sender.reporter.bars == [[total, total]]
     (sender.folder / A).write_bytes(b"another")
     fake_datasets.cut(B, after=1000)
     sender.publish()
     total = sum(map(len, sent_files(sender).values()))
-    assert sender.notes.bars[1:] == [[total, total]]
+    assert sender.reporter.bars[1:] == [[total, total]]
 
 
 def test_it_is_public_only_on_demand(fake_datasets: FakeDatasets, sender: Sender) -> None:
     sender.publish(public=True)
-    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
-    assert "isPrivate" not in asked
+    sent = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == CREATE).fields
+    assert "isPrivate" not in sent
 
 
-def test_storage_is_told_no_secret(fake_datasets: FakeDatasets, sender: Sender) -> None:
+def test_storage_receives_no_secret(fake_datasets: FakeDatasets, sender: Sender) -> None:
     sender.publish()
     assert len(fake_datasets.puts) == 3
     assert not any("authorization" in seen.headers for seen in fake_datasets.puts)
@@ -100,8 +102,8 @@ def test_what_has_changed_is_a_version_with_all_files(
     assert again == PublishedDataset(REF, 2, URL, is_new=False, unchanged=False)
     assert fake_datasets.versions[1] == sent_files(sender)
     assert len(fake_datasets.versions) == 2
-    asked = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == VERSION).fields
-    assert asked["body"]["versionNotes"].startswith("kagglecxr 0.")
+    sent = next(seen for seen in fake_datasets.fake_kaggle.requests if seen.call == VERSION).fields
+    assert sent["body"]["versionNotes"].startswith("kagglecxr 0.")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_a_refused_look_is_not_taken_for_a_free_name(
     assert sendings(fake_datasets) == []
 
 
-def test_without_credentials_nothing_is_asked(
+def test_without_credentials_nothing_is_requested(
     fake_datasets: FakeDatasets, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KAGGLE_KEY")
@@ -177,7 +179,7 @@ def test_too_many_requests_are_waited_out(
     fake_datasets.first(STATUS, FakeResponse(429, b"{}", headers))
     assert sender.publish().is_new
     assert sender.slept == [wait]
-    assert "too many requests" in sender.notes.told[0]
+    assert "too many requests" in sender.reporter.notes[0]
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "1"}, {}])
@@ -228,7 +230,7 @@ def test_a_refused_version_is_an_error(fake_datasets: FakeDatasets, sender: Send
     assert fake_datasets.versions[1] == sent_files(sender)
 
 
-def test_a_lost_answer_is_no_slug_that_is_taken(
+def test_a_lost_response_is_no_slug_that_is_taken(
     fake_datasets: FakeDatasets, sender: Sender
 ) -> None:
     def create_twice(seen: RecordedRequest) -> FakeResponse:
@@ -334,8 +336,8 @@ def stop_at(bar_or_note: str, sender: Sender, monkeypatch: pytest.MonkeyPatch) -
         return Silent().bar(text, 1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sender.notes, "note", stop)
-        patch.setattr(sender.notes, "bar", stop)
+        patch.setattr(sender.reporter, "note", stop)
+        patch.setattr(sender.reporter, "bar", stop)
         with pytest.raises(KeyboardInterrupt):
             sender.publish()
 

@@ -134,7 +134,7 @@ def test_what_is_not_a_checkout_is_none(tmp_path: Path) -> None:
     assert read_source_tree(tmp_path / "kagglecxr") is None
 
 
-def test_the_image_is_asked_by_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_is_searched_by_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
     known = image_versions()
     assert known["numpy"] == "2.0.2"
     assert known["optuna"] == ""

@@ -30,7 +30,7 @@ NEW = Manifest("dataset", "mary/lungs", True, {"new": FileStat(3)})
 
 @pytest.fixture
 def target(target: DownloadDir) -> DownloadDir:
-    """With a new file that was unpacked beside an old one."""
+    """With a new file that was unpacked next to an old one."""
     for folder, name in ((target.folder, "old"), (target.unpacked, "new")):
         folder.mkdir(parents=True)
         (folder / name).write_text(name)
@@ -42,14 +42,14 @@ class Killed(BaseException):
     """As much as SIGKILL leaves to be seen."""
 
 
-def test_all_of_it_is_replaced_and_nothing_is_left_beside(target: DownloadDir) -> None:
+def test_all_of_it_is_replaced_and_nothing_is_left_next_to_it(target: DownloadDir) -> None:
     target.commit(NEW)
     assert files_under(target.folder) == {"new": b"new"}
     assert read_manifest(target.manifest) == NEW
     assert {path.name for path in target.folder.parent.iterdir()} == {"raw", "download.json"}
 
 
-def test_data_beside_raw_have_a_manifest_of_their_own(tmp_path: Path) -> None:
+def test_data_next_to_raw_have_a_manifest_of_their_own(tmp_path: Path) -> None:
     assert DownloadDir(tmp_path / "raw").manifest.name == "download.json"
     assert DownloadDir(tmp_path / "kermany").manifest.name == "download-kermany.json"
 
@@ -175,7 +175,7 @@ def leave_a_part(
     kaggle.requests.clear()
 
 
-def test_it_arrives_with_its_size_told_first(
+def test_it_arrives_with_its_size_reported_first(
     kaggle: FakeKaggle, folder: Path, reporter: RecordingReporter
 ) -> None:
     sizes: list[int] = []
@@ -292,7 +292,7 @@ def test_a_part_under_another_name_is_removed(
     assert fetched(folder, reporter) == CONTENT
 
 
-def test_a_storage_that_sends_no_parts_is_asked_for_all(
+def test_from_a_storage_that_sends_no_parts_all_is_requested(
     kaggle: FakeKaggle, folder: Path, reporter: RecordingReporter, waits: list[float]
 ) -> None:
     kaggle.on(ARCHIVE, cut(2 * MIB), FakeResponse(200, CONTENT))

@@ -60,7 +60,7 @@ def download(target: DownloadDir, reporter: RecordingReporter, **options: Any) -
     return download_data(COMPETITION, target.folder, reporter, **options)
 
 
-def beside(target: DownloadDir) -> set[str]:
+def workspace_entries(target: DownloadDir) -> set[str]:
     names = {path.name for path in target.folder.parent.iterdir()}
     return names - {f".downloading-{target.folder.name}.lock"}
 
@@ -78,7 +78,7 @@ def test_all_files_arrive_in_their_place_and_nothing_else(
 ) -> None:
     done = download_data(origin, target.folder, reporter)
     assert files_under(target.folder) == FILES
-    assert beside(target) == {"raw", "download.json"}
+    assert workspace_entries(target) == {"raw", "download.json"}
     assert kaggle.calls == [*calls, ARCHIVE]
     assert done.downloaded == len(FILES)
     assert str(done) == f"Downloaded 33 files (27.7 kB) of {origin}: {target.folder}."
@@ -93,7 +93,7 @@ def test_an_archive_in_the_other_form_is_unpacked_as_well(
     assert download(target, reporter).downloaded == 0
 
 
-def test_what_is_there_and_whole_is_not_asked_for_again(
+def test_what_is_there_and_whole_is_not_requested_again(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     download(target, reporter)
@@ -131,7 +131,7 @@ def test_a_few_missing_files_are_fetched_alone(
     assert download(target, reporter).downloaded == 2
     assert files_under(target.folder) == FILES
     assert kaggle.calls == [ONE, ALONE, ONE, alone]
-    assert beside(target) == {"raw", "download.json"}
+    assert workspace_entries(target) == {"raw", "download.json"}
 
 
 def test_a_missing_file_that_is_another_by_now_is_refused(
@@ -157,7 +157,7 @@ def test_many_missing_files_are_fetched_as_an_archive(
     assert files_under(target.folder) == FILES
 
 
-def test_data_of_other_origin_are_not_replaced_unless_told(
+def test_data_of_other_origin_are_not_replaced_by_default(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     target.folder.mkdir(parents=True)
@@ -203,7 +203,7 @@ def test_what_is_wrong_ends_nowhere_and_is_fetched_anew(
     with pytest.raises(DataError, match="the same command again") as caught:
         download(target, reporter)
     assert "\n" not in str(caught.value)
-    assert beside(target) == set()
+    assert workspace_entries(target) == set()
     kaggle.on(ARCHIVE, stored_file(zipped(FILES)))
     download(target, reporter)
     assert files_under(target.folder) == FILES
@@ -217,10 +217,10 @@ def test_a_changed_byte_is_refused_by_its_checksum(
     kaggle.on(ARCHIVE, stored_file(bytes(archive)))
     with pytest.raises(DataError, match=r"Bad CRC-32 for file 'test/0\.png'"):
         download(target, reporter)
-    assert beside(target) == set()
+    assert workspace_entries(target) == set()
 
 
-def test_what_kaggle_does_not_list_is_kept_and_told(
+def test_what_kaggle_does_not_list_is_kept_and_reported(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(LIST, listing_response({"sample_submission.csv": 18}))
@@ -235,7 +235,7 @@ def test_hashes_are_compared_where_they_are_known(
     right = hashlib.sha256(FILES["test/0.png"]).hexdigest()
     with pytest.raises(DataError, match=r"test/0\.png, by the competition's list"):
         download(target, reporter, sums={"test/0.png": "0" * 64})
-    assert beside(target) == set()
+    assert workspace_entries(target) == set()
     download(target, reporter, sums={"test/0.png": right})
     own = {**FILES, "SHA256SUMS": f"{right}  test/0.png\n{right}  empty.txt\n".encode()}
     host_files(kaggle, own)
@@ -300,7 +300,7 @@ def test_a_new_version_since_the_list_was_made_is_listed_anew(
     assert files_under(target.folder) == newer
 
 
-def test_a_disk_without_room_is_told_before_anything_is_fetched(
+def test_a_disk_without_room_is_reported_before_anything_is_fetched(
     kaggle: FakeKaggle,
     target: DownloadDir,
     reporter: RecordingReporter,
@@ -428,7 +428,7 @@ def test_a_single_file_comes_out_of_the_archive_it_was_sent_in(
     assert files_under(target.folder) == {name: expected}
 
 
-def test_a_single_file_of_the_dataset_is_asked_for_by_its_name(
+def test_a_single_file_of_the_dataset_is_requested_by_its_name(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(OF_DATASET, signed_redirect(ALONE))
@@ -467,7 +467,7 @@ def test_a_single_file_that_is_wrong_replaces_nothing(
     assert [seen.headers.get("range") for seen in kaggle.requests if seen.call == address] == [None]
 
 
-def test_an_unknown_file_names_what_was_asked_for(
+def test_an_unknown_file_names_what_was_requested(
     kaggle: FakeKaggle, target: DownloadDir, reporter: RecordingReporter
 ) -> None:
     kaggle.on(ONE, error_response(404, "Not found"))

@@ -78,20 +78,20 @@ def test_the_files_arrive_and_nothing_else(kaggle: FakeKaggle, models: Path) -> 
     assert reporter.notes == [f"Downloading {HANDLE} from Kaggle into {place}."]
 
 
-def test_kaggle_is_asked_for_that_version_and_storage_is_told_no_secret(
+def test_that_version_is_requested_and_storage_receives_no_secret(
     kaggle: FakeKaggle, models: Path
 ) -> None:
     fetch_model(HANDLE, models, Silent())
-    asked, fetched = kaggle.requests
-    assert asked.call == DOWNLOAD
-    assert asked.fields == {
+    requested, fetched = kaggle.requests
+    assert requested.call == DOWNLOAD
+    assert requested.fields == {
         "ownerSlug": "keras",
         "modelSlug": "densenet",
         "framework": "MODEL_FRAMEWORK_KERAS",
         "instanceSlug": "densenet_121",
         "versionNumber": 3,
     }
-    scheme, _, sent = asked.headers["authorization"].partition(" ")
+    scheme, _, sent = requested.headers["authorization"].partition(" ")
     assert (scheme, base64.b64decode(sent).decode()) == ("Basic", f"{USER}:{KEY}")
     assert fetched.call == STORAGE
     assert "authorization" not in fetched.headers
@@ -153,7 +153,7 @@ def test_a_refusal_is_one_sentence_of_what_was_received_and_what_to_do(
     assert files_under(models) == {}
 
 
-def test_a_gateway_s_refusal_is_told_by_its_status(kaggle: FakeKaggle, models: Path) -> None:
+def test_a_gateway_s_refusal_is_reported_by_its_status(kaggle: FakeKaggle, models: Path) -> None:
     kaggle.on(DOWNLOAD, json_response({"error": {"code": 429, "message": "lost"}}, 429))
     with pytest.raises(KaggleError, match=r"too many requests\. Received: 429 for"):
         fetch_model(HANDLE, models, Silent())
@@ -250,7 +250,7 @@ def test_a_process_that_was_faster_is_not_disturbed(kaggle: FakeKaggle, models: 
     assert [*place.parent.rglob("*")] == [place, place / "theirs"]
 
 
-def test_files_that_cannot_be_put_in_their_place_are_told(
+def test_files_that_cannot_be_put_in_their_place_are_reported(
     kaggle: FakeKaggle, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, place: Path) -> Path:

@@ -80,7 +80,7 @@ SIZES = {f"train/{number}.png": number for number in range(450)}
     ("origin", "call", "name"),
     [(COMPETITION, LIST, "files"), (DATASET, LIST_OF_DATASET, "datasetFiles")],
 )
-def test_all_pages_are_asked_for(
+def test_all_pages_are_requested(
     origin: KaggleSource, call: str, name: str, fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(call, listing_response(SIZES, name))
@@ -125,7 +125,7 @@ def test_a_list_that_goes_round_in_a_circle_is_refused(
         list_files(COMPETITION, reporter)
 
 
-def test_sizes_told_as_text_or_not_at_all_are_numbers(
+def test_sizes_given_as_text_or_not_at_all_are_numbers(
     fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(
@@ -152,7 +152,7 @@ def test_too_many_requests_are_waited_out_on_the_page_that_was_refused(
     assert tokens == ["", "200", "200", "400"]
 
 
-def test_what_kaggle_says_in_place_of_a_list_is_told(
+def test_what_kaggle_says_in_place_of_a_list_is_reported(
     fake_kaggle: FakeKaggle, reporter: RecordingReporter
 ) -> None:
     fake_kaggle.on(LIST_OF_DATASET, json_response({"errorMessage": "is being processed"}))

@@ -23,7 +23,7 @@ def _here(host):
     except ValueError:
         return host in ("localhost", "", None)
 
-def _told(host):
+def _refuse(host):
     with pathlib.Path(os.environ["STRAYED"]).open("a") as strayed:
         strayed.write(f"{host}\\n")
     raise OSError(f"not this machine: {host}")
@@ -33,10 +33,10 @@ _connect, _look_up = socket.socket.connect, socket.getaddrinfo
 def connect(self, address):
     if self.family == socket.AF_UNIX or _here(address[0]):
         return _connect(self, address)
-    _told(address[0])
+    _refuse(address[0])
 
 def look_up(host, *arguments, **options):
-    return _look_up(host, *arguments, **options) if _here(host) else _told(host)
+    return _look_up(host, *arguments, **options) if _here(host) else _refuse(host)
 
 socket.socket.connect, socket.getaddrinfo = connect, look_up
 """
@@ -113,9 +113,9 @@ class KaggleMachine:
         )
 
     def strayed(self) -> str:
-        """The hosts that were asked for and are not this machine."""
-        told = self.root / "strayed.txt"
-        return told.read_text() if told.is_file() else ""
+        """The hosts that were requested and are not this machine."""
+        log = self.root / "strayed.txt"
+        return log.read_text() if log.is_file() else ""
 
     @staticmethod
     def _mount(files: Path, place: Path) -> Path:

@@ -137,7 +137,7 @@ def test_the_kernel_of_another_competition_is_left_alone(there: str, tmp_path: P
     assert (tmp_path / "train" / "train.py").read_bytes() == before
 
 
-def test_a_setting_against_kaggle_s_rules_is_told_before_anything_is_written(
+def test_a_setting_against_kaggle_s_rules_is_reported_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(SettingError, match="leave 'datasets/' out"):
@@ -158,7 +158,7 @@ def test_long_names_that_begin_alike_stay_two() -> None:
     assert one != other
 
 
-def test_an_edited_script_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+def test_an_edited_script_is_kept_next_to_the_new_one(tmp_path: Path) -> None:
     train = build_kernels(tmp_path, SETTINGS)[0] / "train.py"
     build_kernels(tmp_path, SETTINGS)
     assert not train.with_name("train.py.old").exists()

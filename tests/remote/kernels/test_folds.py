@@ -58,8 +58,10 @@ def test_all_folds_are_pushed_and_none_twice(
     folders: list[Path], kernel_folder: Path, fake_kernels: FakeKernels
 ) -> None:
     assert pushed_folds(kernel_folder) == []
-    told = [push.status for push in push(folders)]
-    assert told[1] == ("pushed as version 1: https://www.kaggle.com/code/mary/umons-train-fold-1")
+    statuses = [push.status for push in push(folders)]
+    assert statuses[1] == (
+        "pushed as version 1: https://www.kaggle.com/code/mary/umons-train-fold-1"
+    )
     assert len(fake_kernels.pushed) == 3
     fake_kernels.status["umons-train-fold-1"] = "RUNNING"
     again = push(folders)
@@ -77,8 +79,8 @@ def test_the_fold_that_failed_is_pushed_again_alone(
 ) -> None:
     push(folders)
     fake_kernels.status["umons-train-fold-2"], fake_kernels.failure = "ERROR", "out of memory"
-    told = [one.status for one in push(folders)]
-    assert told[2].startswith("pushed as version 2")
+    statuses = [one.status for one in push(folders)]
+    assert statuses[2].startswith("pushed as version 2")
     assert [fake_kernels.versions(f"umons-train-fold-{fold}") for fold in range(3)] == [1, 1, 2]
 
 
@@ -114,7 +116,7 @@ def test_a_push_whose_end_nobody_saw_is_looked_for(
     assert fake_kernels.versions("umons-train-fold-0") == 1
 
 
-def test_folds_wait_for_a_free_machine_as_long_as_told(
+def test_folds_wait_for_a_free_machine_as_long_as_requested(
     folders: list[Path],
     fake_kernels: FakeKernels,
     clock: FakeClock,

@@ -52,7 +52,7 @@ def test_what_kaggle_takes_is_taken_and_written_as_it_was(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"id": "umons-train"}, "owner/slug"),
         ({"id": "mary/umons-train/2"}, "owner/slug"),
@@ -94,13 +94,13 @@ def test_what_kaggle_takes_is_taken_and_written_as_it_was(
         ({"machine-shape": GPU_SHAPE}, "machine_shape"),
     ],
 )
-def test_what_breaks_a_rule_is_told_in_one_sentence_with_what_to_do(
-    changes: dict[str, Any], told: str, tmp_path: Path
+def test_what_breaks_a_rule_is_reported_in_one_sentence_with_what_to_do(
+    changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingError) as caught:
         KernelMetadata.read(written(tmp_path, **changes))
     sentence = str(caught.value)
-    assert told in sentence
+    assert message in sentence
     assert str(tmp_path / "kernel-metadata.json") in sentence
     assert "\n" not in sentence
 
@@ -120,7 +120,7 @@ def test_what_is_always_written(tmp_path: Path) -> None:
     assert None not in values.values()
 
 
-def test_what_is_not_there_or_no_json_is_told(tmp_path: Path) -> None:
+def test_what_is_not_there_or_no_json_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"kernel build"):
         KernelMetadata.read(tmp_path)
     written(tmp_path)

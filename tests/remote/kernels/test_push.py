@@ -1,4 +1,4 @@
-"""A push is believed only as far as Kaggle's answer goes."""
+"""A push is believed only as far as Kaggle's response goes."""
 
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,14 @@ def test_what_the_metadata_say_arrives(fake_kernels: FakeKernels, kernel_folder:
     assert (sent["language"], sent["kernelType"]) == ("python", "script")
 
 
-def test_an_error_in_the_answer_is_one(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
+def test_an_error_in_the_response_is_one(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
     fake_kernels.answer = {"error": "Notebook not found"}
     assert "refuses the kernel. Received: Notebook not found" in failure(kernel_folder)
 
 
-def test_too_many_sessions_are_told_apart(fake_kernels: FakeKernels, kernel_folder: Path) -> None:
+def test_too_many_sessions_are_an_error_of_their_own(
+    fake_kernels: FakeKernels, kernel_folder: Path
+) -> None:
     fake_kernels.at_a_time = 0
     assert "when one has ended" in failure(kernel_folder, SessionLimitError)
 
@@ -88,7 +90,7 @@ def test_another_name_than_the_id_s_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"title": "Another title"}, "another-title"),
         ({"id": "INSERT_OWNER/umons-train"}, "placeholder"),
@@ -97,10 +99,10 @@ def test_another_name_than_the_id_s_is_an_error(
     ],
 )
 def test_metadata_that_break_a_rule_are_not_sent(
-    changes: dict[str, Any], told: str, fake_kernels: FakeKernels, kernel_folder: Path
+    changes: dict[str, Any], message: str, fake_kernels: FakeKernels, kernel_folder: Path
 ) -> None:
     change(kernel_folder, **changes)
-    assert told in failure(kernel_folder, SettingError)
+    assert message in failure(kernel_folder, SettingError)
     assert fake_kernels.pushed == []
 
 
@@ -154,7 +156,7 @@ def test_the_status_is_kaggle_s(status: str, fake_kernels: FakeKernels) -> None:
     assert state.has_ended is (status in ("COMPLETE", "CANCEL_ACKNOWLEDGED"))
 
 
-def test_the_reason_of_an_error_is_told(fake_kernels: FakeKernels) -> None:
+def test_the_reason_of_an_error_is_reported(fake_kernels: FakeKernels) -> None:
     fake_kernels.status["umons-train"], fake_kernels.failure = (
         "ERROR",
         "Your notebook tried to allocate too much",
@@ -163,7 +165,7 @@ def test_the_reason_of_an_error_is_told(fake_kernels: FakeKernels) -> None:
     assert str(state) == "error: Your notebook tried to allocate too much"
 
 
-def test_a_kernel_that_was_never_pushed_is_told(fake_kernels: FakeKernels) -> None:
+def test_a_kernel_that_was_never_pushed_is_reported(fake_kernels: FakeKernels) -> None:
     assert "kagglecxr.kernel push" in status_failure("mary/nothing")
 
 

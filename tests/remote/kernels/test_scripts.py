@@ -214,7 +214,7 @@ def described_at(folder: Path) -> Competition:
 
 
 @pytest.mark.slow
-def test_the_scored_rerun_answers_a_hidden_test_part_without_training_images(
+def test_the_scored_rerun_predicts_a_hidden_test_part_without_training_images(
     machine: Machine, packed: Path, kernels: Path, demo_images: Path
 ) -> None:
     made = machine("new")

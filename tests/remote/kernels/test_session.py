@@ -92,7 +92,7 @@ def test_folds_of_a_run_that_is_not_whole_are_no_run(mounts: Path, tmp_path: Pat
         input_runs(mounts, tmp_path / "runs")
 
 
-def test_no_run_at_all_is_told(mounts: Path, tmp_path: Path) -> None:
+def test_no_run_at_all_is_reported(mounts: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"broken\.zip, test\.zip"):
         input_runs(mounts, tmp_path / "runs")
     with pytest.raises(MissingError, match="no archive"):

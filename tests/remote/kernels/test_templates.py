@@ -111,7 +111,7 @@ def test_a_toml_file_can_be_read_and_edited_in_the_script() -> None:
     assert f'COMPETITION = r"""{text}"""' in render_script("submit", {"COMPETITION": text})
 
 
-def test_what_a_script_has_not_is_told() -> None:
+def test_what_a_script_has_not_is_reported() -> None:
     with pytest.raises(UnknownNameError, match="FOLD"):
         render_script("train", {"FOLT": 3})
     with pytest.raises(SettingError, match="line 2"):

@@ -119,9 +119,9 @@ def test_of_the_test_part_no_image_is_named(
     page, workspace = explored
     index = demo.prepared.index
     ids = set(index.column("id", index.rows("test")))
-    told = " ".join([*page.told, *page.values("img", "alt")]).replace(";", " ").replace(",", " ")
+    words = " ".join([*page.texts, *page.values("img", "alt")]).replace(";", " ").replace(",", " ")
     assert ids
-    assert not ids & set(told.split())
+    assert not ids & set(words.split())
     assert not ids & set(read_table(workspace.root / "explore" / "brightness.csv")["id"])
 
 
@@ -171,15 +171,17 @@ def test_pairs_of_the_training_part_are_shown_and_those_of_the_test_part_not(
 ) -> None:
     index = demo.prepared.index
     (a, b), (c, d) = (index.column("id", index.rows(split))[:2] for split in ("train", "test"))
-    told = pd.DataFrame({"first": [a, c], "second": [b, d], "distance": 0, "correlation": 1.0})
-    write_table(workspace.duplicates, told)
+    duplicates = pd.DataFrame(
+        {"first": [a, c], "second": [b, d], "distance": 0, "correlation": 1.0}
+    )
+    write_table(workspace.duplicates, duplicates)
     page = explore(demo.prepared, workspace)
     (alt,) = [alt for alt in page.values("img", "alt") if alt.startswith("Pairs")]
     assert a in alt
     assert b in alt
     assert c not in alt
-    assert any("2 pairs of images" in sentence for sentence in page.told)
-    of_test = labelled_duplicates(told.iloc[1:], index)
+    assert any("2 pairs of images" in sentence for sentence in page.texts)
+    of_test = labelled_duplicates(duplicates.iloc[1:], index)
     assert read_pairs(demo.prepared, of_test) == []
     assert duplicates_section(of_test, []).pictures == ()
 
@@ -215,7 +217,7 @@ def test_a_folder_without_masks_sources_and_test_set(bare: Path, pipeline: str) 
     expected = ALWAYS | {"extremes-1.png", "extremes-2.png", "a-users-own.png"}
     assert set(contents(workspace)) == expected
     assert "b" not in page.tags
-    assert any("do not say where" in sentence for sentence in page.told)
+    assert any("do not say where" in sentence for sentence in page.texts)
     assert read_table(folder / "sources.csv").empty
     assert "test set" not in read_table(folder / "pixels.csv")
     assert not [name for name in expected if name[0] == "m" and is_blank(folder / name)]
@@ -235,8 +237,8 @@ def test_a_class_of_one_image_and_images_without_a_mask(
     page = explore(dataclasses.replace(demo.prepared, index=Index(table)), workspace)
     brightness = read_table(workspace.root / "explore" / "brightness.csv")
     assert (brightness["class"] == classes[0]).sum() == 1
-    assert any("None of them has a mask" in sentence for sentence in page.told)
-    assert any("never mask only" in sentence for sentence in page.told)
+    assert any("None of them has a mask" in sentence for sentence in page.texts)
+    assert any("never mask only" in sentence for sentence in page.texts)
 
 
 def test_exploring_needs_no_keras() -> None:

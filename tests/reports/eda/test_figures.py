@@ -109,7 +109,7 @@ MASK[5:15, 2:8] = 255
 WITH, WITHOUT = CaptionedImage("with", GREY, MASK), CaptionedImage("without", GREY, None)
 
 
-def test_an_image_stands_beside_its_mask_contour_and_lungs() -> None:
+def test_an_image_stands_next_to_its_mask_contour_and_lungs() -> None:
     drawn = pictures(extremes_grid([WITH], with_masks=True))
     assert [picture.shape for picture in drawn] == [(20, 10), (20, 10), (20, 10, 3), (20, 10)]
     np.testing.assert_array_equal(drawn[0], GREY)

@@ -1,4 +1,4 @@
-"""Tables of an index: what adds up, and what is never told."""
+"""Tables of an index: what adds up, and what is never shown."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ CLASSES = ["a", "b"]
 
 
 def make_index(lines: list[dict[str, str]]) -> Index:
-    """An index with what matters to a test told and the rest filled in."""
+    """An index with what matters to a test given and the rest filled in."""
     rest = {"split": "train", "source": "", "mask": "", "width": "20", "height": "10"}
     rows = []
     for number, line in enumerate(lines):
@@ -153,8 +153,8 @@ def test_the_demo_as_it_is(demo: PreparedDemo) -> None:
     index, classes = demo.prepared.index, demo.competition.classes.names
     counts = class_counts(index, classes)
     train = index.table[index.table["split"] == "train"]
-    told = counts[counts["split"] == "train"].set_index("class")["images"]
-    assert told.to_dict() == train["label"].value_counts().to_dict()
+    expected = counts[counts["split"] == "train"].set_index("class")["images"]
+    assert expected.to_dict() == train["label"].value_counts().to_dict()
     assert set(class_by_source(index, classes)["source"]) == set(train["source"])
 
 
@@ -170,8 +170,8 @@ def test_no_image_of_a_class_is_darker_than_its_darkest(images: list[tuple[str, 
     chosen = extreme_images(index, grey, CLASSES)
     for name in CLASSES:
         values = sorted(value for label, value in images if label == name)
-        told = chosen[chosen["class"] == name].set_index("which")["mean_grey"]
-        found = {part: v for which, v in told.items() for part in str(which).split(" and ")}
+        means = chosen[chosen["class"] == name].set_index("which")["mean_grey"]
+        found = {part: v for which, v in means.items() for part in str(which).split(" and ")}
         if values:
             assert found == {
                 "darkest": values[0],
@@ -219,8 +219,10 @@ def pairs(*lines: tuple[str, str, str]) -> pd.DataFrame:
 
 def test_pairs_with_two_labels_come_first_then_the_least_alike() -> None:
     index = make_index([{"label": label} for label in "aaab"] + [{"split": "test"}] * 2)
-    told = pairs(("i0", "i1", "1.0"), ("i0", "i2", "0.99"), ("i2", "i3", "1.0"), ("i4", "i5", "1"))
-    table = labelled_duplicates(told, index)
+    duplicates = pairs(
+        ("i0", "i1", "1.0"), ("i0", "i2", "0.99"), ("i2", "i3", "1.0"), ("i4", "i5", "1")
+    )
+    table = labelled_duplicates(duplicates, index)
     assert table[["first", "second"]].to_numpy().tolist() == [
         ["i2", "i3"],
         ["i0", "i2"],

@@ -1,4 +1,4 @@
-"""A training ends with the weights it was asked to end with."""
+"""A training ends with the requested weights."""
 
 from pathlib import Path
 

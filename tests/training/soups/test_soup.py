@@ -132,7 +132,7 @@ def test_a_fold_is_the_mean_of_the_same_fold_of_its_runs(soup: Path, runs: list[
     assert not np.allclose(kernel(soup, 0), kernel(soup, 1), atol=1e-3)
 
 
-def test_its_out_of_fold_answers_are_those_of_its_own_weights(
+def test_its_out_of_fold_predictions_are_those_of_its_own_weights(
     soup: Path, own: PreparedDemo
 ) -> None:
     record = read_run(soup)
@@ -165,7 +165,7 @@ def test_a_soup_is_made_once(soup: Path, runs: list[Path], own: PreparedDemo) ->
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"model": "cnn_plain"}, "with model cnn_plain, "),
         ({"data": {"folds": "others"}}, "with folds others"),
@@ -173,7 +173,7 @@ def test_a_soup_is_made_once(soup: Path, runs: list[Path], own: PreparedDemo) ->
     ],
 )
 def test_runs_that_cannot_be_averaged_are_refused(
-    runs: list[Path], own: PreparedDemo, tmp_path: Path, changed: dict[str, object], told: str
+    runs: list[Path], own: PreparedDemo, tmp_path: Path, changed: dict[str, object], message: str
 ) -> None:
     record = read_run(runs[0])
     values = {
@@ -182,7 +182,7 @@ def test_runs_that_cannot_be_averaged_are_refused(
     }
     metrics = {**record.metrics, "oof_balanced_accuracy": -1.0}
     dataclasses.replace(record, name="odd", metrics=metrics, **values).write(tmp_path)
-    with pytest.raises(SettingError, match=f"Received: odd .*{told}"):
+    with pytest.raises(SettingError, match=f"Received: odd .*{message}"):
         make_soup(own.prepared, own.workspace, [tmp_path, runs[0]], Silent())
 
 
