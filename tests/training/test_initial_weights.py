@@ -13,6 +13,7 @@ from kagglecxr.training.initial_weights import fetch_weights
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, train_run
 from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.eager_models import eagerly
 
 # A rate at which a weight hardly moves: what training started from is seen in its end.
 STILL = (
@@ -21,6 +22,7 @@ STILL = (
     "learning_rate=1e-12",
     "weight_decay=0",
     "batch_size=64",
+    "steps=1",
 )
 
 
@@ -31,7 +33,8 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared
 
 @pytest.fixture(scope="module")
 def first(own: PreparedDemo) -> Path:
-    return train_run(own.prepared, own.workspace, _still(), Silent(), RunOptions(folds=2))
+    with eagerly():
+        return train_run(own.prepared, own.workspace, _still(), Silent(), RunOptions(folds=2))
 
 
 def _still(*changes: str) -> Recipe:
@@ -46,9 +49,9 @@ def _kernels(run: Path, fold: int) -> np.ndarray:
 
 def test_a_fold_starts_from_the_same_fold_of_the_other_run(own: PreparedDemo, first: Path) -> None:
     recipe = _still(f'weights="{first}"', "loss=focal")
-    second = train_run(
-        own.prepared, own.workspace, recipe, Silent(), RunOptions(folds=2, only_fold=1)
-    )
+    options = RunOptions(folds=2, only_fold=1)
+    with eagerly():
+        second = train_run(own.prepared, own.workspace, recipe, Silent(), options)
     np.testing.assert_allclose(_kernels(second, 1), _kernels(first, 1), atol=1e-6)
     assert not np.allclose(_kernels(first, 0), _kernels(first, 1), atol=1e-3)
 
