@@ -14,10 +14,11 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
-from kagglecxr.data.sequences.sequence import EndlessSequence
 from kagglecxr.models.runtime import seed_everything
+from kagglecxr.training.endless_batches import endless_batches
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs
 from kagglecxr.training.fold_data import FitInputs, FoldData
+from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.stage import build_model, compile_model
 from kagglecxr.training.task import make_task
@@ -45,7 +46,7 @@ def main() -> None:
             model = _model()
             inputs = frozen_fit_inputs(data, model, recipe, 0, Silent())
             # One iterator for all epochs, as every stage of a fold is trained.
-            batches = EndlessSequence(inputs.batches.batch_at)
+            batches = endless_batches(inputs.batches.batch_at)
             _fit(inputs, inputs.model, batches, steps_per_epoch=len(inputs.batches))
 
         def plainly() -> None:
@@ -60,15 +61,16 @@ def main() -> None:
         def _fit(
             inputs: FitInputs, model: keras.Model, batches: keras.utils.PyDataset, **how: int
         ) -> None:
-            compile_model(model, task, recipe, steps=EPOCHS * len(inputs.batches))
+            compile_model(model, task, recipe)
             history = model.fit(
                 batches,
                 **how,
-                validation_data=inputs.validation,
+                validation_data=endless_batches(inputs.validation),
                 validation_steps=inputs.validation_steps,
                 epochs=EPOCHS,
                 shuffle=False,
                 verbose=0,
+                callbacks=[RateSchedule(recipe, len(inputs.batches), 0, list)],
             )
             accuracies.append(history.history["val_accuracy"][-1])
 

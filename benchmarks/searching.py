@@ -31,7 +31,9 @@ from kagglecxr.data.phantoms import make_demo
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights
+from kagglecxr.training.endless_batches import endless_batches
 from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe
 from kagglecxr.training.search.space import Range, Space, load_space, make_space
 from kagglecxr.training.search.trial_process import WarmPool
@@ -89,8 +91,7 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
         recipe = self._recipe(hp)
         files = [find_weights(MODELS[recipe.model], s) for s in each_source(recipe.weights)]
         model = build_model(self._task, recipe, files)
-        batches = len(self._data.training_batches(recipe, SEED))
-        compile_model(model, self._task, recipe, recipe.epochs * batches)
+        compile_model(model, self._task, recipe)
         return model
 
     def fit(
@@ -99,14 +100,15 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
         """Fits it; the score is the competition's metric after the last epoch."""
         recipe = self._recipe(hp)
         inputs = self._data.fit_inputs(model, recipe, SEED)
+        schedule = RateSchedule(recipe, len(inputs.batches), 0, list)
         model.fit(
             inputs.batches,
-            validation_data=inputs.validation,
+            validation_data=endless_batches(inputs.validation),
             validation_steps=inputs.validation_steps,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=options["callbacks"],
+            callbacks=[*options["callbacks"], schedule],
         )
         predictions = self._data.predictions(inputs.predict(["identity"]))
         return {"score": self._task.score(predictions)}

@@ -1,10 +1,13 @@
-"""What Keras has no API for: a quiet import, determinism, accelerators, TensorFlow's strategy."""
+"""What Keras has no API for: a quiet import, memory, determinism, accelerators, strategies."""
 
 import contextlib
+import ctypes
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -26,8 +29,25 @@ def _silence_native_stderr() -> Iterator[None]:
         os.close(null)
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Names of glibc's malloc.h."""
+
+
+def _keep_freed_memory() -> None:
+    """Has glibc keep freed memory for the next allocation; elsewhere nothing is changed.
+
+    By default a block of some ten MB, as the activations of a batch are, goes back to the kernel
+    when it is freed, and each of its pages is cleared again for the next step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 def setup_keras() -> str:
     """Imports Keras without the backend's log messages and returns the backend's name."""
+    _keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silence_native_stderr():
         import keras
@@ -65,6 +85,25 @@ def list_devices() -> list[str]:
         return []
     # Called with a kind that is absent, JAX raises.
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
+
+
+def generated_dataset(batches: Callable[[int], tuple[Any, ...]]) -> Any:
+    """Returns a tf.data.Dataset of the batches at positions 0, 1, 2 and so on, not tuned.
+
+    All batches have the shapes of the first but for their number of images.
+    """
+    import tensorflow
+
+    first = batches(0)
+    signature = tensorflow.nest.map_structure(
+        lambda array: tensorflow.TensorSpec((None, *array.shape[1:]), array.dtype), first
+    )
+    dataset = tensorflow.data.Dataset.from_generator(
+        lambda: map(batches, count()), output_signature=signature
+    )
+    options = tensorflow.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)
 
 
 def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:

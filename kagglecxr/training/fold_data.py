@@ -13,8 +13,9 @@ from kagglecxr.data.sequences.semi_supervised import (
     SemiSupervisedSequence,
     unlabelled_per_batch,
 )
-from kagglecxr.data.sequences.sequence import EndlessSequence, OrderedSequence, SampledSequence
+from kagglecxr.data.sequences.sequence import OrderedSequence, SampledSequence
 from kagglecxr.inference.predictions import Predictions
+from kagglecxr.training.endless_batches import Batches
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Outputs, Task
 
@@ -25,7 +26,7 @@ class FitInputs:
 
     Attributes:
         model: what learns; the whole model, or the part of it behind frozen layers.
-        validation: batches of the held-out images and their targets, repeated without end.
+        validation: returns batches of the held-out images and their targets, over and over.
         validation_steps: the batches that hold each held-out image once.
         predict: takes names of views, returns the predictions of the held-out images,
             (images, ...).
@@ -33,7 +34,7 @@ class FitInputs:
 
     model: keras.Model
     batches: SampledSequence
-    validation: EndlessSequence
+    validation: Batches
     validation_steps: int
     predict: Callable[[Sequence[str]], Outputs]
 
@@ -73,7 +74,7 @@ class FoldData:
         return FitInputs(
             model,
             self.training_batches(recipe, seed),
-            EndlessSequence(lambda batch: held_out[batch % len(held_out)]),
+            lambda batch: held_out[batch % len(held_out)],
             len(held_out),
             lambda views: self.task.predict(model, rows, views),
         )

@@ -5,13 +5,12 @@ from typing import Any
 
 import keras
 
-from kagglecxr.training.lr_schedule import learning_rate
 from kagglecxr.training.recipe import Recipe
 
 
-def make_optimizer(model: keras.Model, recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage of so many batches; lower layers learn slower by `layer_decay`."""
-    options: dict[str, Any] = {"learning_rate": learning_rate(recipe, steps)}
+def make_optimizer(model: keras.Model, recipe: Recipe) -> keras.optimizers.Optimizer:
+    """The optimizer of a stage; lower layers learn slower by `layer_decay`."""
+    options: dict[str, Any] = {"learning_rate": recipe.learning_rate}
     if recipe.optimizer == "adamw":
         options["weight_decay"] = recipe.weight_decay
     if recipe.ema:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Bar, Reporter
 from kagglecxr.data.prepare import PreparedData
-from kagglecxr.data.sequences.sequence import EndlessSequence
 from kagglecxr.models.devices import distribution_scope
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights
@@ -24,9 +24,10 @@ from kagglecxr.training.callbacks.early_stopping import (
     has_stopped_improving,
 )
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
+from kagglecxr.training.endless_batches import endless_batches
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
-from kagglecxr.training.lr_schedule import PlateauSchedule
+from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.optimizer import make_optimizer
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Task
@@ -89,7 +90,7 @@ class StageTrainer:
                     )
                 else:
                     inputs = self.data.fit_inputs(model, recipe, stage.seed)
-                compile_model(inputs.model, task, recipe, len(inputs.batches) * recipe.epochs)
+                compile_model(inputs.model, task, recipe)
             history, reason = self._fit(inputs, stage, epochs_before, first)
         return StageResult(model, inputs, history, reason)
 
@@ -116,9 +117,9 @@ class StageTrainer:
             shown = ("loss", *self.data.task.epoch_metrics)
             with self.reporter.bar(self.title, left) as bar:
                 inputs.model.fit(
-                    EndlessSequence(lambda batch: inputs.batches.batch_at(done * steps + batch)),
+                    endless_batches(lambda batch: inputs.batches.batch_at(done * steps + batch)),
                     steps_per_epoch=steps,
-                    validation_data=inputs.validation,
+                    validation_data=endless_batches(inputs.validation),
                     validation_steps=inputs.validation_steps,
                     initial_epoch=epochs_before + done,
                     epochs=epochs_before + recipe.epochs,
@@ -130,7 +131,7 @@ class StageTrainer:
                         *self.callbacks(inputs),
                         best,
                         checkpoint,
-                        PlateauSchedule(recipe, checkpoint),
+                        RateSchedule(recipe, steps, epochs_before, lambda: checkpoint.losses),
                         EarlyStopping(recipe.patience, checkpoint),
                         *limit,
                         keras.callbacks.TensorBoard(
@@ -184,10 +185,15 @@ def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> ker
     )
 
 
-def compile_model(model: keras.Model, task: Task, recipe: Recipe, steps: int) -> None:
-    """Sets optimizer, loss and metrics for a stage of so many batches."""
-    optimizer = make_optimizer(model, recipe, steps)
+def compile_model(model: keras.Model, task: Task, recipe: Recipe) -> None:
+    """Sets optimizer, loss and metrics; `RateSchedule` sets the learning rate in training."""
+    optimizer = make_optimizer(model, recipe)
     model.compile(optimizer, task.loss(recipe), metrics=list(task.epoch_metrics))
+    # Variables that are created inside `fit` make TensorFlow trace its graph twice.
+    model.optimizer.build(model.trainable_variables)
+    truth = task.targets(np.arange(len(task.prepared.index.rows("train"))) == 0)
+    model.compute_metrics(None, truth, np.zeros((1, *model.output_shape[1:]), np.float32))
+    model.reset_metrics()
 
 
 def input_shape(prepared: PreparedData) -> tuple[int, int, int]:

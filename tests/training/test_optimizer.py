@@ -25,7 +25,7 @@ def test_every_optimiser_of_the_reports_can_be_named(
 ) -> None:
     recipe = make_recipe({}, [f"optimizer={optimizer}", f"layer_decay={decay}"])
     assert isinstance(
-        make_optimizer(model, recipe, 10),
+        make_optimizer(model, recipe),
         type(keras.optimizers.get(optimizer)),
     )
 
@@ -53,7 +53,7 @@ def test_with_plain_descent_a_layer_moves_by_its_share_of_the_whole_step(
         recipe = make_recipe(
             {}, ["optimizer=sgd", "schedule=constant", "warmup=0", f"layer_decay={decay}"]
         )
-        model.compile(make_optimizer(model, recipe, 10), "categorical_crossentropy")
+        model.compile(make_optimizer(model, recipe), "categorical_crossentropy")
         model.train_on_batch(images, targets)
         before = dict(zip([v.path for v in model.weights], start, strict=True))
         moved.append({v.path: v.numpy() - before[v.path] for v in model.trainable_variables})

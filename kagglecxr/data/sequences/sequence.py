@@ -1,4 +1,4 @@
-"""Keras sequences over cached images: sampled batches, ordered batches, endless batches."""
+"""Keras sequences over cached images: sampled batches and ordered batches."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -209,34 +209,6 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         if self._view is not None:
             images = self._view(images)
         return (images,) if self._targets is None else (images, self._targets[part])
-
-
-class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches without an end; `fit` gets the number of steps per epoch.
-
-    For a data set with an end Keras makes two iterators per epoch, and discards one of them while
-    TensorFlow still prefetches for it, which has been seen to take half a minute.
-
-    Args:
-        batch: returns the batch at a position, which may be larger than ever used.
-
-    >>> sequence = EndlessSequence(lambda position: (position % 3,))
-    >>> sequence[4], sequence.num_batches
-    ((1,), None)
-    """
-
-    def __init__(self, batch: Callable[[int], tuple[Any, ...]]) -> None:
-        super().__init__()
-        self._batch = batch
-
-    @property
-    def num_batches(self) -> None:
-        """None, since there is no last batch."""
-        return
-
-    def __getitem__(self, position: int) -> tuple[Any, ...]:
-        """Returns the batch at a position."""
-        return self._batch(position)
 
 
 def take_images(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:

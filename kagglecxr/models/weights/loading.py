@@ -11,7 +11,13 @@ import numpy as np
 from keras import layers
 
 from kagglecxr.core.errors import WeightsError, shorten
-from kagglecxr.models.weights.hdf5 import StoredLayer, layer_keys, open_weights, read_layers
+from kagglecxr.models.weights.hdf5 import (
+    StoredLayer,
+    layer_keys,
+    open_weights,
+    read_layers,
+    without_optimizer,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,21 @@ def load_weights(model: keras.Model, path: Path) -> None:
     loaded = load_pretrained(ModelParts(model, model, model), path)
     if loaded.unused:
         raise _misfit(model, path, loaded.problems())
+
+
+def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:
+    """Loads the mean of weights files of exactly this model, summed in double precision.
+
+    Raises:
+        WeightsError: a file belongs to another model or is damaged.
+    """
+    total = [np.zeros(weight.shape, np.float64) for weight in model.get_weights()]
+    # The files may be without an optimizer's state, which a compiled model would ask for.
+    bare = without_optimizer(model)
+    for path in paths:
+        load_weights(bare, path)
+        total = [one + other for one, other in zip(total, model.get_weights(), strict=True)]
+    model.set_weights([sum_ / len(paths) for sum_ in total])
 
 
 def load_pretrained(parts: ModelParts, path: Path) -> LoadReport:

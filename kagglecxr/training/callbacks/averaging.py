@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from kagglecxr.models.weights.hdf5 import save_weights, without_optimizer
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.models.weights.loading import load_mean_weights
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 
 
@@ -56,7 +56,7 @@ class TopKAverage(keras.callbacks.Callback):  # type: ignore[misc]
         """Sets a model's weights to the mean of the saved ones; leaves them where none were."""
         files = sorted(self._folder.glob("best-*.weights.h5"))
         if files:
-            model.set_weights(mean_weights(model, files))
+            load_mean_weights(model, files)
 
     def _file(self, epoch: int) -> Path:
         return self._folder / f"best-{epoch + 1}.weights.h5"
@@ -69,16 +69,3 @@ def lowest_indices(losses: Sequence[float], count: int) -> list[int]:
     [1, 3]
     """
     return sorted(range(len(losses)), key=lambda index: (losses[index], index))[:count]
-
-
-def mean_weights(model: keras.Model, files: Sequence[Path]) -> list[np.ndarray[Any, Any]]:
-    """The mean of a model's weights over files of `save_weights`; leaves the model as it was."""
-    bare, own = without_optimizer(model), model.get_weights()
-    total: list[Any] = [np.zeros(array.shape, np.float64) for array in own]
-    try:
-        for file in files:
-            bare.load_weights(file)
-            total = [one + other for one, other in zip(total, bare.get_weights(), strict=True)]
-    finally:
-        model.set_weights(own)
-    return [(sum_ / len(files)).astype(array.dtype) for sum_, array in zip(total, own, strict=True)]

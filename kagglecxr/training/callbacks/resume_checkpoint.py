@@ -44,7 +44,6 @@ class ResumeCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
         if not self._state.is_file():
             return 0
         state = read_json(self._state)
-        model.optimizer.build(model.trainable_variables)
         try:
             model.load_weights(self._folder / state["weights"])
         except (OSError, ValueError, KeyError) as error:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.sequences.mixup import OneHot
-from kagglecxr.data.sequences.sequence import EndlessSequence, SampledSequence
+from kagglecxr.data.sequences.sequence import SampledSequence
 from kagglecxr.inference.predictions import average
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
 from kagglecxr.models.zoo import MODELS
@@ -85,7 +85,7 @@ def frozen_fit_inputs(
             rows=np.flatnonzero(~data.held_out),
             steps=recipe.steps,
         ),
-        EndlessSequence(validation_batch),
+        validation_batch,
         steps,
         lambda names: average([predict_view(cache.of(name)) for name in names]),
     )

@@ -12,7 +12,7 @@ from kagglecxr.core.seeding import derive_seed
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
-from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.models.weights.loading import load_mean_weights, load_weights
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.run_spec import RunSpec
 
@@ -60,17 +60,6 @@ class AveragedFold:
         if learned:
             seed = derive_seed(self.soup.seed, "fold", fold)
             recalibrate_batch_norm(self.model, data.plain_images(self.soup.recipe, seed))
-
-
-def load_mean_weights(model: keras.Model, paths: Sequence[Path]) -> None:
-    """Gives a model the mean of weights files of this very model, summed in double precision."""
-    read = []
-    for path in paths:
-        load_weights(model, path)
-        read.append(model.get_weights())
-    model.set_weights(
-        [np.mean(parts, axis=0, dtype=np.float64) for parts in zip(*read, strict=True)]
-    )
 
 
 def learned_statistics(model: keras.Model, paths: Sequence[Path]) -> list[str]:

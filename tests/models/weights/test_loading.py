@@ -13,7 +13,7 @@ from kagglecxr.models import create_model
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.scaling import IMAGENET_DEVIATION
 from kagglecxr.models.weights.hdf5 import save_weights
-from kagglecxr.models.weights.loading import load_weights
+from kagglecxr.models.weights.loading import load_mean_weights, load_weights
 
 SHAPE = (32, 32, 1)
 SHARED = Path(__file__).parents[3].parent / "shared" / "weights"
@@ -192,3 +192,41 @@ def test_real_weights_give_the_application_s_own_features(
     expected = plain.predict(preprocess(colours), verbose=0)
     got = features.predict(images, verbose=0)
     np.testing.assert_allclose(got, expected, atol=1e-4 * np.abs(expected).max())
+
+
+def _net(seed: int, width: int = 4) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    return create_model("cnn_small", num_classes=3, input_shape=SHAPE, width=width)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{seed}.weights.h5" for seed in range(3)]
+    for seed, path in enumerate(paths):
+        save_weights(_net(seed), path)
+    return paths
+
+
+def test_every_weight_is_the_mean_of_the_files(files: list[Path]) -> None:
+    read = []
+    for path in files:
+        model = _net(9)
+        model.load_weights(path)
+        read.append(model.get_weights())
+    mixed = _net(7)
+    load_mean_weights(mixed, files)
+    for weight, *parts in zip(mixed.get_weights(), *read, strict=True):
+        np.testing.assert_allclose(weight, np.mean(parts, axis=0), rtol=1e-6, atol=1e-7)
+
+
+def test_the_mean_of_a_file_and_itself_is_the_file(files: list[Path]) -> None:
+    model, alone = _net(7), _net(8)
+    load_mean_weights(model, [files[0], files[0]])
+    alone.load_weights(files[0])
+    for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_file_of_another_net_is_refused(files: list[Path]) -> None:
+    with pytest.raises(WeightsError, match=files[1].name.replace(".", r"\.") + "|0"):
+        load_mean_weights(_net(0, width=8), files)

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import WeightsError
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import write_index
@@ -18,7 +17,6 @@ from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.soups.mean_weights import (
     AveragedFold,
     learned_statistics,
-    load_mean_weights,
 )
 from tests.conftest import PreparedDemo
 from tests.training.run_factories import TINY, make_run, run_spec
@@ -47,31 +45,11 @@ def files(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_every_weight_is_the_mean_of_the_files(files: list[Path]) -> None:
-    read = []
-    for path in files:
-        model = net(9)
-        model.load_weights(path)
-        read.append(model.get_weights())
-    mixed = net(7)
-    load_mean_weights(mixed, files)
-    for weight, *parts in zip(mixed.get_weights(), *read, strict=True):
-        np.testing.assert_allclose(weight, np.mean(parts, axis=0), rtol=1e-6, atol=1e-7)
-
-
 def test_learned_statistics_are_those_that_differ(files: list[Path]) -> None:
     model = net(7)
     assert learned_statistics(model, files) == [norms(model)[-1].name]
     assert learned_statistics(model, files[:2]) == []
     assert learned_statistics(model, files[2:]) == []
-
-
-def test_the_mean_of_a_file_and_itself_is_the_file(files: list[Path]) -> None:
-    model, alone = net(7), net(8)
-    load_mean_weights(model, [files[0], files[0]])
-    alone.load_weights(files[0])
-    for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_only_learned_statistics_are_measured_anew(demo: PreparedDemo, tmp_path: Path) -> None:
@@ -92,8 +70,3 @@ def test_only_learned_statistics_are_measured_anew(demo: PreparedDemo, tmp_path:
         for layer, kept in zip(norms(mean.model), before, strict=True)
     ]
     assert same == [place != 1 for place in range(len(before))]
-
-
-def test_a_file_of_another_net_is_refused(files: list[Path]) -> None:
-    with pytest.raises(WeightsError, match=files[1].name.replace(".", r"\.") + "|0"):
-        load_mean_weights(net(0, width=8), files)

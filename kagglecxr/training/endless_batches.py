@@ -1,0 +1,44 @@
+"""Batches without an end, as `fit` takes them; it gets the number of steps per epoch.
+
+For a data set with an end Keras makes two iterators per epoch. Each that is given up is waited for:
+by default TensorFlow tunes it in a thread that sleeps for 5 s and longer, and prefetches for it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kagglecxr.models.runtime import generated_dataset
+
+Batches = Callable[[int], tuple[Any, ...]]
+"""Returns the batch at a position, which may be larger than ever used."""
+
+
+def endless_batches(batches: Batches) -> Any:
+    """Returns what the backend feeds fastest: a tf.data.Dataset, or else a PyDataset."""
+    if keras.backend.backend() == "tensorflow":
+        return generated_dataset(batches)
+    return EndlessSequence(batches)
+
+
+class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches without an end.
+
+    >>> sequence = EndlessSequence(lambda position: (position % 3,))
+    >>> sequence[4], sequence.num_batches
+    ((1,), None)
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    @property
+    def num_batches(self) -> None:
+        """None, since there is no last batch."""
+        return
+
+    def __getitem__(self, position: int) -> tuple[Any, ...]:
+        """Returns the batch at a position."""
+        return self._batches(position)
