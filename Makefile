@@ -27,7 +27,7 @@ test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: check
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -m '' -n auto --dist loadfile --no-loadscope-reorder
 
 # The zoo on Keras' other backends, which are some gigabytes.
 test-backends: $(VENV)/installed-test

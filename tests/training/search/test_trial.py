@@ -17,7 +17,6 @@ from kagglecxr.training.search.study import report_score
 from kagglecxr.training.search.trial import ReportEpochScore, replay_scores, train_trial
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
-from tests.training.eager_models import eagerly
 from tests.training.search.conftest import DISTRIBUTIONS, make_spec
 
 SMALL = make_recipe({}, ["epochs=2", "steps=2", "model_options.width=4"])
@@ -53,8 +52,7 @@ def begin(pruner: optuna.pruners.BasePruner) -> optuna.Trial:
 
 def train(demo: PreparedDemo, spec: TrialSpec, trial: optuna.Trial) -> TrialResult:
     report = functools.partial(report_score, trial)
-    with eagerly():
-        return train_trial(demo.prepared, demo.workspace, spec, report)
+    return train_trial(demo.prepared, demo.workspace, spec, report)
 
 
 def steps(trial: optuna.Trial) -> dict[int, float]:
