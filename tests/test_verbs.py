@@ -31,7 +31,7 @@ def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
         cwd=cwd,
         env={**os.environ, "KERAS_HOME": "/nonexistent", "COLUMNS": "200"},
         check=False,
-        timeout=300,
+        timeout=1800,
     )
 
 
