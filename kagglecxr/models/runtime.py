@@ -29,7 +29,7 @@ def _silence_native_stderr() -> Iterator[None]:
         os.close(null)
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8
 """Names of glibc's malloc.h."""
 
 
@@ -42,6 +42,8 @@ def _keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
+        # Other arenas than the first are too small for such blocks, and would map them.
+        mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
