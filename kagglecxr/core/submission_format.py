@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.errors import SettingError, SubmissionError, shorten
+from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.registry import Registry
 
 Probabilities = npt.NDArray[np.floating]
@@ -101,20 +102,22 @@ class _ClassFormat(SubmissionFormat):
 
 @FORMATS.add_as("class_id")
 class _ClassIdFormat(SubmissionFormat):
-    """The number of the most probable class, from 0."""
+    """The number of the most probable class: its own if classes are numbers, else from 0."""
 
     holds_probabilities = False
 
     def parse(self, submission: pd.DataFrame) -> Probabilities:
-        return self._one_hot(list(submission[self.target]))
+        numbers = class_numbers(self.targets)
+        return self._one_hot([numbers.index(number) for number in submission[self.target]])
 
     def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
-        return np.array(probabilities.argmax(axis=1))
+        own = class_numbers(self.targets)
+        return np.array([own[k] for k in probabilities.argmax(axis=1)])
 
     def _typed(self, cells: TextCells) -> TypedCells:
-        ids = range(len(self.targets))
         numbers = pd.to_numeric(cells, errors="coerce")
-        _refuse(~numbers.isin(ids), cells, f"Use 0 to {len(ids) - 1}")
+        own = class_numbers(self.targets)
+        _refuse(~numbers.isin(own), cells, f"Use one of {', '.join(map(str, own))}")
         return numbers.astype(int)
 
 

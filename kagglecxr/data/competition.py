@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.labels import in_order
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.registry import unknown_name_error
 from kagglecxr.core.submission_format import FORMATS
@@ -64,10 +65,10 @@ class Competition(TomlTable):
         return self
 
     def with_classes(self, found: list[str]) -> "Competition":
-        """Returns a copy with these class names, or itself if it has class names."""
+        """Returns a copy with these class names in order, or itself if it has class names."""
         if self.classes.names:
             return self
-        return self.model_copy(update={"classes": Classes(names=sorted(found))})
+        return self.model_copy(update={"classes": Classes(names=in_order(found))})
 
     def targets(self) -> list[str]:
         """Returns the target names in order."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -56,7 +56,12 @@ def _write_sample(
     own = root / competition.layout.sample
     if not test.any():
         workspace.sample_submission.unlink(missing_ok=True)
-    elif competition.layout.sample and own.is_file():
+    elif competition.layout.sample:
+        if not own.is_file():
+            raise MissingError(
+                f"The sample submission of [layout] sample does not exist. Received: {own}. "
+                f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
+            )
         sample = read_table(own)
         found = _with_ids_of(found, test, sample, own)
         write_table(workspace.sample_submission, sample)
@@ -68,6 +73,11 @@ def _write_sample(
     return found
 
 
+def _tables(root: Path) -> list[str]:
+    found = [*root.glob("*.csv"), *root.glob("*/*.csv")]
+    return [path.relative_to(root).as_posix() for path in sorted(found)]
+
+
 def _with_ids_of(
     found: pd.DataFrame, test: "pd.Series[bool]", sample: pd.DataFrame, path: Path
 ) -> pd.DataFrame:
@@ -76,10 +86,12 @@ def _with_ids_of(
     named = found.loc[test, "path"].map(lambda path: ids.get(name_without_suffix(path), ""))
     if sorted(named) != sorted(sample.iloc[:, 0]):
         absent = sorted(set(sample.iloc[:, 0]) - set(named))
+        without_id = list(found.loc[test, "path"][named == ""])
         raise DataError(
             f"The sample submission and the test images differ. Received: {path} with "
-            f"{len(sample)} ids, {int(test.sum())} test images, no image for "
-            f"{shorten(absent) or 'none'}. Check [layout] test, or download the data again."
+            f"{len(sample)} ids, of which {len(absent)} have no image ({shorten(absent) or '-'}), "
+            f"and {int(test.sum())} test images, of which {len(without_id)} have no id "
+            f"({shorten(without_id) or '-'}). Check [layout] test, or download the data again."
         )
     found = found.copy()
     found.loc[test, "id"] = named

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, build_cache, open_cache
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.content import check_content, content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.holdout import split_test_set
@@ -111,6 +113,8 @@ def prepare_competition(
     """
     root = data_folder(competition, workspace, options.data)
     pipeline = Pipeline.parse(options.pipeline, options.size)
+    if workspace.prepared.is_file() and workspace.index.is_file():
+        _check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     found = find_images(root, competition)
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
@@ -147,6 +151,7 @@ def prepare_competition(
             "data": str(root),
             "cache": cache.key,
             "rows": _rows_digest(index),
+            "content": content_digest(root, list(index.table["path"])),
             "pipeline": pipeline.text,
             "seed": options.seed,
             # With these options another machine makes the same folds.
@@ -211,7 +216,14 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
             "images. Run prepare again."
         )
     fold = read_folds(workspace.require(workspace.folds, "prepare"), index)
-    return PreparedData(prepared, index, fold, cache, Path(values["data"]))
+    if competition.folder is not None:
+        _check_folder(values, index, competition.folder)
+    return PreparedData(prepared, index, fold, cache, competition.folder or Path(values["data"]))
+
+
+def _check_folder(values: dict[str, Any], index: Index, root: Path) -> None:
+    paths = list(index.table["path"])
+    check_content(values["content"], paths, Path(values["data"]), root)
 
 
 def _rows_digest(index: Index) -> str:

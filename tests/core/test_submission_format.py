@@ -159,7 +159,7 @@ def test_a_submission_in_a_wrong_form_is_refused_by_what_was_received(
 @pytest.mark.parametrize("answer", ["3", "-1", "0.5", "one", "1e9", "inf", "0x1"])
 def test_a_class_number_that_is_none_is_refused(answer: str) -> None:
     submission = table(f"id,label a,{answer}")
-    with pytest.raises(SubmissionError, match=r"Use 0 to 2") as caught:
+    with pytest.raises(SubmissionError, match=r"Use one of 0, 1, 2") as caught:
         FORMATS["class_id"](TARGETS).validate(submission, table("id,label a,0"))
     assert repr(answer) in str(caught.value)
 
@@ -197,6 +197,17 @@ def test_a_validated_submission_has_numbers_where_the_form_holds_them() -> None:
     chances = FORMATS["probability"](TARGETS[:2])
     checked = chances.validate(table("id,label a,2.5e-1"), table("id,label a,0"))
     assert checked["label"].tolist() == [0.25]
+
+
+def test_classes_that_are_numbers_are_submitted_as_their_own(tmp_path: Path) -> None:
+    numbers = FORMATS["class_id"](["1", "2", "10"])
+    built = numbers.build(["a", "b"], np.array([[0.1, 0.2, 0.7], [0.1, 0.7, 0.2]]))
+    assert built["label"].tolist() == [10, 2]
+    write_table(tmp_path / "s.csv", built)
+    checked = numbers.validate(read_table(tmp_path / "s.csv"), table("id,label a,1 b,1"))
+    assert numbers.parse(checked).argmax(axis=1).tolist() == [2, 1]
+    with pytest.raises(SubmissionError, match="Use one of 1, 2, 10"):
+        numbers.validate(table("id,label a,0"), table("id,label a,1"))
 
 
 def test_the_first_of_two_equally_probable_classes_is_submitted() -> None:

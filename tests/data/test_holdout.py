@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
@@ -155,6 +155,13 @@ def test_a_test_set_with_some_labels_unknown_has_no_solution(workspace: Workspac
     assert (result.loc[result["split"] == "test", "label"] == "").all()
 
 
+def test_a_sample_that_the_toml_names_must_be_there(workspace: Workspace) -> None:
+    workspace.root.parent.joinpath("sample.csv").write_text("id,label\n")
+    layout = Layout(sample="sampleSubmission.csv")
+    with pytest.raises(MissingError, match=r"sampleSubmission\.csv.*there is sample\.csv"):
+        put_aside(with_test_set(labelled=False), workspace, described(layout=layout))
+
+
 SAMPLED = {"layout": Layout(sample="sample_submission.csv")}
 
 
@@ -202,8 +209,3 @@ def test_a_sample_of_other_images_is_refused(workspace: Workspace, change: str) 
         put_aside(found, workspace, described(**SAMPLED))
     assert str(own) in str(caught.value)
     assert ("stranger" in str(caught.value)) == (change == "one too many")
-
-
-def test_a_sample_that_is_named_but_not_there_is_made(workspace: Workspace) -> None:
-    put_aside(with_test_set(labelled=False), workspace, described(**SAMPLED))
-    assert len(read_table(workspace.sample_submission)) == 12

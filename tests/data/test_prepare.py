@@ -1,6 +1,7 @@
 """Preparing: the same files whatever happened before, no leak, and an error for every mistake."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
+from kagglecxr.core.errors import CxrError, CxrWarning, DataError, LeakError, MissingError
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
@@ -507,10 +508,38 @@ def test_a_data_set_of_broken_images_alone_is_refused_even_when_they_may_be_skip
         prepare(data, workspace, skip_broken=True)
 
 
-def test_an_empty_class_folder_is_refused_by_name(data: Path, workspace: Workspace) -> None:
+def test_classes_that_are_numbers_stand_in_their_order(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    for number in range(11):
+        (tmp_path / "data" / str(number)).mkdir(parents=True)
+        for k in range(4):
+            path = tmp_path / "data" / str(number) / f"{number}-{k}.png"
+            cv2.imwrite(str(path), picture(100 * number + k))
+    prepared = prepare(tmp_path / "data", workspace, test=0.0)
+    assert prepared.competition.targets() == [str(number) for number in range(11)]
+
+
+def test_another_folder_of_the_same_name_is_never_taken_for_the_first(
+    data: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    prepare(data, workspace)
+    other = tmp_path / "elsewhere" / data.name
+    shutil.copytree(data, other)
+    moved = load_prepared(load_competition(other), workspace)
+    assert moved.root == other
+    first = next(other.glob("ill/*.png"))
+    cv2.imwrite(str(first), picture(999))
+    with pytest.raises(DataError, match=f"{other}, prepared from {data}"):
+        load_prepared(load_competition(other), workspace)
+    with pytest.raises(DataError, match=f"{other}, prepared from {data}"):
+        prepare(other, workspace)
+
+
+def test_an_empty_folder_is_no_class_and_is_named(data: Path, workspace: Workspace) -> None:
     (data / "empty").mkdir()
-    with pytest.raises(DataError, match=r"no images.*empty"):
-        prepare(data, workspace)
+    with pytest.warns(CxrWarning, match="without images: empty"):
+        assert prepare(data, workspace).competition.targets() == list(PATIENTS)
 
 
 def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace: Workspace) -> None:

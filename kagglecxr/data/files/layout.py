@@ -1,14 +1,16 @@
 """Finds the images of a data folder and what its paths and tables say about each."""
 
 import re
+import warnings
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
+from kagglecxr.core.errors import CxrWarning, DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.merging import merged_folder, merged_rows
 from kagglecxr.data.files.metadata import with_labels, with_metadata, with_sources
+from kagglecxr.data.files.patients import find_patients
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
 
@@ -39,7 +41,7 @@ def find_images(root: Path, competition: Competition) -> pd.DataFrame:
         layout = Layout(train=part.train, patient=part.patient)
         tables.append(merged_rows(_find_data_set(folder, layout, part.classes), folder, root, part))
     table = pd.concat(tables).drop_duplicates("path")
-    _check_labels(table, competition)
+    _check_labels(table, competition, root)
     return table.sort_values("id")[COLUMNS].reset_index(drop=True)
 
 
@@ -50,12 +52,22 @@ def class_folders(competition: Competition) -> dict[str, str]:
 
 
 def list_images(root: Path, folder: Path) -> list[str]:
-    """Returns the sorted paths, relative to `root`, of all image files in a folder below it."""
+    """Returns the sorted paths, relative to `root`, of all image files in a folder below it.
+
+    Files of the system, as a Mac puts into an archive, are no images.
+    """
+    paths = (path.relative_to(root) for path in folder.rglob("*"))
     return sorted(
-        path.relative_to(root).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        path.as_posix()
+        for path in paths
+        if path.suffix.lower() in SUFFIXES
+        and not any(_is_of_the_system(part) for part in path.parts)
+        and (root / path).is_file()
     )
+
+
+def _is_of_the_system(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
 def match_patterns(
@@ -113,8 +125,7 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.Da
     if layout.labels:
         table = with_labels(table, root, layout)
     if layout.patient:
-        names = table["path"].map(lambda path: PurePosixPath(path).name)
-        table["group"] = names.str.extract(layout.patient, expand=True)[0].fillna("")
+        table["group"] = find_patients(table["path"], layout.patient)
     table["mask"] = _find_masks(table, root, layout.masks, {v: k for k, v in folders.items()})
     table = with_sources(table, root)
     table = with_metadata(table, root / layout.metadata)
@@ -127,10 +138,7 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.Da
 
 def _find_in_class_folders(root: Path, folders: dict[str, str]) -> list[tuple[str, str, str]]:
     """Lists the images of one folder per class, or of its `images` folder if it has one."""
-    if not folders:
-        folders = {
-            p.name: p.name for p in sorted(root.iterdir()) if p.is_dir() and p.name[0] != "."
-        }
+    folders = folders or _folders_with_images(root)
     found = []
     for name, label in folders.items():
         folder = root / name
@@ -144,6 +152,21 @@ def _find_in_class_folders(root: Path, folders: dict[str, str]) -> list[tuple[st
             )
         found += [(path, label, "train") for path in files]
     return found
+
+
+def _folders_with_images(root: Path) -> dict[str, str]:
+    """Returns the folders that hold images; the kit's own are none of them."""
+    below = [path for path in sorted(root.iterdir()) if path.is_dir()]
+    chosen = [p for p in below if not _is_of_the_system(p.name) and not _is_of_the_kit(p)]
+    empty = [path.name for path in chosen if not list_images(root, path)]
+    if empty and len(empty) < len(chosen):
+        warnings.warn(CxrWarning(f"Left out, without images: {', '.join(empty)}."), stacklevel=2)
+    return {path.name: path.name for path in chosen if path.name not in empty}
+
+
+def _is_of_the_kit(folder: Path) -> bool:
+    """Whether it is the folder of workspaces that a verb makes where the user stands."""
+    return folder.name == "work" and any(folder.glob("*/prepare.json"))
 
 
 def _find_masks(
@@ -175,11 +198,24 @@ def _make_ids(paths: "pd.Series[str]") -> list[str]:
     return whole if len(set(whole)) == len(whole) else list(paths)
 
 
-def _check_labels(table: pd.DataFrame, competition: Competition) -> None:
-    names = competition.classes.names
+def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> None:
+    names, labels = competition.classes.names, set(table["label"]) - {""}
+    if not labels:
+        raise DataError(
+            f"No image has a label. Received: {len(table)} images of {root}. Put {{class}} into "
+            "[layout] train, or name a table of labels under [layout] labels."
+        )
+    if not names and len(labels) == 1:
+        (only,) = labels
+        inside = root / only
+        is_too_high = inside.is_dir() and len(_folders_with_images(inside)) > 1
+        advice = f"Name {inside} instead" if is_too_high else "Add a folder of another class"
+        raise DataError(
+            f"All images are of one class. Received: {len(table)} images of {only!r} in {root}. "
+            f"{advice}."
+        )
     if not names:
         return
-    labels = set(table["label"]) - {""}
     unknown, absent = sorted(labels - set(names)), [name for name in names if name not in labels]
     if unknown:
         raise DataError(

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from kagglecxr.core.errors import CxrError, DataError, MissingError, SettingError
+from kagglecxr.core.errors import CxrError, CxrWarning, DataError, MissingError, SettingError
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.files.layout import COLUMNS, find_images
 
@@ -227,7 +227,53 @@ def test_a_class_folder_without_images_is_refused_by_its_place(tmp_path: Path) -
     root = fill(tmp_path, "ill/1.png")
     (root / "well").mkdir()
     with pytest.raises(DataError, match=re.escape(str(root / "well"))):
+        find_images(root, described())
+
+
+def test_folders_without_images_are_no_classes_of_a_plain_folder_and_are_named(
+    tmp_path: Path,
+) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    (root / "notebooks").mkdir()
+    (root / "notebooks" / "eda.ipynb").write_text("{}")
+    with pytest.warns(CxrWarning, match="without images: notebooks"):
+        table = find_images(root, load_competition(root))
+    assert set(table["label"]) == {"ill", "well"}
+
+
+def test_what_a_mac_puts_into_an_archive_is_no_image(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    for path in ("__MACOSX/ill/._1.png", "ill/._1.png", "well/.ipynb_checkpoints/2.png"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"Mac OS X")
+    assert column(root, load_competition(root), "label") == {
+        "ill/1.png": "ill",
+        "well/2.png": "well",
+    }
+
+
+def test_the_workspaces_of_the_kit_are_no_class(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png", "work/mine/runs/one/curve.png")
+    (root / "work" / "mine" / "prepare.json").write_text("{}")
+    assert set(column(root, load_competition(root), "label").values()) == {"ill", "well"}
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png")
+    with pytest.raises(DataError, match=r"1 images of 'ill'.*folder of another class"):
         find_images(root, load_competition(root))
+
+
+def test_a_folder_too_high_is_refused_with_the_one_that_is_right(tmp_path: Path) -> None:
+    root = fill(tmp_path, "archive/ill/images/1.png", "archive/well/images/2.png")
+    with pytest.raises(DataError, match=f"{re.escape(str(root / 'archive'))} instead"):
+        find_images(root, load_competition(root))
+
+
+def test_images_without_any_label_are_refused_with_where_labels_may_be(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/1.png")
+    with pytest.raises(DataError, match=r"No image has a label.*\[layout\] labels"):
+        find_images(root, described('train = ["train/*"]', names="[]"))
 
 
 def test_a_class_that_a_pattern_does_not_find_is_refused_by_name(tmp_path: Path) -> None:
