@@ -18,6 +18,7 @@ from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import check_content, content_digest
 from kagglecxr.data.files.layout import find_images
+from kagglecxr.data.files.patients import describe_patients
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
@@ -120,6 +121,7 @@ def prepare_competition(
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
     competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
+    reporter.note(describe_patients(list(found["path"]), known_groups))
     pairs = find_duplicates(ids, measures["phash"], measures["thumbnail"])
     found["group"] = joined_groups(ids, known_groups, pairs)
     found["width"], found["height"] = measures["width"], measures["height"]

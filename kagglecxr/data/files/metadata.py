@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -56,7 +57,7 @@ def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Adds source, group and mask from a metadata.csv, and the labels of unlabelled images.
 
     Raises:
-        DataError: it has no column `path`.
+        DataError: it has no column `path`, or none of its paths is that of an image.
     """
     if not path.is_file():
         return table
@@ -66,7 +67,14 @@ def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"A metadata file has no column 'path'. Received: {path} with "
             f"{list(metadata.columns)}. Add it, or remove the file."
         )
-    metadata = metadata.drop_duplicates("path").set_index("path").reindex(table["path"]).fillna("")
+    images, written = list(table["path"]), list(metadata["path"])
+    metadata["path"] = match_paths(written, images)
+    if not metadata["path"].any():
+        raise DataError(
+            f"No path of a metadata file is that of an image. Received: {path} with "
+            f"{shorten(written)}; images are {shorten(images)}. Correct the paths, or remove it."
+        )
+    metadata = metadata.drop_duplicates("path").set_index("path").reindex(images).fillna("")
     for column, name in (
         ("group", "patient_id"),
         ("group", "group_id"),
@@ -80,6 +88,35 @@ def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         both = zip(metadata["label"], table["label"], strict=True)
         table["label"] = [old or new for new, old in both]
     return table
+
+
+def match_paths(written: Sequence[str], images: Sequence[str]) -> list[str]:
+    r"""Returns the image that each written path means, or "" where it is none or ambiguous.
+
+    Back slashes, a leading "./", folders above the data folder and missing folders are allowed.
+
+    >>> match_paths([".\\ill\\1.png", "/data/well/2.png", "1.png"], ["ill/1.png", "well/2.png"])
+    ['ill/1.png', 'well/2.png', 'ill/1.png']
+    """
+    images_by_end: dict[str, list[str]] = {}
+    for image in images:
+        for end in _ends(image):
+            images_by_end.setdefault(end, []).append(image)
+    known = set(images)
+
+    def meant(path: str) -> str:
+        path = PurePosixPath(path.strip().replace("\\", "/")).as_posix()
+        whole = [end for end in _ends(path) if end in known]
+        found = whole[:1] or images_by_end.get(path, [])
+        return found[0] if len(found) == 1 else ""
+
+    return [meant(path) for path in written]
+
+
+def _ends(path: str) -> list[str]:
+    """A path and what is left of it without its first folders, the longest first."""
+    parts = PurePosixPath(path).parts
+    return ["/".join(parts[first:]) for first in range(len(parts))]
 
 
 def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:

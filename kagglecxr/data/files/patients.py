@@ -1,11 +1,11 @@
 """The patient of each image by an expression on its path."""
 
-import warnings
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import pandas as pd
 
-from kagglecxr.core.errors import CxrWarning, DataError, shorten
+from kagglecxr.core.errors import DataError, shorten
 
 
 def find_patients(paths: "pd.Series[str]", expression: str) -> "pd.Series[str]":
@@ -21,8 +21,7 @@ def find_patients(paths: "pd.Series[str]", expression: str) -> "pd.Series[str]":
     patients = _extract(names, expression)
     if not patients.any():
         patients = _extract(paths, expression)
-    without = paths[patients == ""]
-    if len(without) == len(paths):
+    if not patients.any():
         raise DataError(
             f"The expression for patients matches no image. Received: {expression!r} and images "
             f"as {shorten(list(paths))}. Correct [layout] patient, or leave it out."
@@ -32,11 +31,22 @@ def find_patients(paths: "pd.Series[str]", expression: str) -> "pd.Series[str]":
             f"The expression for patients gives all images one patient. Received: {expression!r}, "
             f"which finds {patients.iloc[0]!r} in {shorten(list(paths))}. Correct [layout] patient."
         )
-    if len(without):
-        told = f"Patients: {len(paths) - len(without)} of {len(paths)} images, {len(without)} "
-        told += f"without, such as {shorten(list(without))}."
-        warnings.warn(CxrWarning(told), stacklevel=2)
     return patients
+
+
+def describe_patients(paths: Sequence[str], groups: Sequence[str]) -> str:
+    """Says of how many images the patient is known.
+
+    >>> describe_patients(["a.png", "b.png"], ["p1", ""])
+    'Patients: known of 1 of 2 images, not of b.png.'
+    """
+    without = [path for path, group in zip(paths, groups, strict=True) if not group]
+    if not without:
+        return f"Patients: known of all {len(paths)} images."
+    if len(without) == len(paths):
+        return "Patients: known of no image; one patient's images may be in several folds."
+    known = len(paths) - len(without)
+    return f"Patients: known of {known} of {len(paths)} images, not of {shorten(without)}."
 
 
 def _extract(texts: "pd.Series[str]", expression: str) -> "pd.Series[str]":

@@ -155,6 +155,31 @@ def test_metadata_without_paths_is_refused(tmp_path: Path) -> None:
         find_images(root, described())
 
 
+@pytest.mark.parametrize(
+    "form", ["ill/{}.png", "./ill/{}.png", "ill\\{}.png", "/data/mine/ill/{}.png", "{}.png"]
+)
+def test_paths_of_a_metadata_csv_may_be_written_otherwise(tmp_path: Path, form: str) -> None:
+    root = fill(tmp_path, "ill/1.png", "ill/2.png", "well/3.png")
+    lines = [f"{form.format(k)},p{k}" for k in (1, 2)]
+    (root / "metadata.csv").write_text("\n".join(["path,patient_id", *lines]) + "\n")
+    table = find_images(root, load_competition(root)).set_index("path")
+    assert table["group"].to_dict() == {"ill/1.png": "p1", "ill/2.png": "p2", "well/3.png": ""}
+
+
+def test_a_name_that_two_images_have_is_matched_to_neither(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/1.png", "well/2.png")
+    (root / "metadata.csv").write_text("path,patient_id\n1.png,p1\n2.png,p2\n")
+    table = find_images(root, load_competition(root)).set_index("path")
+    assert table["group"].to_dict() == {"ill/1.png": "", "well/1.png": "", "well/2.png": "p2"}
+
+
+def test_a_metadata_csv_that_fits_no_image_is_refused_with_both_sides(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    (root / "metadata.csv").write_text("path,patient_id\nother/9.png,p1\n")
+    with pytest.raises(DataError, match=r"other/9\.png; images are ill/1\.png"):
+        find_images(root, load_competition(root))
+
+
 def test_a_mask_pattern_finds_masks_elsewhere(tmp_path: Path) -> None:
     root = fill(tmp_path, "ill/1.jpg", "well/2.jpg", "lungs/ill/1_mask.png")
     competition = described('train = ["{class}/*"]\nmasks = "lungs/{class}/{stem}_mask.png"')

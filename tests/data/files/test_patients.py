@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import CxrWarning, DataError
-from kagglecxr.data.files.patients import find_patients
+from kagglecxr.core.errors import DataError
+from kagglecxr.data.files.patients import describe_patients, find_patients
 
 
 def test_the_patient_is_searched_in_the_file_name() -> None:
@@ -19,8 +19,12 @@ def test_where_no_name_has_a_patient_the_whole_path_is_searched() -> None:
 
 def test_images_without_a_patient_are_counted_and_shown() -> None:
     paths = pd.Series(["ill/p1_a.png", "well/p2_a.png", "well/odd.png"])
-    with pytest.warns(CxrWarning, match=r"2 of 3 images, 1 without, such as well/odd\.png"):
-        assert find_patients(paths, r"^(p\d+)").tolist() == ["p1", "p2", ""]
+    patients = find_patients(paths, r"^(p\d+)").tolist()
+    assert patients == ["p1", "p2", ""]
+    told = describe_patients(list(paths), patients)
+    assert told == "Patients: known of 2 of 3 images, not of well/odd.png."
+    assert "no image" in describe_patients(["a.png"], [""])
+    assert "all 1 images" in describe_patients(["a.png"], ["p1"])
 
 
 def test_an_expression_that_matches_nothing_is_refused() -> None:
