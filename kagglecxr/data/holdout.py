@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.core.files import read_table, write_table
+from kagglecxr.core.files import write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.folds import hold_out
 from kagglecxr.data.images.image import name_without_suffix
 
@@ -45,6 +46,40 @@ def split_test_set(
     return found.assign(label=found["label"].where(~test, ""))
 
 
+def with_sample_form(competition: Competition, root: Path) -> Competition:
+    """Returns the competition with what its sample submission says and [submission] leaves out.
+
+    Raises:
+        MissingError: there is no sample submission of the name that [layout] sample gives.
+        DataError: its columns are not those of [submission].
+    """
+    if not competition.layout.sample:
+        return competition
+    path = root / competition.layout.sample
+    if not path.is_file():
+        raise MissingError(
+            f"The sample submission of [layout] sample does not exist. Received: {path}. "
+            f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
+        )
+    columns, targets = list(read_any_table(path).columns), competition.targets()
+    said: dict[str, str] = {"id": columns[0]}
+    if len(columns) == 2:
+        said["target"] = columns[1]
+    elif set(columns[1:]) == set(targets):
+        said["form"] = "one_column_a_class"
+    given = competition.submission.model_fields_set
+    new = {name: value for name, value in said.items() if name not in given}
+    settings = competition.submission.model_copy(update=new)
+    wanted = settings.for_targets(targets).columns()
+    if set(columns) != set(wanted):
+        raise DataError(
+            f"The columns of the sample submission are not those of [submission]. Received: {path} "
+            f"with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct [submission] id, "
+            "target and form, or [classes] names."
+        )
+    return competition.model_copy(update={"submission": settings})
+
+
 def _write_sample(
     found: pd.DataFrame,
     test: "pd.Series[bool]",
@@ -57,12 +92,7 @@ def _write_sample(
     if not test.any():
         workspace.sample_submission.unlink(missing_ok=True)
     elif competition.layout.sample:
-        if not own.is_file():
-            raise MissingError(
-                f"The sample submission of [layout] sample does not exist. Received: {own}. "
-                f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
-            )
-        sample = read_table(own)
+        sample = read_any_table(own)
         found = _with_ids_of(found, test, sample, own)
         write_table(workspace.sample_submission, sample)
     else:

@@ -20,7 +20,7 @@ from kagglecxr.data.files.content import check_content, content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.files.patients import describe_patients
 from kagglecxr.data.folds import make_folds
-from kagglecxr.data.holdout import split_test_set
+from kagglecxr.data.holdout import split_test_set, with_sample_form
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.index import Index, read_folds, read_index, write_folds, write_index
 from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
@@ -130,6 +130,7 @@ def prepare_competition(
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
     old_ids, labels = found["id"], list(found["label"])
     test_seed = derive_seed(options.seed, "test")
+    competition = with_sample_form(competition, root)
     found = split_test_set(found, root, competition, workspace, options.test, test_seed)
     index = Index(found.astype(str))
     index.check_disjoint()

@@ -9,7 +9,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
-from kagglecxr.data.holdout import split_test_set
+from kagglecxr.data.holdout import split_test_set, with_sample_form
 from kagglecxr.data.schema import SubmissionSettings
 
 PATIENTS = 40
@@ -155,11 +155,46 @@ def test_a_test_set_with_some_labels_unknown_has_no_solution(workspace: Workspac
     assert (result.loc[result["split"] == "test", "label"] == "").all()
 
 
-def test_a_sample_that_the_toml_names_must_be_there(workspace: Workspace) -> None:
-    workspace.root.parent.joinpath("sample.csv").write_text("id,label\n")
+def test_a_sample_that_the_toml_names_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("id,label\n")
     layout = Layout(sample="sampleSubmission.csv")
     with pytest.raises(MissingError, match=r"sampleSubmission\.csv.*there is sample\.csv"):
-        put_aside(with_test_set(labelled=False), workspace, described(layout=layout))
+        with_sample_form(described(layout=layout), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("header", "given", "expected"),
+    [
+        ("Image,Class", {}, ("Image", "Class", "class")),
+        ("Image,Class", {"form": "class_id"}, ("Image", "Class", "class_id")),
+        ("image,well,unwell", {}, ("image", "label", "one_column_a_class")),
+        ("id,label", {"id": "id"}, ("id", "label", "class")),
+    ],
+)
+def test_what_the_toml_leaves_out_the_sample_says(
+    tmp_path: Path, header: str, given: dict[str, str], expected: tuple[str, str, str]
+) -> None:
+    (tmp_path / "sample.csv").write_text(header + "\n")
+    competition = described(layout=Layout(sample="sample.csv"), submission=given)
+    form = with_sample_form(competition, tmp_path).submission
+    assert (form.id, form.target, form.form) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "given"),
+    [
+        ("Image,Class", {"id": "id"}),
+        ("id,label,extra", {}),
+        ("id,well", {"form": "one_column_a_class"}),
+    ],
+)
+def test_columns_that_contradict_the_toml_are_refused_before_training(
+    tmp_path: Path, header: str, given: dict[str, str]
+) -> None:
+    (tmp_path / "sample.csv").write_text(header + "\n")
+    competition = described(layout=Layout(sample="sample.csv"), submission=given)
+    with pytest.raises(DataError, match=rf"with {', '.join(header.split(','))}; wanted"):
+        with_sample_form(competition, tmp_path)
 
 
 SAMPLED = {"layout": Layout(sample="sample_submission.csv")}

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -128,7 +129,7 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.Da
         table["group"] = find_patients(table["path"], layout.patient)
     table["mask"] = _find_masks(table, root, layout.masks, {v: k for k, v in folders.items()})
     table = with_sources(table, root)
-    table = with_metadata(table, root / layout.metadata)
+    table = with_metadata(table, root / layout.metadata, root / layout.labels)
     if layout.test_patients_apart:
         is_known = (table["split"] == "test") & (table["group"] != "")
         table["group"] = table["group"].mask(is_known, "test/" + table["group"])
@@ -204,6 +205,13 @@ def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> 
         raise DataError(
             f"No image has a label. Received: {len(table)} images of {root}. Put {{class}} into "
             "[layout] train, or name a table of labels under [layout] labels."
+        )
+    spellings = Counter(label.casefold() for label in labels)
+    if any(count > 1 for count in spellings.values()):
+        alike = sorted(label for label in labels if spellings[label.casefold()] > 1)
+        raise DataError(
+            f"Labels differ in capital letters alone. Received: {shorten(alike)}. Write each class "
+            "in one way."
         )
     if not names and len(labels) == 1:
         (only,) = labels

@@ -8,15 +8,20 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.core.files import read_table
+from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
+
+_IN_LABELS = {"group": ("group_id", "patient_id", "patientid", "PatientID"), "source": ("source",)}
+"""Columns of a table of labels that are taken into the index, by the names they go by."""
 
 _HOSTS_WITH_OWNERS = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
 
 
 def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
     """Adds the training images' labels from the layout's CSV of ids and labels.
+
+    Patients and sources that stand there are taken as well.
 
     Raises:
         MissingError: there is no such CSV.
@@ -25,7 +30,7 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
     path = root / layout.labels
     if not path.is_file():
         raise MissingError(f"The table of labels is missing. Received: {path}. Download it.")
-    labels = read_table(path)
+    labels = read_any_table(path)
     for column in (layout.label_id, layout.label_column):
         if column not in labels:
             raise DataError(
@@ -44,6 +49,10 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
     train = table["split"] == "train"
     names = table["path"].map(name_without_suffix)
     table.loc[train, "label"] = names[train].map(label_of[layout.label_column]).fillna("")
+    for column, written in _IN_LABELS.items():
+        known = next((name for name in written if name in labels), None)
+        if known is not None:
+            table[column] = names.map(label_of[known]).fillna("")
     unlabelled = train & (table["label"] == "")
     if unlabelled.any():
         raise DataError(
@@ -53,15 +62,19 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
     return table
 
 
-def with_metadata(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame:
     """Adds source, group and mask from a metadata.csv, and the labels of unlabelled images.
+
+    It may be the table of labels, which needs no paths.
 
     Raises:
         DataError: it has no column `path`, or none of its paths is that of an image.
     """
     if not path.is_file():
         return table
-    metadata = read_table(path)
+    metadata = read_any_table(path)
+    if "path" not in metadata and path == labels:
+        return table
     if "path" not in metadata:
         raise DataError(
             f"A metadata file has no column 'path'. Received: {path} with "

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
-from kagglecxr.core.files import read_table
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.layout import class_folders, list_images, match_patterns
+from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
 
 SAMPLE = "sample_submission.csv"
@@ -58,7 +58,7 @@ def find_test_set(root: Path, competition: Competition) -> TestSet:
         raise MissingError(
             f"There is no sample submission. Received: {path}. Name it under [layout] sample."
         )
-    sample = read_table(path)
+    sample = read_any_table(path)
     ids = list(sample.iloc[:, 0])
     # The ids of a sample submission are file names with or without suffix and folder.
     id_of = {name_without_suffix(name): name for name in ids}

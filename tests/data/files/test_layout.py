@@ -442,3 +442,24 @@ def test_dicom_files_are_images_of_a_folder(tmp_path: Path) -> None:
         "well/2.dcm": "well",
         "well/3.DICOM": "well",
     }
+
+
+def test_patients_and_sources_may_stand_in_the_table_of_labels(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/a.png", "train/b.png", "train/c.png")
+    (root / "train.csv").write_text(
+        "image_name;patient_id;target;source\na;p1;ill;north\nb;p1;well;north\nc;p2;ill;south\n"
+    )
+    competition = described(
+        'train = ["train/*"]\nlabels = "train.csv"\nlabel_id = "image_name"\n'
+        'label_column = "target"\nmetadata = "train.csv"'
+    )
+    assert list(column(root, competition, "group").values()) == ["p1", "p1", "p2"]
+    assert list(column(root, competition, "source").values()) == ["north", "north", "south"]
+
+
+def test_spellings_of_one_class_are_refused_with_each(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/a.png", "train/b.png", "train/c.png")
+    (root / "train.csv").write_text("id,label\na,covid \nb,COVID\nc,normal\n")
+    competition = described('train = ["train/*"]\nlabels = "train.csv"', names="[]")
+    with pytest.raises(DataError, match="COVID, covid"):
+        find_images(root, competition)
