@@ -9,6 +9,7 @@ from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.ids import match_ids
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.folds import hold_out
 from kagglecxr.data.images.image import name_without_suffix
@@ -113,7 +114,9 @@ def _with_ids_of(
 ) -> pd.DataFrame:
     # The ids of a sample submission are file names with or without suffix and folder.
     ids = {name_without_suffix(name): name for name in sample.iloc[:, 0]}
-    named = found.loc[test, "path"].map(lambda path: ids.get(name_without_suffix(path), ""))
+    names = found.loc[test, "path"].map(name_without_suffix)
+    matched = match_ids(list(names), list(ids))
+    named = names.map(lambda name: ids[matched[name]] if name in matched else "")
     if sorted(named) != sorted(sample.iloc[:, 0]):
         absent = sorted(set(sample.iloc[:, 0]) - set(named))
         without_id = list(found.loc[test, "path"][named == ""])

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.data.files.ids import match_ids
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
@@ -48,6 +49,8 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
         )
     train = table["split"] == "train"
     names = table["path"].map(name_without_suffix)
+    id_of = match_ids(list(names[train]), list(label_of.index))
+    names = names.map(lambda name: id_of.get(name, name))
     table.loc[train, "label"] = names[train].map(label_of[layout.label_column]).fillna("")
     for column, written in _IN_LABELS.items():
         known = next((name for name in written if name in labels), None)
@@ -56,8 +59,10 @@ def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame
     unlabelled = train & (table["label"] == "")
     if unlabelled.any():
         raise DataError(
-            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. "
-            f"Received: {shorten(list(table.loc[unlabelled, 'path']))}. Complete the table."
+            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. Received: "
+            f"the images {shorten(list(table.loc[unlabelled, 'path']))}, and the ids "
+            f"{shorten(list(labels[layout.label_id]))}. Correct [layout] train or label_id, or "
+            "complete the table."
         )
     return table
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.ids import match_ids
 from kagglecxr.data.files.layout import class_folders, list_images, match_patterns
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
@@ -67,7 +68,8 @@ def find_test_set(root: Path, competition: Competition) -> TestSet:
         list_images(root, root), layout.test, "test", class_folders(competition)
     )
     images = list(dict.fromkeys(image for image, *_ in matches))
-    known = [image for image in images if name_without_suffix(image) in id_of]
+    matched = match_ids([name_without_suffix(image) for image in images], list(id_of))
+    known = [image for image in images if name_without_suffix(image) in matched]
     _check_unique(
         map(name_without_suffix, known), f"Several test images have one name. Received: {root}"
     )
@@ -76,7 +78,7 @@ def find_test_set(root: Path, competition: Competition) -> TestSet:
             f"No test image has an id of the sample submission. Received: {len(images)} images "
             f"({shorten(images)}), ids {shorten(ids)}. Check [layout] test and sample."
         )
-    path_of = {id_of[name_without_suffix(image)]: image for image in known}
+    path_of = {id_of[matched[name_without_suffix(image)]]: image for image in known}
     return TestSet(sample, path_of, sorted(set(images) - set(known)))
 
 
