@@ -226,7 +226,7 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
 
 def _check_folder(values: dict[str, Any], index: Index, root: Path) -> None:
     paths = list(index.table["path"])
-    check_content(values["content"], paths, Path(values["data"]), root)
+    check_content(values.get("content", ""), paths, Path(values["data"]), root)
 
 
 def _rows_digest(index: Index) -> str:
