@@ -33,6 +33,7 @@ def prepare(
         skip_broken: Skip image files that cannot be read, and list them.
         common: Options of every verb.
     """
+    from kagglecxr.core.files import read_json
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.phantoms import make_demo
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
@@ -45,9 +46,10 @@ def prepare(
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
+    patients = read_json(workspace.prepared)["patients"]
     common.finish(
-        f"Prepared {len(table)} images ({counts}) of {table['group'].nunique()} groups in "
-        f"{folds} folds: {workspace.index}.",
+        f"{patients}\nPrepared {len(table)} images ({counts}) of {table['group'].nunique()} groups "
+        f"in {folds} folds: {workspace.index}.",
         f"python -m kagglecxr.train {competition}",
     )
 

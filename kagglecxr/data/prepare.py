@@ -121,7 +121,7 @@ def prepare_competition(
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
     competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
-    reporter.note(describe_patients(list(found["path"]), known_groups))
+    patients = describe_patients(list(found["path"]), known_groups)
     pairs = find_duplicates(ids, measures["phash"], measures["thumbnail"])
     found["group"] = joined_groups(ids, known_groups, pairs)
     found["width"], found["height"] = measures["width"], measures["height"]
@@ -155,6 +155,7 @@ def prepare_competition(
             "cache": cache.key,
             "rows": _rows_digest(index),
             "content": content_digest(root, list(index.table["path"])),
+            "patients": patients,
             "pipeline": pipeline.text,
             "seed": options.seed,
             # With these options another machine makes the same folds.
