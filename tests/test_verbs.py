@@ -21,7 +21,9 @@ SETTINGS = ["epochs=2", "model_options.width=4", "optimizer=sgd"]
 TINY = ["--recipe", "cpu_scratch", *(word for value in SETTINGS for word in ("--set", value))]
 
 
-def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def verb(
+    *words: str, cwd: Path | None = None, limit: float = 300
+) -> subprocess.CompletedProcess[str]:
     """Runs `python -m kagglecxr.VERB ...` and waits for its end."""
     name, *rest = words
     return subprocess.run(
@@ -31,7 +33,7 @@ def verb(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[st
         cwd=cwd,
         env={**os.environ, "KERAS_HOME": "/nonexistent", "COLUMNS": "200"},
         check=False,
-        timeout=1800,
+        timeout=limit,
     )
 
 
@@ -250,7 +252,7 @@ def test_doctor_checks_what_it_can_without_keras(
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_score_well_above_its_references(tmp_path: Path) -> None:
-    done = verb("demo", cwd=tmp_path)
+    done = verb("demo", cwd=tmp_path, limit=1800)
     assert done.returncode == 0, done.stderr
     scores = {
         name.strip(): float(score)

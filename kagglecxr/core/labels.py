@@ -12,7 +12,9 @@ def in_order(names: Iterable[str]) -> list[str]:
     """
     names = list(names)
     numbers = _as_numbers(names)
-    return sorted(names) if numbers is None else sorted(names, key=lambda n: (float(n), n))
+    if numbers is None:
+        return sorted(names)
+    return [name for _, name in sorted(zip(numbers, names, strict=True))]
 
 
 def class_numbers(names: Sequence[str]) -> list[int]:
@@ -22,10 +24,9 @@ def class_numbers(names: Sequence[str]) -> list[int]:
     ([1, 2, 10], [0, 1])
     """
     numbers = _as_numbers(names)
-    if numbers is None or not all(number.is_integer() for number in numbers):
-        return list(range(len(names)))
-    own = [int(number) for number in numbers]
-    return own if len(set(own)) == len(own) else list(range(len(names)))
+    own = [int(number) for number in numbers or []]
+    are_own = own == numbers and len(set(own)) == len(own)
+    return own if are_own else list(range(len(names)))
 
 
 def _as_numbers(names: Sequence[str]) -> list[float] | None:

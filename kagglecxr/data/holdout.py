@@ -9,7 +9,7 @@ from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.ids import match_ids
+from kagglecxr.data.files.matching import match_ids
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.folds import hold_out
 from kagglecxr.data.images.image import name_without_suffix
@@ -47,8 +47,10 @@ def split_test_set(
     return found.assign(label=found["label"].where(~test, ""))
 
 
-def with_sample_form(competition: Competition, root: Path) -> Competition:
+def with_sample_form(competition: Competition, labels: list[str], root: Path) -> Competition:
     """Returns the competition with what its sample submission says and [submission] leaves out.
+
+    `labels` are the classes that were found, for a competition that names none.
 
     Raises:
         MissingError: there is no sample submission of the name that [layout] sample gives.
@@ -62,7 +64,8 @@ def with_sample_form(competition: Competition, root: Path) -> Competition:
             f"The sample submission of [layout] sample does not exist. Received: {path}. "
             f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
         )
-    columns, targets = list(read_any_table(path).columns), competition.targets()
+    columns = list(read_any_table(path).columns)
+    targets = competition.with_classes(labels).targets()
     said: dict[str, str] = {"id": columns[0]}
     if len(columns) == 2:
         said["target"] = columns[1]

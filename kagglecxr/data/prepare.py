@@ -117,9 +117,10 @@ def prepare_competition(
     if workspace.prepared.is_file() and workspace.index.is_file():
         _check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     found = find_images(root, competition)
+    competition = with_sample_form(competition, _labels(found), root)
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
-    competition = competition.with_classes(list(found.loc[found["label"] != "", "label"].unique()))
+    competition = competition.with_classes(_labels(found))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
     patients = describe_patients(list(found["path"]), known_groups)
     pairs = find_duplicates(ids, measures["phash"], measures["thumbnail"])
@@ -130,7 +131,6 @@ def prepare_competition(
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
     old_ids, labels = found["id"], list(found["label"])
     test_seed = derive_seed(options.seed, "test")
-    competition = with_sample_form(competition, root)
     found = split_test_set(found, root, competition, workspace, options.test, test_seed)
     index = Index(found.astype(str))
     index.check_disjoint()
@@ -163,6 +163,10 @@ def prepare_competition(
         },
     )
     return PreparedData(competition, index, fold, cache, root)
+
+
+def _labels(found: pd.DataFrame) -> list[str]:
+    return list(found.loc[found["label"] != "", "label"].unique())
 
 
 def _decode(

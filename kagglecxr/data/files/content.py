@@ -1,5 +1,6 @@
 """What a workspace was prepared from: other images are never trained on under its name."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,9 @@ def check_content(content: str, paths: Sequence[str], prepared: Path, given: Pat
         DataError: it holds others.
     """
     if given != prepared and content_digest(given, paths) != content:
+        work = shlex.quote(f"work/{given.parent.name}-{given.name}")
         raise DataError(
             f"The workspace was prepared from other images. Received: {given}, prepared from "
             f"{prepared}. Give each folder a workspace of its own, for example with "
-            f"--work work/{given.parent.name}-{given.name}"
+            f"--work {work}"
         )

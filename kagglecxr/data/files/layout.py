@@ -139,30 +139,29 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> pd.Da
 
 def _find_in_class_folders(root: Path, folders: dict[str, str]) -> list[tuple[str, str, str]]:
     """Lists the images of one folder per class, or of its `images` folder if it has one."""
-    folders = folders or _folders_with_images(root)
-    found = []
-    for name, label in folders.items():
+    found, empty = [], []
+    for name, label in (folders or {name: name for name in _sub_folders(root)}).items():
         folder = root / name
         if (folder / "images").is_dir():
             folder = folder / "images"
         files = list_images(root, folder)
-        if not files:
+        if not files and folders:
             raise DataError(
                 f"A class folder holds no images. Received: {folder} (looked for "
                 f"{', '.join(sorted(SUFFIXES))}). Put the class's images there, or remove it."
             )
+        if not files:
+            empty.append(name)
         found += [(path, label, "train") for path in files]
+    if empty and found:
+        warnings.warn(CxrWarning(f"Left out, without images: {', '.join(empty)}."), stacklevel=2)
     return found
 
 
-def _folders_with_images(root: Path) -> dict[str, str]:
-    """Returns the folders that hold images; the kit's own are none of them."""
+def _sub_folders(root: Path) -> list[str]:
+    """Returns the folders below `root` that may hold a class's images."""
     below = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    chosen = [p for p in below if not _is_of_the_system(p.name) and not _is_of_the_kit(p)]
-    empty = [path.name for path in chosen if not list_images(root, path)]
-    if empty and len(empty) < len(chosen):
-        warnings.warn(CxrWarning(f"Left out, without images: {', '.join(empty)}."), stacklevel=2)
-    return {path.name: path.name for path in chosen if path.name not in empty}
+    return [p.name for p in below if not _is_of_the_system(p.name) and not _is_of_the_kit(p)]
 
 
 def _is_of_the_kit(folder: Path) -> bool:
@@ -206,23 +205,8 @@ def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> 
             f"No image has a label. Received: {len(table)} images of {root}. Put {{class}} into "
             "[layout] train, or name a table of labels under [layout] labels."
         )
-    spellings = Counter(label.casefold() for label in labels)
-    if any(count > 1 for count in spellings.values()):
-        alike = sorted(label for label in labels if spellings[label.casefold()] > 1)
-        raise DataError(
-            f"Labels differ in capital letters alone. Received: {shorten(alike)}. Write each class "
-            "in one way."
-        )
-    if not names and len(labels) == 1:
-        (only,) = labels
-        inside = root / only
-        is_too_high = inside.is_dir() and len(_folders_with_images(inside)) > 1
-        advice = f"Name {inside} instead" if is_too_high else "Add a folder of another class"
-        raise DataError(
-            f"All images are of one class. Received: {len(table)} images of {only!r} in {root}. "
-            f"{advice}."
-        )
     if not names:
+        _check_found_classes(table, labels, root)
         return
     unknown, absent = sorted(labels - set(names)), [name for name in names if name not in labels]
     if unknown:
@@ -234,4 +218,24 @@ def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> 
         raise DataError(
             f"A class has no images. Received: none for {shorten(absent)}. Check the data folder "
             "and the layout."
+        )
+
+
+def _check_found_classes(table: pd.DataFrame, labels: set[str], root: Path) -> None:
+    spellings = Counter(label.casefold() for label in labels)
+    alike = sorted(label for label in labels if spellings[label.casefold()] > 1)
+    if alike:
+        raise DataError(
+            f"Labels differ in capital letters alone. Received: {shorten(alike)}. Write each class "
+            "in one way, or list both under [classes] names."
+        )
+    if len(labels) == 1:
+        (only,) = labels
+        inside = root / only
+        below = _sub_folders(inside) if inside.is_dir() else []
+        is_too_high = sum(bool(list_images(inside, inside / name)) for name in below) > 1
+        advice = f"Name {inside} instead" if is_too_high else "Add a folder of another class"
+        raise DataError(
+            f"All images are of one class. Received: {len(table)} images of {only!r} in {root}. "
+            f"{advice}."
         )

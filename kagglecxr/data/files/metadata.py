@@ -2,13 +2,12 @@
 
 import re
 import warnings
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.data.files.ids import match_ids
+from kagglecxr.data.files.matching import match_ids, match_paths
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
@@ -90,7 +89,8 @@ def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame
     if not metadata["path"].any():
         raise DataError(
             f"No path of a metadata file is that of an image. Received: {path} with "
-            f"{shorten(written)}; images are {shorten(images)}. Correct the paths, or remove it."
+            f"{shorten(written) or 'no line'}; images are {shorten(images)}. Correct the paths, or "
+            "remove it."
         )
     metadata = metadata.drop_duplicates("path").set_index("path").reindex(images).fillna("")
     for column, name in (
@@ -106,35 +106,6 @@ def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame
         both = zip(metadata["label"], table["label"], strict=True)
         table["label"] = [old or new for new, old in both]
     return table
-
-
-def match_paths(written: Sequence[str], images: Sequence[str]) -> list[str]:
-    r"""Returns the image that each written path means, or "" where it is none or ambiguous.
-
-    Back slashes, a leading "./", folders above the data folder and missing folders are allowed.
-
-    >>> match_paths([".\\ill\\1.png", "/data/well/2.png", "1.png"], ["ill/1.png", "well/2.png"])
-    ['ill/1.png', 'well/2.png', 'ill/1.png']
-    """
-    images_by_end: dict[str, list[str]] = {}
-    for image in images:
-        for end in _ends(image):
-            images_by_end.setdefault(end, []).append(image)
-    known = set(images)
-
-    def meant(path: str) -> str:
-        path = PurePosixPath(path.strip().replace("\\", "/")).as_posix()
-        whole = [end for end in _ends(path) if end in known]
-        found = whole[:1] or images_by_end.get(path, [])
-        return found[0] if len(found) == 1 else ""
-
-    return [meant(path) for path in written]
-
-
-def _ends(path: str) -> list[str]:
-    """A path and what is left of it without its first folders, the longest first."""
-    parts = PurePosixPath(path).parts
-    return ["/".join(parts[first:]) for first in range(len(parts))]
 
 
 def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:

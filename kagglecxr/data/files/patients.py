@@ -38,15 +38,16 @@ def describe_patients(paths: Sequence[str], groups: Sequence[str]) -> str:
     """Says of how many images the patient is known.
 
     >>> describe_patients(["a.png", "b.png"], ["p1", ""])
-    'Patients: known of 1 of 2 images, not of b.png.'
+    'Patients: 1 of 2 images, 1 without, such as b.png.'
     """
     without = [path for path, group in zip(paths, groups, strict=True) if not group]
     if not without:
-        return f"Patients: known of all {len(paths)} images."
+        return f"Patients: all {len(paths):,} images."
     if len(without) == len(paths):
-        return "Patients: known of no image; one patient's images may be in several folds."
+        return f"Patients: none of {len(paths):,} images; those of one may be in several folds."
     known = len(paths) - len(without)
-    return f"Patients: known of {known} of {len(paths)} images, not of {shorten(without)}."
+    some = f"{known:,} of {len(paths):,} images, {len(without):,} without"
+    return f"Patients: {some}, such as {shorten(without)}."
 
 
 def _extract(texts: "pd.Series[str]", expression: str) -> "pd.Series[str]":

@@ -21,40 +21,48 @@ def read_any_table(path: Path) -> pd.DataFrame:
         DataError: the file is empty, no table, or a line has another number of cells.
     """
     text = _decoded(path.read_bytes())
-    lines = text.lstrip().split("\n", 1)
-    if not lines[0].strip():
-        raise DataError(f"A table is empty. Received: {path}. Download it again.")
-    if lines[0].startswith("<"):
+    first = text.lstrip().split("\n", 1)[0]
+    if first.startswith("<"):
         raise DataError(
-            f"A table is a web page. Received: {path}, which begins with {lines[0][:40]!r}. "
+            f"A table is a web page. Received: {path}, which begins with {first[:40]!r}. "
             "Download the file itself."
         )
-    separator = max(_SEPARATORS, key=lines[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    for line in reader:
-        cells = [cell.strip() for cell in line]
-        if not any(cells):
-            continue
-        if not header:
-            header = cells
-            continue
-        if len(cells) != len(header):
-            raise DataError(
-                f"A line of a table has another number of cells than the first. Received: {path}, "
-                f"line {reader.line_num} with {len(cells)} in place of {len(header)}: "
-                f"{separator.join(cells)[:60]!r}. Put text with {separator!r} in it into quotes."
-            )
-        rows.append(cells)
+    rows = _cells(text, max(_SEPARATORS, key=first.count), path)
+    if not rows:
+        raise DataError(f"A table is empty. Received: {path}. Download it again.")
+    header, *rows = rows
     table = pd.DataFrame(rows, columns=pd.Index(header), dtype=str)
     return table.loc[:, [name != "" and not name.startswith("Unnamed: ") for name in header]]
+
+
+def _cells(text: str, separator: str, path: Path) -> list[list[str]]:
+    """The cells of each line that has any; all lines have as many as the first."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows: list[list[str]] = []
+    try:
+        for line in reader:
+            cells = [cell.strip() for cell in line]
+            if not any(cells):
+                continue
+            if rows and len(cells) != len(rows[0]):
+                raise DataError(
+                    f"A line of a table has another number of cells than the first. Received: "
+                    f"{path}, line {reader.line_num} with {len(cells)} in place of {len(rows[0])}: "
+                    f"{separator.join(cells)[:60]!r}. Put text with {separator!r} into quotes."
+                )
+            rows.append(cells)
+    except csv.Error as error:
+        raise DataError(
+            f"A table cannot be read. Received: {path}, line {reader.line_num} ({error}). Save it "
+            "as CSV again."
+        ) from error
+    return rows
 
 
 def _decoded(content: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
-            return content.decode(encoding)
+            return content.decode(encoding, errors="replace")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.ids import match_ids
 from kagglecxr.data.files.layout import class_folders, list_images, match_patterns
+from kagglecxr.data.files.matching import match_ids
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
 

@@ -22,8 +22,8 @@ def test_images_without_a_patient_are_counted_and_shown() -> None:
     patients = find_patients(paths, r"^(p\d+)").tolist()
     assert patients == ["p1", "p2", ""]
     told = describe_patients(list(paths), patients)
-    assert told == "Patients: known of 2 of 3 images, not of well/odd.png."
-    assert "no image" in describe_patients(["a.png"], [""])
+    assert told == "Patients: 2 of 3 images, 1 without, such as well/odd.png."
+    assert "none of 1 images" in describe_patients(["a.png"], [""])
     assert "all 1 images" in describe_patients(["a.png"], ["p1"])
 
 

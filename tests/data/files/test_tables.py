@@ -42,6 +42,8 @@ def test_words_and_numbers_stay_as_they_are_written(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         (" \n\n", "is empty"),
+        (",,\n", "is empty"),
+        ("id,label\na," + 140_000 * "x", "cannot be read"),
         ("<!DOCTYPE html>\n<html></html>\n", "is a web page"),
         ("id,label\na,x\nb,y, z\n", r"line 3 with 3 in place of 2: 'b,y,z'"),
         ("id,label\na\n", "line 2 with 1 in place of 2"),
