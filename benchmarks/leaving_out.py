@@ -22,7 +22,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import each_source, find_weights

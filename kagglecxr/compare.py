@@ -23,13 +23,13 @@ def compare(
     from kagglecxr.reports.comparison import compare_runs, to_markdown, write_comparison
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     table = compare_runs(workspace, Path("submissions") / "ledger.csv")
     paths = write_comparison(table, workspace.root)
     sys.stdout.write(to_markdown(table))
     common.finish(
         f"Compared {len(table.columns) - 1} runs: {', '.join(map(str, paths))}.",
-        f"python -m kagglecxr.ensemble {competition}",
+        workspace.command("ensemble"),
     )
 
 

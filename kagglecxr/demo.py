@@ -38,7 +38,7 @@ def demo(
         from kagglecxr.training.run import RunOptions, describe_run, train_run
 
     competition = load_competition("demo")
-    workspace, terminal = common.workspace("demo"), common.terminal
+    workspace, terminal = common.workspace("demo", "demo"), common.terminal
     with _step("draw"):
         data = make_demo(workspace.raw, common.seed, terminal)
     with _step("prepare"):
@@ -60,9 +60,7 @@ def demo(
             seed=common.seed,
         )
     sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")
-    common.finish(
-        f"Scored {blend.submission}; pictures in {run}.", "python -m kagglecxr.compare demo"
-    )
+    common.finish(f"Scored {blend.submission}; pictures in {run}.", workspace.command("compare"))
 
 
 @contextmanager

@@ -30,7 +30,8 @@ def download(
     from kagglecxr.remote.download.source import KaggleSource, read_sha256sums
 
     described = load_competition(competition)
-    raw = common.workspace(described.name).raw
+    workspace = common.workspace(described.name, competition)
+    raw = workspace.raw
     sums_file = hashes_file(competition, described)
     sums = read_sha256sums(sums_file) if sums_file else {}
     source = KaggleSource.of(described.source.kind, described.source.slug, competition)
@@ -43,7 +44,7 @@ def download(
             other = KaggleSource.of(merged.source.kind, merged.source.slug, competition)
             done = download_data(other, merged.folder, common.terminal, again=again)
             results.append(str(done))
-    common.finish(" ".join(results), f"python -m kagglecxr.prepare {competition}")
+    common.finish(" ".join(results), workspace.command("prepare"))
 
 
 if __name__ == "__main__":

@@ -30,13 +30,13 @@ def ensemble(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.blend import blend_runs
     from kagglecxr.ensembling.run_selection import choose_runs
     from kagglecxr.training.soups.soup import make_soup
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)
     if soup:
@@ -49,7 +49,7 @@ def ensemble(
     )
     common.finish(
         f"Blended {', '.join(blend.runs)} ({score}): {blend.submission}.",
-        f"python -m kagglecxr.submit {competition} {blend.submission}",
+        workspace.command("submit", blend.submission),
     )
 
 

@@ -17,16 +17,16 @@ def explore(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.reports.eda.eda_report import explore_data
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
     page = explore_data(prepared, workspace, common.terminal, seed=common.seed)
     common.finish(
         f"Explored {len(prepared.index.table)} images; open {page}.",
-        f"python -m kagglecxr.train {competition}",
+        workspace.command("train"),
     )
 
 

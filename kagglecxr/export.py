@@ -37,14 +37,14 @@ def export(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs, export_name
     from kagglecxr.inference.export.exporter import EXPORTS, export_model
     from kagglecxr.inference.export.file_formats import format_of
     from kagglecxr.inference.members import members_for_data
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     kind = format_of(form, out)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)

@@ -39,18 +39,18 @@ def prepare(
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     if described.source.kind == "demo" and data is None:
         make_demo(workspace.raw, common.seed, common.terminal)
     options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
-    patients = read_json(workspace.prepared)["patients"]
+    told = read_json(workspace.prepared)
     common.finish(
-        f"{patients}\nPrepared {len(table)} images ({counts}) of {table['group'].nunique()} groups "
-        f"in {folds} folds: {workspace.index}.",
-        f"python -m kagglecxr.train {competition}",
+        f"{told['taken']}\n{told['patients']}\nPrepared {len(table)} images ({counts}) of "
+        f"{table['group'].nunique()} groups in {folds} folds: {workspace.index}.",
+        workspace.command("train"),
     )
 
 

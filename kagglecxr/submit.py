@@ -33,15 +33,15 @@ def submit(
 
     loaded = load_competition(competition)
     options.check(loaded.source.kind)
-    workspace = common.workspace(loaded.name)
+    workspace = common.workspace(loaded.name, competition)
     if options.local or loaded.source.kind != "competition":
         text, summary = submit_locally(loaded, workspace, file, options, LEDGER, common.seed)
     else:
         text, summary = submit_to_kaggle(loaded, workspace, file, options, LEDGER, common.terminal)
     if text:
         sys.stdout.write(f"{text}\n")
-    compare = f"python -m kagglecxr.compare {competition}"
-    common.finish(summary, "the same, no --dry-run" if options.dry_run else compare)
+    again = "the same, no --dry-run"
+    common.finish(summary, again if options.dry_run else workspace.command("compare"))
 
 
 if __name__ == "__main__":

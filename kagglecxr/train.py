@@ -33,13 +33,13 @@ def train(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.multi_seed import describe_seeds, train_seeds
     from kagglecxr.training.select_recipe import select_recipe
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
     chosen = select_recipe(recipe, model, changes, common.terminal)
     runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
@@ -51,10 +51,9 @@ def train(
         return
     for run in runs:
         report_run(run)
-    names = " ".join(run.name for run in runs)
     common.finish(
         describe_seeds(runs, prepared.competition.metric.name),
-        f"python -m kagglecxr.ensemble {competition} {names}",
+        workspace.command("ensemble", *(run.name for run in runs)),
     )
 
 

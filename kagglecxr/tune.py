@@ -35,12 +35,11 @@ def tune(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.reports.search_report import report_search
     from kagglecxr.training.cluster.cluster_trials import trial_launcher
     from kagglecxr.training.search.results import (
         describe_results,
-        prepare_command,
         write_best_recipe,
     )
     from kagglecxr.training.search.space import load_space
@@ -48,7 +47,7 @@ def tune(
     from kagglecxr.training.select_recipe import select_recipe
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
     base = select_recipe(recipe, model, changes, common.terminal)
     fixed = [change.partition("=")[0].strip() for change in changes]
@@ -61,10 +60,8 @@ def tune(
         )  # fmt: skip
     folder = workspace.studies / result.name
     report_search(folder, result.trials, result.importances, result.metric, result.maximise)
-    path = write_best_recipe(result, workspace.recipes, competition)
-    train = f"python -m kagglecxr.train {competition} --recipe {path}"
-    prepare = f"{prepare_command(result, competition)}, then " if result.pipeline else ""
-    common.finish(f"{describe_results(result)}: {path}.", f"{prepare}{train}")
+    path, command = write_best_recipe(result, workspace)
+    common.finish(f"{describe_results(result)}: {path}.", command)
 
 
 if __name__ == "__main__":

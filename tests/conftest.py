@@ -16,7 +16,8 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.phantoms import IMAGES, demo_data, make_demo
-from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.prepared import PreparedData
 
 FOLDS = 3
 SIZE = 48

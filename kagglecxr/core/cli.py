@@ -51,9 +51,9 @@ class CommonOptions:
     seed: int = 0
     quiet: Annotated[bool, Parameter(negative="")] = False
 
-    def workspace(self, competition: str) -> Workspace:
-        """Returns the workspace of a competition."""
-        return Workspace.of(competition, self.work)
+    def workspace(self, competition: str, given: str) -> Workspace:
+        """Returns the workspace of a competition, which the user has named by `given`."""
+        return Workspace.of(competition, self.work, given)
 
     @functools.cached_property
     def terminal(self) -> Terminal:

@@ -4,7 +4,7 @@ To add a format, write its class here and register it in FORMATS.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -42,15 +42,27 @@ class SubmissionFormat(ABC):
         """Returns all columns of the file, in order."""
         return [self.id, self.target]
 
+    @abstractmethod
     def build(self, ids: list[str], probabilities: Probabilities) -> pd.DataFrame:
         """Returns the submission for probabilities (N, targets)."""
-        table = pd.DataFrame(self._cells(probabilities), columns=self.columns()[1:])
-        table.insert(0, self.id, ids)
-        return table
 
     @abstractmethod
-    def parse(self, submission: pd.DataFrame) -> Probabilities:
-        """Returns the probabilities (N, targets) of a validated submission; 0 or 1 for classes."""
+    def parse(self, submission: pd.DataFrame, ids: Sequence[str]) -> Probabilities:
+        """Returns the probabilities (N, targets) of images in a validated submission.
+
+        Classes have 1, others 0.
+        """
+
+    def image_ids(self, sample: Sequence[str]) -> list[str]:
+        """Returns the ids of the images that a sample submission's ids ask for, in their order."""
+        return list(sample)
+
+    def build_like(
+        self, sample: pd.DataFrame, ids: list[str], probabilities: Probabilities
+    ) -> pd.DataFrame:
+        """Returns the submission with the lines and columns of a sample, in its order."""
+        table = self.build(ids, probabilities).set_index(self.id).loc[list(sample[self.id])]
+        return table.reset_index()[list(sample.columns)]
 
     def validate(self, submission: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:
         """Returns the submission in the sample's order, with typed cells.
@@ -66,31 +78,47 @@ class SubmissionFormat(ABC):
             table[column] = self._typed(table[column])
         return table
 
-    @abstractmethod
-    def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
-        """Returns the cells (N,) or (N, columns) for probabilities (N, targets)."""
-
     def _typed(self, cells: TextCells) -> TypedCells:
         """Returns the cells of a column, typed; they are probabilities by default."""
         numbers = pd.to_numeric(cells, errors="coerce")
         _refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
         return numbers.astype(float)
 
-    def _one_hot(self, ids: list[int]) -> Probabilities:
-        return np.eye(len(self.targets))[np.array(ids, np.intp)]
-
 
 FORMATS = Registry[type[SubmissionFormat]]("submission form")
 
 
+class _LinePerImageFormat(SubmissionFormat):
+    """A line for each image."""
+
+    def build(self, ids: list[str], probabilities: Probabilities) -> pd.DataFrame:
+        table = pd.DataFrame(self._cells(probabilities), columns=self.columns()[1:])
+        table.insert(0, self.id, ids)
+        return table
+
+    def parse(self, submission: pd.DataFrame, ids: Sequence[str]) -> Probabilities:
+        return self._parse(submission.set_index(self.id).loc[list(ids)])
+
+    @abstractmethod
+    def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
+        """Returns the cells (N,) or (N, columns) for probabilities (N, targets)."""
+
+    @abstractmethod
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
+        """Returns the probabilities (N, targets) of validated rows, one per image."""
+
+    def _one_hot(self, ids: list[int]) -> Probabilities:
+        return np.eye(len(self.targets))[np.array(ids, np.intp)]
+
+
 @FORMATS.add_as("class")
-class _ClassFormat(SubmissionFormat):
+class _ClassFormat(_LinePerImageFormat):
     """The name of the most probable class."""
 
     holds_probabilities = False
 
-    def parse(self, submission: pd.DataFrame) -> Probabilities:
-        return self._one_hot([self.targets.index(name) for name in submission[self.target]])
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
+        return self._one_hot([self.targets.index(name) for name in rows[self.target]])
 
     def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
         return np.array([self.targets[k] for k in probabilities.argmax(axis=1)], object)
@@ -101,14 +129,14 @@ class _ClassFormat(SubmissionFormat):
 
 
 @FORMATS.add_as("class_id")
-class _ClassIdFormat(SubmissionFormat):
+class _ClassIdFormat(_LinePerImageFormat):
     """The number of the most probable class: its own if classes are numbers, else from 0."""
 
     holds_probabilities = False
 
-    def parse(self, submission: pd.DataFrame) -> Probabilities:
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
         numbers = class_numbers(self.targets)
-        return self._one_hot([numbers.index(number) for number in submission[self.target]])
+        return self._one_hot([numbers.index(number) for number in rows[self.target]])
 
     def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
         own = class_numbers(self.targets)
@@ -122,11 +150,11 @@ class _ClassIdFormat(SubmissionFormat):
 
 
 @FORMATS.add_as("probability")
-class _ProbabilityFormat(SubmissionFormat):
+class _ProbabilityFormat(_LinePerImageFormat):
     """The probability of the positive class."""
 
-    def parse(self, submission: pd.DataFrame) -> Probabilities:
-        positive = submission[self.target].to_numpy(np.float64)
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
+        positive = rows[self.target].to_numpy(np.float64)
         columns = np.repeat(1.0 - positive[:, None], len(self.targets), axis=1)
         columns[:, self._positive_column()] = positive
         return columns
@@ -144,17 +172,54 @@ class _ProbabilityFormat(SubmissionFormat):
 
 
 @FORMATS.add_as("one_column_a_class")
-class _ColumnPerClassFormat(SubmissionFormat):
+class _ColumnPerClassFormat(_LinePerImageFormat):
     """The probability of each target, in a column of its own."""
 
     def columns(self) -> list[str]:
         return [self.id, *self.targets]
 
-    def parse(self, submission: pd.DataFrame) -> Probabilities:
-        return submission[self.targets].to_numpy(np.float64)
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
+        return rows[self.targets].to_numpy(np.float64)
 
     def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
         return probabilities
+
+
+@FORMATS.add_as("one_line_a_class")
+class _LinePerClassFormat(SubmissionFormat):
+    """The probability of each target, on a line of its own whose id is `IMAGE_TARGET`."""
+
+    def image_ids(self, sample: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(_split_id(one, self.targets)[0] for one in sample))
+
+    def build(self, ids: list[str], probabilities: Probabilities) -> pd.DataFrame:
+        lines = [f"{one}_{target}" for one in ids for target in self.targets]
+        return pd.DataFrame({self.id: lines, self.target: probabilities.ravel()})
+
+    def parse(self, submission: pd.DataFrame, ids: Sequence[str]) -> Probabilities:
+        value_of = submission.set_index(self.id)[self.target]
+        lines = [f"{one}_{target}" for one in ids for target in self.targets]
+        return value_of.loc[lines].to_numpy(np.float64).reshape(len(ids), len(self.targets))
+
+
+def is_line_a_class(ids: Sequence[str], targets: Sequence[str]) -> bool:
+    """Whether the ids of a sample submission are those of images, each with each target behind it.
+
+    >>> is_line_a_class(["a_ill", "a_well"], ["ill", "well"]), is_line_a_class(["a"], ["ill"])
+    (True, False)
+    """
+    parts = [_split_id(one, targets) for one in ids]
+    images = dict.fromkeys(image for image, _ in parts)
+    wanted = {(image, target) for image in images for target in targets}
+    return len(targets) > 1 and len(parts) == len(wanted) > 0 and set(parts) == wanted
+
+
+def _split_id(one: str, targets: Sequence[str]) -> tuple[str, str]:
+    """Returns the image and the target of a line's id; no target if none stands behind it."""
+    for target in sorted(targets, key=len, reverse=True):
+        if one.endswith(f"_{target}"):
+            return one.removesuffix(f"_{target}"), target
+    return one, ""
 
 
 def validate_like_sample(submission: pd.DataFrame, sample: pd.DataFrame) -> None:

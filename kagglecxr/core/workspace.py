@@ -1,6 +1,7 @@
 """The files and folders of one competition's workspace."""
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kagglecxr.core.errors import MissingError
@@ -19,10 +20,16 @@ class _PathInWorkspace:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder of one competition's working files; defaults to `work/<competition>/`."""
+    """The folder of one competition's working files; defaults to `work/<competition>/`.
+
+    Attributes:
+        competition: its name.
+        given: what the user named it by: a preset, TOML file or folder; its name if unknown.
+    """
 
     root: Path
     competition: str
+    given: str = field(default="", compare=False)
 
     raw = _PathInWorkspace("raw")
     """The downloaded data."""
@@ -56,9 +63,21 @@ class Workspace:
     """Recipes found by searches, one TOML file each."""
 
     @classmethod
-    def of(cls, competition: str, work: Path | None) -> "Workspace":
+    def of(cls, competition: str, work: Path | None, given: str = "") -> "Workspace":
         """Returns the workspace of a competition at `work` or at the default folder."""
-        return cls(work or Path("work") / competition, competition)
+        return cls(work or cls._default(competition), competition, given)
+
+    @staticmethod
+    def _default(competition: str) -> Path:
+        return Path("work") / competition
+
+    def command(self, verb: str, *words: str | Path) -> str:
+        """Returns a verb's command for this workspace, as it can be pasted into a shell."""
+        place = [] if self.root == self._default(self.competition) else ["--work", self.root]
+        named = self.given or self.competition
+        return shlex.join(
+            ["python", "-m", f"kagglecxr.{verb}", named, *map(str, words), *map(str, place)]
+        )
 
     def run(self, name: str) -> Path:
         """Returns the folder of a finished run.
@@ -72,7 +91,7 @@ class Workspace:
             if not known:
                 raise MissingError(
                     f"No finished run was found. Looked in: {self.runs}. "
-                    f"Train one first: python -m kagglecxr.train {self.competition}"
+                    f"Train one first: {self.command('train')}"
                 )
             raise unknown_name_error("run", name, known)
         return self.runs / name
@@ -86,6 +105,6 @@ class Workspace:
         if not path.exists():
             raise MissingError(
                 f"A file that `{verb}` writes does not exist. Looked for: {path}. "
-                f"Run: python -m kagglecxr.{verb} {self.competition}"
+                f"Run: {self.command(verb)}"
             )
         return path

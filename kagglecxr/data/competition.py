@@ -5,13 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.labels import in_order
 from kagglecxr.core.metrics import METRICS
-from kagglecxr.core.registry import unknown_name_error
+from kagglecxr.core.registry import nearest, unknown_name_error
 from kagglecxr.core.submission_format import FORMATS
+from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import (
     Classes,
     Layout,
@@ -26,7 +27,12 @@ PRESETS = Path(__file__).parent.parent / "competitions"
 
 
 class Competition(TomlTable):
-    """The settings of one competition or data set."""
+    """The settings of one competition or data set.
+
+    Attributes:
+        folder: the data folder, where a folder was named in place of a TOML.
+        images: the data folder that a TOML of kind "folder" describes, unless --data names another.
+    """
 
     # Python's regular expressions, so that \w is the same here as in `_from_folder`.
     model_config = ConfigDict(extra="forbid", frozen=True, regex_engine="python-re")
@@ -39,7 +45,8 @@ class Competition(TomlTable):
     merge: tuple[Merge, ...] = ()
     metric: MetricChoice = MetricChoice()
     submission: SubmissionSettings = SubmissionSettings()
-    folder: Path | None = None
+    folder: Annotated[Path | None, Field(exclude=True)] = None
+    images: Annotated[Path | None, Field(exclude=True)] = None
 
     @model_validator(mode="after")
     def _metric_fits_the_form(self) -> "Competition":
@@ -100,10 +107,15 @@ def load_competition(name: str | Path) -> Competition:
     >>> load_competition("demo").source.kind
     'demo'
     """
-    preset = PRESETS / f"{name}.toml"
-    if preset.is_file():
-        return _from_toml(preset)
     path = Path(name)
+    is_bare = str(name) in preset_names()
+    if is_bare and path.is_dir() and _holds_images(path):
+        raise SettingError(
+            f"The name is that of a preset and of a folder of images here. Received: {name}. "
+            f"Write ./{name} for the folder, or {PRESETS / f'{name}.toml'} for the preset."
+        )
+    if is_bare:
+        return _from_toml(PRESETS / f"{name}.toml")
     if path.is_dir():
         return _from_folder(path)
     if path.suffix == ".toml":
@@ -119,6 +131,11 @@ def load_competition(name: str | Path) -> Competition:
             f"{str(name)!r}. Name its folder instead."
         )
     raise unknown_name_error("competition preset, TOML file or folder", str(name), preset_names())
+
+
+def _holds_images(folder: Path) -> bool:
+    """Whether a folder may be a data folder: other folders may be called like a preset."""
+    return any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*"))
 
 
 def hashes_file(name: str, competition: Competition) -> Path | None:
@@ -140,15 +157,58 @@ def _from_folder(folder: Path) -> Competition:
 
 def _from_toml(path: Path) -> Competition:
     try:
-        return Competition.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # Editors of other systems put a byte order mark before the text.
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise SettingError(
+            f"A competition's TOML is not UTF-8. Received: {path}, byte {error.start} is "
+            f"0x{error.object[error.start]:02x}. Save it again as UTF-8."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise SettingError(
             f"A competition's file is not TOML. Received: {path} ({error}). Correct that line."
         ) from error
+    try:
+        competition = Competition.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SettingError(
-            f"A competition's TOML is not valid. Received: {path}, at {where}: {first['msg']}. "
-            "Correct that entry; docs/competitions.md lists them all."
-        ) from error
+        raise _not_valid(path, error) from error
+    if competition.source.kind == "folder" and path.parent != PRESETS:
+        images = (path.parent / competition.source.path).resolve()
+        return competition.model_copy(update={"images": images})
+    return competition
+
+
+def _not_valid(path: Path, error: ValidationError) -> SettingError:
+    """Says of the first wrong entry what it is and what is wanted."""
+    first = error.errors()[0]
+    *tables, entry = [str(part) for part in first["loc"]] or ["the file"]
+    received = first["input"]
+    if first["type"] == "extra_forbidden":
+        fields = _entries(tables)
+        problem = f"there is no such entry; the nearest are {', '.join(nearest(entry, fields))}"
+    elif first["type"] == "missing":
+        where = f"[{'.'.join([*tables, entry])}]" if not tables else f"{entry} = ..."
+        problem = f"it is missing; write {where}"
+    elif first["type"] == "list_type":
+        problem = f"it has to be a list; write {entry} = [{received!r}]".replace("'", '"')
+    elif first["type"] == "string_pattern_mismatch":
+        better = re.sub(r"[^\w.-]+", "-", str(received)).strip("-._")
+        problem = f"it may hold letters, digits, hyphens, points and underscores; write {better!r}"
+    else:
+        problem = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+        if first["type"] != "value_error":
+            problem = f"{problem}, not {received!r}"
+    return SettingError(
+        f"A competition's TOML is not valid. Received: {path}, at {'.'.join([*tables, entry])}: "
+        f"{problem}. docs/competitions.md lists all entries."
+    )
+
+
+def _entries(tables: list[str]) -> list[str]:
+    """The entries of a table of the TOML, for messages."""
+    model: type[BaseModel] = Competition
+    for name in tables:
+        field = model.model_fields.get(name)
+        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return list(model.model_fields)

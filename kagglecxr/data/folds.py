@@ -13,6 +13,17 @@ from kagglecxr.core.errors import DataError, LeakError, SettingError, shorten
 Fold = npt.NDArray[np.intp]
 
 
+class TooFewGroupsError(DataError):
+    """A class that has too few patients or groups to be split."""
+
+    def __init__(self, label: str, groups: int, wanted: str) -> None:
+        self.label, self.groups = label, groups
+        super().__init__(
+            f"A class has too few patients or groups. Received: class {label!r} with {groups} "
+            f"groups for {wanted}. Use fewer folds or add images."
+        )
+
+
 def make_folds(
     labels: list[str], groups: list[str], sources: list[str], folds: int, seed: int
 ) -> Fold:
@@ -25,7 +36,7 @@ def make_folds(
 
     Raises:
         SettingError: fewer than two folds.
-        DataError: a class has fewer groups than there are folds.
+        TooFewGroupsError: a class has fewer groups than there are folds.
     """
     if folds < 2:
         raise SettingError(f"At least 2 folds are needed. Received: {folds}. Use 5.")
@@ -33,11 +44,7 @@ def make_folds(
     by_class = table.groupby("label")["group"].nunique()
     few = by_class[by_class < folds]
     if len(few):
-        raise DataError(
-            f"A class has fewer patients or groups than there are folds. Received: class "
-            f"{few.index[0]!r} with {few.iloc[0]} groups for {folds} folds. Use fewer folds or "
-            "add images."
-        )
+        raise TooFewGroupsError(str(few.index[0]), int(few.iloc[0]), f"{folds} folds")
     # A source too rare in its class to be in every fold is merged with the class's main source.
     count = table.groupby(["label", "source"])["group"].transform("size")
     main = table["label"].map(table.groupby("label")["source"].agg(lambda s: s.mode()[0]))
@@ -78,7 +85,11 @@ def hold_out(
         )
     fraction = Fraction(share).limit_denominator(20)
     fraction = max(fraction, Fraction(1, 20))
-    fold = make_folds(labels, groups, sources, fraction.denominator, seed)
+    try:
+        fold = make_folds(labels, groups, sources, fraction.denominator, seed)
+    except TooFewGroupsError as error:
+        wanted = f"a test set of {share}, which needs {fraction.denominator}"
+        raise TooFewGroupsError(error.label, error.groups, wanted) from error
     return fold < fraction.numerator
 
 

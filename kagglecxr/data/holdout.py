@@ -7,6 +7,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import write_table
+from kagglecxr.core.submission_format import is_line_a_class
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import match_ids
@@ -47,24 +48,37 @@ def split_test_set(
     return found.assign(label=found["label"].where(~test, ""))
 
 
-def with_sample_form(competition: Competition, labels: list[str], root: Path) -> Competition:
-    """Returns the competition with what its sample submission says and [submission] leaves out.
-
-    `labels` are the classes that were found, for a competition that names none.
+def own_sample(root: Path, competition: Competition) -> Path | None:
+    """Returns the competition's own sample submission, if its TOML names one.
 
     Raises:
-        MissingError: there is no sample submission of the name that [layout] sample gives.
-        DataError: its columns are not those of [submission].
+        MissingError: there is none of that name.
     """
     if not competition.layout.sample:
-        return competition
+        return None
     path = root / competition.layout.sample
     if not path.is_file():
         raise MissingError(
             f"The sample submission of [layout] sample does not exist. Received: {path}. "
             f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
         )
-    columns = list(read_any_table(path).columns)
+    return path
+
+
+def with_sample_form(
+    competition: Competition, labels: list[str], sample: Path | None
+) -> Competition:
+    """Returns the competition with what its sample submission says and [submission] leaves out.
+
+    `labels` are the classes that were found, for a competition that names none.
+
+    Raises:
+        DataError: its columns are not those of [submission].
+    """
+    if sample is None:
+        return competition
+    table = read_any_table(sample)
+    columns = list(table.columns)
     targets = competition.with_classes(labels).targets()
     said: dict[str, str] = {"id": columns[0]}
     if len(columns) == 2:
@@ -73,13 +87,15 @@ def with_sample_form(competition: Competition, labels: list[str], root: Path) ->
         said["form"] = "one_column_a_class"
     given = competition.submission.model_fields_set
     new = {name: value for name, value in said.items() if name not in given}
+    if len(columns) == 2 and is_line_a_class(list(table[columns[0]]), targets):
+        new["form"] = "one_line_a_class"
     settings = competition.submission.model_copy(update=new)
     wanted = settings.for_targets(targets).columns()
     if set(columns) != set(wanted):
         raise DataError(
-            f"The columns of the sample submission are not those of [submission]. Received: {path} "
-            f"with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct [submission] id, "
-            "target and form, or [classes] names."
+            f"The columns of the sample submission are not those of [submission]. Received: "
+            f"{sample} with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct [submission] "
+            "id, target and form, or [classes] names."
         )
     return competition.model_copy(update={"submission": settings})
 
@@ -97,7 +113,9 @@ def _write_sample(
         workspace.sample_submission.unlink(missing_ok=True)
     elif competition.layout.sample:
         sample = read_any_table(own)
-        found = _with_ids_of(found, test, sample, own)
+        submission_format = competition.submission.for_targets(competition.targets())
+        ids = submission_format.image_ids(list(sample[submission_format.id]))
+        found = _with_ids_of(found, test, ids, own)
         write_table(workspace.sample_submission, sample)
     else:
         ids, targets = list(found.loc[test, "id"]), competition.targets()
@@ -113,21 +131,22 @@ def _tables(root: Path) -> list[str]:
 
 
 def _with_ids_of(
-    found: pd.DataFrame, test: "pd.Series[bool]", sample: pd.DataFrame, path: Path
+    found: pd.DataFrame, test: "pd.Series[bool]", sample_ids: list[str], path: Path
 ) -> pd.DataFrame:
     # The ids of a sample submission are file names with or without suffix and folder.
-    ids = {name_without_suffix(name): name for name in sample.iloc[:, 0]}
+    ids = {name_without_suffix(name): name for name in sample_ids}
     names = found.loc[test, "path"].map(name_without_suffix)
     matched = match_ids(list(names), list(ids))
     named = names.map(lambda name: ids[matched[name]] if name in matched else "")
-    if sorted(named) != sorted(sample.iloc[:, 0]):
-        absent = sorted(set(sample.iloc[:, 0]) - set(named))
+    if sorted(named) != sorted(sample_ids):
+        absent = sorted(set(sample_ids) - set(named))
         without_id = list(found.loc[test, "path"][named == ""])
         raise DataError(
             f"The sample submission and the test images differ. Received: {path} with "
-            f"{len(sample)} ids, of which {len(absent)} have no image ({shorten(absent) or '-'}), "
-            f"and {int(test.sum())} test images, of which {len(without_id)} have no id "
-            f"({shorten(without_id) or '-'}). Check [layout] test, or download the data again."
+            f"{len(sample_ids)} ids, of which {len(absent)} have no image "
+            f"({shorten(absent) or '-'}), and {int(test.sum())} test images, of which "
+            f"{len(without_id)} have no id ({shorten(without_id) or '-'}). Check [layout] test, or "
+            "download the data again."
         )
     found = found.copy()
     found.loc[test, "id"] = named

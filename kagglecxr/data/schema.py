@@ -25,6 +25,26 @@ def _patient_pattern(pattern: str) -> str:
     return pattern
 
 
+def _relative_pattern(pattern: str) -> str:
+    """A pattern with forward slashes and no `./` before it."""
+    pattern = pattern.replace("\\", "/").removeprefix("./")
+    if pattern.startswith(("/", "~")) or re.match("[A-Za-z]:", pattern):
+        raise ValueError("the pattern is absolute; write it relative to the data folder")
+    strange = [word for word in re.findall(r"\{[^}]*\}?", pattern) if word != "{class}"]
+    if strange:
+        raise ValueError(
+            f"the pattern has {strange[0]}, but only {{class}}, * and ** stand for something; "
+            "images of every suffix are found by *"
+        )
+    if any("**" in folder and folder != "**" for folder in pattern.split("/")):
+        raise ValueError("** stands for folders and needs slashes around it, as in train/**/*")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_relative_pattern)]
+"""A pattern of paths below the data folder."""
+
+
 def _pattern_with_class(pattern: str) -> str:
     if "{class}" not in pattern:
         raise ValueError("the pattern needs {class}, which stands for the folders in classes")
@@ -32,9 +52,14 @@ def _pattern_with_class(pattern: str) -> str:
 
 
 class Source(TomlTable):
-    """Where the data come from."""
+    """Where the data come from.
+
+    Attributes:
+        path: the folder of the images, from the TOML's; of kind "folder" it is the TOML's own.
+    """
 
     kind: Literal["competition", "dataset", "folder", "demo"]
+    path: str = ""
     slug: str = ""
     url: str = ""
     sha256sums: str = ""
@@ -74,11 +99,12 @@ class Layout(TomlTable):
     """Where images, labels, masks, patients and sources are in the data folder.
 
     A pattern is a relative path in which `{class}` stands for a class's folder, `{stem}` for an
-    image's file name without suffix, and `*` for any text without a slash.
+    image's file name without suffix, `*` for any text without a slash, and `**` for any number of
+    folders.
     """
 
-    train: list[str] = []
-    test: list[str] = []
+    train: list[Pattern] = []
+    test: list[Pattern] = []
     labels: str = ""
     label_id: str = "id"
     label_column: str = "label"
@@ -94,7 +120,7 @@ class Merge(TomlTable):
 
     data: Annotated[str, Field(min_length=1)]
     classes: Annotated[dict[str, str], Field(min_length=1)]
-    train: list[Annotated[str, AfterValidator(_pattern_with_class)]] = []
+    train: list[Annotated[Pattern, AfterValidator(_pattern_with_class)]] = []
     patient: Annotated[str, AfterValidator(_patient_pattern)] = ""
     source: str = ""
     limit: Annotated[int, Field(ge=1)] | None = None

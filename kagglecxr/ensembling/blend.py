@@ -11,7 +11,7 @@ from kagglecxr.core.files import read_table, write_json, write_table
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData, prepare_again
 from kagglecxr.ensembling.run_selection import ensemble_name
 from kagglecxr.inference.members import Member, members_for_data
 from kagglecxr.inference.predictions import Predictions, average, unlabelled
@@ -53,8 +53,7 @@ def blend_runs(
     if not len(rows):
         raise MissingError(
             f"There is no test set to predict. Received: an index without test images in "
-            f"{workspace.index}. Run: python -m kagglecxr.prepare {workspace.competition} "
-            "--test 0.2"
+            f"{workspace.index}. Run: {prepare_again(workspace, test='0.2')}"
         )
     members = members_for_data(runs, prepared)
     names = [member.record.name for member in members]
@@ -101,8 +100,7 @@ def _write_submission(
     prepared: PreparedData, workspace: Workspace, blended: Predictions, path: Path
 ) -> None:
     sample = read_table(workspace.require(workspace.sample_submission, "prepare"))
-    ids = list(sample.iloc[:, 0])
     competition = prepared.competition
     submission_format = competition.submission.for_targets(competition.targets())
-    table = submission_format.build(ids, blended.of(ids))
-    write_table(path, table[list(sample.columns)])
+    ids = submission_format.image_ids(list(sample[submission_format.id]))
+    write_table(path, submission_format.build_like(sample, ids, blended.of(ids)))

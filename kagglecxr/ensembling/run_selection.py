@@ -10,7 +10,7 @@ from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.run_record import finished_runs, read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 
 _KEYS_OF_A_MEAN = {"runs", "metric", "out_of_fold", "submission"}
 
@@ -36,7 +36,7 @@ def choose_runs(prepared: PreparedData, workspace: Workspace, names: Sequence[st
     if not runs:
         raise MissingError(
             f"There is no finished run to predict with. Looked in: {workspace.runs}. "
-            f"Run: python -m kagglecxr.train {workspace.competition}"
+            f"Run: {workspace.command('train')}"
         )
     best = runs[0]
     for run in runs[1:]:

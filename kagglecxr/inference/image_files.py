@@ -11,7 +11,7 @@ from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.cache import open_maps
 from kagglecxr.data.cache.image_loader import ImageLoader, decode_all
-from kagglecxr.data.images.image import Image, broken_image
+from kagglecxr.data.images.image import BrokenImageError, Image
 from kagglecxr.inference.members import Member
 
 
@@ -68,16 +68,17 @@ class _UntrustedFiles(ImageLoader):
         try:
             return super().load(row)
         except OSError as error:
-            raise broken_image(self.paths[row], str(error)) from error
+            raise BrokenImageError(self.paths[row], str(error)) from error
 
     def preprocess(self, row: int, image: Image) -> Image:
         """Applies the pipeline to the image of a row."""
         try:
             image = super().preprocess(row, image)
         except (cv2.error, ValueError) as error:
-            raise broken_image(self.paths[row], str(error)) from error
+            raise BrokenImageError(self.paths[row], str(error)) from error
         if image.shape != self.shape:
-            raise broken_image(self.paths[row], f"it becomes {image.shape} and not {self.shape}")
+            reason = f"it becomes {image.shape} and not {self.shape}"
+            raise BrokenImageError(self.paths[row], reason)
         return image
 
 

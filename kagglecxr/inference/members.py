@@ -11,7 +11,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder, read_run
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.weights.loading import load_weights
 from kagglecxr.models.zoo import create_model
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.core.errors import DataError, SubmissionError, shorten
+from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import atomic_write, read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.test_set import find_test_set
+from kagglecxr.data.files.test_set import find_test_set, sample_path
+from kagglecxr.data.holdout import with_sample_form
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.members import members_for_files
 from kagglecxr.inference.predictions import average
@@ -68,17 +69,14 @@ def predict_submission(
         MissingError: no runs, weights that are not there, or no sample submission.
         SettingError: a pipeline that is not known, or needs masks.
         DataError: runs for other targets, or no image that can be read.
-        SubmissionError: the sample submission is not in the competition's format.
+        DataError: the sample submission is not in the competition's format.
     """
     members = members_for_files(runs, competition, pipeline)
-    submission_format = competition.submission.for_targets(members[0].record.targets)
-    test = find_test_set(root, competition)
-    columns = submission_format.columns()
-    if sorted(columns) != sorted(test.sample.columns):
-        raise SubmissionError(
-            f"The sample submission has other columns than [submission]. Received: "
-            f"{list(test.sample.columns)}, expected {columns}. Correct id, target or form there."
-        )
+    targets = members[0].record.targets
+    sample = sample_path(root, competition)
+    competition = with_sample_form(competition.with_classes(targets), targets, sample)
+    submission_format = competition.submission.for_targets(targets)
+    test = find_test_set(root, competition, targets)
     if test.extra:
         reporter.note(f"The sample submission has no ids for {shorten(test.extra, MAX_NAMED)}.")
     paths = [test.path_of[name] for name in test.ids if name in test.path_of]
@@ -104,8 +102,8 @@ def predict_submission(
         )
     mean = average(list(predicted.values()))
     probabilities = np.stack([predicted.get(test.path_of.get(name, ""), mean) for name in test.ids])
-    submission = submission_format.build(test.ids, probabilities)
+    submission = submission_format.build_like(test.sample, test.ids, probabilities)
     with atomic_write(path) as temporary:
-        submission[list(test.sample.columns)].to_csv(temporary, index=False)
+        submission.to_csv(temporary, index=False)
         submission_format.validate(read_table(temporary), test.sample)
     return PredictedSubmission(path, len(probabilities), imputed, output.folds, output.of)

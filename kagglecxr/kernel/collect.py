@@ -9,7 +9,7 @@ from kagglecxr.core.files import atomic_write
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepare import load_prepared
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.remote.datasets.run_archives import unpack_run
 from kagglecxr.remote.kernels.status import COMPLETE, fetch_output, kernel_status
 from kagglecxr.training.run_results import assemble_run

@@ -10,7 +10,7 @@ from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.competition import PRESETS, Competition
+from kagglecxr.data.competition import Competition, preset_names
 from kagglecxr.remote.datasets.kaggle_dataset import DatasetMetadata
 from kagglecxr.remote.datasets.run_archives import pack_run
 from kagglecxr.remote.datasets.wheels import build_wheels
@@ -95,14 +95,14 @@ def _prepare_settings(workspace: Workspace) -> PrepareSettings:
     if "options" not in values:
         raise MissingError(
             f"The data were prepared by an older version. Received: {workspace.prepared} without "
-            f"the options of prepare. Run: python -m kagglecxr.prepare {workspace.competition}"
+            f"the options of prepare. Run: {workspace.command('prepare')}"
         )
     return PrepareSettings(**values["options"], seed=values["seed"])
 
 
 def _description(given: str, competition: Competition, slug: str) -> str:
     """The competition as the text of a TOML file; empty for a preset."""
-    if (PRESETS / f"{given}.toml").is_file():
+    if given in preset_names():
         return ""
     if Path(given).is_file():
         return Path(given).read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """The steps of the verb `kernel`: build, push, status and output."""
 
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +49,7 @@ def build(
 
     setup_keras()
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepare import load_prepared
+    from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs
     from kagglecxr.kernel.plan import pack_datasets, plan_kernels
     from kagglecxr.remote.client import username
@@ -55,7 +57,7 @@ def build(
     from kagglecxr.remote.kernels.builder import build_kernels
 
     described = load_competition(competition)
-    workspace, terminal = common.workspace(described.name), common.terminal
+    workspace, terminal = common.workspace(described.name, competition), common.terminal
     owner = options.owner or username(terminal)
     chosen = []
     if runs or any(workspace.runs.glob("*/run.json")):
@@ -69,8 +71,20 @@ def build(
         terminal.note(f"{'Packed' if options.dry_run else 'On Kaggle'}: {ref}, {folder}")
     common.finish(
         f"Wrote the kernels {', '.join(map(str, kernels))}.",
-        f"python -m kagglecxr.kernel push {kernels[0]}",
+        _command("push", kernels[0]),
     )
+
+
+def _competition(folder: Path) -> str:
+    """The competition of a kernel of ours, where its script names a preset."""
+    scripts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
+    found = re.search(r"""^COMPETITION = ["']([\w.-]+)["']""", "\n".join(scripts), re.MULTILINE)
+    return found.group(1) if found else "COMPETITION"
+
+
+def _command(step: str, *words: str | Path) -> str:
+    """Returns the command of a step, as it can be pasted into a shell."""
+    return shlex.join(["python", "-m", "kagglecxr.kernel", step, *map(str, words)])
 
 
 def push(
@@ -93,7 +107,7 @@ def push(
     from kagglecxr.remote.kernels.folds import push_folds, write_fold_kernels
     from kagglecxr.remote.kernels.push import push_kernel
 
-    following = f"python -m kagglecxr.kernel status {folder}"
+    following = _command("status", folder)
     if folds is None:
         pushed = push_kernel(folder, common.terminal)
         written = f"Pushed version {pushed.version} of {pushed.kernel}: {pushed.url}."
@@ -136,11 +150,11 @@ def status(
     running = sum(not state.has_ended for state in states)
     failed = len(states) - complete - running
     if running:
-        following = f"python -m kagglecxr.kernel status {folder}"
+        following = _command("status", folder)
     elif failed:
-        following = f"python -m kagglecxr.kernel push {folder}"
+        following = _command("push", folder)
     else:
-        following = f"python -m kagglecxr.kernel output COMPETITION {folder}"
+        following = _command("output", _competition(folder), folder)
     common.finish(f"{complete} complete, {running} running, {failed} failed.", following)
 
 
@@ -162,19 +176,21 @@ def output(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
+    from kagglecxr.core.files import read_json
     from kagglecxr.data.competition import load_competition
     from kagglecxr.kernel.collect import collect_outputs
     from kagglecxr.remote.kernels.folds import kernel_ids
 
     described = load_competition(competition)
-    workspace = common.workspace(described.name)
+    workspace = common.workspace(described.name, competition)
     outputs = collect_outputs(described, workspace, kernel_ids(folder), common.terminal)
     for line in outputs.messages:
         common.terminal.note(line)
     if outputs.finished:
-        following = f"python -m kagglecxr.ensemble {competition} {' '.join(outputs.finished)}"
+        following = workspace.command("ensemble", *outputs.finished)
     elif outputs.missing:
-        following = "push the missing folds again"
+        folds = read_json(workspace.prepared)["options"]["folds"]
+        following = _command("push", folder, "--folds", folds)
     else:
-        following = "look at the files"
+        following = shlex.join(["ls", str(outputs.folder)])
     common.finish(f"Downloaded {len(outputs.files)} files: {outputs.folder}.", following)

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kagglecxr.core.registry import Registry
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 
 THUMBNAIL_SIZE = 24
 

@@ -7,7 +7,7 @@ from kagglecxr.core.errors import CxrError, SubmissionError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepare import load_prepared
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.leaderboard.kaggle_scores import LeaderboardRank, fetch_rank, wait_for_score
 from kagglecxr.leaderboard.ledger import COMPLETE, ERROR, LedgerEntry, amend_entry, read_ledger
 from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota

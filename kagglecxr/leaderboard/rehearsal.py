@@ -14,7 +14,7 @@ from kagglecxr.core.metrics import METRICS, Interval, Metric, bootstrap_interval
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepare import load_prepared
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, add_entry, read_ledger, utc_now
 from kagglecxr.leaderboard.submission import NOTHING_SENT, newest_submission, validate_file
@@ -111,8 +111,8 @@ def rehearse(
     solution = read_solution(workspace)
     submission = validate_file(file, _sample(workspace), competition)
     targets, metric = competition.targets(), METRICS[competition.metric.name]
-    submission = submission.set_index(competition.submission.id).loc[solution["id"]]
-    probabilities = competition.submission.for_targets(targets).parse(submission)
+    submission_format = competition.submission.for_targets(targets)
+    probabilities = submission_format.parse(submission, list(solution["id"]))
     truth = np.array([targets.index(label) for label in solution["label"]], np.intp)
     groups = solution["group"].to_numpy(dtype=object)
     interval = bootstrap_interval(
@@ -167,7 +167,7 @@ def read_solution(workspace: Workspace) -> pd.DataFrame:
     if not workspace.solution.is_file():
         raise MissingError(
             f"There is no rehearsal test set to score against. Looked for: {workspace.solution}. "
-            f"Run: python -m kagglecxr.prepare {workspace.competition} --test 0.2"
+            f"Run: {workspace.command('prepare', '--test', '0.2')}"
         )
     return read_table(workspace.solution)
 

@@ -34,7 +34,7 @@ def compare_runs(workspace: Workspace, ledger_file: Path) -> pd.DataFrame:
     if not runs:
         raise MissingError(
             f"There are no finished runs to compare. Looked in: {workspace.runs}. "
-            f"Run: python -m kagglecxr.train {workspace.competition}"
+            f"Run: {workspace.command('train')}"
         )
     ledger = read_ledger(ledger_file)
     columns = {}

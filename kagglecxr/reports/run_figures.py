@@ -1,5 +1,6 @@
 """Figures of a run: learning curves, confusion matrix, error by class; and PNG files."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def class_scores(confusion: npt.NDArray[np.integer], targets: Sequence[str]) -> 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a PNG atomically."""
-    with atomic_write(path) as temporary:
+    with atomic_write(path) as temporary, warnings.catch_warnings():
+        # Names in a script that no font here has are drawn as boxes; pages have them as text.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # Without the library's version in it, the same data give the same file.
         figure.savefig(temporary, dpi=120, metadata={"Software": None})

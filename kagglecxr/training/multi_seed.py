@@ -10,7 +10,7 @@ from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.training.cluster.cluster_folds import fold_executor
 from kagglecxr.training.pseudo_labels import train_pseudo_rounds
 from kagglecxr.training.recipe import Recipe

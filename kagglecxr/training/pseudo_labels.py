@@ -16,7 +16,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages, unlabelled_per_batch
 from kagglecxr.inference.members import make_member
 from kagglecxr.inference.predictions import Predictions, unlabelled
@@ -111,8 +111,8 @@ def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
     """
     if not len(prepared.index.rows("test")):
         raise MissingError(
-            "There is no test set to label. Received: an index without test images. Run: "
-            f"python -m kagglecxr.prepare {prepared.competition.name} --test 0.2"
+            "There is no test set to label. Received: an index without test images. Run prepare "
+            "again, with --test 0.2."
         )
     if uses_frozen_features(recipe):
         raise SettingError(

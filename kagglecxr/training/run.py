@@ -18,7 +18,7 @@ from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.initial_weights import InitialWeights, fetch_weights

@@ -13,7 +13,7 @@ from kagglecxr.core.files import file_digest, read_json
 from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary

@@ -11,7 +11,7 @@ from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import fold_folder
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Task
 

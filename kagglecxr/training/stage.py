@@ -12,7 +12,7 @@ import numpy as np
 from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Bar, Reporter
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.devices import distribution_scope
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.metrics import METRICS, Metric
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler
 from kagglecxr.data.samplers.progressive import linear_rate
 from kagglecxr.data.samplers.sampling import make_sampler

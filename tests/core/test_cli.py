@@ -210,8 +210,8 @@ def test_common_options_come_after_any_word(tmp_path: Path) -> None:
 
 
 def test_the_workspace_is_where_work_says(tmp_path: Path) -> None:
-    assert CommonOptions().workspace("demo") == Workspace(Path("work/demo"), "demo")
-    assert CommonOptions(tmp_path).workspace("demo") == Workspace(tmp_path, "demo")
+    assert CommonOptions().workspace("demo", "demo") == Workspace(Path("work/demo"), "demo")
+    assert CommonOptions(tmp_path).workspace("demo", "d.toml") == Workspace(tmp_path, "demo")
 
 
 def test_quiet_reaches_the_terminal() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import CxrError, SubmissionError, UnknownNameError
@@ -35,6 +35,9 @@ def built(draw: st.DrawFn) -> Case:
     form = draw(st.sampled_from(FORMATS.names()))
     most = 2 if form == "probability" else 4
     targets = draw(st.lists(TARGET_NAMES, min_size=2, max_size=most, unique=True))
+    # Where one target ends like another, a line's id has two meanings.
+    ends = any(one != other and one.endswith(f"_{other}") for one in targets for other in targets)
+    assume(form != "one_line_a_class" or not ends)
     ids = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
     weights = draw(
         st.lists(
@@ -58,19 +61,20 @@ def test_what_is_built_is_parsed_again_whatever_the_order_of_the_lines(
     folder = tmp_path_factory.getbasetemp()
     even = np.full_like(given, 1 / given.shape[1])
     write_table(folder / "sample.csv", submission_format.build(ids, even))
-    order = list(range(len(ids)))
+    whole = submission_format.build(ids, given)
+    order = list(range(len(whole)))
     random.shuffle(order)
-    write_table(folder / "shuffled.csv", submission_format.build(ids, given).iloc[order])
+    write_table(folder / "shuffled.csv", whole.iloc[order])
 
     checked = submission_format.validate(
         read_table(folder / "shuffled.csv"), read_table(folder / "sample.csv")
     )
 
-    assert list(checked["id"]) == ids
+    assert submission_format.image_ids(list(checked["id"])) == ids
     expected = given
     if not submission_format.holds_probabilities:
         expected = np.eye(given.shape[1])[given.argmax(axis=1)]
-    np.testing.assert_allclose(submission_format.parse(checked), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(submission_format.parse(checked, ids), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_the_positive_class_defaults_to_the_last() -> None:
     named = FORMATS["probability"](TARGETS[:2], positive="covid-19")
     assert by_default.build(["x"], given)["label"].tolist() == [0.1]
     assert named.build(["x"], given)["label"].tolist() == [0.9]
-    assert named.parse(pd.DataFrame({"label": [0.9]}))[0] == pytest.approx([0.9, 0.1])
+    assert named.parse(named.build(["x"], given), ["x"])[0] == pytest.approx([0.9, 0.1])
 
 
 def test_a_positive_class_that_is_no_target_is_the_users_mistake() -> None:
@@ -187,7 +191,7 @@ def test_a_class_may_be_called_none(name: str, tmp_path: Path) -> None:
     write_table(tmp_path / "s.csv", submission_format.build(["a"], np.array([[0.2, 0.8]])))
     submission = read_table(tmp_path / "s.csv")
     checked = submission_format.validate(submission, submission)
-    assert submission_format.parse(checked).tolist() == [[0.0, 1.0]]
+    assert submission_format.parse(checked, ["a"]).tolist() == [[0.0, 1.0]]
 
 
 def test_a_validated_submission_has_numbers_where_the_form_holds_them() -> None:
@@ -205,7 +209,7 @@ def test_classes_that_are_numbers_are_submitted_as_their_own(tmp_path: Path) -> 
     assert built["label"].tolist() == [10, 2]
     write_table(tmp_path / "s.csv", built)
     checked = numbers.validate(read_table(tmp_path / "s.csv"), table("id,label a,1 b,1"))
-    assert numbers.parse(checked).argmax(axis=1).tolist() == [2, 1]
+    assert numbers.parse(checked, ["a", "b"]).argmax(axis=1).tolist() == [2, 1]
     with pytest.raises(SubmissionError, match="Use one of 1, 2, 10"):
         numbers.validate(table("id,label a,0"), table("id,label a,1"))
 

@@ -9,7 +9,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
-from kagglecxr.data.holdout import split_test_set, with_sample_form
+from kagglecxr.data.holdout import own_sample, split_test_set, with_sample_form
 from kagglecxr.data.schema import SubmissionSettings
 
 PATIENTS = 40
@@ -159,7 +159,7 @@ def test_a_sample_that_the_toml_names_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "sample.csv").write_text("id,label\n")
     layout = Layout(sample="sampleSubmission.csv")
     with pytest.raises(MissingError, match=r"sampleSubmission\.csv.*there is sample\.csv"):
-        with_sample_form(described(layout=layout), [], tmp_path)
+        own_sample(tmp_path, described(layout=layout))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_what_the_toml_leaves_out_the_sample_says(
 ) -> None:
     (tmp_path / "sample.csv").write_text(header + "\n")
     competition = described(layout=Layout(sample="sample.csv"), submission=given)
-    form = with_sample_form(competition, [], tmp_path).submission
+    form = with_sample_form(competition, [], tmp_path / "sample.csv").submission
     assert (form.id, form.target, form.form) == expected
 
 
@@ -194,7 +194,7 @@ def test_columns_that_contradict_the_toml_are_refused_before_training(
     (tmp_path / "sample.csv").write_text(header + "\n")
     competition = described(layout=Layout(sample="sample.csv"), submission=given)
     with pytest.raises(DataError, match=rf"with {', '.join(header.split(','))}; wanted"):
-        with_sample_form(competition, [], tmp_path)
+        with_sample_form(competition, [], tmp_path / "sample.csv")
 
 
 SAMPLED = {"layout": Layout(sample="sample_submission.csv")}

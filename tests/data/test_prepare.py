@@ -15,19 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import CxrError, CxrWarning, DataError, LeakError, MissingError
-from kagglecxr.core.files import read_table, write_table
+from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
+from kagglecxr.core.files import read_json, read_table, write_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition, load_competition
-from kagglecxr.data.prepare import (
-    PreparedData,
-    PrepareOptions,
-    data_folder,
-    load_prepared,
-    prepare_competition,
-)
+from kagglecxr.data.prepare import PrepareOptions, data_folder, prepare_competition
+from kagglecxr.data.prepared import PreparedData, load_prepared
 from tests.conftest import PreparedDemo
 
 PATIENTS = {"ill": 8, "odd": 6, "well": 14}
@@ -538,8 +533,8 @@ def test_another_folder_of_the_same_name_is_never_taken_for_the_first(
 
 def test_an_empty_folder_is_no_class_and_is_named(data: Path, workspace: Workspace) -> None:
     (data / "empty").mkdir()
-    with pytest.warns(CxrWarning, match="without images: empty"):
-        assert prepare(data, workspace).competition.targets() == list(PATIENTS)
+    assert prepare(data, workspace).competition.targets() == list(PATIENTS)
+    assert "Left out: empty/ without images." in read_json(workspace.prepared)["taken"]
 
 
 def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace: Workspace) -> None:
@@ -550,7 +545,7 @@ def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace:
 
 def test_a_data_folder_that_is_not_there_says_what_to_download(workspace: Workspace) -> None:
     competition = load_competition("covid19-radiography")
-    advice = r"kagglecxr\.download covid19-radiography, .*tawsifurrahman/covid19-r.*--data"
+    advice = r"kagglecxr\.download data --work .*, .*tawsifurrahman/covid19-r.*--data"
     with pytest.raises(MissingError, match=advice):
         prepare_competition(competition, workspace, OPTIONS, Silent())
     by_hand = load_competition("covid-ct")
@@ -589,7 +584,7 @@ def test_a_prepare_that_fails_takes_back_what_an_older_one_promised(
 def test_classes_that_changed_since_are_refused(data: Path, workspace: Workspace) -> None:
     prepare(data, workspace)
     competition = load_competition(data).with_classes(["ill", "well"])
-    with pytest.raises(DataError, match=r"classes have changed.*kagglecxr\.prepare"):
+    with pytest.raises(DataError, match=r"changed.*other \[classes\].*kagglecxr\.prepare"):
         load_prepared(competition, workspace)
 
 

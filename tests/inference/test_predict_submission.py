@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.core.errors import DataError, MissingError, SettingError, SubmissionError
+from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
@@ -218,6 +218,6 @@ def test_what_cannot_predict_is_refused(
     with pytest.raises(DataError, match="No test image can be read"):
         predict()
     (root / "sample_submission.csv").write_text("image,label\nn0,x\n")
-    with pytest.raises(SubmissionError, match=r"image.*label"):
+    with pytest.raises(DataError, match=r"image, label; wanted image"):
         predict()
     assert not (tmp_path / "submission.csv").exists()

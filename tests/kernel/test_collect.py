@@ -10,7 +10,7 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import load_prepared
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.kernel.collect import KernelOutputs, collect_outputs

@@ -14,7 +14,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import Index, write_index
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions

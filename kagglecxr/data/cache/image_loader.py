@@ -27,13 +27,15 @@ CHUNK = 16
 
 
 class BrokenImagesError(DataError):
-    """Images that cannot be read; `messages` has the error of each by its path."""
+    """Images that cannot be read, by the reason of each path."""
 
-    def __init__(self, messages: dict[str, str]) -> None:
-        self.paths = sorted(messages)
-        count = len(messages)
-        more = f" {count} files are broken in all: {shorten(self.paths)}." if count > 1 else ""
-        super().__init__(messages[self.paths[0]] + more)
+    def __init__(self, reasons: dict[str, str]) -> None:
+        self.paths = sorted(reasons)
+        shown = shorten([f"{path} ({reasons[path]})" for path in self.paths], 10)
+        super().__init__(
+            f"{len(reasons)} images cannot be read. Received: {shown}. Replace them, or leave such "
+            "files out with --skip-broken."
+        )
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,13 @@ class ImageLoader:
 
     def item_shape(self) -> tuple[int, ...]:
         """Returns the shape of a preprocessed image, from the first file that can be read."""
+        reasons = {}
         for row in range(len(self.paths)):
             try:
                 return self.preprocess(row, self.load(row)).shape
-            except BrokenImageError:
-                continue
-        raise BrokenImagesError(
-            {path: f"No image can be read, {path} included." for path in self.paths}
-        )
+            except BrokenImageError as error:
+                reasons[self.paths[row]] = _reason(error, self.paths[row])
+        raise BrokenImagesError(reasons)
 
 
 def decode_all(
@@ -73,7 +74,7 @@ def decode_all(
     measures: npt.NDArray[np.void],
     bar: Bar,
 ) -> dict[str, str]:
-    """Fills all rows that are not done; returns the errors of unreadable files by their paths."""
+    """Fills all rows that are not done; returns why files cannot be read by their paths."""
     # Plain arrays on the same memory: indexing a memmap costs more than hashing does.
     pixels = np.asarray(images)
     done, width, height, phash, thumbnail = (
@@ -87,13 +88,9 @@ def decode_all(
             image = loader.load(row)
             processed = loader.preprocess(row, image)
         except BrokenImageError as error:
-            return str(error)
+            return _reason(error, loader.paths[row])
         if processed.shape != (shape := pixels.shape[1:]):
-            raise DataError(
-                f"The images have different sizes and the pipeline does not resize them. Received: "
-                f"{loader.paths[row]} of shape {processed.shape}, the first of shape {shape}. Put "
-                "resize into the pipeline."
-            )
+            raise _different(loader.paths[row], processed.shape, shape)
         pixels[row] = processed
         measured = fingerprint(image)
         height[row], width[row] = image.shape[:2]
@@ -102,15 +99,31 @@ def decode_all(
         return None
 
     def fill_chunk(rows: tuple[int, ...]) -> dict[str, str]:
-        messages = {loader.paths[row]: fill(row) for row in rows}
+        reasons = {loader.paths[row]: fill(row) for row in rows}
         bar.advance(len(rows))
-        return {path: message for path, message in messages.items() if message}
+        return {path: reason for path, reason in reasons.items() if reason}
 
     broken: dict[str, str] = {}
     with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for some in pool.map(fill_chunk, _chunks(range(len(loader.paths)))):
             broken |= some
     return broken
+
+
+def _reason(error: BrokenImageError, path: str) -> str:
+    """Why a path's image cannot be made: its mask may be what is broken."""
+    return error.reason if error.name == path else f"{error.name}: {error.reason}"
+
+
+def _different(path: str, shape: tuple[int, ...], first: tuple[int, ...]) -> DataError:
+    if shape[:2] == first[:2]:
+        what, advice = "numbers of channels", "Put gray or rgb into it"
+    else:
+        what, advice = "sizes", "Put resize into it"
+    return DataError(
+        f"The images have different {what} after the pipeline. Received: {path} of shape {shape}, "
+        f"the first of shape {first}. {advice}, for example --pipeline 'gray | resize'."
+    )
 
 
 def file_checksums(root: Path, paths: list[str]) -> list[int]:

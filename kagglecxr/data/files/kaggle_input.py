@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.class_folders import PARTS
 from kagglecxr.data.files.layout import class_folders
 from kagglecxr.data.images.image import SUFFIXES
 
@@ -70,21 +71,21 @@ def _score(folder: Path, competition: Competition) -> int:
     if layout.train:
         parts = (layout.train, layout.test)
         images = sum(any(_has_match(folder, some, folders) for some in part) for part in parts)
+    elif layout.labels:
+        tables = [folder / name for name in (layout.labels, layout.sample) if name]
+        images = any(table.is_file() for table in tables) and _has_image(folder, "**/*")
     elif folders:
         images = all(_has_image(folder / name, "**/*") for name in folders)
     else:
         images = _has_class_folders(folder)
-    tables = sum(
-        bool(name) and (folder / name).is_file() for name in (layout.labels, layout.sample)
-    )
-    return images and images + tables
+    named = (layout.labels, layout.sample)
+    return images and images + sum(bool(name) and (folder / name).is_file() for name in named)
 
 
 def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
-    parts = re.split(r"(\{class\}|\*)", pattern)
-    translated = "".join(part if part in ("*", "{class}") else glob.escape(part) for part in parts)
-    # Two stars are one to a layout, and any number of folders to glob.
-    translated = re.sub(r"\*+", "*", translated)
+    parts = re.split(r"(\{class\}|\*+)", pattern)
+    kept = ("*", "**", "{class}")
+    translated = "".join(part if part in kept else glob.escape(part) for part in parts)
     if "{class}" not in translated:
         return _has_image(folder, translated)
     return any(
@@ -93,10 +94,12 @@ def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
 
 
 def _has_class_folders(folder: Path) -> bool:
-    """Whether a folder has two or more sub-folders, and images directly in each of them."""
+    """Whether a folder has two or more sub-folders, and images directly in each, or such a part."""
     children = _subfolders(folder)
-    return len(children) > 1 and all(
-        _has_image(child, "*") or _has_image(child, "images/*") for child in children
+    parts = [child for child in children if PARTS.get(child.name.lower()) == "train"]
+    return any(map(_has_class_folders, parts)) or (
+        len(children) > 1
+        and all(_has_image(child, "*") or _has_image(child, "[iI]mages/*") for child in children)
     )
 
 

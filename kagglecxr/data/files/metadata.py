@@ -1,4 +1,4 @@
-"""Labels, sources, groups and masks from the tables in a data folder."""
+"""Sources, groups, masks and labels from the metadata in a data folder."""
 
 import re
 import warnings
@@ -7,63 +7,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.data.files.matching import match_ids, match_paths
+from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
-from kagglecxr.data.schema import Layout
-
-_IN_LABELS = {"group": ("group_id", "patient_id", "patientid", "PatientID"), "source": ("source",)}
-"""Columns of a table of labels that are taken into the index, by the names they go by."""
 
 _HOSTS_WITH_OWNERS = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
-
-
-def with_labels(table: pd.DataFrame, root: Path, layout: Layout) -> pd.DataFrame:
-    """Adds the training images' labels from the layout's CSV of ids and labels.
-
-    Patients and sources that stand there are taken as well.
-
-    Raises:
-        MissingError: there is no such CSV.
-        DataError: it lacks a column, or an image has no label or two.
-    """
-    path = root / layout.labels
-    if not path.is_file():
-        raise MissingError(f"The table of labels is missing. Received: {path}. Download it.")
-    labels = read_any_table(path)
-    for column in (layout.label_id, layout.label_column):
-        if column not in labels:
-            raise DataError(
-                f"The table of labels lacks the column {column!r}. Received: {path} with "
-                f"{list(labels.columns)}. Name the right column under [layout]."
-            )
-    # Ids are file names with or without suffix.
-    labels["name"] = labels[layout.label_id].map(name_without_suffix)
-    label_of = labels.drop_duplicates(["name", layout.label_column]).set_index("name")
-    repeated = label_of.index[label_of.index.duplicated()]
-    if len(repeated):
-        raise DataError(
-            f"The table of labels has two labels for one image. Received: {path}, "
-            f"{shorten(sorted(set(repeated)))}. Keep one line per image."
-        )
-    train = table["split"] == "train"
-    names = table["path"].map(name_without_suffix)
-    id_of = match_ids(list(names[train]), list(label_of.index))
-    names = names.map(lambda name: id_of.get(name, name))
-    table.loc[train, "label"] = names[train].map(label_of[layout.label_column]).fillna("")
-    for column, written in _IN_LABELS.items():
-        known = next((name for name in written if name in labels), None)
-        if known is not None:
-            table[column] = names.map(label_of[known]).fillna("")
-    unlabelled = train & (table["label"] == "")
-    if unlabelled.any():
-        raise DataError(
-            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. Received: "
-            f"the images {shorten(list(table.loc[unlabelled, 'path']))}, and the ids "
-            f"{shorten(list(labels[layout.label_id]))}. Correct [layout] train or label_id, or "
-            "complete the table."
-        )
-    return table
 
 
 def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame:

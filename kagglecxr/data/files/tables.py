@@ -12,10 +12,12 @@ _SEPARATORS = ",;\t|"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
-def read_any_table(path: Path) -> pd.DataFrame:
+def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a user's table with all cells as text, without blanks around them.
 
-    A column without a name, as pandas writes its index, is left out.
+    A column without a name, as pandas writes its index, is left out. Cells may also be separated by
+    blanks, if each line then has as many as the first; without a header columns are called 1, 2 and
+    so on.
 
     Raises:
         DataError: the file is empty, no table, or a line has another number of cells.
@@ -27,12 +29,23 @@ def read_any_table(path: Path) -> pd.DataFrame:
             f"A table is a web page. Received: {path}, which begins with {first[:40]!r}. "
             "Download the file itself."
         )
-    rows = _cells(text, max(_SEPARATORS, key=first.count), path)
+    separator = max(_SEPARATORS, key=first.count)
+    rows = _cells(text, separator, path) if separator in first else _separated_by_blanks(text)
     if not rows:
         raise DataError(f"A table is empty. Received: {path}. Download it again.")
-    header, *rows = rows
-    table = pd.DataFrame(rows, columns=pd.Index(header), dtype=str)
-    return table.loc[:, [name != "" and not name.startswith("Unnamed: ") for name in header]]
+    if not header:
+        rows.insert(0, [str(number) for number in range(1, len(rows[0]) + 1)])
+    names, *rows = rows
+    table = pd.DataFrame(rows, columns=pd.Index(names), dtype=str)
+    return table.loc[:, [name != "" and not name.startswith("Unnamed: ") for name in names]]
+
+
+def _separated_by_blanks(text: str) -> list[list[str]]:
+    """The cells of each line, or each line as one cell where the numbers of cells differ."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    rows = [line.split() for line in lines]
+    are_equal = len({len(row) for row in rows}) == 1
+    return rows if are_equal else [[line.strip('"')] for line in lines]
 
 
 def _cells(text: str, separator: str, path: Path) -> list[list[str]]:

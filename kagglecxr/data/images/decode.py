@@ -1,6 +1,7 @@
 """Decodes one image or mask file into 8-bit pixels."""
 
-from pathlib import Path
+import struct
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -8,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.data.images.image import Image, broken_image
+from kagglecxr.data.images.image import DICOM_SUFFIXES, BrokenImageError, Image, is_dicom
 
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
-_PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND"
+_JPEG_SIGNATURE = b"\xff\xd8"
+_PNG_SIGNATURE, _PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 _PNG_COLOUR_TYPE, _GREY_WITH_ALPHA = 25, 4
-_DICOM_PREAMBLE, _DICOM_SIGNATURE = 128, b"DICM"
+_MAX_PIXELS = 2**30
+"""The largest image that OpenCV decodes unless an environment variable says otherwise."""
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -28,22 +31,23 @@ def decode_image(data: bytes, name: str) -> Image:
         MissingError: it is DICOM, and pydicom is not installed.
     """
     if not data:
-        raise broken_image(name, "the file is empty")
-    if data.startswith(_DICOM_SIGNATURE, _DICOM_PREAMBLE):
+        raise BrokenImageError(name, "the file is empty")
+    is_named_so = PurePosixPath(name).suffix.lower() in DICOM_SUFFIXES
+    if is_dicom(data) or (is_named_so and not data.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE))):
         from kagglecxr.data.images.dicom import decode_dicom
 
         return decode_dicom(data, name)
     # OpenCV fills the missing part of a truncated file with grey without a warning.
     if not _is_complete(data):
-        raise broken_image(name, f"the file is cut off after {len(data)} bytes")
+        raise BrokenImageError(name, f"the file is cut off after {len(data)} bytes")
     try:
         pixels = cv2.imdecode(
             np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
         )
     except cv2.error as error:
-        raise broken_image(name, f"OpenCV says {error.err}") from error
+        raise BrokenImageError(name, _reason(data, error)) from error
     if pixels is None:
-        raise broken_image(name, "it is no image that can be decoded")
+        raise BrokenImageError(name, "it is no image that can be decoded")
     if data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA:
         # OpenCV decodes it into three equal channels.
         pixels = pixels[..., 0]
@@ -58,13 +62,24 @@ def read_image(path: Path) -> Image:
 
 
 def _is_complete(data: bytes) -> bool:
-    if data.startswith(b"\xff\xd8"):
+    if data.startswith(_JPEG_SIGNATURE):
         # In a scan 0xFF is always followed by 0x00, so this marker is only found at its end.
         scan = data.rfind(_START_OF_SCAN)
         return data.find(_END_OF_IMAGE, scan) >= 0 if scan >= 0 else False
     if data.startswith(_PNG_SIGNATURE):
-        return _PNG_END in data[-64:]
+        # Some programs append to a file that is complete.
+        return _PNG_END in data
     return True
+
+
+def _reason(data: bytes, error: cv2.error) -> str:
+    if "MAX_IMAGE" not in error.err:
+        return f"OpenCV says {error.err}"
+    size = "it"
+    if data.startswith(_PNG_SIGNATURE):
+        width, height = struct.unpack(">II", data[16:24])
+        size = f"its size of {width:,} x {height:,} pixels"
+    return f"{size} is more than the largest allowed, {_MAX_PIXELS:,} pixels in all"
 
 
 def _to_uint8(pixels: npt.NDArray[Any]) -> Image:

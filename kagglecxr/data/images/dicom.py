@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError
-from kagglecxr.data.images.image import BrokenImageError, Image, broken_image
+from kagglecxr.data.images.image import BrokenImageError, Image
 
 
 def decode_dicom(data: bytes, name: str) -> Image:
@@ -31,7 +31,7 @@ def decode_dicom(data: bytes, name: str) -> Image:
     except Exception as error:
         # pydicom raises nearly anything for a damaged file, from struct.error to KeyError.
         reason = " ".join(f"pydicom says {error}".split())
-        raise broken_image(name, reason) from error
+        raise BrokenImageError(name, reason) from error
 
 
 def _decode(data: bytes, name: str) -> Image:
@@ -39,14 +39,18 @@ def _decode(data: bytes, name: str) -> Image:
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
+    from pydicom.uid import ImplicitVRLittleEndian
 
-    dataset = dcmread(io.BytesIO(data))
+    # Some programs leave out the preamble, and old ones the header that names the encoding.
+    dataset = dcmread(io.BytesIO(data), force=True)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated and not get_decoder(syntax).is_available:
         raise _not_installed(name, f"a decoder of {syntax.name}")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
-        raise broken_image(name, f"it holds {frames} frames instead of one image")
+        raise BrokenImageError(name, f"it holds {frames} frames instead of one image")
     pixels = pixel_array(dataset)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, dataset)

@@ -12,19 +12,21 @@ from kagglecxr.core.errors import DataError
 Image = npt.NDArray[np.uint8]
 """Pixels: (H, W) for grey, (H, W, 3) RGB for colour."""
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"})
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom"})
+SUFFIXES = DICOM_SUFFIXES | {
+    ".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif",
+}  # fmt: skip
 
 
 class BrokenImageError(DataError):
-    """An image file that is empty, truncated or not an image."""
+    """An image file that is empty, truncated or not an image, and why it cannot be read."""
 
-
-def broken_image(name: str, reason: str) -> BrokenImageError:
-    """Makes the error for a file that cannot be read."""
-    return BrokenImageError(
-        f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
-        "out with --skip-broken."
-    )
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(
+            f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
+            "out with --skip-broken."
+        )
 
 
 def name_without_suffix(path: str) -> str:
@@ -37,6 +39,11 @@ def name_without_suffix(path: str) -> str:
     """
     name = PurePosixPath(path)
     return name.stem if name.suffix.lower() in SUFFIXES else name.name
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether a file's first 132 bytes are those of DICOM, with its preamble or without."""
+    return data[128:132] == b"DICM" or data[:6] == b"\x02\x00\x00\x00UL"
 
 
 THUMBNAIL = 32

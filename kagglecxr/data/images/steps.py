@@ -56,6 +56,12 @@ def gray(image: Image) -> Image:
     return _grey(image)
 
 
+@_image_step
+def rgb(image: Image) -> Image:
+    """Converts to three channels: those of a grey image are equal."""
+    return image if image.ndim == 3 else _uint8(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
+
+
 @STEPS.add
 def resize(both: ImageAndMask, size: Size) -> ImageAndMask:
     """Resizes to a square of `size` pixels: area averages to shrink, cubic to enlarge."""

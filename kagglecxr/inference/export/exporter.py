@@ -12,7 +12,7 @@ from kagglecxr.core.errors import CxrError, SettingError
 from kagglecxr.core.files import atomic_write, ensure_disk_space
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.export.end_to_end import end_to_end_model, pipeline_layers
 from kagglecxr.inference.export.file_formats import FileFormat
 from kagglecxr.inference.members import Member

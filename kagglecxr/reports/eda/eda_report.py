@@ -11,7 +11,7 @@ import pandas as pd
 from kagglecxr.core.files import read_table, write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.reports.eda import image_grids, image_sections, table_sections
 from kagglecxr.reports.eda import tables as tables_of
 from kagglecxr.reports.eda.charts import largest

@@ -16,7 +16,7 @@ from kagglecxr.core.seeding import generator
 from kagglecxr.data.images.decode import read_image, read_mask
 from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.reports.eda.charts import SHADES, WIDTH
 from kagglecxr.reports.eda.pixel_statistics import (
     GREYS,

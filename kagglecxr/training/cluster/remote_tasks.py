@@ -22,7 +22,7 @@ from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepare import PreparedData, load_prepared
+from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.models.runtime import setup_keras
 from kagglecxr.training.cluster.file_bundle import GetChunk, bundle_root, read_folder, unpack
 from kagglecxr.training.cluster.task_messages import (

@@ -17,7 +17,7 @@ from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import build_cache, open_cache
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.training.search.space import PIPELINE, SIZE, Choice, Entry, Range
 
 

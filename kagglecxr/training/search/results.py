@@ -12,6 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import write_text
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.prepared import prepare_again
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.search.trial_queue import ERROR, PIPELINE_TEXT, RECIPE, RUN, SECONDS
 
@@ -101,9 +103,12 @@ def parameter_importances(study: Study, finished: Sequence[FrozenTrial]) -> dict
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
-def write_best_recipe(result: SearchResult, folder: Path, competition: str) -> Path:
-    """Writes the best recipe as a TOML file for `train --recipe`, and returns its path."""
-    path = folder / f"{result.name}.toml"
+def write_best_recipe(result: SearchResult, workspace: Workspace) -> tuple[Path, str]:
+    """Writes the best recipe as a TOML file; returns its path and the command that trains it."""
+    path = workspace.recipes / f"{result.name}.toml"
+    command = workspace.command("train", "--recipe", path)
+    if result.pipeline:
+        command = f"{prepare_again(workspace, pipeline=result.pipeline)} && {command}"
     fold = "fold 0" if result.folds == 1 else f"folds 0 to {result.folds - 1}"
     comment = (
         f"# The best of {result.count('finished')} finished trials of {result.name}. Expected: "
@@ -111,21 +116,11 @@ def write_best_recipe(result: SearchResult, folder: Path, competition: str) -> P
         f"# {result.score:.4f} on the held-out images of {fold}, a little too good since it was "
         "chosen by it;\n"
         f"# {result.seconds / result.folds:.0f} s a fold on the machine that tried it.\n"
-        f"# python -m kagglecxr.train {competition} --recipe {path}\n"
+        f"# {command}\n"
     )
-    if result.pipeline:
-        comment += f"# Its images are prepared first: {prepare_command(result, competition)}\n"
     values = result.recipe.model_dump(mode="json", exclude_none=True)
     write_text(path, comment + tomli_w.dumps(values))
-    return path
-
-
-def prepare_command(result: SearchResult, competition: str) -> str:
-    """Returns the command that prepares the images of the best trial."""
-    return (
-        f"python -m kagglecxr.prepare {competition} --pipeline '{result.pipeline}' (and the "
-        "options it was given before)"
-    )
+    return path, command
 
 
 def describe_results(result: SearchResult) -> str:

@@ -23,7 +23,7 @@ from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
-from kagglecxr.data.prepare import PreparedData, load_prepared
+from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import setup_keras
 from kagglecxr.training.fold import FoldOptions, train_fold

@@ -10,7 +10,7 @@ from kagglecxr.core.files import digest
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe

@@ -19,7 +19,7 @@ from kagglecxr.core.run_record import WEIGHTS, RunRecord, fold_folder
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds, write_folds
-from kagglecxr.data.prepare import PreparedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.members import read_compatible_run
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights

@@ -273,7 +273,7 @@ def test_broken_files_are_all_named_and_the_others_kept(caches: Path, root: Path
         build(caches, root)
     assert caught.value.paths == sorted([PATHS[0], PATHS[3]])
     assert all(path in str(caught.value) for path in caught.value.paths)
-    assert "2 files" in str(caught.value)
+    assert "2 images" in str(caught.value)
     (partial,) = caches.iterdir()
     done = np.load(partial / "measures.npy")["done"]
     assert np.flatnonzero(~done).tolist() == [0, 3]

@@ -56,7 +56,7 @@ def test_the_cache_s_key_is_that_of_a_local_folder(mounts: Path, tmp_path: Path)
     fill(mounts / "competitions" / "lungs", *TRAIN, *TEST)
     keys = {
         build_cache(
-            tmp_path / f"cache-{i}", root, list(find_images(root, competition)["path"]),
+            tmp_path / f"cache-{i}", root, list(find_images(root, competition).table["path"]),
             pipeline, Silent(),
         ).key
         for i, root in enumerate([raw, locate_input(competition, mounts / "competitions")])
@@ -116,7 +116,7 @@ def test_folders_and_stars_of_a_pattern_mean_what_they_mean_to_the_layout(mounts
         locate_input(competition, mounts)
     root = fill(mounts / "lungs" / "y", "set[1]/*ill-1.png", "set[1]/well-2.png")
     assert locate_input(competition, mounts) == root
-    assert sorted(find_images(root, competition)["label"]) == ["ill", "well"]
+    assert sorted(find_images(root, competition).table["label"]) == ["ill", "well"]
 
 
 def test_what_is_mounted_is_reported_where_nothing_fits(mounts: Path) -> None:

@@ -52,7 +52,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_merged_data_set_adds_to_the_class_it_is_mapped_to(root: Path) -> None:
     fill(root, "../other/SICK/1.png", "../other/SICK/deep/3.png", "../other/HALE/4.png")
-    table = find_images(root, described())
+    table = find_images(root, described()).table
     assert list(table.columns) == COLUMNS
     assert table.set_index("id")["label"].to_dict() == {
         "1": "ill",
@@ -70,9 +70,9 @@ def test_a_merged_data_set_adds_to_the_class_it_is_mapped_to(root: Path) -> None
 
 def test_merging_changes_no_line_of_the_competitions_own_images(root: Path) -> None:
     fill(root, "../other/SICK/1.png", "../other/SICK/2.png")
-    merged = find_images(root, described())
+    merged = find_images(root, described()).table
     competition = described()
-    alone = find_images(root, competition.model_copy(update={"merge": ()}))
+    alone = find_images(root, competition.model_copy(update={"merge": ()})).table
     own = merged[merged["source"] == ""].reset_index(drop=True)
     assert own.equals(alone)
 
@@ -89,7 +89,7 @@ def test_the_data_may_be_inside_next_to_it_or_anywhere(
         "home": (tmp_path / "home" / "far", "~/far", f"{tmp_path}/home/far/SICK/7.png"),
     }[place]
     fill(where, "SICK/7.png")
-    table = find_images(root, described(data))
+    table = find_images(root, described(data)).table
     added = table[table["source"] != ""]
     assert added["path"].tolist() == [path]
     assert (root / path).is_file()
@@ -99,7 +99,9 @@ def test_groups_and_ids_of_two_data_sets_never_meet(root: Path) -> None:
     names = ("ill/p1_a.png", "well/p2_a.png", "../other/SICK/p1_a.png", "../other/SICK/p1_b.png")
     fill(root, *names, "../other/SICK/p3_a.png")
     pattern = "patient = '^(p\\d)_'"
-    table = find_images(root, described(merge=pattern + '\nsource = "abroad"', layout=pattern))
+    table = find_images(
+        root, described(merge=pattern + '\nsource = "abroad"', layout=pattern)
+    ).table
     groups = dict(zip(table["id"], table["group"], strict=True))
     assert groups == {"1": "", "2": "", "p1_a": "p1", "p2_a": "p2"} | {
         "abroad/p1_a": "abroad/p1",
@@ -111,23 +113,23 @@ def test_groups_and_ids_of_two_data_sets_never_meet(root: Path) -> None:
 def test_masks_and_groups_of_a_merged_metadata_csv_come_along(root: Path) -> None:
     other = fill(root.parent / "other", "SICK/1.png", "lungs/1.png")
     (other / "metadata.csv").write_text("path,group_id,mask_path\nSICK/1.png,g,lungs/1.png\n")
-    line = find_images(root, described()).set_index("id").loc["other/1"]
+    line = find_images(root, described()).table.set_index("id").loc["other/1"]
     assert line[["group", "mask"]].tolist() == ["other/g", "../other/lungs/1.png"]
     assert (root / line["mask"]).is_file()
 
 
 def test_a_limit_takes_images_evenly_and_the_same_every_time(root: Path) -> None:
     fill(root, *[f"../other/SICK/{k:02}.png" for k in range(20)])
-    ids = [find_images(root, described(merge="limit = 5"))["id"].tolist() for _ in range(2)]
+    ids = [find_images(root, described(merge="limit = 5")).table["id"].tolist() for _ in range(2)]
     assert ids[0] == ids[1]
     taken = [name for name in ids[0] if name.startswith("other/")]
     assert taken == ["other/00", "other/05", "other/10", "other/14", "other/19"]
-    assert len(find_images(root, described(merge="limit = 99"))) == 22
+    assert len(find_images(root, described(merge="limit = 99")).table) == 22
 
 
 def test_a_class_may_come_from_a_merged_data_set_alone(tmp_path: Path) -> None:
     root = fill(tmp_path / "data", "well/2.png", "../other/SICK/1.png")
-    table = find_images(root, described(layout='train = ["{class}/*"]'))
+    table = find_images(root, described(layout='train = ["{class}/*"]')).table
     assert sorted(table["label"]) == ["ill", "well"]
 
 
@@ -135,7 +137,7 @@ def test_images_that_both_descriptions_find_stay_the_competitions_own(root: Path
     fill(root, "other/SICK/7.png")
     layout = 'train = ["{class}/*", "other/SICK/*"]\nmetadata = "labels.csv"'
     (root / "labels.csv").write_text("path,label\nother/SICK/7.png,well\n")
-    table = find_images(root, described(layout=layout)).set_index("path")
+    table = find_images(root, described(layout=layout)).table.set_index("path")
     assert table.loc["other/SICK/7.png", ["label", "source"]].tolist() == ["well", ""]
 
 
@@ -163,7 +165,7 @@ def test_a_merged_class_that_a_pattern_does_not_find_is_refused_by_its_folder(ro
 
 def test_a_merged_class_folder_that_is_not_there_is_refused_by_name(root: Path) -> None:
     fill(root.parent / "other", "HALE/2.png")
-    with pytest.raises(DataError, match=r"other/SICK"):
+    with pytest.raises(DataError, match=r"other, which should hold SICK"):
         find_images(root, described())
 
 

@@ -64,7 +64,7 @@ def radiography(root: Path, top: str = "") -> Path:
     [name for name in preset_names() if name.startswith("covid19-") and "topped" not in name],
 )
 def test_the_sheets_tell_each_images_source(tmp_path: Path, preset: str, top: str) -> None:
-    table = find_images(radiography(tmp_path, top), load_competition(preset)).set_index("id")
+    table = find_images(radiography(tmp_path, top), load_competition(preset)).table.set_index("id")
     assert table["source"].to_dict() == {
         "COVID-1": "sirm.org",
         "COVID-2": "github.com/armiro/COVID-CXNet",
@@ -80,7 +80,7 @@ def test_the_sheets_tell_each_images_source(tmp_path: Path, preset: str, top: st
 
 def test_a_plain_folder_of_classes_has_its_sheets_read_too(tmp_path: Path) -> None:
     root = radiography(tmp_path)
-    table = find_images(root, load_competition(root)).set_index("id")
+    table = find_images(root, load_competition(root)).table.set_index("id")
     assert table.loc["COVID-1", "source"] == "sirm.org"
     assert set(table["label"]) == set(CLASSES)
 
@@ -88,7 +88,7 @@ def test_a_plain_folder_of_classes_has_its_sheets_read_too(tmp_path: Path) -> No
 def test_a_metadata_csv_goes_before_the_sheets(tmp_path: Path) -> None:
     root = radiography(tmp_path)
     (root / "metadata.csv").write_text("path,source\nCOVID/images/COVID-1.png,ours\n")
-    table = find_images(root, load_competition("covid19-radiography")).set_index("id")
+    table = find_images(root, load_competition("covid19-radiography")).table.set_index("id")
     assert table.loc[["COVID-1", "COVID-2"], "source"].tolist() == [
         "ours",
         "github.com/armiro/COVID-CXNet",
@@ -102,7 +102,7 @@ def test_a_sheet_without_its_columns_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Normal\.metadata\.xlsx.*ADDRESS.*without URL"):
         find_images(root, load_competition("covid19-radiography"))
     sheet(path, SHEETS["Normal"], ("File name", "Format", "Size", "url "))
-    table = find_images(root, load_competition("covid19-radiography")).set_index("id")
+    table = find_images(root, load_competition("covid19-radiography")).table.set_index("id")
     assert table.loc["Normal-1", "source"] == RSNA
 
 
@@ -134,7 +134,7 @@ def test_openpyxl_is_required_only_where_there_are_sheets(
         find_images(root, load_competition("covid19-radiography"))
     for path in root.glob("*.xlsx"):
         path.unlink()
-    table = find_images(root, load_competition("covid19-radiography"))
+    table = find_images(root, load_competition("covid19-radiography")).table
     assert set(table["source"]) == {""}
 
 

@@ -8,6 +8,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.data.files.test_set import find_test_set
 from tests.data.files.test_layout import described, fill
 
+TARGETS = ["ill", "well"]
 COMPETITION = described('test = ["test/*"]\ntrain = ["train/{class}/*"]')
 
 
@@ -19,7 +20,7 @@ def sample(root: Path, *ids: str) -> Path:
 def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/b.JPG", "test/1.2.3.png"), "b.jpg", "1.2.3",
                   "test/a.png")  # fmt: skip
-    part = find_test_set(root, COMPETITION)
+    part = find_test_set(root, COMPETITION, TARGETS)
     assert part.ids == ["b.jpg", "1.2.3", "test/a.png"]
     assert part.path_of == {
         "b.jpg": "test/b.JPG", "1.2.3": "test/1.2.3.png", "test/a.png": "test/a.png"
@@ -29,7 +30,7 @@ def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) 
 
 def test_ids_without_an_image_stay_and_images_without_an_id_are_reported(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/z.png", "train/ill/a.png"), "a", "gone")
-    part = find_test_set(root, COMPETITION)
+    part = find_test_set(root, COMPETITION, TARGETS)
     assert (part.ids, part.path_of) == (["a", "gone"], {"a": "test/a.png"})
     assert part.extra == ["test/z.png"]
 
@@ -37,20 +38,22 @@ def test_ids_without_an_image_stay_and_images_without_an_id_are_reported(tmp_pat
 def test_the_sample_is_where_the_layout_says(tmp_path: Path) -> None:
     fill(tmp_path, "test/a.png")
     (tmp_path / "mine.csv").write_text("id,label\na,well\n")
-    part = find_test_set(tmp_path, described('test = ["test/*"]\ntrain = []\nsample = "mine.csv"'))
+    part = find_test_set(
+        tmp_path, described('test = ["test/*"]\ntrain = []\nsample = "mine.csv"'), TARGETS
+    )
     assert part.ids == ["a"]
 
 
 def test_what_cannot_be_predicted_is_refused(tmp_path: Path) -> None:
     root = fill(tmp_path, "test/a.png", "test/b.png")
     with pytest.raises(MissingError, match=r"sample_submission\.csv"):
-        find_test_set(root, COMPETITION)
+        find_test_set(root, COMPETITION, TARGETS)
     with pytest.raises(SettingError, match=r"\[layout\] test"):
-        find_test_set(root, described())
+        find_test_set(root, described(), TARGETS)
     with pytest.raises(DataError, match=r"test/a\.png.* ids x, y"):
-        find_test_set(sample(root, "x", "y"), COMPETITION)
+        find_test_set(sample(root, "x", "y"), COMPETITION, TARGETS)
     with pytest.raises(DataError, match=r"with a\b"):
-        find_test_set(sample(root, "a.png", "a.jpg"), COMPETITION)
+        find_test_set(sample(root, "a.png", "a.jpg"), COMPETITION, TARGETS)
     fill(root, "test/a.jpg")
     with pytest.raises(DataError, match=r"one name.* with a\b"):
-        find_test_set(sample(root, "a", "b"), COMPETITION)
+        find_test_set(sample(root, "a", "b"), COMPETITION, TARGETS)

@@ -77,7 +77,7 @@ def test_another_seed_makes_other_images_of_other_patients(made: Path, tmp_path:
 
 
 def test_it_is_laid_out_as_the_radiography_database(made: Path) -> None:
-    table = find_images(made, load_competition("demo"))
+    table = find_images(made, load_competition("demo")).table
     metadata = pd.read_csv(made / "metadata.csv", dtype=str)
     assert list(metadata.columns) == ["path", "label", "source", "patient_id", "mask_path"]
     assert set(table["path"]) == set(metadata["path"])

@@ -19,7 +19,8 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.index import Index
-from kagglecxr.data.prepare import PreparedData, PrepareOptions, prepare_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.reports.eda import eda_report as exploration_report
 from kagglecxr.reports.eda.eda_report import explore_data
 from kagglecxr.reports.eda.image_grids import read_pairs, read_sample

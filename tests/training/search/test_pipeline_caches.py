@@ -9,7 +9,7 @@ from kagglecxr.core.errors import SettingError, UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.prepare import load_prepared
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.training.recipe import load_recipe, make_recipe
 from kagglecxr.training.search.pipeline_caches import PipelineCaches, with_cache
 from kagglecxr.training.search.results import write_best_recipe
@@ -17,7 +17,7 @@ from kagglecxr.training.search.space import Space, make_space
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec, WarmProcess
 from kagglecxr.training.search.tuning import tune_recipe
 from kagglecxr.training.training_options import SearchBudget
-from tests.conftest import SIZE, PreparedDemo, prepare_demo
+from tests.conftest import FOLDS, SIZE, PreparedDemo, prepare_demo
 from tests.training.search.conftest import FakeTrial, never
 
 SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16"])
@@ -113,21 +113,24 @@ def test_a_search_over_pipelines_tries_each_and_tells_how_to_prepare(
         specs.append(spec)
         return FakeTrial(TrialResult("finished", len(specs) / 10))
 
-    def search(space: Space) -> Path:
+    def search(space: Space) -> tuple[Path, str]:
         result = tune_recipe(
             "demo", own.prepared, own.workspace, SMALL, space, SearchBudget(trials=20), launch,
             Silent(),
         )  # fmt: skip
         assert result.trials["state"].tolist() == ["finished"] * 4
-        return write_best_recipe(result, tmp_path, "demo")
+        return write_best_recipe(result, own.workspace)
 
-    path = search(SPACE)
+    path, command = search(SPACE)
     assert specs[0].cache_key == ""
     assert len({spec.cache_key for spec in specs}) == 4
     assert len({spec.folder for spec in specs}) == 4
     assert load_recipe(str(path)) == SMALL
-    text = path.read_text(encoding="utf-8")
-    assert "kagglecxr.prepare demo --pipeline 'gray | resize(" in text
+    assert f"# {command}\n" in path.read_text(encoding="utf-8")
+    # With the options that it was given before, so that the folds are the same.
+    assert f"--size={SIZE} '--pipeline=gray | resize(" in command
+    assert f"--folds={FOLDS} " in command
+    assert " && python -m kagglecxr.train demo --recipe " in command
 
 
 @pytest.mark.slow

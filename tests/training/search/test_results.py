@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.recipe import Recipe, load_recipe, make_recipe, recipe_names
 from kagglecxr.training.search.results import (
     collect_results,
@@ -42,12 +43,15 @@ def test_the_recipe_that_is_written_is_the_one_that_was_tried(name: str, tmp_pat
     recipe = load_recipe(name, ["model_options.dropout=0.5", 'weights=["a", "Röntgen \\"b\\""]'])
     study = optuna.create_study(direction="maximize", study_name="demo-1")
     finish(study, 1e-3, 0.25, recipe)
-    path = write_best_recipe(collect_results(study, "macro_f1", 1), tmp_path / "recipes", "demo")
+    workspace = Workspace(tmp_path, "demo", "my demo")
+    path, command = write_best_recipe(collect_results(study, "macro_f1", 1), workspace)
     assert load_recipe(str(path)) == recipe
     text = path.read_text(encoding="utf-8")
     assert "macro_f1\n# 0.2500 on the held-out images of fold 0" in text
     assert "# 12 s a fold" in text
-    assert f"# python -m kagglecxr.train demo --recipe {path}" in text
+    assert f"# {command}\n" in text
+    place = f"--recipe {path} --work {tmp_path}"
+    assert command == f"python -m kagglecxr.train 'my demo' {place}"
 
 
 def test_every_trial_that_counts_has_a_line() -> None:

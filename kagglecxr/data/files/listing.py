@@ -1,0 +1,103 @@
+"""The files of a data folder: its images, other files, and links to nothing."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cv2
+
+from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.data.images.image import SUFFIXES, is_dicom
+
+_OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """The files below a folder, as sorted paths relative to it with forward slashes.
+
+    Attributes:
+        images: files with an image's suffix or, without any suffix, an image's first bytes.
+        others: all others but those of the system and of the kit's workspaces.
+        dangling: symbolic links whose target does not exist.
+    """
+
+    images: list[str]
+    others: list[str]
+    dangling: list[str]
+
+
+def list_files(root: Path) -> FolderFiles:
+    """Lists the files below a folder; symbolic links to folders are followed.
+
+    Raises:
+        DataError: the name of an image is not UTF-8, so that no table could hold it.
+    """
+    files = FolderFiles([], [], [])
+    _add_files(root, "", files)
+    for paths in (files.images, files.others, files.dangling):
+        paths.sort()
+    wrong = [path for path in files.images if _shown(path) != path]
+    if wrong:
+        raise DataError(
+            f"The name of an image is not UTF-8. Received: {shorten([_shown(p) for p in wrong])} "
+            f"in {root}. Rename it, for example with: convmv -f cp1252 -t utf-8 -r --notest FOLDER"
+        )
+    return files
+
+
+def sub_folders(folder: Path) -> list[str]:
+    """Returns the names of a folder's sub-folders but those of the system and of the kit."""
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and not _is_of_the_system(path.name) and not _is_of_the_kit(path)
+    )
+
+
+def _add_files(root: Path, below: str, files: FolderFiles) -> None:
+    folder = root / below
+    # scandir tells files from folders without a stat per entry, which matters for 100,000 images.
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = f"{below}{entry.name}"
+            if _is_of_the_system(entry.name):
+                continue
+            if entry.is_dir():
+                if not _leads_back(entry, folder) and not _is_of_the_kit(folder / entry.name):
+                    _add_files(root, f"{path}/", files)
+            elif entry.is_symlink() and not entry.is_file():
+                files.dangling.append(path)
+            elif _is_image(entry):
+                files.images.append(path)
+            else:
+                files.others.append(path)
+
+
+def _is_of_the_system(name: str) -> bool:
+    return name.startswith(".") or name in _OF_SYSTEMS
+
+
+def _leads_back(entry: "os.DirEntry[str]", folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in, which would be walked for ever."""
+    return entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve())
+
+
+def _is_of_the_kit(folder: Path) -> bool:
+    """Whether it is the folder of workspaces that a verb makes where the user stands."""
+    return folder.name == "work" and any(folder.glob("*/prepare.json"))
+
+
+def _is_image(entry: "os.DirEntry[str]") -> bool:
+    suffix = PurePosixPath(entry.name).suffix.lower()
+    # The ids that DICOM files may be called by are numbers with dots between them.
+    if suffix and not suffix[1:].isdigit():
+        return suffix in SUFFIXES
+    with open(entry.path, "rb") as stream:  # noqa: PTH123
+        if is_dicom(stream.read(132)):
+            return True
+    return bool(cv2.haveImageReader(entry.path))
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

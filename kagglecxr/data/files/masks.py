@@ -1,0 +1,56 @@
+"""The lung mask of each image, among the files of a data folder."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from kagglecxr.data.files.class_folders import IMAGE_FOLDERS, MASK_FOLDERS
+
+_AROUND_THE_STEM = re.compile(r"(?:mask[_-])?(.*?)(?:[_-]mask)?", re.IGNORECASE)
+
+
+def find_masks(images: Sequence[str], files: Sequence[str]) -> dict[str, str]:
+    """Returns the mask of each image that has one in a folder of masks or beside it.
+
+    A folder of masks stands next to a folder of images, as the Radiography Database has it, or in
+    the images' own folder, in any capitals. A mask's name is its image's, or has `mask_` before or
+    `_mask` behind it, as an image's beside it must have.
+
+    >>> find_masks(["a/images/1.jpg"], ["a/images/1.jpg", "a/masks/mask_1.png"])
+    {'a/images/1.jpg': 'a/masks/mask_1.png'}
+    """
+    masks: dict[tuple[str, str], str] = {}
+    for file in files:
+        path = PurePosixPath(file)
+        stem = _image_stem(path.stem)
+        if path.parent.name.lower() in MASK_FOLDERS:
+            masks[str(path.parent.parent), stem] = file
+        elif stem != path.stem:
+            masks.setdefault((str(path.parent), stem), file)
+    found = {}
+    for image in images:
+        path = PurePosixPath(image)
+        is_in_images = path.parent.name.lower() in IMAGE_FOLDERS
+        places = [path.parent, *([path.parent.parent] if is_in_images else [])]
+        mask = next(
+            (masks[key] for place in places if (key := (str(place), path.stem)) in masks), ""
+        )
+        if mask and mask != image:
+            found[image] = mask
+    return found
+
+
+def masks_by_pattern(
+    root: Path, folder_of_image: Mapping[str, str], pattern: str
+) -> dict[str, str]:
+    """Returns the mask of each image that has one where a layout's pattern says."""
+    masks = {
+        image: pattern.replace("{class}", folder).replace("{stem}", PurePosixPath(image).stem)
+        for image, folder in folder_of_image.items()
+    }
+    return {i: mask for i, mask in masks.items() if mask != i and (root / mask).is_file()}
+
+
+def _image_stem(stem: str) -> str:
+    match = _AROUND_THE_STEM.fullmatch(stem)
+    return match.group(1) if match else stem

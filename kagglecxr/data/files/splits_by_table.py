@@ -1,0 +1,107 @@
+"""Images of a layout's patterns, and which of them its tables say are for training."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.data.files.label_table import Labels, read_labels
+from kagglecxr.data.files.listing import FolderFiles
+from kagglecxr.data.files.matching import match_ids
+from kagglecxr.data.files.patterns import match_patterns
+from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.images.image import name_without_suffix
+from kagglecxr.data.schema import Layout
+
+
+def labelled_rows(
+    root: Path, layout: Layout, folders: dict[str, str], files: FolderFiles
+) -> tuple[pd.DataFrame, str]:
+    """Returns `path,label,split,group,source` of the images that a layout describes, and a line.
+
+    Patterns say which images are for training and which are the test set. Where both mean an image,
+    or there are none for training, the table of labels and the sample submission say it.
+
+    Raises:
+        DataError: an image without a label, with two, or in both tables.
+    """
+    test = match_patterns(files.images, layout.test, folders)
+    if layout.train:
+        train = match_patterns(files.images, layout.train, folders)
+    else:
+        train = {path: "" for path in files.images if path not in test}
+    table = pd.DataFrame(
+        [
+            *((path, label, "train") for path, label in train.items()),
+            *((path, label, "test") for path, label in test.items() if path not in train),
+        ],
+        columns=["path", "label", "split"],
+    ).assign(group="", source="")
+    said = f"Data: {shorten(layout.train) or 'images that the tables name'} for training"
+    said += f", {shorten(layout.test)} for the test set" if layout.test else ""
+    if not layout.labels:
+        return table, f"{said}."
+    labels = read_labels(root, layout, list(folders.values()), list(table["path"]))
+    undecided = set(test) & set(train) if layout.train else set(train)
+    table = _decide(table, undecided, labels, root, layout)
+    told = f" ({labels.told})" if labels.told else ""
+    return _with_labels(table, labels, layout), f"{said}, labels of {layout.labels}{told}."
+
+
+def _decide(
+    table: pd.DataFrame, undecided: set[str], labels: Labels, root: Path, layout: Layout
+) -> pd.DataFrame:
+    """Gives undecided images the split that the tables say; leaves out what neither names."""
+    if not undecided:
+        return table
+    labelled = undecided & set(labels.rows.index)
+    asked: set[str] = set()
+    sample = root / layout.sample
+    if layout.sample and sample.is_file():
+        # An id may have the name of a class behind it.
+        ids = [name_without_suffix(one) for one in read_any_table(sample).iloc[:, 0]]
+        known = {*ids, *(one.rpartition("_")[0] for one in ids)}
+        names = {path: name_without_suffix(path) for path in undecided}
+        matched = match_ids(list(names.values()), sorted(known))
+        asked = {path for path, name in names.items() if name in matched}
+    both = sorted(labelled & asked)
+    if both:
+        raise DataError(
+            f"Images are in the table of labels and in the sample submission. Received: "
+            f"{len(both):,} of them, {shorten(both)}. Correct {layout.labels} or {layout.sample}, "
+            "or describe both sets under [layout] train and test."
+        )
+    is_test = table["path"].isin(asked)
+    is_left_out = table["path"].isin(undecided - labelled - asked)
+    table = table.assign(split=table["split"].mask(is_test, "test"))
+    return table[~is_left_out].reset_index(drop=True)
+
+
+def _with_labels(table: pd.DataFrame, labels: Labels, layout: Layout) -> pd.DataFrame:
+    rows = labels.rows.reindex(table["path"]).fillna("").reset_index(drop=True)
+    train = table["split"] == "train"
+    differ = (
+        train & (table["label"] != "") & (rows["label"] != "") & (table["label"] != rows["label"])
+    )
+    if differ.any():
+        shown = [
+            f"{path} is {of_table!r} in the table"
+            for path, of_table in zip(
+                table.loc[differ, "path"], rows.loc[differ, "label"], strict=True
+            )
+        ]
+        raise DataError(
+            f"Folders and the table of labels disagree. Received: {int(differ.sum()):,} images, "
+            f"{shorten(shown)}. Correct {layout.labels}, or leave {{class}} or [layout] labels out."
+        )
+    table = table.assign(label=table["label"].mask(train & (rows["label"] != ""), rows["label"]))
+    for column in rows.columns.drop("label"):
+        table[column] = rows[column]
+    unlabelled = train & (table["label"] == "")
+    if unlabelled.any():
+        raise DataError(
+            f"{int(unlabelled.sum())} training images have no label in {layout.labels}. Received: "
+            f"the images {shorten(list(table.loc[unlabelled, 'path']))}, and the ids "
+            f"{shorten(labels.ids)}. Correct [layout] train or label_id, or label them."
+        )
+    return table

@@ -1,0 +1,132 @@
+"""The prepared data of a competition: read again, checked, with what its TOML says now."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.files import digest, read_json
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.cache.cache import Cache, open_cache
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.content import check_content
+from kagglecxr.data.holdout import with_sample_form
+from kagglecxr.data.index import Index, read_folds, read_index
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """The prepared data of a competition; `fold` is (n_train,) int, of each training image."""
+
+    competition: Competition
+    index: Index
+    fold: npt.NDArray[np.intp]
+    cache: Cache
+    root: Path
+
+    @property
+    def pipeline_text(self) -> str:
+        """The canonical text of the cached images' preprocessing pipeline."""
+        return str(read_json(self.cache.folder / "cache.json")["pipeline"])
+
+    def class_ids(self) -> npt.NDArray[np.intp]:
+        """Returns (n_train,) int, the class id of each training image in the index's order."""
+        return self._label_ids({name: i for i, name in enumerate(self.competition.classes.names)})
+
+    def target_ids(self) -> npt.NDArray[np.intp]:
+        """Returns (n_train,) int, the target id of each training image in the index's order."""
+        return self._label_ids(self.competition.target_of_class())
+
+    def _label_ids(self, id_of: dict[str, int]) -> npt.NDArray[np.intp]:
+        labels = self.index.column("label", self.index.rows("train"))
+        return np.array([id_of[label] for label in labels], np.intp)
+
+
+def load_prepared(competition: Competition, workspace: Workspace) -> PreparedData:
+    """Reads what `prepare` wrote and checks it again for leaks.
+
+    What has changed in the competition's TOML since then and needs no other images holds at once.
+
+    Raises:
+        MissingError: prepare was not run, or not completed.
+        DataError, LeakError: the files do not match, or were changed in a way that is not valid.
+    """
+    values = read_json(workspace.require(workspace.prepared, "prepare"))
+    prepared = _with_changes(competition, values, workspace)
+    index = read_index(workspace.require(workspace.index, "prepare"))
+    index.check_disjoint()
+    labels = set(index.column("label", index.rows("train")))
+    unknown = sorted(labels - set(prepared.classes.names))
+    if unknown:
+        raise DataError(
+            f"The index holds labels that are no class. Received: {shorten(unknown)} in "
+            f"{workspace.index}. Use {', '.join(prepared.classes.names)}, or run prepare again."
+        )
+    cache = open_cache(workspace.cache / values["cache"])
+    if values.get("rows") != rows_digest(index):
+        raise DataError(
+            f"The index and the cache hold different images, or the same in another order. "
+            f"Received: {len(index.table)} lines in {workspace.index}, {len(cache.images)} cached "
+            "images. Run prepare again."
+        )
+    fold = read_folds(workspace.require(workspace.folds, "prepare"), index)
+    if competition.folder is not None:
+        check_folder(values, index, competition.folder)
+    return PreparedData(prepared, index, fold, cache, competition.folder or Path(values["data"]))
+
+
+def _with_changes(
+    competition: Competition, values: dict[str, Any], workspace: Workspace
+) -> Competition:
+    """Returns the prepared competition with what the TOML says now.
+
+    Raises:
+        DataError: the TOML describes other images, classes or sample ids than the prepared ones.
+    """
+    prepared = Competition.model_validate(values["competition"])
+    before = Competition.model_validate(values.get("given", values["competition"]))
+    own_sample = prepared.layout.sample
+    fixed = ("classes", "layout", "merge", *(() if own_sample else ("submission",)))
+    changed = [
+        name
+        for name in fixed
+        if getattr(competition, name) not in (getattr(before, name), getattr(prepared, name))
+    ]
+    if changed:
+        shown = ", ".join(f"[{name}]" for name in changed)
+        raise DataError(
+            f"The competition's TOML has changed since the data were prepared. Received: other "
+            f"{shown}. Run: {prepare_again(workspace)}"
+        )
+    free = ("title", "source", "metric", "submission", "folder", "images")
+    updated = prepared.model_copy(update={name: getattr(competition, name) for name in free})
+    if not own_sample:
+        return updated
+    return with_sample_form(updated, prepared.classes.names, workspace.sample_submission)
+
+
+def prepare_again(workspace: Workspace, **changes: str) -> str:
+    """Returns the command that prepares a workspace again, with its options but for some."""
+    return prepare_command(workspace, read_json(workspace.prepared), **changes)
+
+
+def prepare_command(workspace: Workspace, values: dict[str, Any], **changes: str) -> str:
+    """Returns the command that prepares a workspace with the options of a prepare.json."""
+    options = {"data": values["data"], **values["options"], "seed": values["seed"], **changes}
+    if Path(workspace.given).resolve() == Path(values["data"]):
+        del options["data"]
+    return workspace.command("prepare", *(f"--{name}={value}" for name, value in options.items()))
+
+
+def check_folder(values: dict[str, Any], index: Index, root: Path) -> None:
+    """Checks that a folder holds the images that a workspace was prepared from."""
+    paths = list(index.table["path"])
+    check_content(values.get("content", ""), paths, Path(values["data"]), root)
+
+
+def rows_digest(index: Index) -> str:
+    """Identifies the image of each row, since the cache has rows only."""
+    return digest(list(index.table["path"]))
