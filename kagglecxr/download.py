@@ -1,5 +1,7 @@
 """The verb `download`: a competition's data from Kaggle into the workspace."""
 
+import shlex
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -32,6 +34,13 @@ def download(
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     raw = workspace.raw
+    if described.source.steps:
+        work = shlex.quote(str(workspace.root))
+        steps = [step.format(work=work) for step in described.source.steps]
+        sys.stdout.write("Not on Kaggle; these commands bring the images:\n")
+        sys.stdout.write("".join(f"  {step}\n" for step in steps))
+        common.finish("Nothing was downloaded.", workspace.command("prepare"))
+        return
     sums_file = hashes_file(competition, described)
     sums = read_sha256sums(sums_file) if sums_file else {}
     source = KaggleSource.of(described.source.kind, described.source.slug, competition)

@@ -33,7 +33,6 @@ def prepare(
         skip_broken: Skip image files that cannot be read, and list them.
         common: Options of every verb.
     """
-    from kagglecxr.core.files import read_json
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.phantoms import make_demo
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
@@ -46,9 +45,8 @@ def prepare(
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
-    told = read_json(workspace.prepared)
     common.finish(
-        f"{told['taken']}\n{told['patients']}\nPrepared {len(table)} images ({counts}) of "
+        "\n".join(prepared.told) + f"\nPrepared {len(table)} images ({counts}) of "
         f"{table['group'].nunique()} groups in {folds} folds: {workspace.index}.",
         workspace.command("train"),
     )

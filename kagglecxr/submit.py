@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from kagglecxr.core.cli import CommonOptions, run_verb
+from kagglecxr.core.cli import CommonOptions, option_words, run_verb
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 LEDGER = Path("submissions") / "ledger.csv"
@@ -40,7 +40,8 @@ def submit(
         text, summary = submit_to_kaggle(loaded, workspace, file, options, LEDGER, common.terminal)
     if text:
         sys.stdout.write(f"{text}\n")
-    again = "the same, no --dry-run"
+    named = [str(file)] if file else []
+    again = workspace.command("submit", *named, *option_words(options, dry_run=False))
     common.finish(summary, again if options.dry_run else workspace.command("compare"))
 
 

@@ -1,5 +1,6 @@
 """The verb as a user runs it, also when it is killed at random."""
 
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kagglecxr.core.cli import make_app, run_app
+from kagglecxr.core.cli import CommonOptions, make_app, run_app
 from kagglecxr.download import download
 from kagglecxr.prepare import prepare
 from tests.remote.conftest import clock, fake_kaggle, own_client, strayed  # noqa: F401 fixtures
@@ -150,13 +151,24 @@ def test_hashes_beside_the_toml_are_compared(
     assert not (tmp_path / "work" / "mine" / "raw").exists()
 
 
-@pytest.mark.parametrize("name", ["demo", "umons-2-classes", "covid-ct"])
+@pytest.mark.parametrize("name", ["demo", "umons-2-classes"])
 def test_what_kaggle_does_not_serve_names_what_to_run(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = refusal(capsys, name)
     assert "nothing to download" in told
     assert f"python -m kagglecxr.prepare {name}" in told
+
+
+def test_what_another_site_serves_comes_by_commands_that_can_be_pasted(
+    in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    download("covid-ct", common=CommonOptions(Path("my work")))
+    *_, first, second, third, last = capsys.readouterr().out.splitlines()
+    assert shlex.split(first)[-1] == "my work/repository"
+    for step in (second, third):
+        assert shlex.split(step)[:4] == ["unzip", "-q", "-d", "my work/raw"]
+    assert last.endswith("Next: python -m kagglecxr.prepare covid-ct --work 'my work'")
 
 
 def test_some_files_are_named_one_by_one(

@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,6 +64,21 @@ class CommonOptions:
         """Prints the last line of a verb: what it wrote and the next command."""
         if not self.quiet:
             sys.stdout.write(f"{result} Next: {next_command}\n")
+
+
+def option_words(options: Any, **changes: object) -> list[str]:
+    """Returns the words of a verb's options, a dataclass, that are not at their defaults."""
+    words = []
+    for option in fields(options):
+        value = changes.get(option.name, getattr(options, option.name))
+        name = f"--{option.name.replace('_', '-')}"
+        if value == option.default:
+            continue
+        if isinstance(value, bool):
+            words.append(name)
+        else:
+            words += [name, str(value)]
+    return words
 
 
 def make_app(name: str, description: str | None = None) -> App:

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import write_table
-from kagglecxr.core.submission_format import is_line_a_class
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import match_ids
@@ -48,58 +47,6 @@ def split_test_set(
     return found.assign(label=found["label"].where(~test, ""))
 
 
-def own_sample(root: Path, competition: Competition) -> Path | None:
-    """Returns the competition's own sample submission, if its TOML names one.
-
-    Raises:
-        MissingError: there is none of that name.
-    """
-    if not competition.layout.sample:
-        return None
-    path = root / competition.layout.sample
-    if not path.is_file():
-        raise MissingError(
-            f"The sample submission of [layout] sample does not exist. Received: {path}. "
-            f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
-        )
-    return path
-
-
-def with_sample_form(
-    competition: Competition, labels: list[str], sample: Path | None
-) -> Competition:
-    """Returns the competition with what its sample submission says and [submission] leaves out.
-
-    `labels` are the classes that were found, for a competition that names none.
-
-    Raises:
-        DataError: its columns are not those of [submission].
-    """
-    if sample is None:
-        return competition
-    table = read_any_table(sample)
-    columns = list(table.columns)
-    targets = competition.with_classes(labels).targets()
-    said: dict[str, str] = {"id": columns[0]}
-    if len(columns) == 2:
-        said["target"] = columns[1]
-    elif set(columns[1:]) == set(targets):
-        said["form"] = "one_column_a_class"
-    given = competition.submission.model_fields_set
-    new = {name: value for name, value in said.items() if name not in given}
-    if len(columns) == 2 and is_line_a_class(list(table[columns[0]]), targets):
-        new["form"] = "one_line_a_class"
-    settings = competition.submission.model_copy(update=new)
-    wanted = settings.for_targets(targets).columns()
-    if set(columns) != set(wanted):
-        raise DataError(
-            f"The columns of the sample submission are not those of [submission]. Received: "
-            f"{sample} with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct [submission] "
-            "id, target and form, or [classes] names."
-        )
-    return competition.model_copy(update={"submission": settings})
-
-
 def _write_sample(
     found: pd.DataFrame,
     test: "pd.Series[bool]",
@@ -123,11 +70,6 @@ def _write_sample(
         submission_format = competition.submission.for_targets(targets)
         write_table(workspace.sample_submission, submission_format.build(ids, uniform))
     return found
-
-
-def _tables(root: Path) -> list[str]:
-    found = [*root.glob("*.csv"), *root.glob("*/*.csv")]
-    return [path.relative_to(root).as_posix() for path in sorted(found)]
 
 
 def _with_ids_of(

@@ -19,13 +19,14 @@ from kagglecxr.data.files.content import content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.files.patients import describe_patients
 from kagglecxr.data.folds import TooFewGroupsError, make_folds
-from kagglecxr.data.holdout import own_sample, split_test_set, with_sample_form
+from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.index import Index, read_index, write_folds, write_index
 from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
+from kagglecxr.data.sample_form import own_sample, with_sample_form
 
 _OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
 
@@ -149,7 +150,7 @@ def prepare_competition(
             "pipeline": pipeline.text,
         },
     )
-    return PreparedData(competition, index, fold, cache, root)
+    return PreparedData(competition, index, fold, cache, root, (taken, patients))
 
 
 def _labels(found: pd.DataFrame) -> list[str]:

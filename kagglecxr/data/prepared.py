@@ -13,19 +13,25 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, open_cache
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import check_content
-from kagglecxr.data.holdout import with_sample_form
 from kagglecxr.data.index import Index, read_folds, read_index
+from kagglecxr.data.sample_form import with_sample_form
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """The prepared data of a competition; `fold` is (n_train,) int, of each training image."""
+    """The prepared data of a competition.
+
+    Attributes:
+        fold: (n_train,) int, of each training image.
+        told: what in the data folder was taken for what, and whose patients are known.
+    """
 
     competition: Competition
     index: Index
     fold: npt.NDArray[np.intp]
     cache: Cache
     root: Path
+    told: tuple[str, str]
 
     @property
     def pipeline_text(self) -> str:
@@ -75,7 +81,9 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     fold = read_folds(workspace.require(workspace.folds, "prepare"), index)
     if competition.folder is not None:
         check_folder(values, index, competition.folder)
-    return PreparedData(prepared, index, fold, cache, competition.folder or Path(values["data"]))
+    root = competition.folder or Path(values["data"])
+    told = (str(values.get("taken", "")), str(values.get("patients", "")))
+    return PreparedData(prepared, index, fold, cache, root, told)
 
 
 def _with_changes(

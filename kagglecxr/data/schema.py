@@ -56,10 +56,12 @@ class Source(TomlTable):
 
     Attributes:
         path: the folder of the images, from the TOML's; of kind "folder" it is the TOML's own.
+        steps: commands that bring the images of kind "folder"; {work} is the workspace's folder.
     """
 
     kind: Literal["competition", "dataset", "folder", "demo"]
     path: str = ""
+    steps: list[str] = []
     slug: str = ""
     url: str = ""
     sha256sums: str = ""

@@ -12,7 +12,7 @@ from kagglecxr.core.files import atomic_write, read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.test_set import find_test_set, sample_path
-from kagglecxr.data.holdout import with_sample_form
+from kagglecxr.data.sample_form import with_sample_form
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.members import members_for_files
 from kagglecxr.inference.predictions import average

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from kagglecxr.core.errors import CxrError, SubmissionError
 from kagglecxr.core.progress import Reporter
@@ -13,7 +14,7 @@ from kagglecxr.leaderboard.ledger import COMPLETE, ERROR, LedgerEntry, amend_ent
 from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota
 from kagglecxr.leaderboard.send_once import SubmissionRequest, send_once
 from kagglecxr.leaderboard.submission import (
-    NOTHING_SENT,
+    describe_form,
     file_submission,
     find_sample,
     kernel_submission,
@@ -69,21 +70,25 @@ def submit_to_kaggle(
         KaggleError: Kaggle refused, did not answer, or could not be reached.
     """
     local_score = ""
+    form = "What a kernel writes is not known here"
     if options.kernel is not None:
         name = str(file or "submission.csv")
         submission = kernel_submission(options.kernel, options.version or 0, name)
     else:
-        file = file or newest_submission(ledger.parent, competition.name)
+        file = file or newest_submission(ledger.parent, workspace)
         if workspace.prepared.is_file():
             competition = load_prepared(competition, workspace).competition
-        validate_file(file, find_sample(workspace, competition.layout.sample), competition)
+        sample = find_sample(workspace, competition.layout.sample)
+        validate_file(file, sample, competition)
+        is_own = bool(competition.layout.sample) or sample != workspace.sample_submission
+        form = describe_form(file, sample, is_own=is_own)
         submission = file_submission(file)
         local_score = out_of_fold_score(workspace, file)
     slug = competition.source.slug
     if options.dry_run:
         quota = _describe_quota(slug, reporter)
         text = f"Would send {submission.description} to {slug}: {quota}."
-        return text, NOTHING_SENT.format(submission.name)
+        return text, f"{form}; nothing was sent."
     request = SubmissionRequest(
         competition.name, slug, submission, ledger, options.message, local_score, options.again
     )
@@ -115,9 +120,10 @@ def submit(request: SubmissionRequest, reporter: Reporter, max_wait: float) -> S
         MissingError: the client or the credentials are missing.
         KaggleError: Kaggle refused, did not answer, or could not be reached.
     """
-    slug, ledger = request.slug, request.ledger
-    entry = send_once(request, reporter)
-    scored = wait_for_score(slug, int(entry.ref), reporter, max_wait)
+    slug, ledger, begun = request.slug, request.ledger, monotonic()
+    entry = send_once(request, reporter, max_wait)
+    left = max(0.0, max_wait - (monotonic() - begun))
+    scored = wait_for_score(slug, int(entry.ref), reporter, left)
     previous = _last_scored(ledger, entry)
     if scored is None:
         return SubmitResult(entry, None, previous)

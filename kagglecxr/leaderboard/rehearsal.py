@@ -17,7 +17,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepared import load_prepared
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, add_entry, read_ledger, utc_now
-from kagglecxr.leaderboard.submission import NOTHING_SENT, newest_submission, validate_file
+from kagglecxr.leaderboard.submission import describe_form, newest_submission, validate_file
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 
@@ -74,10 +74,11 @@ def submit_locally(
     """
     prepared = load_prepared(competition, workspace)
     competition = prepared.competition
-    file = file or newest_submission(ledger.parent, competition.name)
+    file = file or newest_submission(ledger.parent, workspace)
     validate_file(file, _sample(workspace), competition)
     if options.dry_run:
-        return "", NOTHING_SENT.format(file)
+        is_own = bool(competition.layout.sample)
+        return "", f"{describe_form(file, _sample(workspace), is_own=is_own)}; nothing was sent."
     result = rehearse(
         file, competition, workspace, ledger, baseline_predictions(prepared),
         time=utc_now().isoformat(), message=options.message, again=options.again, seed=seed,

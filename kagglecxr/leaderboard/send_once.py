@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from kagglecxr.core.errors import SubmissionError
 from kagglecxr.core.progress import Reporter
@@ -34,6 +35,8 @@ from kagglecxr.leaderboard.submission import Submission
 from kagglecxr.remote.client import PollPolicy, call_with_retry
 from kagglecxr.remote.errors import KaggleError, competition_context
 
+NOTHING_SUBMITTED = 200
+"""The status of a response that has no submission's number."""
 LISTED_WITHIN = 120.0
 """Seconds after which Kaggle's list surely holds what was sent."""
 
@@ -58,8 +61,8 @@ class SubmissionRequest:
     again: bool = False
 
 
-def send_once(request: SubmissionRequest, reporter: Reporter) -> LedgerEntry:
-    """Sends a submission if Kaggle does not have it yet.
+def send_once(request: SubmissionRequest, reporter: Reporter, max_wait: float) -> LedgerEntry:
+    """Sends a submission if Kaggle does not have it yet; pauses take `max_wait` seconds at most.
 
     Returns:
         The ledger's line, with the submission's number.
@@ -71,7 +74,7 @@ def send_once(request: SubmissionRequest, reporter: Reporter) -> LedgerEntry:
     """
     entry = _resumable_entry(request, reporter)
     if entry is None or entry.status == SENDING:
-        return _send(request, entry, reporter)
+        return _send(request, entry, reporter, max_wait)
     return entry
 
 
@@ -120,7 +123,9 @@ def _find_arrived(slug: str, entry: LedgerEntry, reporter: Reporter) -> int | No
     return None
 
 
-def _send(request: SubmissionRequest, entry: LedgerEntry | None, reporter: Reporter) -> LedgerEntry:
+def _send(
+    request: SubmissionRequest, entry: LedgerEntry | None, reporter: Reporter, max_wait: float
+) -> LedgerEntry:
     slug, submission = request.slug, request.submission
     info = fetch_competition_info(slug, reporter)
     check_accepts(slug, info, submission.is_kernel)
@@ -131,23 +136,31 @@ def _send(request: SubmissionRequest, entry: LedgerEntry | None, reporter: Repor
         add_entry(request.ledger, entry)
     message = entry.message
     reporter.note(f"Sending {submission.description} to {slug} as {message!r}: {quota}.")
-    try:
-        response = call_with_retry(
-            competition_context(slug, "a submission"),
-            lambda api: submission.send(api, slug, message),
-            reporter,
-        )
-    except KaggleError as error:
-        # Any other failure may have come after the submission was made.
-        if error.status is not None and error.status < 500:
-            amend_entry(request.ledger, entry, status=REFUSED)
-        raise
-    if not response.ref:
-        amend_entry(request.ledger, entry, status=REFUSED)
+
+    def send(api: Any) -> Any:
+        response = submission.send(api, slug, message)
+        if response.ref:
+            return response
+        # The client says so where the file did not reach Kaggle's storage.
+        is_of_storage = response.message == api.COMPETITION_SUBMIT_UPLOAD_FAILED_MESSAGE
         raise KaggleError(
             f"The upload to Kaggle broke off. Received: {response.message or 'no number'} for "
-            f"{submission.name}. Run the same command again; nothing was submitted."
+            f"{submission.name}. Run the same command again; nothing was submitted.",
+            status=NOTHING_SUBMITTED,
+            may_pass=is_of_storage,
+            is_of_storage=is_of_storage,
         )
+
+    try:
+        response = call_with_retry(
+            competition_context(slug, "a submission"), send, reporter,
+            changes=True, max_wait=max_wait,
+        )  # fmt: skip
+    except KaggleError as error:
+        # Any other failure may have come after the submission was made.
+        if error.is_of_storage or (error.status is not None and error.status < 500):
+            amend_entry(request.ledger, entry, status=REFUSED)
+        raise
     return amend_entry(request.ledger, entry, ref=str(response.ref), status=PENDING)
 
 

@@ -16,8 +16,6 @@ from kagglecxr.core.submission_format import validate_like_sample
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 
-NOTHING_SENT = "{} is in perfect form; nothing was sent."
-
 
 @dataclass(frozen=True)
 class Submission:
@@ -75,7 +73,7 @@ def kernel_submission(kernel: str, version: int, file: str = "submission.csv") -
     )
 
 
-def newest_submission(folder: Path, competition: str) -> Path:
+def newest_submission(folder: Path, workspace: Workspace) -> Path:
     """Returns the submission of a competition that was written last.
 
     `covid19-radiography-covid-RUN.csv` is one of another competition than `covid19-radiography`:
@@ -84,6 +82,7 @@ def newest_submission(folder: Path, competition: str) -> Path:
     Raises:
         MissingError: there is none.
     """
+    competition = workspace.competition
     own = [
         path
         for path in folder.glob(f"{glob.escape(competition)}-*.csv")
@@ -92,7 +91,7 @@ def newest_submission(folder: Path, competition: str) -> Path:
     if not own:
         raise MissingError(
             f"There is no submission of {competition}. Looked in: {folder}. "
-            f"Run: python -m kagglecxr.ensemble {competition}"
+            f"Run: {workspace.command('ensemble')}"
         )
     return max(own, key=lambda path: (path.stat().st_mtime, path.name))
 
@@ -117,9 +116,8 @@ def find_sample(workspace: Workspace, path: str) -> Path:
     if len(found) != 1:
         what = "several sample submissions" if found else "no sample submission"
         raise MissingError(
-            f"There is {what} to check against. Looked in: {workspace.root}. Run: python -m "
-            f"kagglecxr.download {workspace.competition}, and name it under [layout] sample if "
-            "there are several."
+            f"There is {what} to check against. Looked in: {workspace.root}. Name it under "
+            f"[layout] sample if there are several, or run: {workspace.command('download')}"
         )
     return found[0]
 
@@ -141,6 +139,42 @@ def validate_file(file: Path, sample: Path, competition: Competition) -> pd.Data
         return submission_format.validate(submission, expected)
     validate_like_sample(submission, expected)
     return submission
+
+
+def describe_form(file: Path, sample: Path, *, is_own: bool) -> str:
+    """Says how a valid submission's form compares with the sample's, for `--dry-run`.
+
+    It is perfect only if columns, ids, their order, types and ranges of values are those of the
+    competition's own sample submission; that of a rehearsal is made by `prepare`.
+    """
+    if not is_own:
+        return f"{file} can be scored by the rehearsal; [layout] names no sample of the competition"
+    differences = _differences(_read(file), _read(sample))
+    if not differences:
+        return f"{file} is in perfect form"
+    return f"{file} has the columns and ids of {sample}, but {'; '.join(differences)}"
+
+
+def _differences(submission: pd.DataFrame, sample: pd.DataFrame) -> list[str]:
+    found = []
+    id_column = sample.columns[0]
+    if list(submission[id_column]) != list(sample[id_column]):
+        found.append("its lines are in another order")
+    for column in sample.columns[1:]:
+        given, wanted = sample[column][sample[column] != ""], submission[column]
+        numbers = pd.to_numeric(given, errors="coerce")
+        own = pd.to_numeric(wanted, errors="coerce")
+        if numbers.isna().any() != own.isna().any():
+            found.append(f"{column} is {wanted.iloc[0]!r} where the sample has {given.iloc[0]!r}")
+        elif own.notna().all() and own.abs().max() > 1.0 and _are_shares(numbers):
+            found.append(f"{column} goes up to {own.abs().max():g}, in the sample from 0 to 1")
+    return found
+
+
+def _are_shares(numbers: "pd.Series[float]") -> bool:
+    """Whether numbers lie from 0 to 1; a single whole number everywhere says nothing of a range."""
+    says_something = numbers.nunique() > 1 or bool((numbers % 1 != 0).any())
+    return says_something and bool(numbers.between(0.0, 1.0).all())
 
 
 def _read(file: Path) -> pd.DataFrame:

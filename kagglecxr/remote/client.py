@@ -13,6 +13,7 @@ from packaging.version import Version
 from kagglecxr.core.errors import CxrError, MissingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.errors import (
+    RUN_AGAIN,
     SETTINGS_PAGE,
     KaggleError,
     RequestContext,
@@ -37,15 +38,19 @@ _USERNAME_CONTEXT = RequestContext(
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long refusals for too many requests are waited out.
+    """How long refusals for too many requests are waited out, and what else is repeated.
 
     Attributes:
         max_wait: seconds, the sum of all pauses.
         first: seconds of the first pause where Kaggle names none; each further one doubles.
+        repeats: how often a call is repeated after a fault of Kaggle's or a dropped connection.
+        first_repeat: seconds of the first pause before that; each further one doubles.
     """
 
     max_wait: float = 900.0
     first: float = 15.0
+    repeats: int = 3
+    first_repeat: float = 2.0
 
 
 RETRY_POLICY = RetryPolicy()
@@ -83,30 +88,75 @@ def call_with_retry(
     reporter: Reporter,
     *,
     timeout: float | None = None,
+    changes: bool = False,
+    max_wait: float | None = None,
 ) -> Result:
-    """Calls Kaggle, and calls again after a pause where it has had too many requests.
+    """Calls Kaggle, and calls again after a pause where that may help.
 
-    `call` takes a signed-in `QuietKaggleApi`, and is called again from its start after a pause.
-    After `timeout` seconds of silence a connection is given up; it defaults to `TIMEOUT`.
+    A call is repeated where Kaggle has had too many requests and, unless it `changes` something
+    there, after a fault of Kaggle's own or a dropped connection. Each pause is reported.
+
+    Args:
+        context: what is requested, for the error sentence.
+        call: takes a signed-in `QuietKaggleApi`; it is called from its start each time.
+        reporter: notes the pauses.
+        timeout: seconds of silence after which a connection is given up; defaults to `TIMEOUT`.
+        changes: whether it may have had an effect on Kaggle although no response arrived.
+        max_wait: seconds, the sum of all pauses; defaults to that of `RETRY_POLICY`.
 
     Raises:
         CxrError: as `kaggle_client` does.
     """
-    pause, waited = RETRY_POLICY.first, 0.0
+    pauses = _Pauses(
+        context.what, reporter, RETRY_POLICY.max_wait if max_wait is None else max_wait
+    )
     while True:
         try:
             with kaggle_client(context, timeout) as api:
+                api.on_pause = pauses.pause
                 return call(api)
         except KaggleError as error:
-            wanted = pause if error.retry_after is None else error.retry_after
-            if error.status != TOO_MANY_REQUESTS or waited + wanted > RETRY_POLICY.max_wait:
+            if not pauses.before_another_call(error, changes):
                 raise
-        reporter.note(
-            f"Kaggle has had too many requests for {context.what}; trying again in {wanted:.0f} s."
-        )
-        sleep(wanted)
-        waited += wanted
-        pause *= 2
+
+
+class _Pauses:
+    """The pauses of one call, which are reported and end when their time is over."""
+
+    def __init__(self, what: str, reporter: Reporter, seconds: float) -> None:
+        self._what, self._reporter, self._left = what, reporter, seconds
+        self._next, self._repeats = RETRY_POLICY.first, 0
+
+    def pause(self, seconds: float, why: str) -> None:
+        """Waits, or raises a KaggleError if that would take too long."""
+        if seconds > self._left:
+            raise KaggleError(
+                f"{why}, and asks for a longer pause than there is time for. Received: "
+                f"{seconds:.0f} s for {self._what}, {self._left:.0f} s left. {RUN_AGAIN} later.",
+                is_of_storage=True,
+            )
+        self._reporter.note(f"{why} for {self._what}; trying again in {seconds:.0f} s.")
+        sleep(seconds)
+        self._left -= seconds
+
+    def before_another_call(self, error: KaggleError, changes: bool) -> bool:
+        """Waits if the call may be repeated and there is time; returns whether it was done."""
+        if error.status == TOO_MANY_REQUESTS:
+            wanted = self._next if error.retry_after is None else error.retry_after
+            why = "Kaggle has had too many requests"
+            self._next *= 2
+        elif error.may_pass and (error.is_of_storage or not changes):
+            if self._repeats == RETRY_POLICY.repeats:
+                return False
+            wanted = RETRY_POLICY.first_repeat * 2**self._repeats
+            why = str(error).partition(". Received:")[0]
+            self._repeats += 1
+        else:
+            return False
+        if wanted > self._left:
+            return False
+        self.pause(wanted, why)
+        return True
 
 
 def username(reporter: Reporter) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import requests
 
@@ -13,6 +14,8 @@ from kagglecxr.remote.credentials import credential_sources
 
 PAGE = "https://www.kaggle.com"
 SETTINGS_PAGE = f"{PAGE}/settings"
+_HOSTS = ("api.kaggle.com", "www.kaggle.com", "localhost", None)
+"""Where Kaggle itself is; files are on hosts of others."""
 RUN_AGAIN = "Run the same command again"
 
 
@@ -22,14 +25,24 @@ class KaggleError(CxrError, ConnectionError):
     Attributes:
         status: the HTTP status of the response; None where there was none.
         retry_after: seconds after which the server wants the request again, where it says so.
+        may_pass: whether the same request may succeed a moment later.
+        is_of_storage: whether only the transfer of a file failed, so that nothing has changed.
     """
 
     def __init__(
-        self, sentence: str, *, status: int | None = None, retry_after: float | None = None
+        self,
+        sentence: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        may_pass: bool = False,
+        is_of_storage: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.status = status
         self.retry_after = retry_after
+        self.may_pass = may_pass
+        self.is_of_storage = is_of_storage
 
 
 @dataclass(frozen=True)
@@ -82,19 +95,36 @@ def to_kaggle_error(error: Exception, context: RequestContext) -> KaggleError:
     if response is None:
         wrong, advice = _describe_exception(error, context)
         return KaggleError(
-            f"{wrong}. Received: {type(error).__name__} for {context.what}{text}. {advice}"
+            f"{wrong}. Received: {type(error).__name__} for {context.what}{text}. {advice}",
+            may_pass=_is_dropped(error),
         )
-    wrong, advice = _describe_status(response.status_code, context)
+    status = response.status_code
+    is_of_storage = urlsplit(str(response.url)).hostname not in _HOSTS
+    has_expired = is_of_storage and status in (401, 403, 404)
+    if has_expired:
+        # Signed addresses are valid for some minutes, whoever asks.
+        wrong, advice = "The address of a file on Kaggle's storage is not valid", f"{RUN_AGAIN}."
+    else:
+        wrong, advice = _describe_status(status, context)
     try:
         retry_after = float(response.headers.get("Retry-After"))
     except (TypeError, ValueError):
         # Absent, or a date, which the client's clock may disagree with.
         retry_after = None
     return KaggleError(
-        f"{wrong}. Received: {response.status_code} for {context.what}{text}. {advice}",
-        status=response.status_code,
+        f"{wrong}. Received: {status} for {context.what}{text}. {advice}",
+        status=status,
         retry_after=retry_after,
+        may_pass=has_expired or status >= 500,
+        is_of_storage=is_of_storage,
     )
+
+
+def _is_dropped(error: Exception) -> bool:
+    """Whether a connection broke: one that stays silent would be as silent again."""
+    is_silent = isinstance(error, requests.Timeout) or "Read timed out" in str(error)
+    broken = requests.ConnectionError, ConnectionError, requests.exceptions.ChunkedEncodingError
+    return not is_silent and isinstance(error, broken)
 
 
 def _describe_status(status: int, context: RequestContext) -> tuple[str, str]:

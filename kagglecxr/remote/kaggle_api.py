@@ -12,12 +12,12 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
 _MODULE = "kaggle.api.kaggle_api_extended"
 
@@ -43,17 +43,34 @@ def _import_client() -> Any:
 _client = _import_client()
 _KaggleApi: Any = _client.KaggleApi
 _Upload = _client.ResumableUploadResult
+_PAUSES, _FIRST_PAUSE = 3, 2.0
+"""How often an interrupted upload is tried again, and seconds before that; each pause doubles."""
 
 
 class _TimeLimitAdapter(HTTPAdapter):
     """Gives up a connection that stays silent for too long."""
 
-    def __init__(self, seconds: float, retries: int = 0) -> None:
-        super().__init__(max_retries=Retry(retries, backoff_factor=0.5) if retries else 0)
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
         self._seconds = seconds
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
         return super().send(request, *arguments, **{**options, "timeout": self._seconds})
+
+
+class _StorageIsBusyError(Exception):
+    """Kaggle's storage wants an upload later, after the seconds it says or None."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__("Kaggle's storage has had too many uploads")
+        self.seconds = seconds
+
+
+def _checked(response: requests.Response) -> requests.Response:
+    after = response.headers.get("Retry-After")
+    if response.status_code == 429 or (response.status_code == 503 and after is not None):
+        raise _StorageIsBusyError(float(after) if after and after.isdigit() else None)
+    return response
 
 
 class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
@@ -63,6 +80,8 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
         on_download: called with a file's path and its bytes before the first of them is written;
             refuses the download by raising.
         on_upload: called with the number of bytes that were just sent.
+        on_pause: called with seconds to wait before an upload is tried again, and why; refuses the
+            pause by raising.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -71,6 +90,7 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
         self.args = [argument for argument in _KaggleApi.args if argument != "--verbose"]
         self.on_download: Callable[[Path, int], None] = lambda path, size: None
         self.on_upload: Callable[[int], None] = lambda size: None
+        self.on_pause: Callable[[float, str], None] = lambda seconds, why: sleep(seconds)
 
     def sign_in(self) -> bool:
         """Signs in as `authenticate` does, which prints help and exits without credentials.
@@ -107,9 +127,9 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
         """Returns the method itself: retries are left to `call_with_retry`."""
         return method
 
-    def _limit(self, session: requests.Session, retries: int = 0) -> requests.Session:
+    def _limit(self, session: requests.Session) -> requests.Session:
         for prefix in ("https://", "http://"):
-            session.mount(prefix, _TimeLimitAdapter(self._timeout, retries))
+            session.mount(prefix, _TimeLimitAdapter(self._timeout))
         return session
 
     def get_response_processor(self) -> None:
@@ -127,24 +147,32 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
             super().download_file(response, outfile, http_client, *options, timeout=self._timeout)
 
     def upload_complete(self, path: str, url: str, quiet: bool, resume: bool = False) -> int:
-        """Uploads a file by the base class's protocol, which itself sets no time limit.
+        """Uploads a file by the base class's protocol, which waits in silence and without limit.
 
         Returns:
             One of the constants of the client's `ResumableUploadResult`.
         """
-        try:
-            with self._limit(requests.Session(), retries=10) as session, io.FileIO(path) as file:
-                return self._upload(session, file, url, resume)
-        except requests.RequestException:
-            # The caller tries again, and then resumes.
-            return int(_Upload.INCOMPLETE)
+        pause, pauses = _FIRST_PAUSE, 0
+        while True:
+            try:
+                with self._limit(requests.Session()) as session, io.FileIO(path) as file:
+                    return self._upload(session, file, url, resume)
+            except _StorageIsBusyError as error:
+                self.on_pause(pause if error.seconds is None else error.seconds, str(error))
+            except requests.RequestException:
+                if pauses == _PAUSES:
+                    # The caller tries again, and then resumes.
+                    return int(_Upload.INCOMPLETE)
+                pauses += 1
+                self.on_pause(pause, "The upload to Kaggle's storage was interrupted")
+            pause *= 2
 
     def _upload(self, session: requests.Session, file: io.FileIO, url: str, resume: bool) -> int:
         size = os.fstat(file.fileno()).st_size
         answers = {200: _Upload.COMPLETE, 201: _Upload.COMPLETE}
         start = 0
         if resume:
-            status = session.put(url, headers={"Content-Range": f"bytes */{size}"})
+            status = _checked(session.put(url, headers={"Content-Range": f"bytes */{size}"}))
             if status.status_code != requests.codes.permanent_redirect:
                 answers[404] = _Upload.EXPIRED
                 return int(answers.get(status.status_code, _Upload.FAILED))
@@ -156,6 +184,6 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
         rest = {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
         progress = SimpleNamespace(update=self.on_upload)
         with _client.TqdmBufferedReader(file, progress) as reader:
-            status = session.put(url, data=reader, headers=rest)
-        answers[503] = _Upload.INCOMPLETE
+            status = _checked(session.put(url, data=reader, headers=rest))
+        answers |= {503: _Upload.INCOMPLETE, **dict.fromkeys((401, 403, 404), _Upload.EXPIRED)}
         return int(answers.get(status.status_code, _Upload.FAILED))

@@ -88,8 +88,37 @@ class KaggleMetadata(BaseModel):
             SettingError: it is not JSON, or breaks a rule of Kaggle's.
         """
         path = folder / cls.FILE
+        metadata = cls.parse(cls._values(path), str(path))
+        for name in metadata.named_files():
+            if not (folder / name).is_file():
+                raise MissingError(
+                    f"The {cls.KIND} metadata name a file that does not exist. Looked for: "
+                    f"{folder / name}. Correct the name in {path}, or run: python -m "
+                    "kagglecxr.kernel build"
+                )
+        return metadata
+
+    @classmethod
+    def read_id(cls, folder: Path) -> str:
+        """Reads the id of a folder's metadata alone: all that asking Kaggle about it needs.
+
+        Raises:
+            MissingError: there is no such file.
+            SettingError: it is not JSON, or has no id of the form owner/slug.
+        """
+        path = folder / cls.FILE
+        found = cls._values(path).get("id")
+        if not re.fullmatch(f"{OWNER}/{SLUG}", str(found)):
+            raise SettingError(
+                f"The {cls.KIND} metadata have no id. Received: id {found!r} in {path}. Write "
+                "owner/slug, as the address of its page has them."
+            )
+        return str(found)
+
+    @classmethod
+    def _values(cls, path: Path) -> dict[str, Any]:
         try:
-            values = read_json(path)
+            return read_json(path)
         except FileNotFoundError as error:
             raise MissingError(
                 f"The {cls.KIND} folder has no metadata. Looked for: {path}. Run: python -m "
@@ -100,15 +129,6 @@ class KaggleMetadata(BaseModel):
                 f"The {cls.KIND} metadata are not JSON. Received: {path} ({error}). Correct that "
                 "line."
             ) from error
-        metadata = cls.parse(values, str(path))
-        for name in metadata.named_files():
-            if not (folder / name).is_file():
-                raise MissingError(
-                    f"The {cls.KIND} metadata name a file that does not exist. Looked for: "
-                    f"{folder / name}. Correct the name in {path}, or run: python -m "
-                    "kagglecxr.kernel build"
-                )
-        return metadata
 
     def named_files(self) -> list[str]:
         """The files of the folder that the metadata name."""

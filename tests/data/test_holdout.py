@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
-from kagglecxr.data.holdout import own_sample, split_test_set, with_sample_form
+from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.schema import SubmissionSettings
 
 PATIENTS = 40
@@ -153,48 +153,6 @@ def test_a_test_set_with_some_labels_unknown_has_no_solution(workspace: Workspac
     result = put_aside(found, workspace)
     assert not workspace.solution.exists()
     assert (result.loc[result["split"] == "test", "label"] == "").all()
-
-
-def test_a_sample_that_the_toml_names_must_be_there(tmp_path: Path) -> None:
-    (tmp_path / "sample.csv").write_text("id,label\n")
-    layout = Layout(sample="sampleSubmission.csv")
-    with pytest.raises(MissingError, match=r"sampleSubmission\.csv.*there is sample\.csv"):
-        own_sample(tmp_path, described(layout=layout))
-
-
-@pytest.mark.parametrize(
-    ("header", "given", "expected"),
-    [
-        ("Image,Class", {}, ("Image", "Class", "class")),
-        ("Image,Class", {"form": "class_id"}, ("Image", "Class", "class_id")),
-        ("image,well,unwell", {}, ("image", "label", "one_column_a_class")),
-        ("id,label", {"id": "id"}, ("id", "label", "class")),
-    ],
-)
-def test_what_the_toml_leaves_out_the_sample_says(
-    tmp_path: Path, header: str, given: dict[str, str], expected: tuple[str, str, str]
-) -> None:
-    (tmp_path / "sample.csv").write_text(header + "\n")
-    competition = described(layout=Layout(sample="sample.csv"), submission=given)
-    form = with_sample_form(competition, [], tmp_path / "sample.csv").submission
-    assert (form.id, form.target, form.form) == expected
-
-
-@pytest.mark.parametrize(
-    ("header", "given"),
-    [
-        ("Image,Class", {"id": "id"}),
-        ("id,label,extra", {}),
-        ("id,well", {"form": "one_column_a_class"}),
-    ],
-)
-def test_columns_that_contradict_the_toml_are_refused_before_training(
-    tmp_path: Path, header: str, given: dict[str, str]
-) -> None:
-    (tmp_path / "sample.csv").write_text(header + "\n")
-    competition = described(layout=Layout(sample="sample.csv"), submission=given)
-    with pytest.raises(DataError, match=rf"with {', '.join(header.split(','))}; wanted"):
-        with_sample_form(competition, [], tmp_path / "sample.csv")
 
 
 SAMPLED = {"layout": Layout(sample="sample_submission.csv")}

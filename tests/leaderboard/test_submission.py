@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kagglecxr.core.errors import CxrError, MissingError, SubmissionError
+from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.schema import Classes, Source
-from kagglecxr.leaderboard.submission import newest_submission, validate_file
+from kagglecxr.leaderboard.submission import describe_form, newest_submission, validate_file
 
 TARGETS = ["covid-19", "normal", "viral-pneumonia"]
 TRUTH = [0, 0, 0, 1, 1, 1, 1, 2, 2]
@@ -96,6 +97,30 @@ def test_a_good_file_is_given_back_in_the_samples_order(sample: Path, tmp_path: 
     assert list(checked["label"]) == [TARGETS[k] for k in TRUTH]
 
 
+@pytest.mark.parametrize(
+    ("sent", "wanted", "told"),
+    [
+        ("id,p\na,0.2\nb,0.9\n", "id,p\na,0.5\nb,0.5\n", "is in perfect form"),
+        ("id,p\na,0.2\nb,0.9\n", "id,p\na,0\nb,0\n", "is in perfect form"),
+        ("id,p\na,2\nb,7\n", "id,p\na,0\nb,0\n", "is in perfect form"),
+        ("id,p\nb,0.2\na,0.9\n", "id,p\na,0\nb,0\n", "its lines are in another order"),
+        ("id,p\na,2\nb,0\n", "id,p\na,0\nb,1\n", "p goes up to 2, in the sample from 0 to 1"),
+        ("id,p\na,0.2\n", "id,p\na,0.5 0 0 9 9\n", "p is '0.2' where the sample has '0.5 0 0 9 9'"),
+        ("id,p\na,ill\n", "id,p\na,0\n", "p is 'ill' where the sample has '0'"),
+    ],
+)
+def test_perfect_is_what_agrees_with_the_sample_in_all(
+    sent: str, wanted: str, told: str, tmp_path: Path
+) -> None:
+    file, own = tmp_path / "sent.csv", tmp_path / "sample.csv"
+    file.write_text(sent)
+    own.write_text(wanted)
+    described = describe_form(file, own, is_own=True)
+    assert told in described
+    assert ("in perfect form" in described) == ("in perfect form" in told)
+    assert "in perfect form" not in describe_form(file, own, is_own=False)
+
+
 def touch(path: Path, age: int) -> Path:
     path.write_text("id,label\n")
     os.utime(path, (age, age))
@@ -108,23 +133,23 @@ def test_the_newest_submission_is_the_one_written_last(tmp_path: Path) -> None:
     touch(tmp_path / "umons-a.csv", 300)
     touch(tmp_path / "ledger.csv", 400)
     touch(tmp_path / "demo-a.json", 500)
-    assert newest_submission(tmp_path, "demo") == newest
+    assert newest_submission(tmp_path, Workspace(tmp_path, "demo")) == newest
 
 
 def test_a_submission_of_a_competition_whose_name_goes_on_is_not_taken(tmp_path: Path) -> None:
     own = touch(tmp_path / "covid19-radiography-cnn_small-01234567.csv", 100)
     touch(tmp_path / "covid19-radiography-covid-cnn_small-01234567.csv", 200)
     touch(tmp_path / "covid19-radiography-3-classes-mean-01234567.csv", 300)
-    assert newest_submission(tmp_path, "covid19-radiography") == own
+    assert newest_submission(tmp_path, Workspace(tmp_path, "covid19-radiography")) == own
 
 
 def test_where_there_is_no_submission_the_verb_is_named(tmp_path: Path) -> None:
     touch(tmp_path / "umons-a.csv", 300)
     with pytest.raises(MissingError, match=r"kagglecxr\.ensemble demo") as caught:
-        newest_submission(tmp_path, "demo")
+        newest_submission(tmp_path, Workspace(tmp_path, "demo"))
     assert str(tmp_path) in str(caught.value)
 
 
 def test_no_folder_holds_no_submission(tmp_path: Path) -> None:
     with pytest.raises(MissingError):
-        newest_submission(tmp_path / "submissions", "demo")
+        newest_submission(tmp_path / "submissions", Workspace(tmp_path, "demo"))

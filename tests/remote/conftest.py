@@ -75,9 +75,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def fake_kaggle(
-    own_client: None, strayed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_client: None,
+    strayed: list[str],
+    clock: FakeClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[FakeKaggle]:
-    """The fake Kaggle, a home of its own, and a username with a key."""
+    """The fake Kaggle, a home of its own, a username with a key, and pauses that pass at once."""
     for name in [*os.environ]:
         if name.startswith("KAGGLE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

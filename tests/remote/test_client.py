@@ -22,6 +22,7 @@ from tests.remote.fake_kaggle import (
     error_response,
     json_response,
     redirect_response,
+    tar_gz,
 )
 from tests.remote.recording import FakeClock, RecordingReporter
 
@@ -309,6 +310,7 @@ def test_a_silent_upload_is_given_up(
     fake_kaggle.on(STORAGE, FakeResponse(mute=True))
     monkeypatch.setattr("time.sleep", lambda _: None)
     with kaggle_client(CONTEXT, timeout=0.05) as api:
+        api.on_pause = lambda seconds, why: None
         assert api.upload_complete(str(tmp_path / "file"), STORAGE, True) == INCOMPLETE
 
 
@@ -363,11 +365,95 @@ def test_a_pause_that_is_too_long_is_not_begun(fake_kaggle: FakeKaggle, clock: F
     assert clock.slept == []
 
 
-def test_any_other_refusal_is_reported_at_once(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
+@pytest.mark.parametrize("fault", [error_response(503, "busy"), FakeResponse(sent=0, body=b"x")])
+def test_a_fault_of_kaggle_s_is_asked_about_three_times_more(
+    fault: FakeResponse, fake_kaggle: FakeKaggle, clock: FakeClock
+) -> None:
+    fake_kaggle.on(LOOK_UP, fault)
+    reporter = RecordingReporter()
+    with pytest.raises(KaggleError, match=r"503|incomplete"):
+        version(reporter)
+    assert clock.slept == [2.0, 4.0, 8.0]
+    assert "for the thing; trying again in 2 s" in reporter.notes[0]
+    fake_kaggle.on(LOOK_UP, fault, fault, json_response({"versionNumber": 3}))
+    assert version(reporter) == 3
+
+
+def test_a_refusal_is_reported_at_once(fake_kaggle: FakeKaggle, clock: FakeClock) -> None:
+    fake_kaggle.on(LOOK_UP, error_response(403, "no"))
+    with pytest.raises(KaggleError, match="403"):
+        version(RecordingReporter())
+    assert clock.slept == []
+
+
+def test_what_may_have_had_an_effect_is_not_repeated(
+    fake_kaggle: FakeKaggle, clock: FakeClock
+) -> None:
     fake_kaggle.on(LOOK_UP, error_response(503, "busy"))
     with pytest.raises(KaggleError, match="503") as caught:
-        version(RecordingReporter())
+        call_with_retry(CONTEXT, lambda api: api.model_instance_get(MODEL), Silent(), changes=True)
     assert (clock.slept, caught.value.status, caught.value.retry_after) == ([], 503, None)
+    assert len(fake_kaggle.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_an_address_of_storage_that_has_expired_is_asked_for_again(
+    status: int, fake_kaggle: FakeKaggle, clock: FakeClock, tmp_path: Path
+) -> None:
+    fake_kaggle.on(
+        DOWNLOAD, redirect_response(f"{STORAGE}?old"), redirect_response(f"{STORAGE}-new?x")
+    )
+    fake_kaggle.on(STORAGE, FakeResponse(status))
+    fake_kaggle.on(f"{STORAGE}-new", FakeResponse(200, tar_gz({"a": b"1"})))
+    reporter = RecordingReporter()
+    call_with_retry(
+        CONTEXT, lambda api: api.model_instance_version_download(f"{MODEL}/1", str(tmp_path)),
+        reporter,
+    )  # fmt: skip
+    assert reporter.notes == [
+        "The address of a file on Kaggle's storage is not valid for the thing; trying again in 2 s."
+    ]
+
+
+def upload(path: Path, reporter: RecordingReporter, **options: float) -> int:
+    path.write_bytes(b"content")
+    found: int = call_with_retry(
+        CONTEXT, lambda api: api.upload_complete(str(path), STORAGE, True), reporter,
+        changes=True, **options,
+    )  # fmt: skip
+    return found
+
+
+def test_an_upload_that_comes_too_often_waits_as_long_as_storage_says(
+    fake_kaggle: FakeKaggle, clock: FakeClock, tmp_path: Path
+) -> None:
+    fake_kaggle.on(STORAGE, too_many("40"), FakeResponse(503, b"", {"Retry-After": "20"}),
+                   FakeResponse(200))  # fmt: skip
+    reporter = RecordingReporter()
+    assert upload(tmp_path / "file", reporter) == COMPLETE
+    assert clock.slept == [40.0, 20.0]
+    assert "Kaggle's storage has had too many uploads for the thing" in reporter.notes[0]
+
+
+def test_an_upload_that_would_wait_too_long_ends(
+    fake_kaggle: FakeKaggle, clock: FakeClock, tmp_path: Path
+) -> None:
+    fake_kaggle.on(STORAGE, too_many("40"))
+    with pytest.raises(KaggleError, match=r"Received: 40 s for the thing, 20 s left") as caught:
+        upload(tmp_path / "file", RecordingReporter(), max_wait=60.0)
+    assert clock.slept == [40.0]
+    assert caught.value.is_of_storage
+
+
+def test_an_upload_that_breaks_off_is_tried_again_aloud(
+    fake_kaggle: FakeKaggle, clock: FakeClock, tmp_path: Path
+) -> None:
+    broken = FakeResponse(sent=0, body=b"x")
+    fake_kaggle.on(STORAGE, broken, broken, FakeResponse(200))
+    reporter = RecordingReporter()
+    assert upload(tmp_path / "file", reporter) == COMPLETE
+    assert clock.slept == [2.0, 4.0]
+    assert "The upload to Kaggle's storage was interrupted" in reporter.notes[0]
 
 
 def test_the_name_of_a_key_is_known_without_a_request(fake_kaggle: FakeKaggle) -> None:

@@ -169,7 +169,7 @@ class KaggleDataset:
                         f"{str(error).removeprefix(_NOT_UPLOADED)}. {RUN_AGAIN}."
                     ) from None
 
-        response = self._call("it", upload, _UPLOAD_TIMEOUT)
+        response = self._call("it", upload, _UPLOAD_TIMEOUT, changes=True)
         if response.error or (response.status or "").lower() == "error":
             reason = redact(ValueError(response.error or "no reason"))
             raise DatasetRefusedError(
@@ -180,7 +180,14 @@ class KaggleDataset:
     def _is_own(self) -> bool:
         return username(self.reporter).lower() == self.ref.split("/")[0].lower()
 
-    def _call(self, what: str, call: Callable[[Any], Result], timeout: float = TIMEOUT) -> Result:
+    def _call(
+        self,
+        what: str,
+        call: Callable[[Any], Result],
+        timeout: float = TIMEOUT,
+        *,
+        changes: bool = False,
+    ) -> Result:
         context = RequestContext(
             what=f"dataset {self.ref} ({what})",
             if_refused=f"Check that {self.ref.split('/')[0]} is the credentials' user, and that "
@@ -189,4 +196,4 @@ class KaggleDataset:
             instead="The folder's files can also be uploaded on Kaggle's page: Create, New "
             "Dataset.",
         )
-        return call_with_retry(context, call, self.reporter, timeout=timeout)
+        return call_with_retry(context, call, self.reporter, timeout=timeout, changes=changes)

@@ -1,6 +1,7 @@
 """Downloads what is missing of a source's data into a folder: the verb `download`."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -127,6 +128,6 @@ def _known_manifest(target: DownloadDir, source: KaggleSource, again: bool) -> M
         raise DataError(
             f"There are data already, which are not a download of {source}. Received: "
             f"{target.folder}, of {whose} origin. Move it away, or replace it with --again; "
-            f"prepare takes it as it is: python -m kagglecxr.prepare {source.name}"
+            f"prepare takes it as it is: python -m kagglecxr.prepare {shlex.quote(source.name)}"
         )
     return None

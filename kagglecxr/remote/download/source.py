@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -41,13 +42,13 @@ class KaggleSource:
         if kind == "demo":
             raise SettingError(
                 f"There is nothing to download: the demo draws its own images. Received: {name}. "
-                f"Run: python -m kagglecxr.prepare {name}"
+                f"Run: python -m kagglecxr.prepare {shlex.quote(name)}"
             )
         if kind == "folder":
             raise SettingError(
                 "There is nothing to download: Kaggle does not serve these data, they are a folder "
-                f"of this machine. Received: {name}. Run: python -m kagglecxr.prepare {name} "
-                "--data FOLDER"
+                f"of this machine. Received: {name}. Run: python -m kagglecxr.prepare "
+                f"{shlex.quote(name)} --data FOLDER"
             )
         parts = slug.split("/")
         fits = len(parts) == 1 if kind == "competition" else len(parts) in (2, 3)
@@ -72,7 +73,7 @@ class KaggleSource:
         """What the user can do where Kaggle does not give `what`."""
         instead = (
             "Or download it in a browser and name its folder: python -m kagglecxr.prepare "
-            f"{self.name} --data FOLDER"
+            f"{shlex.quote(self.name)} --data FOLDER"
         )
         if self.kind == "competition":
             return dataclasses.replace(competition_context(self.slug, what), instead=instead)

@@ -69,7 +69,7 @@ def kernel_ids(folder: Path) -> list[str]:
     Raises:
         MissingError: there is no such kernel.
     """
-    return [KernelMetadata.read(path).id for path in pushed_folds(folder) or [folder]]
+    return [KernelMetadata.read_id(path) for path in pushed_folds(folder) or [folder]]
 
 
 def push_folds(folders: Sequence[Path], reporter: Reporter, wait: float = 0.0) -> list[FoldPush]:

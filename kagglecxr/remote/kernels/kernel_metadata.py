@@ -79,7 +79,7 @@ ModelRef = Annotated[
 
 
 class KernelMetadata(KaggleMetadata):
-    """The metadata of a kernel that is a Python script.
+    """The metadata of a kernel: one of ours, a Python script, or a user's own.
 
     Attributes:
         id: `owner/slug`.
@@ -98,8 +98,8 @@ class KernelMetadata(KaggleMetadata):
     id: Annotated[Text, owner_slug(MIN_SLUG, MAX_SLUG)]
     title: Annotated[Text, length(MIN_SLUG, MAX_SLUG)]
     code_file: FileName
-    language: Literal["python"]
-    kernel_type: Literal["script"]
+    language: Literal["python", "r", "rmarkdown"]
+    kernel_type: Literal["script", "notebook"]
     enable_internet: Switch
     is_private: Switch = True
     machine_shape: Annotated[str, AfterValidator(_shape)] = ""
@@ -122,8 +122,19 @@ class KernelMetadata(KaggleMetadata):
     @property
     def accelerator(self) -> Literal["gpu", "tpu", "cpu"]:
         """What the machine computes on."""
-        shape = self.machine_shape
-        return "tpu" if shape.startswith("Tpu") else "gpu" if shape else "cpu"
+        if self.machine_shape.startswith("Tpu") or self.enable_tpu:
+            return "tpu"
+        return "gpu" if self.machine_shape or self.enable_gpu else "cpu"
+
+    def warnings(self) -> list[str]:
+        """What Kaggle takes, but decides otherwise than its owner may expect."""
+        if self.machine_shape or self.accelerator == "cpu":
+            return []
+        shape = TPU_SHAPE if self.enable_tpu else GPU_SHAPE
+        return [
+            f"Kaggle chooses the {self.accelerator.upper()}: enable_{self.accelerator} is true, "
+            f"and there is no machine_shape. Write {shape!r} there for that one."
+        ]
 
     def named_files(self) -> list[str]:
         """The script."""
@@ -136,14 +147,14 @@ class KernelMetadata(KaggleMetadata):
                 f"title {self.title!r} gives the slug {slugify(self.title)!r}, id has "
                 f"{self.slug!r}; make them equal"
             )
-        # Kaggle chooses a machine of its own where only these two are set.
-        for kind, is_on, shape in (
-            ("gpu", self.enable_gpu, GPU_SHAPE),
-            ("tpu", self.enable_tpu, TPU_SHAPE),
-        ):
-            if is_on and self.accelerator != kind:
-                raise ValueError(
-                    f"enable_{kind} is true and machine_shape {self.machine_shape!r}; write "
-                    f"{shape!r} there, or false"
-                )
+        if self.machine_shape:
+            for kind, is_on, shape in (
+                ("gpu", self.enable_gpu, GPU_SHAPE),
+                ("tpu", self.enable_tpu, TPU_SHAPE),
+            ):
+                if is_on and (kind == "tpu") != self.machine_shape.startswith("Tpu"):
+                    raise ValueError(
+                        f"enable_{kind} is true and machine_shape {self.machine_shape!r}; write "
+                        f"{shape!r} there, or false"
+                    )
         return self

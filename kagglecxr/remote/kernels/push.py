@@ -46,9 +46,12 @@ def push_kernel(folder: Path, reporter: Reporter) -> KernelVersion:
             gave it another name, or could not be reached.
     """
     metadata = KernelMetadata.read(folder)
+    for warning in metadata.warnings():
+        reporter.note(warning)
     _check_quota(metadata)
+    context = kernel_context(metadata.id, "the push")
     response = call_with_retry(
-        kernel_context(metadata.id, "the push"), lambda api: api.kernels_push(str(folder)), reporter
+        context, lambda api: api.kernels_push(str(folder)), reporter, changes=True
     )
     if response.error:
         raise _refused(response.error, metadata.id)

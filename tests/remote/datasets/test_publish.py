@@ -159,7 +159,7 @@ def test_what_is_another_users_is_refused(
 def test_a_refused_look_is_not_taken_for_a_free_name(
     status: int, fake_datasets: FakeDatasets, sender: Sender
 ) -> None:
-    fake_datasets.first(STATUS, error_response(status, "no"))
+    fake_datasets.fake_kaggle.on(STATUS, error_response(status, "no"))
     assert f"Received: {status} for dataset {REF}" in refusal(sender)
     assert sendings(fake_datasets) == []
 
@@ -265,7 +265,16 @@ def test_what_was_uploaded_is_not_uploaded_again(
     assert len(bodies) == 3
 
 
-@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_an_address_that_has_expired_is_asked_for_again(
+    status: int, fake_datasets: FakeDatasets, sender: Sender
+) -> None:
+    fake_datasets.faults[B] = [FakeResponse(status)]
+    sender.publish()
+    assert fake_datasets.versions == [sent_files(sender)]
+
+
+@pytest.mark.parametrize("status", [400, 500])
 def test_a_file_that_cannot_be_uploaded_is_named(
     status: int, fake_datasets: FakeDatasets, sender: Sender
 ) -> None:

@@ -41,6 +41,8 @@ def written(folder: Path, **changes: Any) -> Path:
         {"model_sources": ["keras/densenet/keras/densenet_121.x/3"]},
         {"id_no": 7, "keywords": ["gpu"]},
         {"docker_image": "x", "docker_image_pinning_type": "latest"},
+        {"language": "r", "kernel_type": "notebook"},
+        {"enable_gpu": True},
     ],
 )
 def test_what_kaggle_takes_is_taken_and_written_as_it_was(
@@ -66,8 +68,8 @@ def test_what_kaggle_takes_is_taken_and_written_as_it_was(
         ({"title": "Umons: tune"}, "'umons-tune'"),
         ({"code_file": "../train.py"}, "name alone"),
         ({"code_file": ""}, "name alone"),
-        ({"language": "r"}, "'python'"),
-        ({"kernel_type": "notebook"}, "'script'"),
+        ({"language": "julia"}, "'python'"),
+        ({"kernel_type": "dataset"}, "'script'"),
         ({"is_private": "yes"}, "boolean"),
         ({"enable_internet": 1}, "boolean"),
         ({"machine_shape": "NvidiaTeslaP100"}, GPU_SHAPE),
@@ -76,7 +78,6 @@ def test_what_kaggle_takes_is_taken_and_written_as_it_was(
         ({"machine_shape": "TpuV232"}, "a CPU has replaced it"),
         ({"machine_shape": "TpuV2256"}, "a CPU has replaced it"),
         ({"machine_shape": "T4"}, GPU_SHAPE),
-        ({"enable_gpu": True}, GPU_SHAPE),
         ({"enable_tpu": "true", "machine_shape": GPU_SHAPE}, TPU_SHAPE),
         ({"dataset_sources": ["datasets/john/x"]}, "leave 'datasets/' out"),
         ({"dataset_sources": ["x"]}, "owner/slug"),
@@ -103,6 +104,26 @@ def test_what_breaks_a_rule_is_reported_in_one_sentence_with_what_to_do(
     assert message in sentence
     assert str(tmp_path / "kernel-metadata.json") in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("gpu", GPU_SHAPE), ("tpu", TPU_SHAPE)])
+def test_an_accelerator_without_a_shape_is_taken_with_a_warning(kind: str, shape: str) -> None:
+    own = KernelMetadata.parse(WHOLE | {f"enable_{kind}": True})
+    assert own.accelerator == kind
+    (warning,) = own.warnings()
+    assert shape in warning
+    named = KernelMetadata.parse(WHOLE | {f"enable_{kind}": True, "machine_shape": shape})
+    assert named.warnings() == []
+
+
+def test_the_id_is_read_whatever_else_the_file_holds(tmp_path: Path) -> None:
+    path = tmp_path / "kernel-metadata.json"
+    path.write_text('{"id": "mary/lungs", "machine_shape": "Cray-1", "colour": "red"}')
+    assert KernelMetadata.read_id(tmp_path) == "mary/lungs"
+    for text in ("{}", '{"id": "lungs"}'):
+        path.write_text(text)
+        with pytest.raises(SettingError, match="owner/slug"):
+            KernelMetadata.read_id(tmp_path)
 
 
 @pytest.mark.parametrize("key", WHOLE)

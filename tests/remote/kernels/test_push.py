@@ -1,5 +1,6 @@
 """A push is believed only as far as Kaggle's response goes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from kagglecxr.remote.kernels.status import kernel_status
 from tests.remote.conftest import KEY
 from tests.remote.fake_kaggle import FakeKaggle, FakeResponse, error_response, json_response
 from tests.remote.kernels.fake_kernels import QUOTA, SAVE, STATUS, FakeKernels
-from tests.remote.recording import FakeClock
+from tests.remote.recording import FakeClock, RecordingReporter
 
 
 def failure(folder: Path, kind: type[CxrError] = KaggleError) -> str:
@@ -50,6 +51,18 @@ def test_what_the_metadata_say_arrives(fake_kernels: FakeKernels, kernel_folder:
     assert sent["datasetDataSources"] == ["mary/kagglecxr-wheels"]
     assert sent["competitionDataSources"] == ["covid-19-challenge-umons"]
     assert (sent["language"], sent["kernelType"]) == ("python", "script")
+
+
+def test_a_kernel_of_the_user_s_own_is_pushed_with_a_warning(
+    fake_kernels: FakeKernels, kernel_folder: Path
+) -> None:
+    change(kernel_folder, enable_gpu=True, machine_shape="", kernel_type="notebook")
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (kernel_folder / "train.py").write_text(json.dumps(notebook))
+    reporter = RecordingReporter()
+    push_kernel(kernel_folder, reporter)
+    assert "Kaggle chooses the GPU" in reporter.notes[0]
+    assert fake_kernels.pushed[0]["kernelType"] == "notebook"
 
 
 def test_an_error_in_the_response_is_one(fake_kernels: FakeKernels, kernel_folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The whole exploration: its files, what they tell, and what they must not."""
 
 import dataclasses
+import html
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,16 @@ def test_the_demos_files_and_every_picture_on_the_page(
     assert len(page.values("img", "src")) == len(pictures)
     assert all(page.values("img", "alt"))
     assert not [name for name in pictures if is_blank(workspace.root / "explore" / name)]
+
+
+def test_the_page_begins_with_what_was_taken_for_what(
+    demo: PreparedDemo, explored: tuple[Page, Workspace]
+) -> None:
+    taken, patients = demo.prepared.told
+    assert taken.startswith("Data: {class}/images/*.png for training. Masks: ")
+    assert patients.startswith("Patients: ")
+    text = contents(explored[1])["index.html"].decode()
+    assert f"<p>{html.escape(taken)} {html.escape(patients)} What" in text
 
 
 def test_exploring_again_gives_the_same_bytes(

@@ -1,0 +1,94 @@
+"""Tables of labels in the forms that competitions have."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.errors import DataError
+from kagglecxr.data.files.label_table import Labels, read_labels
+from kagglecxr.data.schema import Layout
+
+IMAGES = ["train/a.png", "train/b.png", "train/c.png"]
+
+
+def labels(
+    root: Path, text: str, images: list[str] = IMAGES, classes: tuple[str, ...] = (), **layout: str
+) -> Labels:
+    (root / "train.csv").write_text(text)
+    return read_labels(root, Layout(labels="train.csv", **layout), list(classes), images)
+
+
+def by_path(found: Labels, column: str = "label") -> dict[str, str]:
+    return dict(found.rows[column])
+
+
+PLAIN = {"train/a.png": "ill", "train/b.png": "well", "train/c.png": "ill"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,label\na,ill\nb,well\nc,ill\n",
+        "image_name,finding\na.png,ill\nb.png,well\nc.png,ill\n",
+        "id,ill,well\na,1,0\nb,0,1\nc,1,0\n",
+        "StudyUID,ill,well\ntrain/a.png,1.0,0.0\ntrain/b.png,0.0,1.0\ntrain/c.png,1.0,0.0\n",
+        "id,label\na_ill,1\na_well,0\nb_ill,0\nb_well,1\nc_ill,1\nc_well,0\n",
+        "id,finding,value\na,ill,1\na,well,0\nb,ill,0\nb,well,1\nc,ill,1\nc,well,0\n",
+        "a ill\nb well\nc ill\n",
+        "p1 a.png ill north\np1 b.png well north\np2 c.png ill south\n",
+        "id,x,label\na,1,ill\na,2,ill\nb,,well\nc,3,ill\n",
+    ],
+)  # fmt: skip
+def test_forms_of_one_label_an_image(tmp_path: Path, text: str) -> None:
+    assert by_path(labels(tmp_path, text)) == PLAIN
+
+
+def test_patients_and_sources_of_a_list_without_header(tmp_path: Path) -> None:
+    found = labels(tmp_path, "p1 a.png ill north\np1 b.png well north\np2 c.png ill south\n")
+    assert list(by_path(found, "group").values()) == ["p1", "p1", "p2"]
+    assert list(by_path(found, "source").values()) == ["north", "north", "south"]
+
+
+def test_columns_without_header_are_named_by_number(tmp_path: Path) -> None:
+    text = "x a.png 7 ill 9\ny b.png 8 well 9\nz c.png 8 ill 9\n"
+    with pytest.raises(DataError, match=r"lacks the column 'label'.*\['1', '2', '3', '4', '5'\]"):
+        labels(tmp_path, text)
+    assert by_path(labels(tmp_path, text, label_id="2", label_column="4")) == PLAIN
+
+
+def test_ids_may_name_the_folder_of_a_study(tmp_path: Path) -> None:
+    images = ["train/s1/x/1.dcm", "train/s2/x/1.dcm", "train/s2/y/2.dcm"]
+    found = labels(tmp_path, "id,label\ns1_study,ill\ns2_study,well\n", images)
+    assert by_path(found) == dict(zip(images, ["ill", "well", "well"], strict=True))
+
+
+def test_one_column_of_flags_is_a_label_of_its_own(tmp_path: Path) -> None:
+    found = labels(tmp_path, "id,target,age\na,1,30\nb,0,40\nc,1,50\n", label_column="target")
+    assert list(by_path(found).values()) == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,ill,well\na,1,1\nb,0,1\nc,1,0\n", r"several labels, or none.*1 images such as a"),
+        ("id,label\na,ill|odd\nb,well\nc,ill\n", r"several labels in a cell.*'ill\|odd'"),
+        ("id,label\na,ill\na,well\n", r"two labels for one image.* a\."),
+        ("id,label\n", r"no lines.*train\.csv"),
+    ],
+)
+def test_several_labels_of_an_image_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        labels(tmp_path, text)
+
+
+def test_a_class_may_have_a_bar_in_its_name(tmp_path: Path) -> None:
+    found = labels(tmp_path, "id,label\na,x|y\nb,z\n", IMAGES[:2], ("x|y", "z"))
+    assert list(by_path(found).values()) == ["x|y", "z"]
+
+
+def test_an_id_that_means_two_images_is_refused(tmp_path: Path) -> None:
+    images = ["p1/view1.jpg", "p2/view1.jpg"]
+    with pytest.raises(DataError, match=r"id 'view1' for p1/view1\.jpg, p2/view1\.jpg"):
+        labels(tmp_path, "id,label\nview1,ill\n", images)
+    found = labels(tmp_path, "id,label\nset/p1/view1.jpg,ill\nset/p2/view1.jpg,well\n", images)
+    assert by_path(found) == dict(zip(images, ["ill", "well"], strict=True))
