@@ -58,6 +58,11 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
         MissingError: it does not exist; the message says how to get the images.
     """
     root = given or competition.folder or competition.images or workspace.raw
+    if root.is_file():
+        raise DataError(
+            f"The data folder is a file. Received: {root}. Unpack it if it is an archive, and name "
+            "its folder."
+        )
     if not root.is_dir():
         source = competition.source
         origin = source.slug or source.url or competition.name

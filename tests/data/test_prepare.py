@@ -554,6 +554,10 @@ def test_a_data_folder_that_is_not_there_says_what_to_download(workspace: Worksp
     absent = workspace.root / "absent"
     with pytest.raises(MissingError, match="absent"):
         data_folder(competition, workspace, absent)
+    archive = workspace.root.parent / "data.zip"
+    archive.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"data\.zip\. Unpack it"):
+        data_folder(competition, workspace, archive)
 
 
 def test_the_data_folder_is_the_given_one_or_the_competitions_or_raw(

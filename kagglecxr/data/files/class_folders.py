@@ -85,6 +85,7 @@ def find_class_folders(images: Sequence[str], named: Mapping[str, str]) -> Folde
                     if path not in found.labels and not _is_mask(path):
                         found.labels[path], found.splits[path] = "", "test"
     if not found.parts:
+        _refuse_parts_without_classes(tree, inside, named)
         _refuse_two_readings(tree, inside, named)
         used.update(_add_classes(tree, inside, named, "train", found))
     found.left_out.extend(sorted(f"{name}/" for name in tree if name and name not in used))
@@ -173,6 +174,16 @@ def _without_masks(paths: Sequence[str], inside: str) -> list[str]:
 
 def _is_mask(path: str) -> bool:
     return any(folder.lower() in MASK_FOLDERS for folder in PurePosixPath(path).parent.parts)
+
+
+def _refuse_parts_without_classes(tree: Tree, inside: str, named: Mapping[str, str]) -> None:
+    parts = [f"{inside}{name}/" for name in _classes(tree, named) if name.lower() in PARTS]
+    if parts and not named:
+        raise DataError(
+            f"Folders of a training and a test set are no classes. Received: {shorten(parts)}, "
+            "without class folders in them. Describe the table of labels in a TOML file, with "
+            f'[layout] train = ["{parts[0]}**"] and labels = "FILE.csv".'
+        )
 
 
 def _refuse_two_readings(tree: Tree, inside: str, named: Mapping[str, str]) -> None:

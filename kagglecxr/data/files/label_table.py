@@ -51,7 +51,11 @@ def read_labels(root: Path, layout: Layout, classes: list[str], images: Sequence
     """
     path = root / layout.labels
     if not path.is_file():
-        raise MissingError(f"The table of labels is missing. Received: {path}. Download it.")
+        there = [one.relative_to(root).as_posix() for one in sorted(root.glob("*.*sv*"))]
+        raise MissingError(
+            f"The table of labels is missing. Received: {path}. Correct [layout] labels, or "
+            f"download it; there is {shorten(there) or 'no table'}."
+        )
     names = {name_without_suffix(image) for image in images}
     table = _read(path, names)
     if table.empty:
@@ -84,12 +88,20 @@ def _read(path: Path, names: Collection[str]) -> pd.DataFrame:
 
 
 def _id_column(table: pd.DataFrame, layout: Layout, names: Collection[str], path: Path) -> str:
-    if layout.label_id in table:
-        return layout.label_id
+    if (named := _column(table, layout.label_id)) is not None:
+        return named
     is_id = [c for c in table if table[c].map(name_without_suffix).isin(names).any()]
     if "label_id" in layout.model_fields_set or len(is_id) != 1:
         raise _lacks(layout.label_id, "label_id", table, path)
     return str(is_id[0])
+
+
+def _column(table: pd.DataFrame, name: str) -> str | None:
+    """The column of a name or, without it, the only one that differs in capitals alone."""
+    if name in table:
+        return name
+    alike = [column for column in map(str, table) if column.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _lacks(column: str, entry: str, table: pd.DataFrame, path: Path) -> DataError:
@@ -115,7 +127,7 @@ def _with_one_label(
     }
     wide, told = _one_line_an_image(table, id_column, names)
     columns = _columns_of_classes(wide, id_column, classes)
-    said = layout.label_column if layout.label_column in wide else ""
+    said = _column(wide, layout.label_column) or ""
     if len(columns) > 1 and (not said or said in columns):
         ones = wide[columns].isin(["1", "1.0"])
         if (ones.sum(axis=1) == 1).all():

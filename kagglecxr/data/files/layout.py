@@ -81,10 +81,12 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> Found
         used = {PurePosixPath(path).parent for path in found.labels}
         passed_over = [path for path in files.others if PurePosixPath(path).parent in used]
     if table.empty:
+        held = shorten(layout.train or list(folders)) or "one sub-folder per class"
+        seen = f"; its {len(files.images):,} images are elsewhere, such as {shorten(files.images)}"
         raise DataError(
-            f"No images were found. Received: {root}, which should hold "
-            f"{shorten(layout.train or list(folders)) or 'one sub-folder per class'}. Check the "
-            "folder, or describe its layout in a TOML file."
+            f"No images were found. Received: {root}, which should hold {held}"
+            f"{seen if files.images else ''}. Check the folder, or describe its layout in a TOML "
+            "file."
         )
     table, with_mask = _with_masks(table, root, layout.masks, folders, files.images)
     if layout.patient:
@@ -189,5 +191,6 @@ def _check_found_classes(table: pd.DataFrame, labels: set[str], root: Path) -> N
         (only,) = labels
         raise DataError(
             f"All images are of one class. Received: {len(table)} images of {only!r} in {root}. "
-            "Add a folder of another class, or name the folder that holds the class folders."
+            "Add a folder of another class, name the folder that holds the class folders, or "
+            "describe a table of labels in a TOML file."
         )

@@ -38,14 +38,17 @@ def labelled_rows(
         columns=["path", "label", "split"],
     ).assign(group="", source="")
     said = f"Data: {shorten(layout.train) or 'images that the tables name'} for training"
-    said += f", {shorten(layout.test)} for the test set" if layout.test else ""
+    if layout.test:
+        said += f", {shorten(layout.test)} for the test set{'' if test else ' (no image)'}"
     if not layout.labels:
         return table, f"{said}."
     labels = read_labels(root, layout, list(folders.values()), list(table["path"]))
     undecided = set(test) & set(train) if layout.train else set(train)
     table = _decide(table, undecided, labels, root, layout)
     told = f" ({labels.told})" if labels.told else ""
-    return _with_labels(table, labels, layout), f"{said}, labels of {layout.labels}{told}."
+    known = f"of whose {len(labels.ids):,} ids {len(labels.rows):,} have an image"
+    said += f", labels of {layout.labels}{told}, {known}."
+    return _with_labels(table, labels, layout), said
 
 
 def _decide(

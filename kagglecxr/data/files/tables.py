@@ -1,7 +1,10 @@
 """Tables as people save them: any separator and encoding, blanks, an index column."""
 
 import csv
+import gzip
 import io
+import zipfile
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +25,7 @@ def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     Raises:
         DataError: the file is empty, no table, or a line has another number of cells.
     """
-    text = _decoded(path.read_bytes())
+    text = _decoded(_unpacked(path.read_bytes(), path))
     first = text.lstrip().split("\n", 1)[0]
     if first.startswith("<"):
         raise DataError(
@@ -36,8 +39,31 @@ def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     if not header:
         rows.insert(0, [str(number) for number in range(1, len(rows[0]) + 1)])
     names, *rows = rows
-    table = pd.DataFrame(rows, columns=pd.Index(names), dtype=str)
+    table = pd.DataFrame(rows, columns=pd.Index(_numbered(names)), dtype=str)
     return table.loc[:, [name != "" and not name.startswith("Unnamed: ") for name in names]]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Column names, of which a repeated one gets a number behind it, as pandas does it."""
+    times = [names[:position].count(name) for position, name in enumerate(names)]
+    return [f"{name}.{k}" if k and name else name for name, k in zip(names, times, strict=True)]
+
+
+def _unpacked(content: bytes, path: Path) -> bytes:
+    """A table's bytes, out of the archive in which Kaggle sends single files."""
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            return gzip.decompress(content)
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                (member,) = archive.namelist()
+                return archive.read(member)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"A table is a workbook or an archive that does not hold one table alone. Received: "
+            f"{path} ({error}). Save it as CSV."
+        ) from error
+    return content
 
 
 def _separated_by_blanks(text: str) -> list[list[str]]:

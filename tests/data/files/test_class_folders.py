@@ -70,3 +70,16 @@ def test_hospitals_of_class_folders_are_not_taken_for_classes() -> None:
 def test_a_single_class_is_not_looked_into() -> None:
     assert found("ill/a/1.png").labels == {"ill/a/1.png": "ill"}
     assert found("ill/images/1.png", "ill/masks/1.png").labels == {"ill/images/1.png": "ill"}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("train/1.png", "test/2.png"),
+        ("train/images/1.png", "train/labels/1.png", "valid/images/2.png"),
+        ("data/train/1.png", "data/test/2.png"),
+    ],
+)
+def test_parts_without_class_folders_are_not_taken_for_classes(paths: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=r"train/.*without class folders.*labels"):
+        found(*paths)

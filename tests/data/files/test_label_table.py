@@ -36,6 +36,7 @@ PLAIN = {"train/a.png": "ill", "train/b.png": "well", "train/c.png": "ill"}
         "id,finding,value\na,ill,1\na,well,0\nb,ill,0\nb,well,1\nc,ill,1\nc,well,0\n",
         "a ill\nb well\nc ill\n",
         "p1 a.png ill north\np1 b.png well north\np2 c.png ill south\n",
+        "ID,Label\nA.PNG,ill\nB.PNG,well\nC.PNG,ill\n",
         "id,x,label\na,1,ill\na,2,ill\nb,,well\nc,3,ill\n",
     ],
 )  # fmt: skip

@@ -1,5 +1,8 @@
 """Tables as spreadsheets, pandas and downloads leave them."""
 
+import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,41 @@ def test_a_header_alone_is_a_table_without_lines(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,label\n")
     table = read_any_table(tmp_path / "t.csv")
     assert (list(table.columns), len(table)) == (["id", "label"], 0)
+
+
+def zipped(*texts: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.csv", text)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"id,label\na,ill\n"), zipped("id,label\na,ill\n")]
+)
+def test_a_table_may_be_packed_as_kaggle_sends_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "train.csv").write_bytes(content)
+    assert read_any_table(tmp_path / "train.csv").to_dict("list") == {"id": ["a"], "label": ["ill"]}
+
+
+@pytest.mark.parametrize("content", [zipped("a", "b"), b"PK and no more", b"\x1f\x8b and no more"])
+def test_what_holds_not_one_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "train.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"workbook or an archive.*train\.csv"):
+        read_any_table(tmp_path / "train.csv")
+
+
+def test_blanks_separate_cells_where_each_line_has_as_many(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("1 a.png ill\n2  b.png  well\n")
+    table = read_any_table(tmp_path / "train.txt", header=False)
+    assert table.to_dict("list") == {"1": ["1", "2"], "2": ["a.png", "b.png"], "3": ["ill", "well"]}
+    (tmp_path / "train.txt").write_text("name\na film.png\n")
+    assert read_any_table(tmp_path / "train.txt").to_dict("list") == {"name": ["a film.png"]}
+
+
+def test_columns_of_one_name_stay_apart(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("id,label,label\na,ill,well\n")
+    assert read_any_table(tmp_path / "train.csv").loc[0].to_dict() == {
+        "id": "a", "label": "ill", "label.1": "well",
+    }  # fmt: skip
