@@ -4,7 +4,7 @@ To add a format, write its class here and register it in FORMATS.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import SettingError, SubmissionError, shorten
+from kagglecxr.core.errors import SettingError
 from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.registry import Registry
+from kagglecxr.core.submission_table import TextCells, in_sample_order, refuse_cells
 
 Probabilities = npt.NDArray[np.floating]
-TextCells: TypeAlias = "pd.Series[str]"
 TypedCells: TypeAlias = "pd.Series[str] | pd.Series[int] | pd.Series[float]"
 
 
@@ -73,7 +73,7 @@ class SubmissionFormat(ABC):
             SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; an
                 unknown class; a number that is no probability.
         """
-        table = _in_sample_order(submission, sample, self.id, self.targets)
+        table = in_sample_order(submission, sample, self.id, self.targets)
         for column in table.columns.drop(self.id):
             table[column] = self._typed(table[column])
         return table
@@ -81,7 +81,7 @@ class SubmissionFormat(ABC):
     def _typed(self, cells: TextCells) -> TypedCells:
         """Returns the cells of a column, typed; they are probabilities by default."""
         numbers = pd.to_numeric(cells, errors="coerce")
-        _refuse(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
+        refuse_cells(~numbers.between(0.0, 1.0), cells, "Use probabilities between 0 and 1")
         return numbers.astype(float)
 
 
@@ -124,7 +124,7 @@ class _ClassFormat(_LinePerImageFormat):
         return np.array([self.targets[k] for k in probabilities.argmax(axis=1)], object)
 
     def _typed(self, cells: TextCells) -> TypedCells:
-        _refuse(~cells.isin(self.targets), cells, f"Use one of {', '.join(self.targets)}")
+        refuse_cells(~cells.isin(self.targets), cells, f"Use one of {', '.join(self.targets)}")
         return cells
 
 
@@ -145,7 +145,7 @@ class _ClassIdFormat(_LinePerImageFormat):
     def _typed(self, cells: TextCells) -> TypedCells:
         numbers = pd.to_numeric(cells, errors="coerce")
         own = class_numbers(self.targets)
-        _refuse(~numbers.isin(own), cells, f"Use one of {', '.join(map(str, own))}")
+        refuse_cells(~numbers.isin(own), cells, f"Use one of {', '.join(map(str, own))}")
         return numbers.astype(int)
 
 
@@ -220,59 +220,3 @@ def _split_id(one: str, targets: Sequence[str]) -> tuple[str, str]:
         if one.endswith(f"_{target}"):
             return one.removesuffix(f"_{target}"), target
     return one, ""
-
-
-def validate_like_sample(submission: pd.DataFrame, sample: pd.DataFrame) -> None:
-    """Validates a submission of unknown format by the sample, whose first column holds the ids.
-
-    Raises:
-        SubmissionError: as `SubmissionFormat.validate` does; text where the sample has numbers.
-    """
-    table = _in_sample_order(submission, sample, sample.columns[0], [])
-    for column in table.columns[1:]:
-        if pd.to_numeric(sample[column], errors="coerce").notna().all():
-            is_text = pd.to_numeric(table[column], errors="coerce").isna()
-            _refuse(is_text, table[column], "Use numbers, as the sample submission does")
-
-
-def _in_sample_order(
-    submission: pd.DataFrame, sample: pd.DataFrame, id_column: str, targets: Collection[str]
-) -> pd.DataFrame:
-    """Returns the submission's lines in the sample's order; refuses other ids and empty cells."""
-    expected = list(sample.columns)
-    if list(submission.columns) != expected:
-        raise SubmissionError(
-            f"The submission's columns are wrong. Received: {list(submission.columns)}. "
-            f"Write exactly {expected}."
-        )
-    received, wanted = submission[id_column], sample[id_column]
-    doubled = set(received[received.duplicated()])
-    missing, extra = set(wanted) - set(received), set(received) - set(wanted)
-    for wrong, what, act in (
-        (doubled, "ids more than once", "Keep one line for each id"),
-        (missing, "too few ids", "Add a line for each id of the sample submission"),
-        (extra, "ids that are not in the sample submission", "Leave them out"),
-    ):
-        if wrong:
-            raise SubmissionError(
-                f"The submission has {what}. Received: {len(wrong)} such ids, "
-                f"{shorten(sorted(wrong))}. {act}."
-            )
-    table = submission.set_index(id_column).loc[wanted].reset_index()
-    for column in table.columns.drop(id_column):
-        empty = table[column].str.strip().str.lower().isin(["", "nan", "none", "null"])
-        empty &= ~table[column].isin(targets)  # a class may be called "none"
-        if empty.any():
-            raise SubmissionError(
-                f"The submission has {int(empty.sum())} empty or NaN cells. Received: column "
-                f"{column!r} of ids {shorten(list(table.loc[empty, id_column]))}. Fill them in."
-            )
-    return table
-
-
-def _refuse(wrong: "pd.Series[bool]", cells: TextCells, act: str) -> None:
-    if wrong.any():
-        raise SubmissionError(
-            f"The submission has answers that cannot be scored. Received: "
-            f"{int(wrong.sum())} of them, {shorten([repr(c) for c in cells[wrong]])}. {act}."
-        )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import MissingError, SettingError, SubmissionError
 from kagglecxr.core.files import read_json, read_table
-from kagglecxr.core.submission_format import validate_like_sample
+from kagglecxr.core.submission_table import validate_like_sample
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 

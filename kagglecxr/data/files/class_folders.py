@@ -1,7 +1,8 @@
 """Which folders of a data folder without a layout are classes, parts of the data, or neither."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from kagglecxr.core.errors import DataError, shorten
@@ -25,28 +26,76 @@ _NO_CLASSES = MASK_FOLDERS | {
 
 
 @dataclass(frozen=True)
+class ImageOfFolder:
+    """An image's label, "" if unknown, and its split, train or test."""
+
+    label: str
+    split: str
+
+
+@dataclass(frozen=True)
 class FoldersFound:
     """What the folders of a data folder are taken for.
 
     Attributes:
-        labels: the label of each image, "" if unknown.
-        splits: the split of each image, train or test.
+        images: what is known of each image, by its path.
         inside: the folder that holds the class folders or parts, "" for the data folder itself.
-        parts: the names of the parts, in each split; none where folders are classes at once.
+        parts: the names of the parts in each split; none where folders are classes at once.
         sub_folders: all folders in it that hold images.
         left_out: those of them, and images, that are neither classes nor parts.
     """
 
-    labels: dict[str, str] = field(default_factory=dict)
-    splits: dict[str, str] = field(default_factory=dict)
-    inside: str = ""
-    parts: dict[str, list[str]] = field(default_factory=dict)
-    sub_folders: list[str] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
+    images: dict[str, ImageOfFolder]
+    inside: str
+    parts: dict[str, list[str]]
+    sub_folders: list[str]
+    left_out: list[str]
 
 
-Tree = dict[str, list[str]]
-"""The images below each sub-folder of a folder; "" has those that lie in the folder itself."""
+@dataclass(frozen=True)
+class _Folder:
+    """A folder by the images below it; its path ends with a slash, or is "" for the data folder."""
+
+    path: str
+    images: Sequence[str]
+
+    @functools.cached_property
+    def sub_folders(self) -> dict[str, "_Folder"]:
+        below: dict[str, list[str]] = {}
+        for image in self.images:
+            name, slash, _ = image[len(self.path) :].partition("/")
+            if slash:
+                below.setdefault(name, []).append(image)
+        return {name: _Folder(f"{self.path}{name}/", images) for name, images in below.items()}
+
+    @property
+    def own_images(self) -> list[str]:
+        return [image for image in self.images if "/" not in image[len(self.path) :]]
+
+    @property
+    def holds_folders_alone(self) -> bool:
+        has_images = any(name.lower() in IMAGE_FOLDERS for name in self.sub_folders)
+        return not self.own_images and not has_images
+
+    def classes(self, named: Mapping[str, str]) -> dict[str, "_Folder"]:
+        """The sub-folders that are classes or, without names, may be classes."""
+        return {
+            name: folder
+            for name, folder in self.sub_folders.items()
+            if (name in named if named else name.lower() not in _NO_CLASSES)
+        }
+
+    def parts(self, named: Mapping[str, str]) -> dict[str, list[str]]:
+        """The sub-folders of each split, if they are parts of the data and hold classes."""
+        if named and self.classes(named):
+            return {}
+        parts: dict[str, list[str]] = {"train": [], "test": []}
+        known = [name for name in self.sub_folders if name.lower() in PARTS]
+        for name in sorted(known, key=lambda name: [*PARTS].index(name.lower())):
+            part, split = self.sub_folders[name], PARTS[name.lower()]
+            if split == "test" or (part.classes(named) and part.holds_folders_alone):
+                parts[split].append(name)
+        return parts if parts["train"] else {}
 
 
 def find_class_folders(images: Sequence[str], named: Mapping[str, str]) -> FoldersFound:
@@ -63,121 +112,87 @@ def find_class_folders(images: Sequence[str], named: Mapping[str, str]) -> Folde
     Raises:
         DataError: the folders can be read in two ways.
     """
-    inside = ""
-    tree = _tree(images, inside)
-    while (single := _single_container(tree, inside, named)) is not None:
-        inside = f"{inside}{single}/"
-        tree = _tree(tree[single], inside)
-    found = FoldersFound(
-        inside=inside, parts=_parts(tree, inside, named), sub_folders=[n for n in tree if n]
-    )
-    used: set[str] = set()
-    for split in ("train", "test"):
-        for part in found.parts.get(split, []):
-            used.add(part)
-            known = named or {label: label for label in found.labels.values()}
-            below = _tree(tree[part], f"{inside}{part}/")
-            _add_classes(
-                below, f"{inside}{part}/", known if split == "test" else named, split, found
-            )
-            if split == "test":
-                for path in tree[part]:
-                    if path not in found.labels and not _is_mask(path):
-                        found.labels[path], found.splits[path] = "", "test"
-    if not found.parts:
-        _refuse_parts_without_classes(tree, inside, named)
-        _refuse_two_readings(tree, inside, named)
-        used.update(_add_classes(tree, inside, named, "train", found))
-    found.left_out.extend(sorted(f"{name}/" for name in tree if name and name not in used))
-    if tree.get(""):
-        found.left_out.append(f"{len(tree[''])} images in no folder")
-    return found
+    folder = _Folder("", images)
+    while (single := _single_container(folder, named)) is not None:
+        folder = single
+    parts = folder.parts(named)
+    if parts:
+        found = _images_of_parts(folder, parts, named)
+        used = {name for names in parts.values() for name in names}
+    else:
+        _refuse_parts_without_classes(folder, named)
+        _refuse_two_readings(folder, named)
+        found, used = _images_of_classes(folder, named, "train"), set(folder.classes(named))
+    left_out = sorted(f"{name}/" for name in folder.sub_folders if name not in used)
+    if stray := len(folder.own_images):
+        left_out.append(f"{stray} images in no folder")
+    return FoldersFound(found, folder.path, parts, list(folder.sub_folders), left_out)
 
 
-def _tree(images: Sequence[str], inside: str) -> Tree:
-    tree: Tree = {}
-    for path in images:
-        first, slash, _ = path[len(inside) :].partition("/")
-        tree.setdefault(first if slash else "", []).append(path)
-    return tree
-
-
-def _classes(tree: Tree, named: Mapping[str, str]) -> list[str]:
-    """The sub-folders that are, or may be, classes."""
-    if named:
-        return [name for name in tree if name in named]
-    return [name for name in tree if name and name.lower() not in _NO_CLASSES]
-
-
-def _holds_folders_only(tree: Tree) -> bool:
-    return "" not in tree and not any(name.lower() in IMAGE_FOLDERS for name in tree)
-
-
-def _single_container(tree: Tree, inside: str, named: Mapping[str, str]) -> str | None:
+def _single_container(folder: _Folder, named: Mapping[str, str]) -> _Folder | None:
     """The only sub-folder that holds class folders or parts, where no sub-folder is a class."""
-    if (named and _classes(tree, named)) or _parts(tree, inside, named):
+    if (named and folder.classes(named)) or folder.parts(named):
         return None
-    below = {name: _tree(tree[name], f"{inside}{name}/") for name in _classes(tree, {})}
-    if not named and len(below) > 1:
+    candidates = [one for one in folder.classes({}).values() if one.holds_folders_alone]
+    if not named and len(folder.classes({})) > 1:
         return None
+    fewest = 1 if named else 2
     holders = [
-        name
-        for name, one in below.items()
-        if _holds_folders_only(one)
-        and (
-            len(_classes(one, named)) > (0 if named else 1)
-            or _parts(one, f"{inside}{name}/", named)
-            or _single_container(one, f"{inside}{name}/", named) is not None
-        )
+        one
+        for one in candidates
+        if len(one.classes(named)) >= fewest
+        or one.parts(named)
+        or _single_container(one, named) is not None
     ]
     return holders[0] if len(holders) == 1 else None
 
 
-def _parts(tree: Tree, inside: str, named: Mapping[str, str]) -> dict[str, list[str]]:
-    """The parts of each split, if the sub-folders are parts of the data that hold classes."""
-    if named and _classes(tree, named):
-        return {}
-    parts: dict[str, list[str]] = {}
-    for name in sorted(
-        tree, key=lambda name: list(PARTS).index(name.lower()) if name.lower() in PARTS else -1
-    ):
-        if name.lower() not in PARTS:
-            continue
-        split = PARTS[name.lower()]
-        below = _tree(tree[name], f"{inside}{name}/")
-        if split == "test" or (_classes(below, named) and _holds_folders_only(below)):
-            parts.setdefault(split, []).append(name)
-    return parts if "train" in parts else {}
+def _images_of_parts(
+    folder: _Folder, parts: Mapping[str, list[str]], named: Mapping[str, str]
+) -> dict[str, ImageOfFolder]:
+    found: dict[str, ImageOfFolder] = {}
+    for name in parts["train"]:
+        found |= _images_of_classes(folder.sub_folders[name], named, "train")
+    known = named or {image.label: image.label for image in found.values()}
+    for name in parts["test"]:
+        part = folder.sub_folders[name]
+        unlabelled = ImageOfFolder("", "test")
+        found |= {image: unlabelled for image in part.images if not _is_mask(image)}
+        found |= _images_of_classes(part, known, "test")
+    return found
 
 
-def _add_classes(
-    tree: Tree, inside: str, named: Mapping[str, str], split: str, found: FoldersFound
-) -> list[str]:
-    """Adds the images of the class folders among sub-folders; returns these folders."""
-    classes = _classes(tree, named)
-    for name in classes:
-        below = _tree(_without_masks(tree[name], f"{inside}{name}/"), f"{inside}{name}/")
-        splits = {part: PARTS.get(part.lower(), "") for part in below}
-        is_split = "train" in splits.values() and all(splits.values())
-        for part, paths in below.items():
-            for path in paths:
-                found.labels[path] = named.get(name, name)
-                found.splits[path] = splits[part] if is_split else split
-    return classes
+def _images_of_classes(
+    folder: _Folder, named: Mapping[str, str], split: str
+) -> dict[str, ImageOfFolder]:
+    found = {}
+    for name, of_class in folder.classes(named).items():
+        below = _Folder(of_class.path, _without_masks(of_class))
+        splits = {part: PARTS.get(part.lower(), "") for part in below.sub_folders}
+        is_split = "train" in splits.values() and all(splits.values()) and not below.own_images
+        for image in below.images:
+            part = image[len(below.path) :].partition("/")[0]
+            found[image] = ImageOfFolder(named.get(name, name), splits[part] if is_split else split)
+    return found
 
 
-def _without_masks(paths: Sequence[str], inside: str) -> list[str]:
+def _without_masks(folder: _Folder) -> list[str]:
     """The images of a class: those of its folder of images or, without one, all but its masks."""
-    own = [path for path in paths if path[len(inside) :].split("/")[0].lower() in IMAGE_FOLDERS]
-    return own or [path for path in paths if not _is_mask(path[len(inside) :])]
+    of_images = [
+        image
+        for name, one in folder.sub_folders.items()
+        if name.lower() in IMAGE_FOLDERS
+        for image in one.images
+    ]
+    return of_images or [i for i in folder.images if not _is_mask(i[len(folder.path) :])]
 
 
 def _is_mask(path: str) -> bool:
     return any(folder.lower() in MASK_FOLDERS for folder in PurePosixPath(path).parent.parts)
 
 
-def _refuse_parts_without_classes(tree: Tree, inside: str, named: Mapping[str, str]) -> None:
-    parts = [f"{inside}{name}/" for name in _classes(tree, named) if name.lower() in PARTS]
+def _refuse_parts_without_classes(folder: _Folder, named: Mapping[str, str]) -> None:
+    parts = [one.path for name, one in folder.classes(named).items() if name.lower() in PARTS]
     if parts and not named:
         raise DataError(
             f"Folders of a training and a test set are no classes. Received: {shorten(parts)}, "
@@ -186,18 +201,14 @@ def _refuse_parts_without_classes(tree: Tree, inside: str, named: Mapping[str, s
         )
 
 
-def _refuse_two_readings(tree: Tree, inside: str, named: Mapping[str, str]) -> None:
-    below = {name: _tree(tree[name], f"{inside}{name}/") for name in _classes(tree, named)}
-    inner = {tuple(sorted(_classes(one, {}))) for one in below.values()}
-    if (
-        named
-        or len(below) < 2
-        or len(inner) > 1
-        or not all(map(_holds_folders_only, below.values()))
-    ):
+def _refuse_two_readings(folder: _Folder, named: Mapping[str, str]) -> None:
+    below = folder.classes(named)
+    inner = {tuple(sorted(one.classes({}))) for one in below.values()}
+    if named or len(below) < 2 or len(inner) > 1:
         return
     (classes,) = inner
-    if len(classes) > 1 and not all(name.lower() in PARTS for name in classes):
+    are_containers = all(one.holds_folders_alone for one in below.values())
+    if are_containers and len(classes) > 1 and not all(name.lower() in PARTS for name in classes):
         raise DataError(
             f"It is not clear which folders are classes. Received: {shorten(list(below))}, each "
             f"with {shorten(list(classes))}. Name one of them, or describe the layout in a TOML "

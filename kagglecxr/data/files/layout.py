@@ -75,10 +75,9 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> Found
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
         found = find_class_folders(files.images, folders)
-        without = set(sub_folders(root / found.inside)) - set(found.sub_folders)
-        found.left_out.extend(f"{name}/ without images" for name in sorted(without))
-        table, taken = _rows_of_folders(found), _describe_folders(found)
-        used = {PurePosixPath(path).parent for path in found.labels}
+        without = sorted(set(sub_folders(root / found.inside)) - set(found.sub_folders))
+        table, taken = _rows_of_folders(found), _describe_folders(found, without)
+        used = {PurePosixPath(path).parent for path in found.images}
         passed_over = [path for path in files.others if PurePosixPath(path).parent in used]
     if table.empty:
         held = shorten(layout.train or list(folders)) or "one sub-folder per class"
@@ -102,12 +101,12 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> Found
 
 
 def _rows_of_folders(found: FoldersFound) -> pd.DataFrame:
-    rows = [(path, label, found.splits[path], "", "") for path, label in found.labels.items()]
+    rows = [(path, image.label, image.split, "", "") for path, image in found.images.items()]
     return pd.DataFrame(rows, columns=["path", "label", "split", "group", "source"])
 
 
-def _describe_folders(found: FoldersFound) -> str:
-    images = Counter(label for path, label in found.labels.items() if label)
+def _describe_folders(found: FoldersFound, without: list[str]) -> str:
+    images = Counter(image.label for image in found.images.values() if image.label)
     classes = ", ".join(f"{label} {count:,}" for label, count in images.items())
     where = f"{found.inside}: " if found.inside else ""
     if found.parts:
@@ -117,7 +116,8 @@ def _describe_folders(found: FoldersFound) -> str:
             if (names := found.parts.get(split))
         )
         where += f"{parts}; "
-    left_out = f" Left out: {', '.join(found.left_out)}." if found.left_out else ""
+    others = [*found.left_out, *(f"{name}/ without images" for name in without)]
+    left_out = f" Left out: {', '.join(others)}." if others else ""
     return f"Data: {where}folders are the classes {classes}.{left_out}"
 
 

@@ -10,10 +10,18 @@ def found(*paths: str, **named: str) -> FoldersFound:
     return find_class_folders(paths, named)
 
 
+def labels(images: FoldersFound) -> dict[str, str]:
+    return {path: image.label for path, image in images.images.items()}
+
+
+def in_test_set(images: FoldersFound) -> set[str]:
+    return {path for path, image in images.images.items() if image.split == "test"}
+
+
 def test_a_folder_a_class_at_any_depth() -> None:
     images = found("ill/1.png", "ill/deep/2.png", "well/3.png")
-    assert images.labels == {"ill/1.png": "ill", "ill/deep/2.png": "ill", "well/3.png": "well"}
-    assert set(images.splits.values()) == {"train"}
+    assert labels(images) == {"ill/1.png": "ill", "ill/deep/2.png": "ill", "well/3.png": "well"}
+    assert not in_test_set(images)
 
 
 @pytest.mark.parametrize("inside", ["", "archive/", "a/b/c/"])
@@ -23,30 +31,29 @@ def test_a_folder_a_class_at_any_depth() -> None:
 def test_parts_of_class_folders(inside: str, train: str, val: str, test: str) -> None:
     paths = [f"{inside}{part}/{name}/1.png" for part in (train, val, test) for name in ("i", "w")]
     images = found(*paths)
-    assert images.labels == {path: path.split("/")[-2] for path in paths}
-    assert {path for path in paths if images.splits[path] == "test"} == set(paths[4:])
+    assert labels(images) == {path: path.split("/")[-2] for path in paths}
+    assert in_test_set(images) == set(paths[4:])
     assert images.parts == {"train": [train, val], "test": [test]}
     assert images.inside == inside
 
 
 def test_a_test_part_without_classes_is_unlabelled() -> None:
     images = found("train/ill/1.png", "train/well/2.png", "test/3.png", "test/more/4.png")
-    assert {path: images.labels[path] for path in ("test/3.png", "test/more/4.png")} == {
-        "test/3.png": "", "test/more/4.png": "",
-    }  # fmt: skip
+    assert in_test_set(images) == {"test/3.png", "test/more/4.png"}
+    assert {labels(images)[path] for path in in_test_set(images)} == {""}
 
 
 def test_classes_may_hold_the_parts() -> None:
     images = found("ill/train/1.png", "ill/test/2.png", "well/train/3.png", "well/test/4.png")
-    assert images.labels["ill/test/2.png"] == "ill"
-    assert [images.splits[path] for path in images.splits] == ["train", "test"] * 2
+    assert labels(images)["ill/test/2.png"] == "ill"
+    assert in_test_set(images) == {"ill/test/2.png", "well/test/4.png"}
 
 
 @pytest.mark.parametrize("masks", ["masks", "Masks", "mask", "Lung Masks"])
 @pytest.mark.parametrize("images", ["images", "Images", "imgs"])
 def test_masks_are_no_images_of_a_class(images: str, masks: str) -> None:
     kept = found(f"ill/{images}/1.png", f"ill/{masks}/1.png", "well/2.png", f"well/{masks}/2.png")
-    assert set(kept.labels) == {f"ill/{images}/1.png", "well/2.png"}
+    assert set(kept.images) == {f"ill/{images}/1.png", "well/2.png"}
 
 
 def test_what_is_no_class_is_left_out_by_name() -> None:
@@ -56,9 +63,9 @@ def test_what_is_no_class_is_left_out_by_name() -> None:
 
 def test_a_competition_s_own_names_go_before_all_else() -> None:
     images = found("results/1.png", "models/2.png", "other/3.png", results="a", models="b")
-    assert images.labels == {"results/1.png": "a", "models/2.png": "b"}
+    assert labels(images) == {"results/1.png": "a", "models/2.png": "b"}
     deeper = found("x/CT_a/1.png", "x/CT_b/2.png", "y/3.png", CT_a="a", CT_b="b")
-    assert (deeper.inside, set(deeper.labels.values())) == ("x/", {"a", "b"})
+    assert (deeper.inside, set(labels(deeper).values())) == ("x/", {"a", "b"})
 
 
 def test_hospitals_of_class_folders_are_not_taken_for_classes() -> None:
@@ -68,8 +75,8 @@ def test_hospitals_of_class_folders_are_not_taken_for_classes() -> None:
 
 
 def test_a_single_class_is_not_looked_into() -> None:
-    assert found("ill/a/1.png").labels == {"ill/a/1.png": "ill"}
-    assert found("ill/images/1.png", "ill/masks/1.png").labels == {"ill/images/1.png": "ill"}
+    assert labels(found("ill/a/1.png")) == {"ill/a/1.png": "ill"}
+    assert labels(found("ill/images/1.png", "ill/masks/1.png")) == {"ill/images/1.png": "ill"}
 
 
 @pytest.mark.parametrize(
