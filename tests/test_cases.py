@@ -6,6 +6,7 @@ common with the tests of single modules is meant: here the verb's own words are 
 
 import re
 import runpy
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
-from tests.test_verbs import verb_here
+from tests.test_verbs import TINY, verb, verb_here
 
 CASES = Path(__file__).parents[1].parent / "shared" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases of shared/cases are not here")
@@ -91,7 +92,7 @@ NO_TEST = ("--test", "0")
 def test_parts_named_train_val_and_test_are_parts(draw: Draw) -> None:
     case = draw("01")
     told = case.prepare()
-    assert "train/ and val/ are training images; test/ is the test set" in told
+    assert "train/ and val/ are for training; test/ is the test set" in told
     assert case.labels() == {"NORMAL": 28, "PNEUMONIA": 28}
     index = case.index()
     assert set(index.index[index["split"] == "test"].str.split("/").str[0]) == {"test"}
@@ -380,7 +381,7 @@ def test_a_sample_with_semicolons(draw: Draw) -> None:
 def test_five_images_are_refused_with_a_command(draw: Draw) -> None:
     case = draw("60")
     told = case.refused()
-    command = re.search(r"Run: (python -m kagglecxr\.prepare .*)$", told.strip())
+    command = re.search(r"set, run: (python -m kagglecxr\.prepare .*)$", told.strip())
     assert command is not None
     assert "--folds=2" in command[1]
 
@@ -522,6 +523,36 @@ def test_train_and_test_may_count_alike(draw: Draw) -> None:
     test = index[index["split"] == "test"]
     assert sorted(test["id"], key=int) == [str(k) for k in range(1, 13)]
     assert index["id"].is_unique
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "name", "form"),
+    [
+        ("24", "rsna.toml", "where the sample has '0.5 0 0 100 100'"),
+        ("36", "c.toml", "is in perfect form"),
+        ("51", "c.toml", "is in perfect form"),
+        ("57", "c.toml", "is in perfect form"),
+    ],
+)
+def test_a_case_is_played_to_its_submission(draw: Draw, number: str, name: str, form: str) -> None:
+    case = draw(number)
+    case.prepare(name, "--folds", "2")
+    path = str(case.root / name)
+    for words in (("train", path, *TINY), ("ensemble", path)):
+        done = verb(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+    (sent,) = Path("submissions").glob("*.csv")
+    (sample,) = (read_table(path) for path in Path("work").glob("*/sample_submission.csv"))
+    submission = read_table(sent)
+    assert list(submission.columns) == list(sample.columns)
+    assert submission.iloc[:, 0].tolist() == sample.iloc[:, 0].tolist()
+    dry = verb_here("submit", path, "--local", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert form in dry.stdout
+    assert shlex.split(dry.stdout.partition("Next: ")[2]) == [
+        "python", "-m", "kagglecxr.submit", path, "--local",
+    ]  # fmt: skip
 
 
 def test_every_case_has_a_test() -> None:

@@ -51,7 +51,12 @@ class Competition(TomlTable):
     @model_validator(mode="after")
     def _metric_fits_the_form(self) -> "Competition":
         metric = METRICS[self.metric.name]
-        if metric.needs_probabilities and not FORMATS[self.submission.form].holds_probabilities:
+        is_told = "form" in self.submission.model_fields_set or not self.layout.sample
+        if (
+            is_told
+            and metric.needs_probabilities
+            and not FORMATS[self.submission.form].holds_probabilities
+        ):
             raise ValueError(f"metric {metric.name!r} needs probabilities, not classes")
         positive = self.submission.positive
         if self.classes.names and positive and positive not in self.classes.targets():
@@ -118,7 +123,7 @@ def load_competition(name: str | Path) -> Competition:
         return _from_toml(PRESETS / f"{name}.toml")
     if path.is_dir():
         return _from_folder(path)
-    if path.suffix == ".toml":
+    if path.suffix.lower() == ".toml":
         if not path.is_file():
             raise MissingError(
                 f"The competition's TOML file does not exist. Received: {str(name)!r}. "
@@ -128,7 +133,8 @@ def load_competition(name: str | Path) -> Competition:
     if path.is_file():
         raise SettingError(
             f"A competition is a preset, a TOML file or a folder. Received: the file "
-            f"{str(name)!r}. Name its folder instead."
+            f"{str(name)!r}. Unpack it if it is an archive, and name its folder; a TOML's name "
+            "ends with .toml."
         )
     raise unknown_name_error("competition preset, TOML file or folder", str(name), preset_names())
 
@@ -173,7 +179,7 @@ def _from_toml(path: Path) -> Competition:
     except ValidationError as error:
         raise _not_valid(path, error) from error
     if competition.source.kind == "folder" and path.parent != PRESETS:
-        images = (path.parent / competition.source.path).resolve()
+        images = (path.parent / Path(competition.source.path).expanduser()).resolve()
         return competition.model_copy(update={"images": images})
     return competition
 
@@ -187,8 +193,11 @@ def _not_valid(path: Path, error: ValidationError) -> SettingError:
         fields = _entries(tables)
         problem = f"there is no such entry; the nearest are {', '.join(nearest(entry, fields))}"
     elif first["type"] == "missing":
-        where = f"[{'.'.join([*tables, entry])}]" if not tables else f"{entry} = ..."
-        problem = f"it is missing; write {where}"
+        is_table = not tables and entry != "name"
+        line = f"[{entry}]" if is_table else f'{entry} = "..."'
+        problem = f"it is missing; write {line}"
+    elif first["type"] == "tuple_type":
+        problem = f"it has to be a list; write [[{entry}]] above each"
     elif first["type"] == "list_type":
         problem = f"it has to be a list; write {entry} = [{received!r}]".replace("'", '"')
     elif first["type"] == "string_pattern_mismatch":

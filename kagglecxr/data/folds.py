@@ -16,8 +16,8 @@ Fold = npt.NDArray[np.intp]
 class TooFewGroupsError(DataError):
     """A class that has too few patients or groups to be split."""
 
-    def __init__(self, label: str, groups: int, wanted: str) -> None:
-        self.label, self.groups = label, groups
+    def __init__(self, label: str, groups: int, wanted: str, *, of_test_set: bool = False) -> None:
+        self.label, self.groups, self.of_test_set = label, groups, of_test_set
         super().__init__(
             f"A class has too few patients or groups. Received: class {label!r} with {groups} "
             f"groups for {wanted}. Use fewer folds or add images."
@@ -89,7 +89,7 @@ def hold_out(
         fold = make_folds(labels, groups, sources, fraction.denominator, seed)
     except TooFewGroupsError as error:
         wanted = f"a test set of {share}, which needs {fraction.denominator}"
-        raise TooFewGroupsError(error.label, error.groups, wanted) from error
+        raise TooFewGroupsError(error.label, error.groups, wanted, of_test_set=True) from error
     return fold < fraction.numerator
 
 

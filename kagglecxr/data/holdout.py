@@ -9,10 +9,9 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.matching import match_ids
+from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.folds import hold_out
-from kagglecxr.data.images.image import name_without_suffix
 
 
 def split_test_set(
@@ -76,10 +75,9 @@ def _with_ids_of(
     found: pd.DataFrame, test: "pd.Series[bool]", sample_ids: list[str], path: Path
 ) -> pd.DataFrame:
     # The ids of a sample submission are file names with or without suffix and folder.
-    ids = {name_without_suffix(name): name for name in sample_ids}
-    names = found.loc[test, "path"].map(name_without_suffix)
-    matched = match_ids(list(names), list(ids))
-    named = names.map(lambda name: ids[matched[name]] if name in matched else "")
+    image_of = match_paths(sample_ids, list(found.loc[test, "path"])).image_of
+    id_of = {image: one for one, image in image_of.items()}
+    named = found.loc[test, "path"].map(lambda path: id_of.get(path, ""))
     if sorted(named) != sorted(sample_ids):
         absent = sorted(set(sample_ids) - set(named))
         without_id = list(found.loc[test, "path"][named == ""])
@@ -87,8 +85,8 @@ def _with_ids_of(
             f"The sample submission and the test images differ. Received: {path} with "
             f"{len(sample_ids)} ids, of which {len(absent)} have no image "
             f"({shorten(absent) or '-'}), and {int(test.sum())} test images, of which "
-            f"{len(without_id)} have no id ({shorten(without_id) or '-'}). Check [layout] test, or "
-            "download the data again."
+            f"{len(without_id)} have no id ({shorten(without_id) or '-'}). Check [layout] test "
+            "and sample."
         )
     found = found.copy()
     found.loc[test, "id"] = named

@@ -18,7 +18,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.files.patients import describe_patients
-from kagglecxr.data.folds import TooFewGroupsError, make_folds
+from kagglecxr.data.folds import Fold, TooFewGroupsError, make_folds
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.index import Index, read_index, write_folds, write_index
@@ -67,7 +67,12 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
         source = competition.source
         origin = source.slug or source.url or competition.name
         advice = f"Download {origin} and name its folder with --data."
-        if source.kind in ("competition", "dataset"):
+        if source.kind in ("competition", "dataset") and not source.slug:
+            advice = (
+                f"Write slug under [source], the last part of the {source.kind}'s address on "
+                "Kaggle, or name its folder with --data."
+            )
+        elif source.kind in ("competition", "dataset"):
             advice = (
                 f"Run: {workspace.command('download')}, or download {origin} by hand and name its "
                 "folder with --data."
@@ -97,7 +102,8 @@ def prepare_competition(
     given, images = competition, find_images(root, competition)
     found = images.table
     sample = own_sample(root, competition)
-    competition = with_sample_form(competition, _labels(found), sample)
+    tests = list(found.loc[found["split"] == "test", "path"])
+    competition = with_sample_form(competition, _labels(found), sample, tests)
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
     found, cache, blank = _without_blank_images(found, cache, workspace)
@@ -116,21 +122,8 @@ def prepare_competition(
     leaks = find_leaks(found, known_groups, pairs, same_files(root, found, pairs))
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
     old_ids, labels = found["id"], list(found["label"])
-    groups_of_class = found[found["label"] != ""].groupby("label")["group"].nunique()
-    test_seed = derive_seed(options.seed, "test")
-    try:
-        found = split_test_set(found, root, competition, workspace, options.test, test_seed)
-        index = Index(found.astype(str))
-        index.check_disjoint()
-        train = index.rows("train")
-        label, group, source = (index.column(name, train) for name in ("label", "group", "source"))
-        fold = make_folds(label, group, source, options.folds, derive_seed(options.seed, "folds"))
-    except TooFewGroupsError as error:
-        most = int(groups_of_class.min())
-        if most < 2:
-            raise
-        values = _values(root, replace(options, test=0, folds=min(most, options.folds)))
-        raise DataError(f"{error} Run: {prepare_command(workspace, values)}") from error
+    index, fold = _split(found, root, competition, workspace, options)
+    train = index.rows("train")
     # Test images may have got the ids of a sample submission.
     new_ids = dict(zip(old_ids, index.ids, strict=True))
     pairs = rename_ids(pairs, ["first", "second"], new_ids)
@@ -156,6 +149,36 @@ def prepare_competition(
         },
     )
     return PreparedData(competition, index, fold, cache, root, (taken, patients))
+
+
+def _split(
+    found: pd.DataFrame,
+    root: Path,
+    competition: Competition,
+    workspace: Workspace,
+    options: PrepareOptions,
+) -> tuple[Index, Fold]:
+    """Makes test set and folds; where groups are too few, the error has a command that works."""
+    most = int(found[found["label"] != ""].groupby("label")["group"].nunique().min())
+    test_seed = derive_seed(options.seed, "test")
+    try:
+        found = split_test_set(found, root, competition, workspace, options.test, test_seed)
+        index = Index(found.astype(str))
+        index.check_disjoint()
+        train = index.rows("train")
+        label, group, source = (index.column(name, train) for name in ("label", "group", "source"))
+        folds_seed = derive_seed(options.seed, "folds")
+        return index, make_folds(label, group, source, options.folds, folds_seed)
+    except TooFewGroupsError as error:
+        if error.of_test_set and most > 1:
+            other = replace(options, test=0, folds=min(most, options.folds))
+            what = "Without a test set, run"
+        elif not error.of_test_set and error.groups > 1:
+            other, what = replace(options, folds=error.groups), "Run"
+        else:
+            raise
+        command = prepare_command(workspace, _values(root, other))
+        raise DataError(f"{error} {what}: {command}") from error
 
 
 def _labels(found: pd.DataFrame) -> list[str]:

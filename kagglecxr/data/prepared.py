@@ -15,6 +15,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import check_content
 from kagglecxr.data.index import Index, read_folds, read_index
 from kagglecxr.data.sample_form import with_sample_form
+from kagglecxr.data.schema import SubmissionSettings
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,15 @@ def _with_changes(
             f"{shown}. Run: {prepare_again(workspace)}"
         )
     free = ("title", "source", "metric", "submission", "folder", "images")
-    updated = prepared.model_copy(update={name: getattr(competition, name) for name in free})
-    if not own_sample:
-        return updated
-    return with_sample_form(updated, prepared.classes.names, workspace.sample_submission)
+    now = {name: getattr(competition, name) for name in free}
+    if own_sample:
+        # What the TOML leaves out the sample has said.
+        said = competition.submission.model_dump(include=competition.submission.model_fields_set)
+        both = prepared.submission.model_dump() | said
+        now["submission"] = SubmissionSettings.model_validate(both)
+        updated = prepared.model_copy(update=now)
+        return with_sample_form(updated, prepared.classes.names, workspace.sample_submission)
+    return prepared.model_copy(update=now)
 
 
 def prepare_again(workspace: Workspace, **changes: str) -> str:

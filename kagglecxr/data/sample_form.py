@@ -1,14 +1,18 @@
 """What a competition's own sample submission says of the form of submissions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.core.labels import class_numbers
-from kagglecxr.core.submission_format import is_line_a_class
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.submission_format import FORMATS, is_line_a_class
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.matching import loose_name
 from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.schema import SubmissionSettings
 
 
 def own_sample(root: Path, competition: Competition) -> Path | None:
@@ -29,45 +33,79 @@ def own_sample(root: Path, competition: Competition) -> Path | None:
 
 
 def with_sample_form(
-    competition: Competition, labels: list[str], sample: Path | None
+    competition: Competition, labels: list[str], sample: Path | None, images: Sequence[str] = ()
 ) -> Competition:
     """Returns the competition with what its sample submission says and [submission] leaves out.
 
-    `labels` are the classes that were found, for a competition that names none.
+    Args:
+        competition: as its TOML describes it.
+        labels: the classes that were found, for a competition that names none.
+        sample: its own sample submission.
+        images: paths of its test images, by which the column of ids is known.
 
     Raises:
         DataError: its columns are not those of [submission], or its answers are no classes.
+        SettingError: the metric needs probabilities, and the sample has none.
     """
     if sample is None:
         return competition
     table = read_any_table(sample)
-    columns = list(table.columns)
     targets = competition.with_classes(labels).targets()
-    said: dict[str, str] = {"id": columns[0]}
-    if len(columns) == 2:
-        said["target"] = columns[1]
-    elif set(columns[1:]) == set(targets):
-        said["form"] = "one_column_a_class"
-    given = competition.submission.model_fields_set
-    new = {name: value for name, value in said.items() if name not in given}
-    if len(columns) == 2 and is_line_a_class(list(table[columns[0]]), targets):
-        new["form"] = "one_line_a_class"
-    elif len(columns) == 2 and "form" not in given:
-        new["form"] = _form_of_answers(list(table[columns[1]]), targets, sample)
-    settings = competition.submission.model_copy(update=new)
+    settings = _completed(competition, table, targets, images, sample)
     wanted = settings.for_targets(targets).columns()
-    if set(columns) != set(wanted):
+    if set(table.columns) != set(wanted):
         raise DataError(
             f"The columns of the sample submission are not those of [submission]. Received: "
-            f"{sample} with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct [submission] "
-            "id, target and form, or [classes] names."
+            f"{sample} with {', '.join(table.columns)}; wanted {', '.join(wanted)}. Correct "
+            "[submission] id, target and form, or [classes] names."
         )
     if settings.form == "class":
         _check_class_names(list(table[settings.target]), targets, sample)
+    metric = METRICS[competition.metric.name]
+    if metric.needs_probabilities and not FORMATS[settings.form].holds_probabilities:
+        raise SettingError(
+            f"The metric needs probabilities, and the sample submission asks for classes. "
+            f"Received: metric {competition.metric.name} and {sample}. Write another metric, or a "
+            "form such as probability under [submission]."
+        )
     return competition.model_copy(update={"submission": settings})
 
 
-def _form_of_answers(answers: list[str], targets: list[str], sample: Path) -> str:
+def _completed(
+    competition: Competition,
+    table: pd.DataFrame,
+    targets: list[str],
+    images: Sequence[str],
+    sample: Path,
+) -> SubmissionSettings:
+    """The settings of [submission], and what the sample says where they are left out."""
+    settings, given = competition.submission, competition.submission.model_fields_set
+    said = {"id": settings.id if "id" in given else _id_column(table, images)}
+    others = [column for column in table.columns if column != said["id"]]
+    if len(others) == 1 and said["id"] in table:
+        (said["target"],) = others
+        if is_line_a_class(list(table[said["id"]]), targets):
+            # It may be called a probability in the TOML, as it is one.
+            return settings.model_copy(update={**said, "form": "one_line_a_class"})
+        if "form" not in given:
+            needed = METRICS[competition.metric.name].needs_probabilities
+            said["form"] = _form(list(table[others[0]]), targets, sample, needed)
+        if others[0] in targets:
+            # A column that is called like a class asks for its probability.
+            said["positive"] = others[0]
+    elif set(others) == set(targets):
+        said["form"] = "one_column_a_class"
+    return settings.model_copy(update={k: v for k, v in said.items() if k not in given})
+
+
+def _id_column(table: pd.DataFrame, images: Sequence[str]) -> str:
+    """The column that names most of the images; the first if none does."""
+    names = set(map(loose_name, images))
+    counts = [len(names.intersection(map(loose_name, table[column]))) for column in table]
+    return str(table.columns[counts.index(max(counts))])
+
+
+def _form(answers: list[str], targets: list[str], sample: Path, is_probability: bool) -> str:
     """The form of the answers in a column that is not one of [submission].
 
     Raises:
@@ -75,11 +113,14 @@ def _form_of_answers(answers: list[str], targets: list[str], sample: Path) -> st
     """
     given = {answer for answer in answers if answer}
     numbers = pd.to_numeric(pd.Series(sorted(given), dtype=str), errors="coerce")
+    are_probabilities = len(targets) == 2 and bool(numbers.between(0.0, 1.0).all())
+    if is_probability and are_probabilities:
+        return "probability"
     if given <= set(targets):
         return "class"
     if given <= set(map(str, class_numbers(targets))):
         return "class_id"
-    if numbers.between(0.0, 1.0).all() and len(targets) == 2:
+    if are_probabilities:
         return "probability"
     raise DataError(
         f"The answers of the sample submission have no known form. Received: {sample} with "

@@ -1,28 +1,47 @@
 """Which folders of a data folder without a layout are classes, parts of the data, or neither."""
 
 import functools
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from kagglecxr.core.errors import DataError, shorten
 
-PARTS = {
-    "train": "train", "training": "train",
-    "val": "train", "valid": "train", "validation": "train", "dev": "train",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-"""The split of folders that are parts of the data; folds are made anew of train and val."""
+_PARTS = (
+    ("train", r"train|training"), ("train", r"val|valid|validation|dev"), ("test", r"test|testing"),
+)  # fmt: skip
+"""The split of folders that are parts of the data, in order; folds are made anew of the first."""
 
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img"})
 MASK_FOLDERS = frozenset({"masks", "mask", "lung masks", "lung_masks", "infection masks"})
 """Folders beside or among the images of a class, in lower case."""
 
+_NUMBERED = r"(?i)(images?|imgs?|part|batch)[_\- ]?\d+"
+"""Names of folders among which a large collection is divided."""
 _NO_CLASSES = MASK_FOLDERS | {
     "results", "result", "plots", "figures", "output", "outputs", "notebooks", "work",
     "submissions", "exports", "runs", "logs", "models", "checkpoints", "docs", "reports",
 }  # fmt: skip
 """Folders that hold no images of a class, unless the competition names them."""
+
+
+def split_of(name: str) -> str:
+    """Returns the split, train or test, that a part of the data is of; "" if it is no part.
+
+    >>> split_of("Training"), split_of("val_images"), split_of("test-set"), split_of("testis")
+    ('train', 'train', 'test', '')
+    """
+    return _PARTS[order][0] if (order := _order(name)) < len(_PARTS) else ""
+
+
+def _order(name: str) -> int:
+    ends = r"([_\- ]?(images?|imgs?|set|data|png|jpe?g))?"
+    found = [
+        k for k, (_, words) in enumerate(_PARTS) if re.fullmatch(f"({words}){ends}", name.lower())
+    ]
+    return found[0] if found else len(_PARTS)
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ class _Folder:
         return {
             name: folder
             for name, folder in self.sub_folders.items()
-            if (name in named if named else name.lower() not in _NO_CLASSES)
+            if (name in named if named else _may_be_class(name))
         }
 
     def parts(self, named: Mapping[str, str]) -> dict[str, list[str]]:
@@ -90,12 +109,15 @@ class _Folder:
         if named and self.classes(named):
             return {}
         parts: dict[str, list[str]] = {"train": [], "test": []}
-        known = [name for name in self.sub_folders if name.lower() in PARTS]
-        for name in sorted(known, key=lambda name: [*PARTS].index(name.lower())):
-            part, split = self.sub_folders[name], PARTS[name.lower()]
+        for name in sorted(filter(split_of, self.sub_folders), key=_order):
+            part, split = self.sub_folders[name], split_of(name)
             if split == "test" or (part.classes(named) and part.holds_folders_alone):
                 parts[split].append(name)
         return parts if parts["train"] else {}
+
+
+def _may_be_class(name: str) -> bool:
+    return name.lower() not in _NO_CLASSES and "mask" not in name.lower()
 
 
 def find_class_folders(images: Sequence[str], named: Mapping[str, str]) -> FoldersFound:
@@ -120,9 +142,17 @@ def find_class_folders(images: Sequence[str], named: Mapping[str, str]) -> Folde
         found = _images_of_parts(folder, parts, named)
         used = {name for names in parts.values() for name in names}
     else:
-        _refuse_parts_without_classes(folder, named)
-        _refuse_two_readings(folder, named)
-        found, used = _images_of_classes(folder, named, "train"), set(folder.classes(named))
+        classes = folder.classes(named)
+        # A test set without class folders may stand beside them.
+        parts = {"test": [name for name in classes if not named and split_of(name) == "test"]}
+        beside = {name: one for name, one in classes.items() if name not in parts["test"]}
+        if not named:
+            _refuse_what_is_no_class(beside, parts["test"])
+        found = _images_of_classes(beside, named, "train")
+        for name in parts["test"]:
+            found |= dict.fromkeys(classes[name].images, ImageOfFolder("", "test"))
+        used = set(classes)
+        parts = parts if parts["test"] else {}
     left_out = sorted(f"{name}/" for name in folder.sub_folders if name not in used)
     if stray := len(folder.own_images):
         left_out.append(f"{stray} images in no folder")
@@ -152,23 +182,23 @@ def _images_of_parts(
 ) -> dict[str, ImageOfFolder]:
     found: dict[str, ImageOfFolder] = {}
     for name in parts["train"]:
-        found |= _images_of_classes(folder.sub_folders[name], named, "train")
+        found |= _images_of_classes(folder.sub_folders[name].classes(named), named, "train")
     known = named or {image.label: image.label for image in found.values()}
     for name in parts["test"]:
         part = folder.sub_folders[name]
         unlabelled = ImageOfFolder("", "test")
         found |= {image: unlabelled for image in part.images if not _is_mask(image)}
-        found |= _images_of_classes(part, known, "test")
+        found |= _images_of_classes(part.classes(known), known, "test")
     return found
 
 
 def _images_of_classes(
-    folder: _Folder, named: Mapping[str, str], split: str
+    classes: Mapping[str, _Folder], named: Mapping[str, str], split: str
 ) -> dict[str, ImageOfFolder]:
     found = {}
-    for name, of_class in folder.classes(named).items():
+    for name, of_class in classes.items():
         below = _Folder(of_class.path, _without_masks(of_class))
-        splits = {part: PARTS.get(part.lower(), "") for part in below.sub_folders}
+        splits = {part: split_of(part) for part in below.sub_folders}
         is_split = "train" in splits.values() and all(splits.values()) and not below.own_images
         for image in below.images:
             part = image[len(below.path) :].partition("/")[0]
@@ -191,26 +221,34 @@ def _is_mask(path: str) -> bool:
     return any(folder.lower() in MASK_FOLDERS for folder in PurePosixPath(path).parent.parts)
 
 
-def _refuse_parts_without_classes(folder: _Folder, named: Mapping[str, str]) -> None:
-    parts = [one.path for name, one in folder.classes(named).items() if name.lower() in PARTS]
-    if parts and not named:
+def _refuse_what_is_no_class(folders: Mapping[str, _Folder], tests: list[str]) -> None:
+    """Refuses folders that are parts of the data, data sets of their own, or hold each class."""
+    parts = [f"{name}/" for name in folders if split_of(name) or re.fullmatch(_NUMBERED, name)]
+    if parts or (tests and not folders):
+        shown = [*parts, *(f"{name}/" for name in tests)]
         raise DataError(
-            f"Folders of a training and a test set are no classes. Received: {shorten(parts)}, "
-            "without class folders in them. Describe the table of labels in a TOML file, with "
-            f'[layout] train = ["{parts[0]}**"] and labels = "FILE.csv".'
+            f"Folders of images are no classes. Received: {shorten(shown)}, without class folders "
+            "in them. Describe the table of labels in a TOML file, with [layout] train = "
+            f'["{shown[0]}**"] and labels = "FILE.csv".'
         )
-
-
-def _refuse_two_readings(folder: _Folder, named: Mapping[str, str]) -> None:
-    below = folder.classes(named)
-    inner = {tuple(sorted(one.classes({}))) for one in below.values()}
-    if named or len(below) < 2 or len(inner) > 1:
-        return
-    (classes,) = inner
-    are_containers = all(one.holds_folders_alone for one in below.values())
-    if are_containers and len(classes) > 1 and not all(name.lower() in PARTS for name in classes):
+    data_sets = [
+        name
+        for name, one in folders.items()
+        if one.holds_folders_alone and (one.parts({}) or _single_container(one, {}) is not None)
+    ]
+    inner = Counter(
+        label
+        for one in folders.values()
+        if one.holds_folders_alone
+        for label in one.classes({})
+        if not split_of(label)
+    )
+    shared = sorted(label for label, times in inner.items() if times > 1)
+    if (data_sets and len(folders) > 1) or len(shared) > 1:
+        held = f", of which several hold {shorten(shared)}" if shared else ""
         raise DataError(
-            f"It is not clear which folders are classes. Received: {shorten(list(below))}, each "
-            f"with {shorten(list(classes))}. Name one of them, or describe the layout in a TOML "
-            'file, for example with [layout] train = ["*/{class}/*"].'
+            f"It is not clear which folders are classes. Received: "
+            f"{shorten(data_sets or list(folders))}{held}. Name one of them, or describe the "
+            "layout in a TOML file, for example with [classes] names and [layout] train = "
+            '["*/{class}/*"].'
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.class_folders import PARTS
+from kagglecxr.data.files.class_folders import split_of
 from kagglecxr.data.files.layout import class_folders
 from kagglecxr.data.images.image import SUFFIXES
 
@@ -96,7 +96,7 @@ def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
 def _has_class_folders(folder: Path) -> bool:
     """Whether a folder has two or more sub-folders, and images directly in each, or such a part."""
     children = _subfolders(folder)
-    parts = [child for child in children if PARTS.get(child.name.lower()) == "train"]
+    parts = [child for child in children if split_of(child.name) == "train"]
     return any(map(_has_class_folders, parts)) or (
         len(children) > 1
         and all(_has_image(child, "*") or _has_image(child, "[iI]mages/*") for child in children)

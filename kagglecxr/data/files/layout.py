@@ -56,6 +56,8 @@ def find_images(root: Path, competition: Competition) -> FoundImages:
         folder = merged_folder(root, part)
         layout = Layout(train=part.train, patient=part.patient)
         merged = _find_data_set(folder, layout, part.classes).table
+        # All of it is for training, whatever it was meant for.
+        merged = merged[merged["label"] != ""].assign(split="train")
         tables.append(merged_rows(merged, folder, root, part))
     table = pd.concat(tables).drop_duplicates("path")
     _check_labels(table, competition, root)
@@ -70,34 +72,47 @@ def class_folders(competition: Competition) -> dict[str, str]:
 
 def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> FoundImages:
     files = list_files(root)
+    masks = {} if layout.masks else find_masks(files.images, files.images)
+    images = [path for path in files.images if path not in set(masks.values())]
     if layout.train or layout.labels:
-        table, taken = labelled_rows(root, layout, folders, files)
+        table, taken = labelled_rows(root, layout, folders, images)
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
-        found = find_class_folders(files.images, folders)
+        found = find_class_folders(images, folders)
         without = sorted(set(sub_folders(root / found.inside)) - set(found.sub_folders))
         table, taken = _rows_of_folders(found), _describe_folders(found, without)
         used = {PurePosixPath(path).parent for path in found.images}
         passed_over = [path for path in files.others if PurePosixPath(path).parent in used]
     if table.empty:
         held = shorten(layout.train or list(folders)) or "one sub-folder per class"
+        if "{class}" in held:
+            held += f" with {shorten(list(folders))} for {{class}}"
         seen = f"; its {len(files.images):,} images are elsewhere, such as {shorten(files.images)}"
         raise DataError(
             f"No images were found. Received: {root}, which should hold {held}"
-            f"{seen if files.images else ''}. Check the folder, or describe its layout in a TOML "
-            "file."
+            f"{seen if files.images else ''}. Check the folder, or its layout in a TOML file."
         )
-    table, with_mask = _with_masks(table, root, layout.masks, folders, files.images)
+    if layout.masks:
+        masks = _masks_by_pattern(table, root, layout.masks, folders)
+    table["mask"] = [masks.get(path, "") for path in table["path"]]
     if layout.patient:
         table["group"] = find_patients(table["path"], layout.patient)
     table = with_sources(table, root)
-    table = with_metadata(table, root / layout.metadata, root / layout.labels)
+    metadata = root / layout.metadata
+    if "metadata" in layout.model_fields_set and not metadata.is_file():
+        raise MissingError(
+            f"The table of [layout] metadata is missing. Received: {metadata}. Correct the name."
+        )
+    table = with_metadata(table, metadata, root / layout.labels, files.images)
+    table = table[~table["path"].isin(set(table["mask"]))].reset_index(drop=True)
+    _refuse_one_patient(table)
     if layout.test_patients_apart:
         is_known = (table["split"] == "test") & (table["group"] != "")
         table["group"] = table["group"].mask(is_known, "test/" + table["group"])
     table["id"] = _make_ids(table["path"])
-    masks = f" Masks: {with_mask:,}." if with_mask else ""
-    return FoundImages(table, f"{taken}{masks}{_describe_rest(passed_over, files)}")
+    with_mask = int((table["mask"] != "").sum())
+    told = f" Masks: {with_mask:,}." if with_mask or layout.masks else ""
+    return FoundImages(table, f"{taken}{told}{_describe_rest(passed_over, files)}")
 
 
 def _rows_of_folders(found: FoldersFound) -> pd.DataFrame:
@@ -110,10 +125,11 @@ def _describe_folders(found: FoldersFound, without: list[str]) -> str:
     classes = ", ".join(f"{label} {count:,}" for label, count in images.items())
     where = f"{found.inside}: " if found.inside else ""
     if found.parts:
+        what = {"train": "for training", "test": "the test set"}
         parts = "; ".join(
-            f"{' and '.join(f'{name}/' for name in names)} {what}"
-            for split, what in (("train", "are training images"), ("test", "is the test set"))
-            if (names := found.parts.get(split))
+            f"{'/ and '.join(names)}/ {'are' if names[1:] else 'is'} {what[part]}"
+            for part, names in found.parts.items()
+            if names
         )
         where += f"{parts}; "
     others = [*found.left_out, *(f"{name}/ without images" for name in without)]
@@ -130,20 +146,21 @@ def _describe_rest(passed_over: list[str], files: FolderFiles) -> str:
     return text
 
 
-def _with_masks(
-    table: pd.DataFrame, root: Path, pattern: str, folders: dict[str, str], files: list[str]
-) -> tuple[pd.DataFrame, int]:
-    """Adds the masks and leaves out images that are one; returns how many have a mask as well."""
-    paths = list(table["path"])
-    if pattern:
-        folder_of = {label: folder for folder, label in folders.items()}
-        labels = [folder_of.get(label, label) for label in table["label"]]
-        masks = masks_by_pattern(root, dict(zip(paths, labels, strict=True)), pattern)
-    else:
-        masks = find_masks(paths, files)
-    table = table[~table["path"].isin(masks.values())].reset_index(drop=True)
-    table["mask"] = [masks.get(path, "") for path in table["path"]]
-    return table, int((table["mask"] != "").sum())
+def _masks_by_pattern(
+    table: pd.DataFrame, root: Path, pattern: str, folders: dict[str, str]
+) -> dict[str, str]:
+    folder_of = {label: folder for folder, label in folders.items()}
+    labels = [folder_of.get(label, label) for label in table["label"]]
+    return masks_by_pattern(root, dict(zip(table["path"], labels, strict=True)), pattern)
+
+
+def _refuse_one_patient(table: pd.DataFrame) -> None:
+    groups = set(table["group"])
+    if len(table) > 1 and len(groups) == 1 and groups != {""}:
+        raise DataError(
+            f"All images are of one patient or group. Received: {groups.pop()!r} for "
+            f"{len(table):,} images. Correct the table that says so, or leave that column out."
+        )
 
 
 def _make_ids(paths: "pd.Series[str]") -> list[str]:

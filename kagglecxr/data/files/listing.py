@@ -34,7 +34,7 @@ def list_files(root: Path) -> FolderFiles:
         DataError: the name of an image is not UTF-8, so that no table could hold it.
     """
     files = FolderFiles([], [], [])
-    _add_files(root, "", files)
+    _add_files(root, "", files, (root.resolve(),))
     for paths in (files.images, files.others, files.dangling):
         paths.sort()
     wrong = [path for path in files.images if _shown(path) != path]
@@ -55,7 +55,8 @@ def sub_folders(folder: Path) -> list[str]:
     )
 
 
-def _add_files(root: Path, below: str, files: FolderFiles) -> None:
+def _add_files(root: Path, below: str, files: FolderFiles, real: tuple[Path, ...]) -> None:
+    """Adds the files of a folder below the root; `real` are its real place and those above."""
     folder = root / below
     # scandir tells files from folders without a stat per entry, which matters for 100,000 images.
     with os.scandir(folder) as entries:
@@ -64,8 +65,10 @@ def _add_files(root: Path, below: str, files: FolderFiles) -> None:
             if _is_of_the_system(entry.name):
                 continue
             if entry.is_dir():
-                if not _leads_back(entry, folder) and not _is_of_the_kit(folder / entry.name):
-                    _add_files(root, f"{path}/", files)
+                inside = Path(entry.path).resolve() if entry.is_symlink() else real[-1] / entry.name
+                # A link back to where it lies would be walked for ever.
+                if inside not in real and not _is_of_the_kit(folder / entry.name):
+                    _add_files(root, f"{path}/", files, (*real, inside))
             elif entry.is_symlink() and not entry.is_file():
                 files.dangling.append(path)
             elif _is_image(entry):
@@ -76,11 +79,6 @@ def _add_files(root: Path, below: str, files: FolderFiles) -> None:
 
 def _is_of_the_system(name: str) -> bool:
     return name.startswith(".") or name in _OF_SYSTEMS
-
-
-def _leads_back(entry: "os.DirEntry[str]", folder: Path) -> bool:
-    """Whether it is a link to a folder that it lies in, which would be walked for ever."""
-    return entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve())
 
 
 def _is_of_the_kit(folder: Path) -> bool:

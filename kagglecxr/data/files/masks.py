@@ -22,19 +22,18 @@ def find_masks(images: Sequence[str], files: Sequence[str]) -> dict[str, str]:
     masks: dict[tuple[str, str], str] = {}
     for file in files:
         path = PurePosixPath(file)
-        stem = _image_stem(path.stem)
+        stem = _image_stem(path.stem.casefold())
         if path.parent.name.lower() in MASK_FOLDERS:
             masks[str(path.parent.parent), stem] = file
-        elif stem != path.stem:
+        elif stem != path.stem.casefold():
             masks.setdefault((str(path.parent), stem), file)
     found = {}
     for image in images:
         path = PurePosixPath(image)
         is_in_images = path.parent.name.lower() in IMAGE_FOLDERS
         places = [path.parent, *([path.parent.parent] if is_in_images else [])]
-        mask = next(
-            (masks[key] for place in places if (key := (str(place), path.stem)) in masks), ""
-        )
+        keys = [(str(place), path.stem.casefold()) for place in places]
+        mask = next((masks[key] for key in keys if key in masks), "")
         if mask and mask != image:
             found[image] = mask
     return found

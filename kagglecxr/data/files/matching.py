@@ -1,66 +1,128 @@
 """Which image an id or a path of a table means."""
 
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import PurePosixPath
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kagglecxr.data.images.image import SUFFIXES
 
 
-def match_ids(names: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
-    """Returns the id of each image name that has one; both are without suffix and folder.
+@dataclass(frozen=True)
+class PathMatches:
+    """What written ids or paths mean.
 
-    Where no name is an id as it stands, numbers are compared without their leading zeros, which
-    pandas and spreadsheets lose, and then names without regard to capitals, each if that leaves
-    them different from each other.
-
-    >>> match_ids(["a", "b"], ["b", "c"]), match_ids(["007", "010"], ["7", "10", "11"])
-    ({'b': 'b'}, {'007': '7', '010': '10'})
-    >>> match_ids(["A1"], ["a1"]), match_ids(["A1", "a1"], ["A2", "a2"])
-    ({'A1': 'a1'}, {})
+    Attributes:
+        image_of: the image of each that means one.
+        ambiguous: the images that each of the others may mean.
     """
-    for plain in (str, _without_zeros, str.casefold):
-        id_of = {plain(one): one for one in ids}
-        names_of = Counter(plain(name) for name in set(names))
-        found = {name: id_of[plain(name)] for name in names if plain(name) in id_of}
-        is_clear = len(id_of) == len(set(ids)) and not any(n > 1 for n in names_of.values())
-        if found and is_clear:
-            return found
-    return {}
+
+    image_of: dict[str, str] = field(default_factory=dict)
+    ambiguous: dict[str, list[str]] = field(default_factory=dict)
 
 
-def _without_zeros(name: str) -> str:
-    return str(int(name)) if name.isascii() and name.isdigit() else name
+def match_paths(written: Sequence[str], images: Sequence[str]) -> PathMatches:
+    r"""Finds the images that ids or paths mean, as they are written in tables.
 
+    Back slashes, a leading "./", folders above the data folder and missing folders are allowed.
+    What is not found so is compared without an image's suffix; what is left, with what is left,
+    without regard to capitals, without leading zeros, which spreadsheets lose, and by its name
+    alone, where that keeps all of them apart.
 
-def match_paths(written: Sequence[str], images: Sequence[str]) -> list[str]:
-    r"""Returns the image that each written path means, or "" where it is none or ambiguous.
+    Args:
+        written: as in a table, in any order; repeated ones count once.
+        images: paths relative to the data folder.
 
-    Back slashes, a leading "./", folders above the data folder and missing folders are allowed, as
-    long as no two lines then mean one image.
-
-    >>> match_paths([".\\ill\\1.png", "/data/well/2.png", "1.png"], ["ill/1.png", "well/2.png"])
-    ['ill/1.png', 'well/2.png', 'ill/1.png']
+    >>> match_paths([".\\ill\\1.png", "3"], ["ill/1.png", "x/003.jpg"]).image_of
+    {'.\\ill\\1.png': 'ill/1.png', '3': 'x/003.jpg'}
     """
-    images_by_end: dict[str, list[str]] = {}
+    found = PathMatches()
+    meant_by: defaultdict[str, list[str]] = defaultdict(list)
+    for compared, is_guess in _FORMS:
+        known = found.image_of.keys() | found.ambiguous.keys()
+        left = [one for one in dict.fromkeys(written) if one not in known]
+        free = [image for image in images if not (is_guess and image in meant_by)]
+        if not left or not free:
+            break
+        candidates = _candidates(left, free, compared)
+        times = Counter(meant[0] for meant in candidates.values() if len(meant) == 1)
+        for one, (image, *others) in candidates.items():
+            if others:
+                if not is_guess:
+                    found.ambiguous[one] = [image, *others]
+                continue
+            # Two may mean one image if it is the same path, but for its suffix.
+            form = compared(_plain(one))
+            is_same = all(compared(_plain(other)) == form for other in meant_by[image])
+            if one == image or (times[image] == 1 and is_same):
+                found.image_of[one] = image
+                meant_by[image].append(one)
+    return found
+
+
+def loose_name(path: str) -> str:
+    r"""Returns a path's name without suffix, capitals and leading zeros: what is alike may match.
+
+    >>> loose_name("Train\\007.PNG")
+    '7'
+    """
+    return _without_zeros(_plain(path)).rpartition("/")[2]
+
+
+def _candidates(
+    written: Sequence[str], images: Sequence[str], compared: Callable[[str], str]
+) -> dict[str, list[str]]:
+    """The images that each written path may mean: the longest ends that are equal."""
+    whole: defaultdict[str, list[str]] = defaultdict(list)
+    by_end: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
-        for end in _ends(image):
-            images_by_end.setdefault(end, []).append(image)
-    known = set(images)
+        path = compared(image)
+        whole[path].append(image)
+        for end in _ends(path):
+            by_end[end].append(image)
+    found = {}
+    for one in written:
+        path = compared(_plain(one))
+        above = next((whole[end] for end in _ends(path) if end in whole), [])
+        if meant := above or by_end.get(path, []):
+            found[one] = meant
+    return found
 
-    def meant(path: str) -> str:
-        whole = [end for end in _ends(path) if end in known]
-        found = whole[:1] or images_by_end.get(path, [])
-        return found[0] if len(found) == 1 else ""
 
-    plain = [PurePosixPath(path.strip().replace("\\", "/")).as_posix() for path in written]
-    image_of = {path: meant(path) for path in plain}
-    lines = Counter(image_of.values())
-    return [
-        image_of[path] if image_of[path] == path or lines[image_of[path]] == 1 else ""
-        for path in plain
-    ]
+def _plain(path: str) -> str:
+    parts = path.strip().replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", "."))
 
 
 def _ends(path: str) -> list[str]:
     """A path and what is left of it without its first folders, the longest first."""
-    parts = PurePosixPath(path).parts
+    parts = path.split("/")
     return ["/".join(parts[first:]) for first in range(len(parts))]
+
+
+def _without_suffix(path: str) -> str:
+    stem, point, suffix = path.rpartition(".")
+    return stem if f"{point}{suffix.lower()}" in SUFFIXES else path
+
+
+def _without_capitals(path: str) -> str:
+    return _without_suffix(path).casefold()
+
+
+def _without_zeros(path: str) -> str:
+    above, slash, name = _without_capitals(path).rpartition("/")
+    number = str(int(name)) if name.isascii() and name.isdigit() else name
+    return f"{above}{slash}{number}"
+
+
+def _name_alone(path: str) -> str:
+    return _without_capitals(path).rpartition("/")[2]
+
+
+_FORMS: tuple[tuple[Callable[[str], str], bool], ...] = (
+    (str, False),
+    (_without_suffix, False),
+    (_without_capitals, True),
+    (_without_zeros, True),
+    (_name_alone, True),
+)
+"""How paths are compared, one after the other, and whether that is a guess about what is left."""

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -14,33 +15,39 @@ from kagglecxr.data.images.image import name_without_suffix
 _HOSTS_WITH_OWNERS = frozenset({"github.com", "kaggle.com", "huggingface.co", "data.mendeley.com"})
 
 
-def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame:
+def with_metadata(
+    table: pd.DataFrame, path: Path, labels: Path, files: Sequence[str]
+) -> pd.DataFrame:
     """Adds source, group and mask from a metadata.csv, and the labels of unlabelled images.
 
-    It may be the table of labels, which needs no paths.
+    It may be the table of labels, which needs no paths. `files` are the paths that masks may have.
 
     Raises:
-        DataError: it has no column `path`, or none of its paths is that of an image.
+        DataError: it has no column `path`, none of its paths is that of an image, or it names a
+            mask that is not there.
     """
     if not path.is_file():
         return table
-    metadata = read_any_table(path)
+    metadata = read_any_table(path).rename(columns=str.casefold)
     if "path" not in metadata and path == labels:
         return table
     if "path" not in metadata:
         raise DataError(
             f"A metadata file has no column 'path'. Received: {path} with "
-            f"{list(metadata.columns)}. Add it, or remove the file."
+            f"{list(metadata.columns)}. Add it, or name another table under [layout] metadata."
         )
     images, written = list(table["path"]), list(metadata["path"])
-    metadata["path"] = match_paths(written, images)
-    if not metadata["path"].any():
+    image_of = match_paths(written, images).image_of
+    if not image_of:
         raise DataError(
             f"No path of a metadata file is that of an image. Received: {path} with "
             f"{shorten(written) or 'no line'}; images are {shorten(images)}. Correct the paths, or "
-            "remove it."
+            "name another table under [layout] metadata."
         )
+    metadata["path"] = [image_of.get(one, "") for one in written]
     metadata = metadata.drop_duplicates("path").set_index("path").reindex(images).fillna("")
+    if "mask_path" in metadata:
+        metadata["mask_path"] = _masks(list(metadata["mask_path"]), files, path)
     for column, name in (
         ("group", "patient_id"),
         ("group", "group_id"),
@@ -54,6 +61,18 @@ def with_metadata(table: pd.DataFrame, path: Path, labels: Path) -> pd.DataFrame
         both = zip(metadata["label"], table["label"], strict=True)
         table["label"] = [old or new for new, old in both]
     return table
+
+
+def _masks(written: list[str], files: Sequence[str], path: Path) -> list[str]:
+    named = [one for one in written if one]
+    image_of = match_paths(named, files).image_of
+    absent = [one for one in named if one not in image_of]
+    if absent:
+        raise DataError(
+            f"A metadata file names masks that are not there. Received: {path} with "
+            f"{len(absent):,} of them, {shorten(absent)}. Correct mask_path, or empty those cells."
+        )
+    return [image_of.get(one, "") for one in written]
 
 
 def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:

@@ -1,21 +1,20 @@
 """Images of a layout's patterns, and which of them its tables say are for training."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.data.files.label_table import Labels, read_labels
-from kagglecxr.data.files.listing import FolderFiles
-from kagglecxr.data.files.matching import match_ids
+from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.tables import read_any_table
-from kagglecxr.data.images.image import name_without_suffix
 from kagglecxr.data.schema import Layout
 
 
 def labelled_rows(
-    root: Path, layout: Layout, folders: dict[str, str], files: FolderFiles
+    root: Path, layout: Layout, folders: dict[str, str], images: Sequence[str]
 ) -> tuple[pd.DataFrame, str]:
     """Returns `path,label,split,group,source` of the images that a layout describes, and a line.
 
@@ -25,11 +24,11 @@ def labelled_rows(
     Raises:
         DataError: an image without a label, with two, or in both tables.
     """
-    test = match_patterns(files.images, layout.test, folders)
+    test = match_patterns(images, layout.test, folders)
     if layout.train:
-        train = match_patterns(files.images, layout.train, folders)
+        train = match_patterns(images, layout.train, folders)
     else:
-        train = {path: "" for path in files.images if path not in test}
+        train = {path: "" for path in images if path not in test}
     table = pd.DataFrame(
         [
             *((path, label, "train") for path, label in train.items()),
@@ -46,9 +45,11 @@ def labelled_rows(
     undecided = set(test) & set(train) if layout.train else set(train)
     table = _decide(table, undecided, labels, root, layout)
     told = f" ({labels.told})" if labels.told else ""
-    known = f"of whose {len(labels.ids):,} ids {len(labels.rows):,} have an image"
-    said += f", labels of {layout.labels}{told}, {known}."
-    return _with_labels(table, labels, layout), said
+    known = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
+    table = _with_labels(table, labels, layout)
+    counts = table.loc[table["split"] == "train", "label"].value_counts(sort=False)
+    classes = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    return table, f"{said}, labels of {layout.labels}{told}, {known}: {classes}."
 
 
 def _decide(
@@ -57,16 +58,15 @@ def _decide(
     """Gives undecided images the split that the tables say; leaves out what neither names."""
     if not undecided:
         return table
-    labelled = undecided & set(labels.rows.index)
+    says_something = (labels.rows["label"] != "") | (labels.rows["split"] == "test")
+    labelled = undecided & set(labels.rows.index[says_something])
     asked: set[str] = set()
     sample = root / layout.sample
     if layout.sample and sample.is_file():
         # An id may have the name of a class behind it.
-        ids = [name_without_suffix(one) for one in read_any_table(sample).iloc[:, 0]]
-        known = {*ids, *(one.rpartition("_")[0] for one in ids)}
-        names = {path: name_without_suffix(path) for path in undecided}
-        matched = match_ids(list(names.values()), sorted(known))
-        asked = {path for path, name in names.items() if name in matched}
+        ids = list(read_any_table(sample).iloc[:, 0])
+        known = [*ids, *dict.fromkeys(one.rpartition("_")[0] for one in ids if "_" in one)]
+        asked = set(match_paths(known, sorted(undecided)).image_of.values())
     both = sorted(labelled & asked)
     if both:
         raise DataError(
@@ -97,9 +97,15 @@ def _with_labels(table: pd.DataFrame, labels: Labels, layout: Layout) -> pd.Data
             f"Folders and the table of labels disagree. Received: {int(differ.sum()):,} images, "
             f"{shorten(shown)}. Correct {layout.labels}, or leave {{class}} or [layout] labels out."
         )
-    table = table.assign(label=table["label"].mask(train & (rows["label"] != ""), rows["label"]))
-    for column in rows.columns.drop("label"):
-        table[column] = rows[column]
+    is_test = rows["split"] == "test"
+    taken = (train | is_test) & (rows["label"] != "")
+    table = table.assign(
+        label=table["label"].mask(taken, rows["label"]),
+        split=table["split"].mask(is_test, "test"),
+        group=rows["group"],
+        source=rows["source"],
+    )
+    train = table["split"] == "train"
     unlabelled = train & (table["label"] == "")
     if unlabelled.any():
         raise DataError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, shorten
 
 _SEPARATORS = ",;\t|"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
@@ -18,20 +18,22 @@ _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xb
 def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a user's table with all cells as text, without blanks around them.
 
-    A column without a name, as pandas writes its index, is left out. Cells may also be separated by
-    blanks, if each line then has as many as the first; without a header columns are called 1, 2 and
-    so on.
+    A column without a name that holds numbers, as pandas writes its index, is left out. Cells may
+    also be separated by blanks, if each line then has as many as the first; without a header
+    columns are called 1, 2 and so on.
 
     Raises:
         DataError: the file is empty, no table, or a line has another number of cells.
     """
-    text = _decoded(_unpacked(path.read_bytes(), path))
+    text = _without_remarks(_decoded(_unpacked(path.read_bytes(), path)))
     first = text.lstrip().split("\n", 1)[0]
     if first.startswith("<"):
         raise DataError(
             f"A table is a web page. Received: {path}, which begins with {first[:40]!r}. "
             "Download the file itself."
         )
+    if first.startswith(("{", "[")):
+        raise DataError(f"A table is JSON. Received: {path}. Save it as CSV.")
     separator = max(_SEPARATORS, key=first.count)
     rows = _cells(text, separator, path) if separator in first else _separated_by_blanks(text)
     if not rows:
@@ -39,8 +41,21 @@ def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     if not header:
         rows.insert(0, [str(number) for number in range(1, len(rows[0]) + 1)])
     names, *rows = rows
-    table = pd.DataFrame(rows, columns=pd.Index(_numbered(names)), dtype=str)
-    return table.loc[:, [name != "" and not name.startswith("Unnamed: ") for name in names]]
+    names = _numbered(names)
+    table = pd.DataFrame(rows, columns=pd.Index(names), dtype=str)
+    has_name = [name != "" and not name.startswith("Unnamed: ") for name in names]
+    # An index may as well be what the table is about.
+    is_index = [all(cell.isdigit() for cell in table.iloc[:, k]) for k in range(len(names))]
+    kept = [k for k in range(len(names)) if has_name[k] or not is_index[k]]
+    return table.iloc[:, kept].set_axis([names[k] or str(k + 1) for k in kept], axis=1)
+
+
+def _without_remarks(text: str) -> str:
+    """A table without what programs write above its header: comments, and Excel's `sep=`."""
+    lines = text.lstrip().split("\n")
+    remarks = ("#", "sep=")
+    start = next((k for k, line in enumerate(lines) if not line.lower().startswith(remarks)), 0)
+    return "\n".join(lines[start:])
 
 
 def _numbered(names: list[str]) -> list[str]:
@@ -54,16 +69,21 @@ def _unpacked(content: bytes, path: Path) -> bytes:
     try:
         if content.startswith(b"\x1f\x8b"):
             return gzip.decompress(content)
-        if content.startswith(b"PK"):
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                (member,) = archive.namelist()
-                return archive.read(member)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if not content.startswith(b"PK"):
+            return content
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if "__MACOSX" not in name]
+            files = [archive.read(name) for name in names[:2]]
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"A table is a workbook or an archive that does not hold one table alone. Received: "
-            f"{path} ({error}). Save it as CSV."
+            f"A packed table is damaged. Received: {path} ({error}). Download it again."
         ) from error
-    return content
+    if len(files) == 1:
+        return files[0]
+    raise DataError(
+        f"A table is a workbook or an archive of several files. Received: {path} with "
+        f"{shorten(names)}. Save it as CSV, or unpack it."
+    )
 
 
 def _separated_by_blanks(text: str) -> list[list[str]]:

@@ -1,7 +1,6 @@
 """The test set as it is in a data folder now: its images by the sample submission's ids."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.layout import class_folders
 from kagglecxr.data.files.listing import list_files
-from kagglecxr.data.files.matching import match_ids
+from kagglecxr.data.files.matching import PathMatches, match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.tables import read_any_table
-from kagglecxr.data.images.image import name_without_suffix
 
 SAMPLE = "sample_submission.csv"
 """Kaggle's name of it, the default where the layout has none."""
@@ -71,28 +69,33 @@ def find_test_set(root: Path, competition: Competition, targets: list[str]) -> T
     path = sample_path(root, competition)
     sample = read_any_table(path)
     ids = competition.submission.for_targets(targets).image_ids(list(sample.iloc[:, 0]))
-    # The ids of a sample submission are file names with or without suffix and folder.
-    id_of = {name_without_suffix(name): name for name in ids}
-    _check_unique(map(name_without_suffix, ids), f"Ids name one image. Received: {path}")
     files, folders = list_files(root).images, class_folders(competition)
     images = list(match_patterns(files, layout.test, folders)) if layout.test else files
-    matched = match_ids([name_without_suffix(image) for image in images], list(id_of))
-    known = [image for image in images if name_without_suffix(image) in matched]
-    _check_unique(
-        map(name_without_suffix, known), f"Several test images have one name. Received: {root}"
-    )
+    matches = match_paths(ids, images)
+    _refuse(ids, matches, root)
+    known = list(matches.image_of.values())
     if not known:
         raise DataError(
             f"No test image has an id of the sample submission. Received: {len(images)} images "
             f"({shorten(images)}), ids {shorten(ids)}. Check [layout] test and sample."
         )
-    path_of = {id_of[matched[name_without_suffix(image)]]: image for image in known}
     # Where tables tell training images from test images, no pattern does.
     others = set() if is_told_by_tables else set(images) - set(known)
-    return TestSet(sample, ids, path_of, sorted(others))
+    return TestSet(sample, ids, dict(matches.image_of), sorted(others))
 
 
-def _check_unique(names: Iterable[str], problem: str) -> None:
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
-        raise DataError(f"{problem} with {shorten(repeated)}. Check [layout] test and sample.")
+def _refuse(ids: list[str], matches: PathMatches, root: Path) -> None:
+    """Refuses ids that stand twice, and those that name several images, or one together."""
+    times, images = Counter(ids), Counter(matches.image_of.values())
+    twice = {one for one in ids if times[one] > 1 or images[matches.image_of.get(one, "")] > 1}
+    if twice:
+        raise DataError(
+            f"Ids name one image. Received: {root} with {shorten(sorted(twice))}. Check [layout] "
+            "test and sample."
+        )
+    if matches.ambiguous:
+        one, found = next(iter(matches.ambiguous.items()))
+        raise DataError(
+            f"Several test images have one name. Received: {root} with {shorten(found)} for the id "
+            f"{one!r}. Check [layout] test and sample."
+        )

@@ -70,7 +70,9 @@ def test_a_competition_s_own_names_go_before_all_else() -> None:
 
 def test_hospitals_of_class_folders_are_not_taken_for_classes() -> None:
     paths = [f"{place}/{name}/1.png" for place in ("north", "south") for name in ("ill", "well")]
-    with pytest.raises(DataError, match=r"north, south, each with ill, well.*\*/\{class\}/\*"):
+    with pytest.raises(
+        DataError, match=r"north, south, of which several hold ill, well.*\*/\{class\}/\*"
+    ):
         found(*paths)
 
 

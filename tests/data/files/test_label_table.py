@@ -61,6 +61,8 @@ def test_ids_may_name_the_folder_of_a_study(tmp_path: Path) -> None:
     images = ["train/s1/x/1.dcm", "train/s2/x/1.dcm", "train/s2/y/2.dcm"]
     found = labels(tmp_path, "id,label\ns1_study,ill\ns2_study,well\n", images)
     assert by_path(found) == dict(zip(images, ["ill", "well", "well"], strict=True))
+    assert list(by_path(found, "group").values()) == ["s1_study", "s2_study", "s2_study"]
+    assert found.named == 2
 
 
 def test_one_column_of_flags_is_a_label_of_its_own(tmp_path: Path) -> None:
@@ -93,3 +95,53 @@ def test_an_id_that_means_two_images_is_refused(tmp_path: Path) -> None:
         labels(tmp_path, "id,label\nview1,ill\n", images)
     found = labels(tmp_path, "id,label\nset/p1/view1.jpg,ill\nset/p2/view1.jpg,well\n", images)
     assert by_path(found) == dict(zip(images, ["ill", "well"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        # Paths that differ in their suffix go before names that are equal by chance.
+        ("path,label\ntrain/a.jpg,ill\nextra/a.jpg,well\n", "ill"),
+        # A number of the line is no name, although images are numbers as well.
+        ("id,file,label\n0,a.png,ill\n1,b.png,well\n", "ill"),
+        (",label\na.png,ill\nb.png,well\n", "ill"),
+        ("id,ill,well\na,True,False\nb,False,True\n", "ill"),
+        ("sep=;\nid;label\na;ill\n", "ill"),
+        ("# exported\nid,label\na,ill\n", "ill"),
+        ("image_id,patient_id,class,value\na,p,ill,1\na,p,well,0\nb,q,ill,0\nb,q,well,1\n", "ill"),
+        ("gone.png ill\na.png well\n", "well"),
+        ("train\\a.png,ill\ntrain\\b.png,well\n", "ill"),
+        ("id,0,1\na,1,0\nb,0,1\n", "0"),
+    ],
+)
+def test_what_tables_of_users_look_like(tmp_path: Path, text: str, label: str) -> None:
+    images = ["train/a.png", "train/b.png", "0/0.png"]
+    assert by_path(labels(tmp_path, text, images))["train/a.png"] == label
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,label\na.png,ill\na,well\n", r"two labels for one image.*a, a\.png"),
+        ("id,diagnosis,AP,PA\na,ill,1,0\nb,well,0,1\n", r"lacks the column 'label'.*diagnosis"),
+        ("id,label\na,Edema;Effusion\n", r"several labels in a cell.*'Edema;Effusion'"),
+        ("id,label\na,\"['x', 'y']\"\n", r"several labels in a cell"),
+        ("id,ill,well,male\na,1,0,1\nb,0,1,0\n", r"\[classes\] names"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        labels(tmp_path, text)
+
+
+def test_missing_labels_of_pandas_are_none(tmp_path: Path) -> None:
+    found = labels(tmp_path, "id,label\na,ill\nb,nan\nc,None\n")
+    assert list(by_path(found).values()) == ["ill", "", "None"]
+
+
+def test_a_column_of_splits_tells_the_test_set(tmp_path: Path) -> None:
+    found = labels(tmp_path, "id,Split,label\na,train,ill\nb,Test,well\nc,val,ill\n")
+    assert list(by_path(found, "split").values()) == ["train", "test", "train"]
+    assert "column Split tells the test set" in found.told
+    other = labels(tmp_path, "id,set,label\na,1,ill\nb,2,well\nc,1,ill\n")
+    assert set(by_path(other, "split").values()) == {""}

@@ -55,5 +55,5 @@ def test_what_cannot_be_predicted_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"with a\b"):
         find_test_set(sample(root, "a.png", "a.jpg"), COMPETITION, TARGETS)
     fill(root, "test/a.jpg")
-    with pytest.raises(DataError, match=r"one name.* with a\b"):
+    with pytest.raises(DataError, match=r"one name.*for the id 'a'"):
         find_test_set(sample(root, "a", "b"), COMPETITION, TARGETS)
