@@ -10,7 +10,7 @@ from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.submission_format import FORMATS, is_line_a_class
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.matching import loose_name
+from kagglecxr.data.files.matching import column_of_ids
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.schema import SubmissionSettings
 
@@ -80,7 +80,7 @@ def _completed(
 ) -> SubmissionSettings:
     """The settings of [submission], and what the sample says where they are left out."""
     settings, given = competition.submission, competition.submission.model_fields_set
-    said = {"id": settings.id if "id" in given else _id_column(table, images)}
+    said = {"id": settings.id if "id" in given else column_of_ids(table, images)}
     others = [column for column in table.columns if column != said["id"]]
     if len(others) == 1 and said["id"] in table:
         (said["target"],) = others
@@ -96,13 +96,6 @@ def _completed(
     elif set(others) == set(targets):
         said["form"] = "one_column_a_class"
     return settings.model_copy(update={k: v for k, v in said.items() if k not in given})
-
-
-def _id_column(table: pd.DataFrame, images: Sequence[str]) -> str:
-    """The column that names most of the images; the first if none does."""
-    names = set(map(loose_name, images))
-    counts = [len(names.intersection(map(loose_name, table[column]))) for column in table]
-    return str(table.columns[counts.index(max(counts))])
 
 
 def _form(answers: list[str], targets: list[str], sample: Path, is_probability: bool) -> str:

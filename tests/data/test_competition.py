@@ -268,3 +268,40 @@ def test_a_list_of_hashes_is_in_the_folder_of_the_toml(tmp_path: Path) -> None:
     assert hashes_file(str(mine), competition) == mine.parent / "mine.sha256"
     assert hashes_file("demo", competition) == PRESETS / "mine.sha256"
     assert hashes_file("demo", load_competition("demo")) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", 'at name: it is missing; write name = "..."'),
+        ('name = "a"\n', "at source: it is missing; write [source]"),
+        (HEAD + '[merge]\ndata = "x"\n', "at merge: it has to be a list; write [[merge]]"),
+        ('name = "my comp"\n[source]\nkind = "folder"\n', "write 'my-comp'"),
+        (HEAD + "[layout]\ntrain = 'x'\n", 'write train = ["x"]'),
+        (HEAD + "[layout]\ntrian = ['x']\n", "the nearest are train"),
+        (HEAD + "[layout]\ntrain = ['a**']\n", "** stands for folders"),
+        (HEAD + "[layout]\ntrain = ['C:/x/*']\n", "relative to the data folder"),
+    ],
+)
+def test_mistakes_are_told_in_plain_words(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load_competition(written(tmp_path, text))
+    one_sentence_about(caught.value, told)
+
+
+def test_a_path_is_the_folder_and_a_name_of_two_meanings_is_refused(in_folder: Path) -> None:
+    (in_folder / "demo" / "ill").mkdir(parents=True)
+    assert load_competition("demo").source.kind == "demo"
+    (in_folder / "demo" / "ill" / "1.png").write_bytes(b"")
+    with pytest.raises(
+        SettingError, match=r"\./demo for the folder, or .*demo\.toml for the preset"
+    ):
+        load_competition("demo")
+    assert load_competition("./demo").folder == in_folder / "demo"
+    (in_folder / "demo.toml").write_text(HEAD)
+    assert load_competition(in_folder / "demo").folder == in_folder / "demo"
+
+
+def test_a_toml_of_kind_folder_describes_its_own_folder_or_another(tmp_path: Path) -> None:
+    assert load_competition(written(tmp_path, HEAD)).images == tmp_path
+    assert load_competition(written(tmp_path, HEAD + 'path = "x"\n')).images == tmp_path / "x"

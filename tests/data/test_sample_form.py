@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.data.competition import Layout
 from kagglecxr.data.sample_form import own_sample, with_sample_form
 from tests.data.test_holdout import described
@@ -81,3 +81,29 @@ def test_answers_that_are_no_class_are_refused(tmp_path: Path, given: dict[str, 
 
 def test_answers_of_a_form_that_the_toml_names_are_left_alone(tmp_path: Path) -> None:
     assert form_of(tmp_path, "id,p\na,0.5 0 0 9 9\n", form="probability") == "probability"
+
+
+def test_a_column_that_is_called_like_a_class_asks_for_its_probability(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("id,unwell\na,0.5\n")
+    competition = described(layout=Layout(sample="sample.csv"))
+    settings = with_sample_form(competition, [], tmp_path / "sample.csv").submission
+    assert (settings.form, settings.positive) == ("probability", "unwell")
+
+
+def test_the_column_of_ids_is_the_one_that_names_the_test_images(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("label,id\nwell,t1\nwell,t2\n")
+    competition = described(layout=Layout(sample="sample.csv"))
+    images = ["test/t1.png", "test/t2.png"]
+    settings = with_sample_form(competition, [], tmp_path / "sample.csv", images).submission
+    assert (settings.id, settings.target, settings.form) == ("id", "label", "class")
+
+
+def test_a_metric_of_probabilities_reads_zeros_as_probabilities(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("id,answer\na,0\n")
+    competition = described(layout=Layout(sample="sample.csv"), metric={"name": "auc"})
+    assert (
+        with_sample_form(competition, [], tmp_path / "sample.csv").submission.form == "probability"
+    )
+    (tmp_path / "sample.csv").write_text("id,answer\na,well\n")
+    with pytest.raises(SettingError, match=r"metric auc.*asks for classes|needs probabilities"):
+        with_sample_form(competition, [], tmp_path / "sample.csv")

@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 from kagglecxr.data.images.image import SUFFIXES
 
 
@@ -20,7 +22,9 @@ class PathMatches:
     ambiguous: dict[str, list[str]] = field(default_factory=dict)
 
 
-def match_paths(written: Sequence[str], images: Sequence[str]) -> PathMatches:
+def match_paths(
+    written: Sequence[str], images: Sequence[str], *, guess: bool = True
+) -> PathMatches:
     r"""Finds the images that ids or paths mean, as they are written in tables.
 
     Back slashes, a leading "./", folders above the data folder and missing folders are allowed.
@@ -31,13 +35,14 @@ def match_paths(written: Sequence[str], images: Sequence[str]) -> PathMatches:
     Args:
         written: as in a table, in any order; repeated ones count once.
         images: paths relative to the data folder.
+        guess: whether what is left is compared as described; paths of masks are not.
 
     >>> match_paths([".\\ill\\1.png", "3"], ["ill/1.png", "x/003.jpg"]).image_of
     {'.\\ill\\1.png': 'ill/1.png', '3': 'x/003.jpg'}
     """
     found = PathMatches()
     meant_by: defaultdict[str, list[str]] = defaultdict(list)
-    for compared, is_guess in _FORMS:
+    for compared, is_guess in _FORMS if guess else _FORMS[:2]:
         known = found.image_of.keys() | found.ambiguous.keys()
         left = [one for one in dict.fromkeys(written) if one not in known]
         free = [image for image in images if not (is_guess and image in meant_by)]
@@ -66,6 +71,13 @@ def loose_name(path: str) -> str:
     '7'
     """
     return _without_zeros(_plain(path)).rpartition("/")[2]
+
+
+def column_of_ids(table: pd.DataFrame, images: Sequence[str]) -> str:
+    """Returns the column of a table that names most of the images; the first if none does."""
+    names = set(map(loose_name, images))
+    counts = [len(names.intersection(map(loose_name, table[column]))) for column in table]
+    return str(table.columns[counts.index(max(counts))])
 
 
 def _candidates(

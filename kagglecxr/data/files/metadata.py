@@ -65,7 +65,7 @@ def with_metadata(
 
 def _masks(written: list[str], files: Sequence[str], path: Path) -> list[str]:
     named = [one for one in written if one]
-    image_of = match_paths(named, files).image_of
+    image_of = match_paths(named, files, guess=False).image_of
     absent = [one for one in named if one not in image_of]
     if absent:
         raise DataError(

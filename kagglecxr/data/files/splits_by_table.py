@@ -7,7 +7,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.data.files.label_table import Labels, read_labels
-from kagglecxr.data.files.matching import match_paths
+from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.schema import Layout
@@ -64,7 +64,8 @@ def _decide(
     sample = root / layout.sample
     if layout.sample and sample.is_file():
         # An id may have the name of a class behind it.
-        ids = list(read_any_table(sample).iloc[:, 0])
+        asking = read_any_table(sample)
+        ids = list(asking[column_of_ids(asking, list(undecided))])
         known = [*ids, *dict.fromkeys(one.rpartition("_")[0] for one in ids if "_" in one)]
         asked = set(match_paths(known, sorted(undecided)).image_of.values())
     both = sorted(labelled & asked)

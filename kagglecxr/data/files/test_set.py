@@ -68,7 +68,9 @@ def find_test_set(root: Path, competition: Competition, targets: list[str]) -> T
         )
     path = sample_path(root, competition)
     sample = read_any_table(path)
-    ids = competition.submission.for_targets(targets).image_ids(list(sample.iloc[:, 0]))
+    named = competition.submission.id
+    column = named if named in sample else sample.columns[0]
+    ids = competition.submission.for_targets(targets).image_ids(list(sample[column]))
     files, folders = list_files(root).images, class_folders(competition)
     images = list(match_patterns(files, layout.test, folders)) if layout.test else files
     matches = match_paths(ids, images)

@@ -92,3 +92,38 @@ def test_a_single_class_is_not_looked_into() -> None:
 def test_parts_without_class_folders_are_not_taken_for_classes(paths: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match=r"train/.*without class folders.*labels"):
         found(*paths)
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (("images_001/images/1.png", "images_002/images/2.png"), r"images_001/, images_002/"),
+        (("north/i/1.png", "north/w/2.png", "south/i/3.png", "south/w/4.png", "south/x/5.png"),
+         r"north, south, of which several hold i, w"),
+        (("lungs/Train/i/1.png", "lungs/Test/i/2.png", "infected/set/Train/i/3.png"),
+         r"infected, lungs|lungs, infected"),
+    ],
+)  # fmt: skip
+def test_what_holds_each_class_is_no_class(paths: tuple[str, ...], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        found(*paths)
+
+
+def test_a_test_set_may_stand_beside_class_folders() -> None:
+    images = found("ill/1.png", "well/2.png", "test/3.png")
+    assert labels(images) == {"ill/1.png": "ill", "well/2.png": "well", "test/3.png": ""}
+    assert in_test_set(images) == {"test/3.png"}
+    assert images.parts == {"test": ["test"]}
+
+
+def test_parts_may_be_called_sets_or_images() -> None:
+    images = found(
+        "training_set/i/1.png", "val-images/i/2.png", "test_set/i/3.png", "train_x/4.png"
+    )
+    assert images.parts == {"train": ["training_set", "val-images"], "test": ["test_set"]}
+    assert images.left_out == ["train_x/"]
+
+
+def test_folders_of_masks_are_no_classes() -> None:
+    images = found("CXR_png/1.png", "ManualMask/leftMask/1.png")
+    assert set(labels(images).values()) == {"CXR_png"}

@@ -464,3 +464,47 @@ def test_spellings_of_one_class_are_refused_with_each(tmp_path: Path) -> None:
     competition = described('train = ["train/*"]\nlabels = "train.csv"', names="[]")
     with pytest.raises(DataError, match="COVID, covid"):
         find_images(root, competition)
+
+
+def test_masks_of_metadata_are_no_images_and_have_to_be_there(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "ill/1-lung.png", "well/2.png")
+    (root / "metadata.csv").write_text("Path,Mask_Path\n./ill/1.png,ill/1-lung.png\n")
+    assert column(root, load_competition(root), "mask") == {
+        "ill/1.png": "ill/1-lung.png", "well/2.png": "",
+    }  # fmt: skip
+    (root / "metadata.csv").write_text("path,mask_path\nill/1.png,gone/1.png\n")
+    with pytest.raises(DataError, match=r"masks that are not there.*gone/1\.png"):
+        find_images(root, load_competition(root))
+
+
+def test_a_table_that_the_toml_names_has_to_be_there(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    with pytest.raises(MissingError, match=r"meta\.csv"):
+        find_images(root, described('metadata = "meta.csv"'))
+
+
+def test_one_patient_for_all_is_refused(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    (root / "metadata.csv").write_text("path,patient_id\nill/1.png,x\nwell/2.png,x\n")
+    with pytest.raises(DataError, match=r"one patient or group.*'x' for 2 images"):
+        find_images(root, load_competition(root))
+
+
+def test_masks_beside_images_of_a_table_need_no_label(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/a.png", "train/a_mask.png", "train/b.png")
+    (root / "train.csv").write_text("id,label\na,ill\nb,well\n")
+    assert column(root, described(FLAT), "mask") == {
+        "train/a.png": "train/a_mask.png", "train/b.png": "",
+    }  # fmt: skip
+
+
+def test_images_of_a_test_set_that_a_table_lists_without_label(tmp_path: Path) -> None:
+    root = fill(tmp_path, "images/a.png", "images/b.png", "images/c.png")
+    (root / "train.csv").write_text("id,label\na,ill\nb,well\nc,\n")
+    (root / "sample.csv").write_text("id,label\nc,ill\n")
+    competition = described(
+        'train = ["images/*"]\ntest = ["images/*"]\nlabels = "train.csv"\nsample = "sample.csv"'
+    )
+    assert column(root, competition, "split") == {
+        "images/a.png": "train", "images/b.png": "train", "images/c.png": "test",
+    }  # fmt: skip

@@ -39,6 +39,15 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path: Path) -> Non
     assert list_files(root).images == ["ill/2.png", "well/1.png"]
 
 
+def test_folders_that_link_to_each_other_are_walked_once_each(tmp_path: Path) -> None:
+    root = fill(tmp_path, "ill/1.png", "well/2.png")
+    (root / "ill" / "other").symlink_to(root / "well")
+    (root / "well" / "other").symlink_to(root / "ill")
+    assert list_files(root).images == [
+        "ill/1.png", "ill/other/2.png", "well/2.png", "well/other/1.png",
+    ]  # fmt: skip
+
+
 def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     PIXEL.save(tmp_path / os.fsdecode(b"\xe9.png"))
     with pytest.raises(DataError, match=r"\\xe9\.png"):

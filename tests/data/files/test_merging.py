@@ -239,3 +239,11 @@ def test_merged_data_that_kaggle_does_not_serve_have_no_source(mine: Path, tmp_p
     merged = merged_sources(load_competition(mine), tmp_path / "raw")
     assert [part.source for part in merged] == [None, None]
     assert merged_sources(load_competition("demo"), tmp_path) == []
+
+
+def test_parts_of_a_merged_data_set_are_all_for_training(root: Path) -> None:
+    fill(root.parent / "other", "train/SICK/1.png", "test/SICK/2.png", "test/ODD/3.png")
+    found = find_images(root, described()).table
+    merged = found[found["source"] == "other"]
+    assert merged["split"].tolist() == ["train", "train"]
+    assert merged["label"].tolist() == ["ill", "ill"]
