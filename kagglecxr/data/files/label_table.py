@@ -1,5 +1,6 @@
 """Labels, patients, sources and splits from a table of labels, in the forms competitions have."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
 
 _OPTIONAL = {
-    "group": ("group_id", "patient_id", "patientid"),
+    "group": ("groupid", "patientid", "patient", "subjectid"),
     "source": ("source",),
     "split": ("split", "set", "subset", "partition"),
 }
-"""Columns that are taken into the index, by the names they go by, in any capitals."""
+"""Columns that are taken into the index, by the letters of the names they go by."""
 
 _COVIDX = ["group_id", "id", "label", "source"]
 """What the columns of a COVIDx list mean, which has no header."""
@@ -67,7 +68,7 @@ def read_labels(root: Path, layout: Layout, classes: list[str], images: Sequence
     id_column = _id_column(table, layout, images, path)
     others = [c for c in map(str, table) if c not in (id_column, layout.label_column)]
     optional = {
-        new: next((column for column in others if column.casefold() in names), None)
+        new: next((one for one in others if re.sub("[^a-z]", "", one.lower()) in names), None)
         for new, names in _OPTIONAL.items()
     }
     known = {new: column for new, column in optional.items() if column is not None}

@@ -145,3 +145,11 @@ def test_a_column_of_splits_tells_the_test_set(tmp_path: Path) -> None:
     assert "column Split tells the test set" in found.told
     other = labels(tmp_path, "id,set,label\na,1,ill\nb,2,well\nc,1,ill\n")
     assert set(by_path(other, "split").values()) == {""}
+
+
+@pytest.mark.parametrize(
+    "column", ["patient_id", "Patient ID", "patientId", "subject_id", "group_id"]
+)
+def test_patients_are_known_by_any_usual_name(tmp_path: Path, column: str) -> None:
+    found = labels(tmp_path, f"id,{column},label\na,p,ill\nb,q,well\nc,p,ill\n")
+    assert list(by_path(found, "group").values()) == ["p", "q", "p"]
