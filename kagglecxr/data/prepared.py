@@ -83,6 +83,10 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     if competition.folder is not None:
         check_folder(values, index, competition.folder)
     root = competition.folder or Path(values["data"])
+    if competition.images is not None and not root.is_dir():
+        # The TOML was moved together with the images that it describes.
+        root = competition.images
+        check_folder(values, index, root)
     told = (str(values.get("taken", "")), str(values.get("patients", "")))
     return PreparedData(prepared, index, fold, cache, root, told)
 

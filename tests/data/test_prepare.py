@@ -543,6 +543,22 @@ def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace:
     assert not workspace.prepared.exists()
 
 
+def test_a_toml_that_was_moved_with_its_images_is_taken_up(
+    data: Path, workspace: Workspace
+) -> None:
+    text = 'name = "data"\n[source]\nkind = "folder"\n'
+    (data / "mine.toml").write_text(text)
+    prepared = prepare_competition(
+        load_competition(data / "mine.toml"), workspace, OPTIONS, Silent()
+    )
+    assert prepared.root == data.resolve()
+    moved = data.rename(data.with_name("moved"))
+    assert load_prepared(load_competition(moved / "mine.toml"), workspace).root == moved.resolve()
+    cv2.imwrite(str(next(moved.glob("*/*.png"))), picture(999, size=20))
+    with pytest.raises(DataError, match="other images"):
+        load_prepared(load_competition(moved / "mine.toml"), workspace)
+
+
 def test_a_data_folder_that_is_not_there_says_what_to_download(workspace: Workspace) -> None:
     competition = load_competition("covid19-radiography")
     advice = r"kagglecxr\.download data --work .*, .*tawsifurrahman/covid19-r.*--data"

@@ -32,9 +32,10 @@ class BrokenImagesError(DataError):
     def __init__(self, reasons: dict[str, str]) -> None:
         self.paths = sorted(reasons)
         shown = shorten([f"{path} ({reasons[path]})" for path in self.paths], 10)
+        what = "An image" if len(reasons) == 1 else f"{len(reasons):,} images"
         super().__init__(
-            f"{len(reasons)} images cannot be read. Received: {shown}. Replace them, or leave such "
-            "files out with --skip-broken."
+            f"{what} cannot be read. Received: {shown}. Replace such files, or leave them out with "
+            "--skip-broken."
         )
 
 

@@ -86,6 +86,8 @@ def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
     parts = re.split(r"(\{class\}|\*+)", pattern)
     kept = ("*", "**", "{class}")
     translated = "".join(part if part in kept else glob.escape(part) for part in parts)
+    if not folders:
+        translated = translated.replace("{class}", "*")
     if "{class}" not in translated:
         return _has_image(folder, translated)
     return any(

@@ -132,6 +132,9 @@ def _describe_folders(found: FoldersFound, without: list[str]) -> str:
             if names
         )
         where += f"{parts}; "
+    tests = sum(image.split == "test" for image in found.images.values())
+    if tests and not found.parts.get("test"):
+        classes += f", {tests:,} of them in folders of a test set"
     others = [*found.left_out, *(f"{name}/ without images" for name in without)]
     left_out = f" Left out: {', '.join(others)}." if others else ""
     return f"Data: {where}folders are the classes {classes}.{left_out}"

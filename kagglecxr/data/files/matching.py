@@ -1,5 +1,6 @@
 """Which image an id or a path of a table means."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -121,9 +122,10 @@ def _without_capitals(path: str) -> str:
 
 
 def _without_zeros(path: str) -> str:
+    """Numbers as spreadsheets and pandas write them: 7 or 7.0 in place of 007."""
     above, slash, name = _without_capitals(path).rpartition("/")
-    number = str(int(name)) if name.isascii() and name.isdigit() else name
-    return f"{above}{slash}{number}"
+    number = re.fullmatch(r"0*([0-9]+?)(\.0)?", name)
+    return f"{above}{slash}{number[1] if number else name}"
 
 
 def _name_alone(path: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from kagglecxr.core.errors import CxrError, DataError, MissingError, SettingError
+from kagglecxr.core.errors import CxrError, DataError, MissingError
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.files.layout import COLUMNS, find_images
 
@@ -321,10 +321,12 @@ def test_a_folder_that_is_not_there_is_refused_as_missing(tmp_path: Path) -> Non
         find_images(tmp_path / "absent", described())
 
 
-def test_a_pattern_with_classes_needs_their_names(tmp_path: Path) -> None:
-    root = fill(tmp_path, "ill/1.png")
-    with pytest.raises(SettingError, match=r"\[classes\] names"):
-        find_images(root, described('train = ["{class}/*"]', names="[]"))
+def test_folders_of_a_pattern_are_the_classes_where_none_are_named(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train/ill/1.png", "train/well/2.png", "other/x/3.png")
+    competition = described('train = ["train/{class}/*"]', names="[]")
+    assert column(root, competition, "label") == {
+        "train/ill/1.png": "ill", "train/well/2.png": "well",
+    }  # fmt: skip
 
 
 def test_patterns_match_whole_paths_and_a_star_stays_inside_a_folder(tmp_path: Path) -> None:

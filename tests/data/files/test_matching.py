@@ -59,6 +59,8 @@ def test_what_may_mean_two_is_not_guessed(written: list[str], images: list[str])
         ("elsewhere/a.png", "ill/a.png"),
         ("a", "ill/a.png"),
         ("7", "ill/007.dcm"),
+        ("7.0", "ill/007.dcm"),
+        ("0", "ill/000.png"),
         ("1.2.840.7", "ill/1.2.840.7.dcm"),
     ],
 )
