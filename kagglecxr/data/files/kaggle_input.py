@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.class_folders import split_of
+from kagglecxr.data.files.folder_tree import split_of
 from kagglecxr.data.files.layout import class_folders
 from kagglecxr.data.images.image import SUFFIXES
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.data.files.class_folders import split_of
+from kagglecxr.data.files.folder_tree import split_of
 from kagglecxr.data.files.label_columns import find_labels
 from kagglecxr.data.files.matching import loose_name, match_paths
 from kagglecxr.data.files.tables import read_any_table

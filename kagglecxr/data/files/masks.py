@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from kagglecxr.data.files.class_folders import IMAGE_FOLDERS, MASK_FOLDERS
+from kagglecxr.data.files.folder_tree import IMAGE_FOLDERS, MASK_FOLDERS
 
 _AROUND_THE_STEM = re.compile(r"(?:mask[_-])?(.*?)(?:[_-]mask)?", re.IGNORECASE)
 
