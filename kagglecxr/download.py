@@ -36,7 +36,7 @@ def download(
     raw = workspace.raw
     if described.source.steps:
         work = shlex.quote(str(workspace.root))
-        steps = [step.format(work=work) for step in described.source.steps]
+        steps = [step.replace("{work}", work) for step in described.source.steps]
         sys.stdout.write("Not on Kaggle; these commands bring the images:\n")
         sys.stdout.write("".join(f"  {step}\n" for step in steps))
         common.finish("Nothing was downloaded.", workspace.command("prepare"))

@@ -25,7 +25,8 @@ def prepare(
 
     Args:
         competition: A preset's name, a TOML file, or a folder with one sub-folder per class.
-        data: The folder of the images; defaults to the workspace's raw/, which the demo fills.
+        data: The folder of the images; defaults to the workspace's raw/, which `download` and the
+            demo fill, or to that of a TOML of kind folder.
         size: Height and width of cached images in pixels.
         pipeline: Preprocessing steps with | between them (docs/preprocessing.md).
         test: Share of a rehearsal test set if the data have none; 0 for none.

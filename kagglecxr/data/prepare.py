@@ -57,7 +57,8 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
     Raises:
         MissingError: it does not exist; the message says how to get the images.
     """
-    root = given or competition.folder or competition.images or workspace.raw
+    beside = competition.images if competition.source.path or not workspace.raw.is_dir() else None
+    root = given or competition.folder or beside or workspace.raw
     if root.is_file():
         raise DataError(
             f"The data folder is a file. Received: {root}. Unpack it if it is an archive, and name "
@@ -106,7 +107,14 @@ def prepare_competition(
     competition = with_sample_form(competition, _labels(found), sample, tests)
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
-    found, cache, blank = _without_blank_images(found, cache, workspace)
+    usable, cache, blank = _without_blank_images(found, cache, workspace)
+    lost = sorted(set(_labels(images.table)) - set(_labels(usable)))
+    if lost:
+        raise DataError(
+            f"No image of a class can be used. Received: {shorten(lost)}, whose images are of one "
+            "grey value or cannot be read. Replace them."
+        )
+    found = usable
     taken = (
         f"{images.taken} Left out, of one grey value: {shorten(blank, 10)}."
         if blank
@@ -224,4 +232,9 @@ def _values(root: Path, options: PrepareOptions) -> dict[str, Any]:
     """The options of `prepare` as prepare.json has them."""
     # With these options another machine makes the same folds.
     of_splits = {key: getattr(options, key) for key in _OPTIONS_OF_SPLITS}
-    return {"data": str(root), "seed": options.seed, "options": of_splits}
+    return {
+        "data": str(root),
+        "seed": options.seed,
+        "options": of_splits,
+        "skip_broken": options.skip_broken,
+    }

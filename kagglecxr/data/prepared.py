@@ -101,12 +101,14 @@ def _with_changes(
     """
     prepared = Competition.model_validate(values["competition"])
     before = Competition.model_validate(values.get("given", values["competition"]))
-    own_sample = prepared.layout.sample
+    own_sample = prepared.layout.sample and workspace.sample_submission.is_file()
     fixed = ("classes", "layout", "merge", *(() if own_sample else ("submission",)))
     changed = [
         name
         for name in fixed
         if getattr(competition, name) not in (getattr(before, name), getattr(prepared, name))
+        # Without names they are those that were found.
+        and not (name == "classes" and not competition.classes.names and "given" not in values)
     ]
     if changed:
         shown = ", ".join(f"[{name}]" for name in changed)
@@ -128,15 +130,23 @@ def _with_changes(
 
 def prepare_again(workspace: Workspace, **changes: str) -> str:
     """Returns the command that prepares a workspace again, with its options but for some."""
+    if not workspace.prepared.is_file():
+        return workspace.command("prepare", *(f"--{key}={value}" for key, value in changes.items()))
     return prepare_command(workspace, read_json(workspace.prepared), **changes)
 
 
 def prepare_command(workspace: Workspace, values: dict[str, Any], **changes: str) -> str:
     """Returns the command that prepares a workspace with the options of a prepare.json."""
-    options = {"data": values["data"], **values["options"], "seed": values["seed"], **changes}
+    options = {
+        "data": values["data"],
+        **values.get("options", {}),
+        "seed": values["seed"],
+        **changes,
+    }
     if Path(workspace.given).resolve() == Path(values["data"]):
         del options["data"]
-    return workspace.command("prepare", *(f"--{name}={value}" for name, value in options.items()))
+    skip = ["--skip-broken"] if values.get("skip_broken") else []
+    return workspace.command("prepare", *(f"--{k}={v}" for k, v in options.items()), *skip)
 
 
 def check_folder(values: dict[str, Any], index: Index, root: Path) -> None:

@@ -11,7 +11,7 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import atomic_write, read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.test_set import find_test_set, sample_path
+from kagglecxr.data.files.test_set import find_test_set, list_test_images, sample_path
 from kagglecxr.data.sample_form import with_sample_form
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.members import members_for_files
@@ -68,15 +68,16 @@ def predict_submission(
     Raises:
         MissingError: no runs, weights that are not there, or no sample submission.
         SettingError: a pipeline that is not known, or needs masks.
-        DataError: runs for other targets, or no image that can be read.
-        DataError: the sample submission is not in the competition's format.
+        DataError: runs for other targets, no image that can be read, or a sample submission that is
+            not in the competition's format.
     """
     members = members_for_files(runs, competition, pipeline)
     targets = members[0].record.targets
     sample = sample_path(root, competition)
-    competition = with_sample_form(competition.with_classes(targets), targets, sample)
+    images = list_test_images(root, competition)
+    competition = with_sample_form(competition.with_classes(targets), targets, sample, images)
     submission_format = competition.submission.for_targets(targets)
-    test = find_test_set(root, competition, targets)
+    test = find_test_set(root, competition, targets, images)
     if test.extra:
         reporter.note(f"The sample submission has no ids for {shorten(test.extra, MAX_NAMED)}.")
     paths = [test.path_of[name] for name in test.ids if name in test.path_of]

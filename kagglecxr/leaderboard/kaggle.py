@@ -80,8 +80,9 @@ def submit_to_kaggle(
             competition = load_prepared(competition, workspace).competition
         sample = find_sample(workspace, competition.layout.sample)
         validate_file(file, sample, competition)
-        is_own = bool(competition.layout.sample) or sample != workspace.sample_submission
-        form = describe_form(file, sample, is_own=is_own)
+        if options.dry_run:
+            is_own = bool(competition.layout.sample) or sample != workspace.sample_submission
+            form = describe_form(file, sample, competition.submission.id, is_own=is_own)
         submission = file_submission(file)
         local_score = out_of_fold_score(workspace, file)
     slug = competition.source.slug

@@ -14,7 +14,7 @@ from kagglecxr.core.metrics import METRICS, Interval, Metric, bootstrap_interval
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepared import load_prepared
+from kagglecxr.data.prepared import load_prepared, prepare_again
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, add_entry, read_ledger, utc_now
 from kagglecxr.leaderboard.submission import describe_form, newest_submission, validate_file
@@ -77,8 +77,9 @@ def submit_locally(
     file = file or newest_submission(ledger.parent, workspace)
     validate_file(file, _sample(workspace), competition)
     if options.dry_run:
-        is_own = bool(competition.layout.sample)
-        return "", f"{describe_form(file, _sample(workspace), is_own=is_own)}; nothing was sent."
+        id_column, is_own = competition.submission.id, bool(competition.layout.sample)
+        form = describe_form(file, _sample(workspace), id_column, is_own=is_own)
+        return "", f"{form}; nothing was sent."
     result = rehearse(
         file, competition, workspace, ledger, baseline_predictions(prepared),
         time=utc_now().isoformat(), message=options.message, again=options.again, seed=seed,
@@ -166,9 +167,15 @@ def read_solution(workspace: Workspace) -> pd.DataFrame:
         MissingError: the competition has no rehearsal test set.
     """
     if not workspace.solution.is_file():
+        index = workspace.index
+        if index.is_file() and (read_table(index)["split"] == "test").any():
+            raise MissingError(
+                "There is no rehearsal test set to score against. Received: a test set without "
+                f"labels in {index}. Submit to Kaggle, without --local."
+            )
         raise MissingError(
             f"There is no rehearsal test set to score against. Looked for: {workspace.solution}. "
-            f"Run: {workspace.command('prepare', '--test', '0.2')}"
+            f"Run: {prepare_again(workspace, test='0.2')}"
         )
     return read_table(workspace.solution)
 

@@ -141,7 +141,7 @@ def validate_file(file: Path, sample: Path, competition: Competition) -> pd.Data
     return submission
 
 
-def describe_form(file: Path, sample: Path, *, is_own: bool) -> str:
+def describe_form(file: Path, sample: Path, id_column: str, *, is_own: bool) -> str:
     """Says how a valid submission's form compares with the sample's, for `--dry-run`.
 
     It is perfect only if columns, ids, their order, types and ranges of values are those of the
@@ -149,19 +149,22 @@ def describe_form(file: Path, sample: Path, *, is_own: bool) -> str:
     """
     if not is_own:
         return f"{file} can be scored by the rehearsal; [layout] names no sample of the competition"
-    differences = _differences(_read(file), _read(sample))
+    differences = _differences(_read(file), _read(sample), id_column)
     if not differences:
         return f"{file} is in perfect form"
     return f"{file} has the columns and ids of {sample}, but {'; '.join(differences)}"
 
 
-def _differences(submission: pd.DataFrame, sample: pd.DataFrame) -> list[str]:
+def _differences(submission: pd.DataFrame, sample: pd.DataFrame, id_column: str) -> list[str]:
     found = []
-    id_column = sample.columns[0]
-    if list(submission[id_column]) != list(sample[id_column]):
-        found.append("its lines are in another order")
-    for column in sample.columns[1:]:
+    for column in sample.columns:
         given, wanted = sample[column][sample[column] != ""], submission[column]
+        if column == id_column:
+            if list(wanted) != list(sample[column]):
+                found.append("its lines are in another order")
+            continue
+        if given.empty:
+            continue
         numbers = pd.to_numeric(given, errors="coerce")
         own = pd.to_numeric(wanted, errors="coerce")
         if numbers.isna().any() != own.isna().any():

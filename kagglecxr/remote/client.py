@@ -131,7 +131,7 @@ class _Pauses:
         """Waits, or raises a KaggleError if that would take too long."""
         if seconds > self._left:
             raise KaggleError(
-                f"{why}, and asks for a longer pause than there is time for. Received: "
+                f"{why}, and there is no time left to try again. Received: a pause of "
                 f"{seconds:.0f} s for {self._what}, {self._left:.0f} s left. {RUN_AGAIN} later.",
                 is_of_storage=True,
             )

@@ -94,7 +94,7 @@ class KaggleMetadata(BaseModel):
                 raise MissingError(
                     f"The {cls.KIND} metadata name a file that does not exist. Looked for: "
                     f"{folder / name}. Correct the name in {path}, or run: python -m "
-                    "kagglecxr.kernel build"
+                    "kagglecxr.kernel build COMPETITION"
                 )
         return metadata
 
@@ -122,7 +122,7 @@ class KaggleMetadata(BaseModel):
         except FileNotFoundError as error:
             raise MissingError(
                 f"The {cls.KIND} folder has no metadata. Looked for: {path}. Run: python -m "
-                "kagglecxr.kernel build"
+                "kagglecxr.kernel build COMPETITION"
             ) from error
         except ValueError as error:
             raise SettingError(

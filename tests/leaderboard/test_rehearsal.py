@@ -319,7 +319,7 @@ def test_without_a_sample_submission_prepare_is_named(rehearsal: Rehearsal) -> N
 
 def test_without_a_solution_prepare_is_named_with_its_option(rehearsal: Rehearsal) -> None:
     rehearsal.workspace.solution.unlink()
-    with pytest.raises(MissingError, match=r"prepare demo --test 0\.2"):
+    with pytest.raises(MissingError, match=r"prepare demo --test=0\.2"):
         read_solution(rehearsal.workspace)
     with pytest.raises(MissingError, match="rehearsal test set"):
         rehearsal.submit("demo-a.csv", ALL_RIGHT)

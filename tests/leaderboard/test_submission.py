@@ -102,6 +102,7 @@ def test_a_good_file_is_given_back_in_the_samples_order(sample: Path, tmp_path: 
     [
         ("id,p\na,0.2\nb,0.9\n", "id,p\na,0.5\nb,0.5\n", "is in perfect form"),
         ("id,p\na,0.2\nb,0.9\n", "id,p\na,0\nb,0\n", "is in perfect form"),
+        ("id,p\na,2\nb,7\n", "id,p\na,\nb,\n", "is in perfect form"),
         ("id,p\na,2\nb,7\n", "id,p\na,0\nb,0\n", "is in perfect form"),
         ("id,p\nb,0.2\na,0.9\n", "id,p\na,0\nb,0\n", "its lines are in another order"),
         ("id,p\na,2\nb,0\n", "id,p\na,0\nb,1\n", "p goes up to 2, in the sample from 0 to 1"),
@@ -115,10 +116,10 @@ def test_perfect_is_what_agrees_with_the_sample_in_all(
     file, own = tmp_path / "sent.csv", tmp_path / "sample.csv"
     file.write_text(sent)
     own.write_text(wanted)
-    described = describe_form(file, own, is_own=True)
+    described = describe_form(file, own, "id", is_own=True)
     assert told in described
     assert ("in perfect form" in described) == ("in perfect form" in told)
-    assert "in perfect form" not in describe_form(file, own, is_own=False)
+    assert "in perfect form" not in describe_form(file, own, "id", is_own=False)
 
 
 def touch(path: Path, age: int) -> Path:

@@ -439,7 +439,7 @@ def test_an_upload_that_would_wait_too_long_ends(
     fake_kaggle: FakeKaggle, clock: FakeClock, tmp_path: Path
 ) -> None:
     fake_kaggle.on(STORAGE, too_many("40"))
-    with pytest.raises(KaggleError, match=r"Received: 40 s for the thing, 20 s left") as caught:
+    with pytest.raises(KaggleError, match=r"a pause of 40 s for the thing, 20 s left") as caught:
         upload(tmp_path / "file", RecordingReporter(), max_wait=60.0)
     assert clock.slept == [40.0]
     assert caught.value.is_of_storage

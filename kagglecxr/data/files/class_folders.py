@@ -138,10 +138,11 @@ def _refuse_what_is_no_class(folders: Mapping[str, Folder], tests: list[str]) ->
     parts = [f"{name}/" for name in folders if split_of(name) or re.fullmatch(NUMBERED, name)]
     if parts or (tests and not folders):
         shown = [*parts, *(f"{name}/" for name in tests)]
+        train = f"{parts[0] if parts else 'FOLDER/'}**/*"
         raise DataError(
             f"Folders of images are no classes. Received: {shorten(shown)}, without class folders "
             "in them. Describe the table of labels in a TOML file, with [layout] train = "
-            f'["{shown[0]}**"] and labels = "FILE.csv".'
+            f'["{train}"] and labels = "FILE.csv".'
         )
     data_sets = [
         name

@@ -3,12 +3,14 @@
 import glob
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.folder_tree import split_of
+from kagglecxr.data.files.class_folders import find_class_folders
 from kagglecxr.data.files.layout import class_folders
+from kagglecxr.data.files.listing import list_files
 from kagglecxr.data.images.image import SUFFIXES
 
 MAX_DEPTH = 6
@@ -35,7 +37,7 @@ def locate_input(competition: Competition, mounts: Path) -> Path:
         empty = []
         for folder in level:
             is_named = slug in [part.lower() for part in folder.relative_to(mounts).parts]
-            score = _score(folder, competition)
+            score = _score(folder, competition, folder.relative_to(mounts))
             if score:
                 found.append(((is_named, score), folder))
             else:
@@ -65,27 +67,34 @@ def _subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _score(folder: Path, competition: Competition) -> int:
+def _score(folder: Path, competition: Competition, below: Path) -> int:
     """Counts the parts of the layout that a folder has; 0 if it has no images."""
-    layout, folders = competition.layout, list(class_folders(competition))
-    if layout.train:
-        parts = (layout.train, layout.test)
-        images = sum(any(_has_match(folder, some, folders) for some in part) for part in parts)
-    elif layout.labels:
-        tables = [folder / name for name in (layout.labels, layout.sample) if name]
-        images = any(table.is_file() for table in tables) and _has_image(folder, "**/*")
-    elif folders:
-        images = all(_has_image(folder / name, "**/*") for name in folders)
-    else:
-        images = _has_class_folders(folder)
+    layout, folders = competition.layout, class_folders(competition)
     named = (layout.labels, layout.sample)
-    return images and images + sum(bool(name) and (folder / name).is_file() for name in named)
+    tables = sum(bool(name) and (folder / name).is_file() for name in named)
+    parts = [part for part in (layout.train, layout.test) if part]
+    images = sum(any(_has_match(folder, some, list(folders)) for some in part) for part in parts)
+    if layout.labels and not layout.train:
+        images = images or int(tables > 0 and _has_image(folder, "**/*"))
+    elif not layout.train and not _groups_mounts(below):
+        is_named = folder.name == competition.source.slug.rpartition("/")[2].lower()
+        images = images or int(_has_class_folders(folder, folders, is_named=is_named))
+    return images and images + tables
+
+
+def _groups_mounts(below: Path) -> bool:
+    """Whether Kaggle mounts data sets below a folder, and not itself."""
+    depth = {"datasets": 3, "competitions": 2, "models": 3}.get(below.parts[0], 1)
+    return len(below.parts) < depth
 
 
 def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
     parts = re.split(r"(\{class\}|\*+)", pattern)
     kept = ("*", "**", "{class}")
     translated = "".join(part if part in kept else glob.escape(part) for part in parts)
+    if translated.endswith("**"):
+        # Alone it means folders to glob, and files to a layout.
+        translated += "/*"
     if not folders:
         translated = translated.replace("{class}", "*")
     if "{class}" not in translated:
@@ -95,14 +104,15 @@ def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
     )
 
 
-def _has_class_folders(folder: Path) -> bool:
-    """Whether a folder has two or more sub-folders, and images directly in each, or such a part."""
-    children = _subfolders(folder)
-    parts = [child for child in children if split_of(child.name) == "train"]
-    return any(map(_has_class_folders, parts)) or (
-        len(children) > 1
-        and all(_has_image(child, "*") or _has_image(child, "[iI]mages/*") for child in children)
-    )
+def _has_class_folders(folder: Path, folders: Mapping[str, str], *, is_named: bool) -> bool:
+    """Whether a folder holds the class folders; in a folder of its own if the data set is named."""
+    try:
+        found = find_class_folders(list_files(folder).images, folders)
+    except DataError:
+        return False
+    labels = {image.label for image in found.images.values()} - {""}
+    is_whole = labels == set(folders.values()) if folders else len(labels) > 1
+    return is_whole and (not found.inside or is_named)
 
 
 def _has_image(folder: Path, pattern: str) -> bool:

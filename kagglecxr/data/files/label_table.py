@@ -35,17 +35,21 @@ class Labels:
         rows: `label`, `group`, `source` and `split` by an image's path; unknown cells are empty.
         ids: the table's ids, for messages.
         named: how many of them mean an image.
-        told: how the table was read, where that is not plain.
+        form: how the table was read, where that is not plain.
     """
 
     rows: pd.DataFrame
     ids: list[str]
     named: int
-    told: str = ""
+    form: str = ""
 
 
-def read_labels(root: Path, layout: Layout, classes: list[str], images: Sequence[str]) -> Labels:
+def read_labels(
+    root: Path, layout: Layout, classes: list[str], images: Sequence[str], others: Sequence[str]
+) -> Labels:
     """Reads the layout's table of labels.
+
+    Ids that mean none of the images, which may be for training, are looked for among the others.
 
     It has a label a line, a column a class with 1 in one of them, or a line for each image and
     class. Ids are file names or paths, or name the folder of a study. Without a header, columns are
@@ -62,29 +66,46 @@ def read_labels(root: Path, layout: Layout, classes: list[str], images: Sequence
             f"The table of labels is missing. Received: {path}. Correct [layout] labels, or "
             f"download it; there is {shorten(there) or 'no table'}."
         )
-    table = _read(path, layout, images)
+    every = [*images, *others]
+    table = _read(path, layout, every)
     if table.empty:
         raise DataError(f"The table of labels has no lines. Received: {path}. Download it again.")
-    id_column = _id_column(table, layout, images, path)
-    others = [c for c in map(str, table) if c not in (id_column, layout.label_column)]
+    id_column = _id_column(table, layout, every, path)
+    columns = [c for c in map(str, table) if c not in (id_column, layout.label_column)]
     optional = {
-        new: next((one for one in others if re.sub("[^a-z]", "", one.lower()) in names), None)
+        new: next((one for one in columns if re.sub("[^a-z]", "", one.lower()) in names), None)
         for new, names in _OPTIONAL.items()
     }
     known = {new: column for new, column in optional.items() if column is not None}
     if "split" in known and not all(map(split_of, table[known["split"]])):
         del known["split"]
-    rest = table.drop(columns=[*known.values()])
-    rest, told = find_labels(rest, id_column, layout, classes, images, path)
-    of_id = table.drop_duplicates(id_column).set_index(id_column)
+    plain = table.drop(columns=[*known.values()])
+    found = find_labels(plain, id_column, layout, classes, every, path)
+    rows, form = found.rows, found.form
     for new, column in known.items():
-        rest[new] = [of_id[column].get(one, "") for one in rest["id"]]
+        rows[new] = _of_each(rows, found.lines, table[column], path)
     if "split" in known:
-        rest["split"] = rest["split"].map(split_of)
-        told = f"{told}, " * bool(told) + f"column {known['split']} tells the test set"
-    rows, named = _by_image(rest, images, path)
-    return Labels(rows.reindex(columns=["label", *_OPTIONAL], fill_value=""), list(rest["id"]),
-                  named, told)  # fmt: skip
+        rows["split"] = rows["split"].map(split_of)
+        form = f"{form}, " * bool(form) + f"column {known['split']} tells the test set"
+    ids = list(rows["id"])
+    rows, named = _by_image(rows, images, others, path)
+    rows = rows.reindex(columns=["label", *_OPTIONAL], fill_value="")
+    return Labels(rows, ids, named, form)
+
+
+def _of_each(
+    rows: pd.DataFrame, lines: "pd.Series[str]", cells: "pd.Series[str]", path: Path
+) -> list[str]:
+    """What a column's cells say of each image, given the image's id of each line."""
+    said = pd.DataFrame({"id": lines, "said": cells}).drop_duplicates()
+    twice = said.loc[said["id"].duplicated(), "id"]
+    if len(twice):
+        raise DataError(
+            f"A column of the table of labels says two things of one image. Received: {path}, "
+            f"column {cells.name!r}, {shorten(sorted(set(twice)))}. Correct these lines."
+        )
+    of_id = said.set_index("id")["said"]
+    return [of_id.get(one, "") for one in rows["id"]]
 
 
 def _read(path: Path, layout: Layout, images: Sequence[str]) -> pd.DataFrame:
@@ -99,7 +120,9 @@ def _read(path: Path, layout: Layout, images: Sequence[str]) -> pd.DataFrame:
     if not has_no_header and not (layout.label_id.isdigit() and layout.label_id not in table):
         return table
     table = read_any_table(path, header=False)
-    is_covidx = len(table.columns) == len(_COVIDX) and "label_id" not in layout.model_fields_set
+    is_told = {"label_id", "label_column"} & layout.model_fields_set
+    has_four = len(table.columns) == len(_COVIDX) and not is_told
+    is_covidx = has_four and bool(table["2"].map(_has_suffix).all())
     return table.set_axis(_COVIDX, axis=1) if is_covidx else table
 
 
@@ -142,11 +165,15 @@ def _by_study(table: pd.DataFrame, ids: list[str], images: Sequence[str]) -> pd.
     return rows if "group" in rows else rows.assign(group=rows["id"])
 
 
-def _by_image(table: pd.DataFrame, images: Sequence[str], path: Path) -> tuple[pd.DataFrame, int]:
+def _by_image(
+    table: pd.DataFrame, images: Sequence[str], others: Sequence[str], path: Path
+) -> tuple[pd.DataFrame, int]:
     """The rows of the images that ids mean, and how many ids mean one."""
     ids = list(dict.fromkeys(table["id"]))
     matches = match_paths(ids, images)
-    rows = table.assign(path=[matches.image_of.get(one, "") for one in table["id"]])
+    left = [one for one in ids if one not in matches.image_of and one not in matches.ambiguous]
+    image_of = {**match_paths(left, others).image_of, **matches.image_of}
+    rows = table.assign(path=[image_of.get(one, "") for one in table["id"]])
     if matches.ambiguous:
         one, meant = next(iter(matches.ambiguous.items()))
         raise DataError(
@@ -154,8 +181,8 @@ def _by_image(table: pd.DataFrame, images: Sequence[str], path: Path) -> tuple[p
             f"{shorten(meant)}. Write paths into the table, or describe under [layout] train which "
             "images it names."
         )
-    if not matches.image_of:
-        rows = _by_study(table, ids, images)
+    if not image_of:
+        rows = _by_study(table, ids, [*images, *others])
     rows = rows[rows["path"] != ""].drop_duplicates(["path", "label"])
     times = Counter(rows["path"])
     twice = rows.loc[rows["path"].map(times) > 1, "id"]

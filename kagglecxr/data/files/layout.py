@@ -72,15 +72,17 @@ def class_folders(competition: Competition) -> dict[str, str]:
 
 def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> FoundImages:
     files = list_files(root)
-    masks = {} if layout.masks else find_masks(files.images, files.images)
-    images = [path for path in files.images if path not in set(masks.values())]
+    masks = {} if layout.masks else find_masks(files.images)
+    are_masks = set(masks.values())
+    images = [path for path in files.images if path not in are_masks]
     if layout.train or layout.labels:
         table, taken = labelled_rows(root, layout, folders, images)
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
-        found = find_class_folders(images, folders)
+        tests = match_patterns(images, layout.test, folders)
+        found = find_class_folders([path for path in images if path not in tests], folders)
         without = sorted(set(sub_folders(root / found.inside)) - set(found.sub_folders))
-        table, taken = _rows_of_folders(found), _describe_folders(found, without)
+        table, taken = _rows_of_folders(found, tests), _describe_folders(found, without)
         used = {PurePosixPath(path).parent for path in found.images}
         passed_over = [path for path in files.others if PurePosixPath(path).parent in used]
     if table.empty:
@@ -99,7 +101,7 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> Found
         table["group"] = find_patients(table["path"], layout.patient)
     table = with_sources(table, root)
     metadata = root / layout.metadata
-    if "metadata" in layout.model_fields_set and not metadata.is_file():
+    if layout.metadata and "metadata" in layout.model_fields_set and not metadata.is_file():
         raise MissingError(
             f"The table of [layout] metadata is missing. Received: {metadata}. Correct the name."
         )
@@ -115,8 +117,9 @@ def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> Found
     return FoundImages(table, f"{taken}{told}{_describe_rest(passed_over, files)}")
 
 
-def _rows_of_folders(found: FoldersFound) -> pd.DataFrame:
+def _rows_of_folders(found: FoldersFound, tests: dict[str, str]) -> pd.DataFrame:
     rows = [(path, image.label, image.split, "", "") for path, image in found.images.items()]
+    rows += [(path, label, "test", "", "") for path, label in tests.items()]
     return pd.DataFrame(rows, columns=["path", "label", "split", "group", "source"])
 
 

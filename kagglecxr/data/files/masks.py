@@ -9,21 +9,23 @@ from kagglecxr.data.files.folder_tree import IMAGE_FOLDERS, MASK_FOLDERS
 _AROUND_THE_STEM = re.compile(r"(?:mask[_-])?(.*?)(?:[_-]mask)?", re.IGNORECASE)
 
 
-def find_masks(images: Sequence[str], files: Sequence[str]) -> dict[str, str]:
+def find_masks(images: Sequence[str]) -> dict[str, str]:
     """Returns the mask of each image that has one in a folder of masks or beside it.
 
     A folder of masks stands next to a folder of images, as the Radiography Database has it, or in
     the images' own folder, in any capitals. A mask's name is its image's, or has `mask_` before or
     `_mask` behind it, as an image's beside it must have.
 
-    >>> find_masks(["a/images/1.jpg"], ["a/images/1.jpg", "a/masks/mask_1.png"])
+    >>> find_masks(["a/images/1.jpg", "a/masks/mask_1.png"])
     {'a/images/1.jpg': 'a/masks/mask_1.png'}
     """
     masks: dict[tuple[str, str], str] = {}
-    for file in files:
+    for file in images:
         path = PurePosixPath(file)
         stem = _image_stem(path.stem.casefold())
-        if path.parent.name.lower() in MASK_FOLDERS:
+        folder = path.parent.name.lower()
+        # Masks of lesions say where the disease is.
+        if folder in MASK_FOLDERS and "infection" not in folder:
             masks[str(path.parent.parent), stem] = file
         elif stem != path.stem.casefold():
             masks.setdefault((str(path.parent), stem), file)

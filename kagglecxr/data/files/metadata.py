@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
+from kagglecxr.data.files.folder_tree import IMAGE_FOLDERS
 from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.files.tables import read_any_table
 from kagglecxr.data.images.image import name_without_suffix
@@ -34,15 +35,16 @@ def with_metadata(
     if "path" not in metadata:
         raise DataError(
             f"A metadata file has no column 'path'. Received: {path} with "
-            f"{list(metadata.columns)}. Add it, or name another table under [layout] metadata."
+            f"{list(metadata.columns)}. Add it, move that file away, or write [layout] metadata = "
+            '"".'
         )
     images, written = list(table["path"]), list(metadata["path"])
     image_of = match_paths(written, images).image_of
     if not image_of:
         raise DataError(
             f"No path of a metadata file is that of an image. Received: {path} with "
-            f"{shorten(written) or 'no line'}; images are {shorten(images)}. Correct the paths, or "
-            "name another table under [layout] metadata."
+            f"{shorten(written) or 'no line'}; images are {shorten(images)}. Correct the paths, "
+            'move that file away, or write [layout] metadata = "".'
         )
     metadata["path"] = [image_of.get(one, "") for one in written]
     metadata = metadata.drop_duplicates("path").set_index("path").reindex(images).fillna("")
@@ -98,7 +100,7 @@ def with_sources(table: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 def _class_folder(path: str) -> PurePosixPath:
     folder = PurePosixPath(path).parent
-    return folder.parent if folder.name == "images" else folder
+    return folder.parent if folder.name.lower() in IMAGE_FOLDERS else folder
 
 
 def _read_sources(sheet: Path) -> dict[str, str]:

@@ -41,19 +41,28 @@ def labelled_rows(
         said += f", {shorten(layout.test)} for the test set{'' if test else ' (no image)'}"
     if not layout.labels:
         return table, f"{said}."
-    labels = read_labels(root, layout, list(folders.values()), list(table["path"]))
+    others = [path for path in test if path not in train]
+    labels = read_labels(root, layout, list(folders.values()), list(train), others)
     undecided = set(test) & set(train) if layout.train else set(train)
-    table = _decide(table, undecided, labels, root, layout)
-    told = f" ({labels.told})" if labels.told else ""
+    table = _decide(table, undecided, labels, root, layout, folders)
+    form = f" ({labels.form})" if labels.form else ""
     known = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
     table = _with_labels(table, labels, layout)
     counts = table.loc[table["split"] == "train", "label"].value_counts(sort=False)
     classes = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    return table, f"{said}, labels of {layout.labels}{told}, {known}: {classes}."
+    said += f", labels of {layout.labels}{form}, {known}: {classes}."
+    if passed := len({*train, *test}) - len(table):
+        said += f" Left out: {passed:,} images that no table names."
+    return table, said
 
 
 def _decide(
-    table: pd.DataFrame, undecided: set[str], labels: Labels, root: Path, layout: Layout
+    table: pd.DataFrame,
+    undecided: set[str],
+    labels: Labels,
+    root: Path,
+    layout: Layout,
+    folders: dict[str, str],
 ) -> pd.DataFrame:
     """Gives undecided images the split that the tables say; leaves out what neither names."""
     if not undecided:
@@ -66,8 +75,13 @@ def _decide(
         # An id may have the name of a class behind it.
         asking = read_any_table(sample)
         ids = list(asking[column_of_ids(asking, list(undecided))])
-        known = [*ids, *dict.fromkeys(one.rpartition("_")[0] for one in ids if "_" in one)]
-        asked = set(match_paths(known, sorted(undecided)).image_of.values())
+        matches = match_paths(ids, sorted(undecided))
+        if not matches.image_of:
+            parts = [one.rpartition("_") for one in ids]
+            known = {*labels.rows["label"], *folders.values()}
+            images = [image for image, _, label in parts if label in known]
+            matches = match_paths(images, sorted(undecided))
+        asked = set(matches.image_of.values())
     both = sorted(labelled & asked)
     if both:
         raise DataError(

@@ -26,7 +26,7 @@ def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
         DataError: the file is empty, no table, or a line has another number of cells.
     """
     text = _without_remarks(_decoded(_unpacked(path.read_bytes(), path)))
-    first = text.lstrip().split("\n", 1)[0]
+    first = text.split("\n", 1)[0]
     if first.startswith("<"):
         raise DataError(
             f"A table is a web page. Received: {path}, which begins with {first[:40]!r}. "
@@ -52,7 +52,8 @@ def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
 
 def _without_remarks(text: str) -> str:
     """A table without what programs write above its header: comments, and Excel's `sep=`."""
-    lines = text.lstrip().split("\n")
+    # A tab may stand before the first name: that of an index.
+    lines = text.lstrip("\r\n ").split("\n")
     remarks = ("#", "sep=")
     start = next((k for k, line in enumerate(lines) if not line.lower().startswith(remarks)), 0)
     return "\n".join(lines[start:])

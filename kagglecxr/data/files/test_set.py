@@ -51,28 +51,34 @@ def sample_path(root: Path, competition: Competition) -> Path:
     return path
 
 
-def find_test_set(root: Path, competition: Competition, targets: list[str]) -> TestSet:
-    """Finds the test images of a data folder, whether or not they are in an index.
+def list_test_images(root: Path, competition: Competition) -> list[str]:
+    """Lists the images of a data folder that may be of the test set, whether indexed or not.
 
     Raises:
-        SettingError: the layout has no test patterns.
-        MissingError: there is no sample submission.
-        DataError: an id stands twice, two images have one name, or no image has one of the ids.
+        SettingError: the layout has no test patterns, and no tables that tell the test set.
     """
     layout = competition.layout
-    is_told_by_tables = bool(layout.labels and layout.sample)
-    if not layout.test and not is_told_by_tables:
+    if not layout.test and not (layout.labels and layout.sample):
         raise SettingError(
             f"The layout of {competition.name} has no test set. Received: no [layout] test. "
             'Write where its images are, for example test = ["test/*"].'
         )
-    path = sample_path(root, competition)
-    sample = read_any_table(path)
-    named = competition.submission.id
-    column = named if named in sample else sample.columns[0]
-    ids = competition.submission.for_targets(targets).image_ids(list(sample[column]))
     files, folders = list_files(root).images, class_folders(competition)
-    images = list(match_patterns(files, layout.test, folders)) if layout.test else files
+    return list(match_patterns(files, layout.test, folders)) if layout.test else files
+
+
+def find_test_set(
+    root: Path, competition: Competition, targets: list[str], images: list[str]
+) -> TestSet:
+    """Finds the image of each id of the sample submission.
+
+    Raises:
+        MissingError: there is no sample submission.
+        DataError: an id stands twice, two images have one name, or no image has one of the ids.
+    """
+    sample = read_any_table(sample_path(root, competition))
+    submission_format = competition.submission.for_targets(targets)
+    ids = submission_format.image_ids(list(sample[submission_format.id]))
     matches = match_paths(ids, images)
     _refuse(ids, matches, root)
     known = list(matches.image_of.values())
@@ -82,7 +88,7 @@ def find_test_set(root: Path, competition: Competition, targets: list[str]) -> T
             f"({shorten(images)}), ids {shorten(ids)}. Check [layout] test and sample."
         )
     # Where tables tell training images from test images, no pattern does.
-    others = set() if is_told_by_tables else set(images) - set(known)
+    others = set(images) - set(known) if competition.layout.test else set()
     return TestSet(sample, ids, dict(matches.image_of), sorted(others))
 
 

@@ -92,6 +92,7 @@ _WHY = {
 }
 
 STEP_LAYERS.add_as("gray")(lambda: [RGBToGray()])
+STEP_LAYERS.add_as("rgb")(lambda: [GrayToRGB()])
 STEP_LAYERS.add_as("resize")(lambda size: [SquareResizing(size)])
 STEP_LAYERS.add_as("equalise")(lambda: [RGBToGray(), HistogramEqualization()])
 STEP_LAYERS.add_as("clahe")(

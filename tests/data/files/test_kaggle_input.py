@@ -108,6 +108,31 @@ def test_class_folders_of_unknown_names_are_those_with_images_right_in_them(tmp_
     assert locate_input(named("", "", "[]"), tmp_path) == root
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("train/ill/1.png", "train/well/2.png", "test/ill/3.png"),
+        ("ill/train/1.png", "ill/test/2.png", "well/train/3.png"),
+        ("inner/ill/1.png", "inner/well/2.png"),
+        ("ill/Images/1.png", "well/imgs/2.png"),
+    ],
+)
+@pytest.mark.parametrize("names", ["[]", '["ill", "well"]'])
+def test_class_folders_are_recognised_as_at_home(
+    tmp_path: Path, files: tuple[str, ...], names: str
+) -> None:
+    root = fill(tmp_path / "datasets" / "mary" / "lungs", *files)
+    competition = named("mary/lungs", "", names)
+    assert locate_input(competition, tmp_path) == root
+    assert set(find_images(root, competition).table["label"]) == {"ill", "well"}
+
+
+def test_a_test_set_alone_is_found_where_tables_have_the_rest(tmp_path: Path) -> None:
+    root = fill(tmp_path / "lungs", "test/1.png")
+    layout = 'labels = "train.csv"\ntest = ["test/**"]'
+    assert locate_input(named("lungs", layout), tmp_path) == root
+
+
 def test_folders_and_stars_of_a_pattern_mean_what_they_mean_to_the_layout(mounts: Path) -> None:
     layout = 'train = ["set[1]/{class}-*.png"]\n[classes.folders]\nill = "*ill"'
     competition = named("lungs", layout)

@@ -12,10 +12,15 @@ IMAGES = ["train/a.png", "train/b.png", "train/c.png"]
 
 
 def labels(
-    root: Path, text: str, images: list[str] = IMAGES, classes: tuple[str, ...] = (), **layout: str
+    root: Path,
+    text: str,
+    images: list[str] = IMAGES,
+    classes: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
+    **layout: str,
 ) -> Labels:
     (root / "train.csv").write_text(text)
-    return read_labels(root, Layout(labels="train.csv", **layout), list(classes), images)
+    return read_labels(root, Layout(labels="train.csv", **layout), list(classes), images, others)
 
 
 def by_path(found: Labels, column: str = "label") -> dict[str, str]:
@@ -142,7 +147,7 @@ def test_missing_labels_of_pandas_are_none(tmp_path: Path) -> None:
 def test_a_column_of_splits_tells_the_test_set(tmp_path: Path) -> None:
     found = labels(tmp_path, "id,Split,label\na,train,ill\nb,Test,well\nc,val,ill\n")
     assert list(by_path(found, "split").values()) == ["train", "test", "train"]
-    assert "column Split tells the test set" in found.told
+    assert "column Split tells the test set" in found.form
     other = labels(tmp_path, "id,set,label\na,1,ill\nb,2,well\nc,1,ill\n")
     assert set(by_path(other, "split").values()) == {""}
 
@@ -153,3 +158,27 @@ def test_a_column_of_splits_tells_the_test_set(tmp_path: Path) -> None:
 def test_patients_are_known_by_any_usual_name(tmp_path: Path, column: str) -> None:
     found = labels(tmp_path, f"id,{column},label\na,p,ill\nb,q,well\nc,p,ill\n")
     assert list(by_path(found, "group").values()) == ["p", "q", "p"]
+
+
+def test_ids_mean_training_images_first(tmp_path: Path) -> None:
+    text = "id,patient_id,label\n0,p,ill\n1,q,well\n2,q,\n"
+    others = ("test/0.png", "test/1.png", "test/2.png")
+    found = labels(tmp_path, text, ["train/0.png", "train/1.png"], others=others)
+    assert by_path(found, "group") == {"train/0.png": "p", "train/1.png": "q", "test/2.png": "q"}
+
+
+def test_patients_and_splits_of_a_line_a_class(tmp_path: Path) -> None:
+    text = (
+        "id,patient_id,split,value\na_ill,p,train,1\na_well,p,train,0\nb_ill,q,test,0\n"
+        "b_well,q,test,1\n"
+    )
+    found = labels(tmp_path, text)
+    assert by_path(found, "group") == {"train/a.png": "p", "train/b.png": "q"}
+    assert by_path(found, "split") == {"train/a.png": "train", "train/b.png": "test"}
+    with pytest.raises(DataError, match=r"two things of one image.*'patient_id', a\."):
+        labels(tmp_path, text.replace("a_well,p", "a_well,r"))
+
+
+def test_four_columns_of_another_list_are_not_taken_for_covidx(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"lacks the column 'label'.*'1', '2', '3', '4'"):
+        labels(tmp_path, "a.png,1,0,x\nb.png,0,1,y\n")

@@ -20,16 +20,22 @@ from kagglecxr.data.files.masks import find_masks
     ],
 )
 def test_a_mask_is_found(image: str, mask: str) -> None:
-    assert find_masks([image], [image, mask]) == {image: mask}
+    assert find_masks([image, mask]) == {image: mask}
 
 
 def test_a_mask_of_another_class_or_name_is_none() -> None:
-    files = ["a/images/1.jpg", "b/masks/1.png", "a/masks/2.png", "a/images/unmasked.png"]
-    assert find_masks(files[:1], files) == {}
+    files = [
+        "a/images/1.jpg",
+        "a/infection masks/1.png",
+        "b/masks/1.png",
+        "a/masks/2.png",
+        "a/images/unmasked.png",
+    ]
+    assert find_masks(files) == {}
 
 
 def test_an_image_without_its_film_is_no_mask() -> None:
-    assert find_masks(["a/2_mask.png"], ["a/2_mask.png"]) == {}
+    assert find_masks(["a/2_mask.png"]) == {}
 
 
 def test_the_examples_in_the_documentation_hold() -> None:

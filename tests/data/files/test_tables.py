@@ -108,3 +108,10 @@ def test_columns_of_one_name_stay_apart(tmp_path: Path) -> None:
     assert read_any_table(tmp_path / "train.csv").loc[0].to_dict() == {
         "id": "a", "label": "ill", "label.1": "well",
     }  # fmt: skip
+
+
+def test_an_index_before_tabs_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("\tid\tlabel\n0\ta\till\n1\tb\twell\n")
+    assert read_any_table(tmp_path / "train.tsv").to_dict("list") == {
+        "id": ["a", "b"], "label": ["ill", "well"],
+    }  # fmt: skip

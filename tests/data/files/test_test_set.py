@@ -5,11 +5,16 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
-from kagglecxr.data.files.test_set import find_test_set
+from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.test_set import TestSet, find_test_set, list_test_images
 from tests.data.files.test_layout import described, fill
 
 TARGETS = ["ill", "well"]
 COMPETITION = described('test = ["test/*"]\ntrain = ["train/{class}/*"]')
+
+
+def found(root: Path, competition: Competition) -> TestSet:
+    return find_test_set(root, competition, TARGETS, list_test_images(root, competition))
 
 
 def sample(root: Path, *ids: str) -> Path:
@@ -20,7 +25,7 @@ def sample(root: Path, *ids: str) -> Path:
 def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/b.JPG", "test/1.2.3.png"), "b.jpg", "1.2.3",
                   "test/a.png")  # fmt: skip
-    part = find_test_set(root, COMPETITION, TARGETS)
+    part = found(root, COMPETITION)
     assert part.ids == ["b.jpg", "1.2.3", "test/a.png"]
     assert part.path_of == {
         "b.jpg": "test/b.JPG", "1.2.3": "test/1.2.3.png", "test/a.png": "test/a.png"
@@ -30,7 +35,7 @@ def test_ids_with_or_without_suffix_or_folder_find_their_images(tmp_path: Path) 
 
 def test_ids_without_an_image_stay_and_images_without_an_id_are_reported(tmp_path: Path) -> None:
     root = sample(fill(tmp_path, "test/a.png", "test/z.png", "train/ill/a.png"), "a", "gone")
-    part = find_test_set(root, COMPETITION, TARGETS)
+    part = found(root, COMPETITION)
     assert (part.ids, part.path_of) == (["a", "gone"], {"a": "test/a.png"})
     assert part.extra == ["test/z.png"]
 
@@ -38,22 +43,20 @@ def test_ids_without_an_image_stay_and_images_without_an_id_are_reported(tmp_pat
 def test_the_sample_is_where_the_layout_says(tmp_path: Path) -> None:
     fill(tmp_path, "test/a.png")
     (tmp_path / "mine.csv").write_text("id,label\na,well\n")
-    part = find_test_set(
-        tmp_path, described('test = ["test/*"]\ntrain = []\nsample = "mine.csv"'), TARGETS
-    )
+    part = found(tmp_path, described('test = ["test/*"]\ntrain = []\nsample = "mine.csv"'))
     assert part.ids == ["a"]
 
 
 def test_what_cannot_be_predicted_is_refused(tmp_path: Path) -> None:
     root = fill(tmp_path, "test/a.png", "test/b.png")
     with pytest.raises(MissingError, match=r"sample_submission\.csv"):
-        find_test_set(root, COMPETITION, TARGETS)
+        found(root, COMPETITION)
     with pytest.raises(SettingError, match=r"\[layout\] test"):
-        find_test_set(root, described(), TARGETS)
+        found(root, described())
     with pytest.raises(DataError, match=r"test/a\.png.* ids x, y"):
-        find_test_set(sample(root, "x", "y"), COMPETITION, TARGETS)
+        found(sample(root, "x", "y"), COMPETITION)
     with pytest.raises(DataError, match=r"with a\b"):
-        find_test_set(sample(root, "a.png", "a.jpg"), COMPETITION, TARGETS)
+        found(sample(root, "a.png", "a.jpg"), COMPETITION)
     fill(root, "test/a.jpg")
     with pytest.raises(DataError, match=r"one name.*for the id 'a'"):
-        find_test_set(sample(root, "a", "b"), COMPETITION, TARGETS)
+        found(sample(root, "a", "b"), COMPETITION)
