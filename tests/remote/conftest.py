@@ -4,11 +4,13 @@ import ipaddress
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kagglecxr.remote import client
 from tests.remote.fake_kaggle import FakeKaggle
 from tests.remote.recording import FakeClock
 
@@ -77,11 +79,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 def fake_kaggle(
     own_client: None,
     strayed: list[str],
-    clock: FakeClock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[FakeKaggle]:
     """The fake Kaggle, a home of its own, a username with a key, and pauses that pass at once."""
+    if vars(client)["sleep"] is time.sleep:
+        monkeypatch.setattr("kagglecxr.remote.client.sleep", lambda seconds: None)
     for name in [*os.environ]:
         if name.startswith("KAGGLE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
