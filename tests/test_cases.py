@@ -363,7 +363,7 @@ def test_a_line_for_each_image_and_class(draw: Draw) -> None:
     case = draw("57")
     case.prepare("c.toml")
     competition = case.loaded("c.toml").competition
-    assert competition.submission.form == "one_line_a_class"
+    assert competition.submission.form == "long"
     sample = read_table(Path("work/long/sample_submission.csv"))
     form = competition.submission.for_targets(competition.targets())
     ids = form.image_ids(list(sample["ID"]))

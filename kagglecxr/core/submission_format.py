@@ -185,7 +185,7 @@ class _ColumnPerClassFormat(_LinePerImageFormat):
         return probabilities
 
 
-@FORMATS.add_as("one_line_a_class")
+@FORMATS.add_as("long")
 class _LinePerClassFormat(SubmissionFormat):
     """The probability of each target, on a line of its own whose id is `IMAGE_TARGET`."""
 

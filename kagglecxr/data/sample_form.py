@@ -86,7 +86,7 @@ def _completed(
         (said["target"],) = others
         if is_line_a_class(list(table[said["id"]]), targets):
             # It may be called a probability in the TOML, as it is one.
-            return settings.model_copy(update={**said, "form": "one_line_a_class"})
+            return settings.model_copy(update={**said, "form": "long"})
         if "form" not in given:
             needed = METRICS[competition.metric.name].needs_probabilities
             said["form"] = _form(list(table[others[0]]), targets, sample, needed)

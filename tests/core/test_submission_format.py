@@ -37,7 +37,7 @@ def built(draw: st.DrawFn) -> Case:
     targets = draw(st.lists(TARGET_NAMES, min_size=2, max_size=most, unique=True))
     # Where one target ends like another, a line's id has two meanings.
     ends = any(one != other and one.endswith(f"_{other}") for one in targets for other in targets)
-    assume(form != "one_line_a_class" or not ends)
+    assume(form != "long" or not ends)
     ids = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
     weights = draw(
         st.lists(

@@ -65,7 +65,7 @@ def form_of(root: Path, text: str, **given: str) -> str:
         ("id,label\na,\nb,\n", "class"),
         ("id,label\na,0\nb,1\n", "class_id"),
         ("id,p\na,0.5\nb,0.5\n", "probability"),
-        ("id,p\na_well,0.5\na_unwell,0.5\n", "one_line_a_class"),
+        ("id,p\na_well,0.5\na_unwell,0.5\n", "long"),
         ("id,well,unwell\na,0.5,0.5\n", "one_column_a_class"),
     ],
 )
