@@ -16,7 +16,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.prepared import PreparedData
+from kagglecxr.data.prepared import PreparedData, prepare_again
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages, unlabelled_per_batch
 from kagglecxr.inference.members import make_member
 from kagglecxr.inference.predictions import Predictions, unlabelled
@@ -84,7 +84,7 @@ def train_pseudo_rounds(
         MissingError: there is no test set.
     """
     if rounds:
-        check_pseudo_labels(prepared, recipe)
+        check_pseudo_labels(prepared, workspace, recipe)
     timed = options.with_time_share(rounds + 1)
     best = train_run(prepared, workspace, recipe, reporter, timed)
     metric = METRICS[prepared.competition.metric.name]
@@ -102,7 +102,7 @@ def train_pseudo_rounds(
     return best
 
 
-def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
+def check_pseudo_labels(prepared: PreparedData, workspace: Workspace, recipe: Recipe) -> None:
     """Refuses what cannot learn from pseudo-labels, before anything is trained.
 
     Raises:
@@ -111,8 +111,8 @@ def check_pseudo_labels(prepared: PreparedData, recipe: Recipe) -> None:
     """
     if not len(prepared.index.rows("test")):
         raise MissingError(
-            "There is no test set to label. Received: an index without test images. Run prepare "
-            "again, with --test 0.2."
+            "There is no test set to label. Received: an index without test images. Run: "
+            f"{prepare_again(workspace, test='0.2')}"
         )
     if uses_frozen_features(recipe):
         raise SettingError(

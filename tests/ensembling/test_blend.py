@@ -98,7 +98,7 @@ def test_without_a_test_part_there_is_nothing_to_predict(
 ) -> None:
     table = own.prepared.index.table
     train_only = Index(table[table["split"] == "train"])
-    with pytest.raises(MissingError, match=r"--test 0\.2"):
+    with pytest.raises(MissingError, match=r"--test=0\.2 "):
         blend_runs(
             dataclasses.replace(own.prepared, index=train_only),
             own.workspace, runs, tmp_path, Silent(),

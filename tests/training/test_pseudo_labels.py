@@ -233,8 +233,8 @@ def test_an_interrupted_student_ends_with_the_same_bytes(
 def test_without_a_test_part_there_is_nothing_to_label(own: PreparedDemo, recipe: Recipe) -> None:
     table = own.prepared.index.table
     alone = dataclasses.replace(own.prepared, index=Index(table[table["split"] == "train"]))
-    with pytest.raises(MissingError, match=r"prepare demo --test 0\.2"):
-        check_pseudo_labels(alone, recipe)
+    with pytest.raises(MissingError, match=r"prepare demo .*--test=0\.2 "):
+        check_pseudo_labels(alone, own.workspace, recipe)
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_a_recipe_that_cannot_learn_so_is_refused(
     own: PreparedDemo, changes: list[str], message: str
 ) -> None:
     with pytest.raises(SettingError, match=message):
-        check_pseudo_labels(own.prepared, make_recipe({}, changes))
+        check_pseudo_labels(own.prepared, own.workspace, make_recipe({}, changes))
