@@ -1,6 +1,5 @@
 """The verb `download`: a competition's data from Kaggle into the workspace."""
 
-import shlex
 import sys
 from typing import Annotated
 
@@ -29,16 +28,17 @@ def download(
     from kagglecxr.data.competition import hashes_file, load_competition
     from kagglecxr.data.files.merging import merged_sources
     from kagglecxr.remote.download.downloader import download_data, holds_other_data
-    from kagglecxr.remote.download.source import KaggleSource, read_sha256sums
+    from kagglecxr.remote.download.source import (
+        KaggleSource,
+        describe_steps,
+        read_sha256sums,
+    )
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     raw = workspace.raw
     if described.source.steps:
-        work = shlex.quote(str(workspace.root))
-        steps = [step.replace("{work}", work) for step in described.source.steps]
-        sys.stdout.write("Not on Kaggle; these commands bring the images:\n")
-        sys.stdout.write("".join(f"  {step}\n" for step in steps))
+        sys.stdout.write(describe_steps(described.source.steps, workspace.root))
         common.finish("Nothing was downloaded.", workspace.command("prepare"))
         return
     sums_file = hashes_file(competition, described)

@@ -47,7 +47,7 @@ def prepare(
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
     common.finish(
-        "\n".join(prepared.told) + f"\nPrepared {len(table)} images ({counts}) of "
+        "\n".join(prepared.summary) + f"\nPrepared {len(table)} images ({counts}) of "
         f"{table['group'].nunique()} groups in {folds} folds: {workspace.index}.",
         workspace.command("train"),
     )

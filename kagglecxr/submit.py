@@ -1,9 +1,10 @@
 """The verb `submit`: from a file to a score, a rank and a line in the ledger."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from kagglecxr.core.cli import CommonOptions, option_words, run_verb
+from kagglecxr.core.cli import CommonOptions, changed_options, option_words, run_verb
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
 LEDGER = Path("submissions") / "ledger.csv"
@@ -41,7 +42,8 @@ def submit(
     if text:
         sys.stdout.write(f"{text}\n")
     named = [str(file)] if file else []
-    again = workspace.command("submit", *named, *option_words(options, dry_run=False))
+    sending = changed_options(replace(options, dry_run=False))
+    again = workspace.command("submit", *named, *option_words(sending))
     common.finish(summary, again if options.dry_run else workspace.command("compare"))
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.cli import CommonOptions, option_words, run_verb
+from kagglecxr.core.cli import CommonOptions, changed_options, option_words, run_verb
 from kagglecxr.training.training_options import TrainOptions
 
 
@@ -45,11 +45,9 @@ def train(
     runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
         folders = ", ".join(map(str, runs))
-        folds = options.folds or int(prepared.fold.max()) + 1
-        given = {"--recipe": recipe, "--model": model, "--seed": common.seed or None}
-        words = [word for name, value in given.items() if value for word in (name, str(value))]
-        words += [word for change in changes for word in ("--set", change)]
-        words += option_words(options, fold=((options.fold or 0) + 1) % folds)
+        following = options.with_next_fold(int(prepared.fold.max()) + 1)
+        others = {"recipe": recipe, "model": model, "set": changes, "seed": common.seed or None}
+        words = option_words(others | changed_options(following))
         common.finish(
             f"Trained fold {options.fold}: {folders}.", workspace.command("train", *words)
         )

@@ -9,10 +9,10 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -20,6 +20,9 @@ from kagglecxr.core.errors import CxrError, CxrWarning
 from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.version import __version__
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 DONE, INTERNAL_ERROR, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -66,18 +69,26 @@ class CommonOptions:
             sys.stdout.write(f"{result} Next: {next_command}\n")
 
 
-def option_words(options: Any, **changes: object) -> list[str]:
-    """Returns the words of a verb's options, a dataclass, that are not at their defaults."""
+def changed_options(options: "DataclassInstance") -> dict[str, object]:
+    """Returns the options of a dataclass that are not at their defaults, by name."""
+    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    return {o.name: values[o.name] for o in fields(options) if values[o.name] != o.default}
+
+
+def option_words(options: Mapping[str, object]) -> list[str]:
+    """Returns a verb's options as words of a command line; None, False and empty ones are left out.
+
+    >>> option_words({"recipe": None, "fold": 0, "set": ("a=1", "b=2"), "dry_run": True})
+    ['--fold', '0', '--set', 'a=1', '--set', 'b=2', '--dry-run']
+    """
     words = []
-    for option in fields(options):
-        value = changes.get(option.name, getattr(options, option.name))
-        name = f"--{option.name.replace('_', '-')}"
-        if value == option.default:
-            continue
-        if isinstance(value, bool):
-            words.append(name)
-        else:
-            words += [name, str(value)]
+    for name, value in options.items():
+        word = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(word)
+        elif value is not None and value is not False and value != "":
+            repeated = value if isinstance(value, tuple) else (value,)
+            words += [part for one in repeated for part in (word, str(one))]
     return words
 
 

@@ -10,13 +10,13 @@ from kagglecxr.core.files import write_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import match_paths
-from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.folds import hold_out
 
 
 def split_test_set(
     found: pd.DataFrame,
-    root: Path,
+    sample: SampleSubmission | None,
     competition: Competition,
     workspace: Workspace,
     share: float,
@@ -35,7 +35,7 @@ def split_test_set(
         in_test = found["group"].isin(own["group"][drawn])
         found = found.assign(split=np.where(in_test, "test", "train"))
     test = found["split"] == "test"
-    found = _write_sample(found, test, root, competition, workspace)
+    found = _write_sample(found, test, sample, competition, workspace)
     solution = found.loc[test, ["id", "label", "group"]]
     if len(solution) and (solution["label"] != "").all():
         names, target = competition.targets(), competition.target_of_class()
@@ -49,20 +49,18 @@ def split_test_set(
 def _write_sample(
     found: pd.DataFrame,
     test: "pd.Series[bool]",
-    root: Path,
+    sample: SampleSubmission | None,
     competition: Competition,
     workspace: Workspace,
 ) -> pd.DataFrame:
     """Writes the sample submission; returns the images with its ids for the test set."""
-    own = root / competition.layout.sample
     if not test.any():
         workspace.sample_submission.unlink(missing_ok=True)
-    elif competition.layout.sample:
-        sample = read_any_table(own)
+    elif sample is not None:
         submission_format = competition.submission.for_targets(competition.targets())
-        ids = submission_format.image_ids(list(sample[submission_format.id]))
-        found = _with_ids_of(found, test, ids, own)
-        write_table(workspace.sample_submission, sample)
+        ids = submission_format.image_ids(list(sample.table[submission_format.id]))
+        found = _with_ids_of(found, test, ids, sample.path)
+        write_table(workspace.sample_submission, sample.table)
     else:
         ids, targets = list(found.loc[test, "id"]), competition.targets()
         uniform = np.full((len(ids), len(targets)), 1.0 / len(targets))

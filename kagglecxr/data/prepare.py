@@ -18,6 +18,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.files.patients import describe_patients
+from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.folds import Fold, TooFewGroupsError, make_folds
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
@@ -26,7 +27,7 @@ from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
-from kagglecxr.data.sample_form import own_sample, with_sample_form
+from kagglecxr.data.sample_form import with_sample_form
 
 _OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
 
@@ -57,8 +58,8 @@ def data_folder(competition: Competition, workspace: Workspace, given: Path | No
     Raises:
         MissingError: it does not exist; the message says how to get the images.
     """
-    beside = competition.images if competition.source.path or not workspace.raw.is_dir() else None
-    root = given or competition.folder or beside or workspace.raw
+    is_described = competition.source.path or not workspace.raw.is_dir()
+    root = given or competition.folder or (is_described and competition.images) or workspace.raw
     if root.is_file():
         raise DataError(
             f"The data folder is a file. Received: {root}. Unpack it if it is an archive, and name "
@@ -102,24 +103,13 @@ def prepare_competition(
         check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     given, images = competition, find_images(root, competition)
     found = images.table
-    sample = own_sample(root, competition)
     tests = list(found.loc[found["split"] == "test", "path"])
-    competition = with_sample_form(competition, _labels(found), sample, tests)
+    competition = with_sample_form(competition, _labels(found), images.sample, tests)
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
-    usable, cache, blank = _without_blank_images(found, cache, workspace)
-    lost = sorted(set(_labels(images.table)) - set(_labels(usable)))
-    if lost:
-        raise DataError(
-            f"No image of a class can be used. Received: {shorten(lost)}, whose images are of one "
-            "grey value or cannot be read. Replace them."
-        )
-    found = usable
-    taken = (
-        f"{images.taken} Left out, of one grey value: {shorten(blank, 10)}."
-        if blank
-        else images.taken
-    )
+    found, cache, blank = _without_blank_images(found, cache, workspace)
+    _check_all_classes(images.table, found)
+    summary = f"{images.summary}{blank}"
     competition = competition.with_classes(_labels(found))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
     patients = describe_patients(list(found["path"]), known_groups)
@@ -130,7 +120,7 @@ def prepare_competition(
     leaks = find_leaks(found, known_groups, pairs, same_files(root, found, pairs))
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
     old_ids, labels = found["id"], list(found["label"])
-    index, fold = _split(found, root, competition, workspace, options)
+    index, fold = _split(found, root, images.sample, competition, workspace, options)
     train = index.rows("train")
     # Test images may have got the ids of a sample submission.
     new_ids = dict(zip(old_ids, index.ids, strict=True))
@@ -151,17 +141,18 @@ def prepare_competition(
             "cache": cache.key,
             "rows": rows_digest(index),
             "content": content_digest(root, list(index.table["path"])),
-            "taken": taken,
+            "summary": summary,
             "patients": patients,
             "pipeline": pipeline.text,
         },
     )
-    return PreparedData(competition, index, fold, cache, root, (taken, patients))
+    return PreparedData(competition, index, fold, cache, root, (summary, patients))
 
 
 def _split(
     found: pd.DataFrame,
     root: Path,
+    sample: SampleSubmission | None,
     competition: Competition,
     workspace: Workspace,
     options: PrepareOptions,
@@ -170,7 +161,7 @@ def _split(
     most = int(found[found["label"] != ""].groupby("label")["group"].nunique().min())
     test_seed = derive_seed(options.seed, "test")
     try:
-        found = split_test_set(found, root, competition, workspace, options.test, test_seed)
+        found = split_test_set(found, sample, competition, workspace, options.test, test_seed)
         index = Index(found.astype(str))
         index.check_disjoint()
         train = index.rows("train")
@@ -218,14 +209,25 @@ def _decode(
 
 def _without_blank_images(
     found: pd.DataFrame, cache: Cache, workspace: Workspace
-) -> tuple[pd.DataFrame, Cache, list[str]]:
-    """Leaves out training images of one grey value, which would pass for copies of each other."""
+) -> tuple[pd.DataFrame, Cache, str]:
+    """Leaves out training images of one grey value, which would pass for copies; names them."""
     thumbnails = cache.measures["thumbnail"].reshape(len(found), -1)
     is_blank = (np.ptp(thumbnails, axis=1) == 0) & (found["split"] == "train").to_numpy()
     if not is_blank.any() or is_blank.all():
-        return found, cache, []
+        return found, cache, ""
     kept = copy_cache_rows(workspace.cache, cache, np.flatnonzero(~is_blank))
-    return found[~is_blank].reset_index(drop=True), kept, list(found.loc[is_blank, "path"])
+    named = shorten(list(found.loc[is_blank, "path"]), 10)
+    usable = found[~is_blank].reset_index(drop=True)
+    return usable, kept, f" Left out, of one grey value: {named}."
+
+
+def _check_all_classes(listed: pd.DataFrame, usable: pd.DataFrame) -> None:
+    lost = sorted(set(_labels(listed)) - set(_labels(usable)))
+    if lost:
+        raise DataError(
+            f"No image of a class can be used. Received: {shorten(lost)}, whose images are of one "
+            "grey value or cannot be read. Replace them."
+        )
 
 
 def _values(root: Path, options: PrepareOptions) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, open_cache
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import check_content
+from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.index import Index, read_folds, read_index
 from kagglecxr.data.sample_form import with_sample_form
 from kagglecxr.data.schema import SubmissionSettings
@@ -24,7 +25,7 @@ class PreparedData:
 
     Attributes:
         fold: (n_train,) int, of each training image.
-        told: what in the data folder was taken for what, and whose patients are known.
+        summary: what in the data folder was taken for what, and whose patients are known.
     """
 
     competition: Competition
@@ -32,7 +33,7 @@ class PreparedData:
     fold: npt.NDArray[np.intp]
     cache: Cache
     root: Path
-    told: tuple[str, str]
+    summary: tuple[str, str]
 
     @property
     def pipeline_text(self) -> str:
@@ -58,10 +59,15 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     What has changed in the competition's TOML since then and needs no other images holds at once.
 
     Raises:
-        MissingError: prepare was not run, or not completed.
+        MissingError: prepare was not run, not completed, or of an older version.
         DataError, LeakError: the files do not match, or were changed in a way that is not valid.
     """
     values = read_json(workspace.require(workspace.prepared, "prepare"))
+    if "given" not in values:
+        raise MissingError(
+            f"The data were prepared by an older version. Received: {workspace.prepared} without "
+            f"what the competition's TOML said. Run: {workspace.command('prepare')}"
+        )
     prepared = _with_changes(competition, values, workspace)
     index = read_index(workspace.require(workspace.index, "prepare"))
     index.check_disjoint()
@@ -87,8 +93,8 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
         # The TOML was moved together with the images that it describes.
         root = competition.images
         check_folder(values, index, root)
-    told = (str(values.get("taken", "")), str(values.get("patients", "")))
-    return PreparedData(prepared, index, fold, cache, root, told)
+    summary = (str(values["summary"]), str(values["patients"]))
+    return PreparedData(prepared, index, fold, cache, root, summary)
 
 
 def _with_changes(
@@ -100,15 +106,13 @@ def _with_changes(
         DataError: the TOML describes other images, classes or sample ids than the prepared ones.
     """
     prepared = Competition.model_validate(values["competition"])
-    before = Competition.model_validate(values.get("given", values["competition"]))
+    before = Competition.model_validate(values["given"])
     own_sample = prepared.layout.sample and workspace.sample_submission.is_file()
     fixed = ("classes", "layout", "merge", *(() if own_sample else ("submission",)))
     changed = [
         name
         for name in fixed
         if getattr(competition, name) not in (getattr(before, name), getattr(prepared, name))
-        # Without names they are those that were found.
-        and not (name == "classes" and not competition.classes.names and "given" not in values)
     ]
     if changed:
         shown = ", ".join(f"[{name}]" for name in changed)
@@ -124,7 +128,8 @@ def _with_changes(
         both = prepared.submission.model_dump() | said
         now["submission"] = SubmissionSettings.model_validate(both)
         updated = prepared.model_copy(update=now)
-        return with_sample_form(updated, prepared.classes.names, workspace.sample_submission)
+        sample = SampleSubmission.read(workspace.sample_submission)
+        return with_sample_form(updated, prepared.classes.names, sample)
     return prepared.model_copy(update=now)
 
 
@@ -139,13 +144,13 @@ def prepare_command(workspace: Workspace, values: dict[str, Any], **changes: str
     """Returns the command that prepares a workspace with the options of a prepare.json."""
     options = {
         "data": values["data"],
-        **values.get("options", {}),
+        **values["options"],
         "seed": values["seed"],
         **changes,
     }
     if Path(workspace.given).resolve() == Path(values["data"]):
         del options["data"]
-    skip = ["--skip-broken"] if values.get("skip_broken") else []
+    skip = ["--skip-broken"] if values["skip_broken"] else []
     return workspace.command("prepare", *(f"--{k}={v}" for k, v in options.items()), *skip)
 
 

@@ -5,35 +5,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
+from kagglecxr.core.errors import DataError, SettingError, shorten
 from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.submission_format import FORMATS, is_line_a_class
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import column_of_ids
-from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.schema import SubmissionSettings
 
 
-def own_sample(root: Path, competition: Competition) -> Path | None:
-    """Returns the competition's own sample submission, if its TOML names one.
-
-    Raises:
-        MissingError: there is none of that name.
-    """
-    if not competition.layout.sample:
-        return None
-    path = root / competition.layout.sample
-    if not path.is_file():
-        raise MissingError(
-            f"The sample submission of [layout] sample does not exist. Received: {path}. "
-            f"Correct the name; there is {shorten(_tables(root)) or 'no table'}."
-        )
-    return path
-
-
 def with_sample_form(
-    competition: Competition, labels: list[str], sample: Path | None, images: Sequence[str] = ()
+    competition: Competition,
+    labels: list[str],
+    sample: SampleSubmission | None,
+    images: Sequence[str] = (),
 ) -> Competition:
     """Returns the competition with what its sample submission says and [submission] leaves out.
 
@@ -49,36 +35,35 @@ def with_sample_form(
     """
     if sample is None:
         return competition
-    table = read_any_table(sample)
-    targets = competition.with_classes(labels).targets()
-    settings = _completed(competition, table, targets, images, sample)
+    columns, targets = list(sample.table.columns), competition.with_classes(labels).targets()
+    settings = _completed(competition, sample, targets, images)
     wanted = settings.for_targets(targets).columns()
-    if set(table.columns) != set(wanted):
+    if set(columns) != set(wanted):
         raise DataError(
             f"The columns of the sample submission are not those of [submission]. Received: "
-            f"{sample} with {', '.join(table.columns)}; wanted {', '.join(wanted)}. Correct "
+            f"{sample.path} with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct "
             "[submission] id, target and form, or [classes] names."
         )
     if settings.form == "class":
-        _check_class_names(list(table[settings.target]), targets, sample)
+        _check_class_names(list(sample.table[settings.target]), targets, sample.path)
     metric = METRICS[competition.metric.name]
     if metric.needs_probabilities and not FORMATS[settings.form].holds_probabilities:
         raise SettingError(
             f"The metric needs probabilities, and the sample submission asks for classes. "
-            f"Received: metric {competition.metric.name} and {sample}. Write another metric, or a "
-            "form such as probability under [submission]."
+            f"Received: metric {competition.metric.name} and {sample.path}. Write another metric, "
+            "or a form such as probability under [submission]."
         )
     return competition.model_copy(update={"submission": settings})
 
 
 def _completed(
     competition: Competition,
-    table: pd.DataFrame,
+    sample: SampleSubmission,
     targets: list[str],
     images: Sequence[str],
-    sample: Path,
 ) -> SubmissionSettings:
     """The settings of [submission], and what the sample says where they are left out."""
+    table = sample.table
     settings, given = competition.submission, competition.submission.model_fields_set
     said = {"id": settings.id if "id" in given else column_of_ids(table, images)}
     others = [column for column in table.columns if column != said["id"]]
@@ -89,7 +74,7 @@ def _completed(
             return settings.model_copy(update={**said, "form": "long"})
         if "form" not in given:
             needed = METRICS[competition.metric.name].needs_probabilities
-            said["form"] = _form(list(table[others[0]]), targets, sample, needed)
+            said["form"] = _form(list(table[others[0]]), targets, sample.path, needed)
         if others[0] in targets:
             # A column that is called like a class asks for its probability.
             said["positive"] = others[0]
@@ -130,8 +115,3 @@ def _check_class_names(answers: list[str], targets: list[str], sample: Path) -> 
             f"{shorten([repr(answer) for answer in strange])}; classes are {', '.join(targets)}. "
             "Correct [classes] names, or write another form under [submission], such as class_id."
         )
-
-
-def _tables(root: Path) -> list[str]:
-    found = [*root.glob("*.csv"), *root.glob("*/*.csv")]
-    return [path.relative_to(root).as_posix() for path in sorted(found)]

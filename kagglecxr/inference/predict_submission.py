@@ -11,7 +11,8 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import atomic_write, read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.files.test_set import find_test_set, list_test_images, sample_path
+from kagglecxr.data.files.sample import SAMPLE, SampleSubmission
+from kagglecxr.data.files.test_set import find_test_set, list_test_images
 from kagglecxr.data.sample_form import with_sample_form
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.members import members_for_files
@@ -73,14 +74,15 @@ def predict_submission(
     """
     members = members_for_files(runs, competition, pipeline)
     targets = members[0].record.targets
-    sample = sample_path(root, competition)
+    sample = SampleSubmission.read(root / (competition.layout.sample or SAMPLE))
     images = list_test_images(root, competition)
     competition = with_sample_form(competition.with_classes(targets), targets, sample, images)
     submission_format = competition.submission.for_targets(targets)
-    test = find_test_set(root, competition, targets, images)
+    ids = submission_format.image_ids(list(sample.table[submission_format.id]))
+    test = find_test_set(ids, images, by_pattern=bool(competition.layout.test))
     if test.extra:
         reporter.note(f"The sample submission has no ids for {shorten(test.extra, MAX_NAMED)}.")
-    paths = [test.path_of[name] for name in test.ids if name in test.path_of]
+    paths = [test.path_of[name] for name in ids if name in test.path_of]
     files = ImageFiles(root, paths, scratch, reporter)
     output = Predictor(members).predict(files.images, reporter=reporter, deadline=deadline)
     if output.folds < output.of:
@@ -95,16 +97,16 @@ def predict_submission(
             f"No test image can be read. Received: {len(paths)} of them in {root}, "
             f"{shorten(paths)}. Attach the competition's data again."
         )
-    imputed = [name for name in test.ids if test.path_of.get(name) not in predicted]
+    imputed = [name for name in ids if test.path_of.get(name) not in predicted]
     if imputed:
         reporter.note(
             f"{len(imputed)} ids have no image that can be read and get the mean of the others: "
             f"{shorten(imputed, MAX_NAMED)}."
         )
     mean = average(list(predicted.values()))
-    probabilities = np.stack([predicted.get(test.path_of.get(name, ""), mean) for name in test.ids])
-    submission = submission_format.build_like(test.sample, test.ids, probabilities)
+    probabilities = np.stack([predicted.get(test.path_of.get(name, ""), mean) for name in ids])
+    submission = submission_format.build_like(sample.table, ids, probabilities)
     with atomic_write(path) as temporary:
         submission.to_csv(temporary, index=False)
-        submission_format.validate(read_table(temporary), test.sample)
+        submission_format.validate(read_table(temporary), sample.table)
     return PredictedSubmission(path, len(probabilities), imputed, output.folds, output.of)

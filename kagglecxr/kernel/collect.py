@@ -23,6 +23,7 @@ class KernelOutputs:
         messages: one line for each run, recipe and kernel that is not complete.
         finished: the names of complete runs, for an ensemble.
         missing: the missing folds of each run that is not complete.
+        folds: how many folds the data were prepared with.
     """
 
     folder: Path
@@ -30,6 +31,7 @@ class KernelOutputs:
     messages: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     missing: dict[str, list[int]] = field(default_factory=dict)
+    folds: int = 0
 
 
 def collect_outputs(
@@ -66,6 +68,7 @@ def _collect_runs(outputs: KernelOutputs, competition: Competition, workspace: W
         return
     # First, so that nothing is unpacked that could not be used.
     prepared = load_prepared(competition, workspace)
+    outputs.folds = int(prepared.fold.max()) + 1
     for run in sorted({unpack_run(archive, workspace.runs) for archive in archives}):
         missing = assemble_run(run, prepared, workspace)
         if missing:

@@ -1,6 +1,5 @@
 """The steps of the verb `kernel`: build, push, status and output."""
 
-import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -75,13 +74,6 @@ def build(
     )
 
 
-def _competition(folder: Path) -> str:
-    """The competition of a kernel of ours, where its script names a preset."""
-    scripts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
-    found = re.search(r"""^COMPETITION = ["']([\w.-]+)["']""", "\n".join(scripts), re.MULTILINE)
-    return found.group(1) if found else "COMPETITION"
-
-
 def _command(step: str, *words: str | Path) -> str:
     """Returns the command of a step, as it can be pasted into a shell."""
     return shlex.join(["python", "-m", "kagglecxr.kernel", step, *map(str, words)])
@@ -138,7 +130,7 @@ def status(
         folder: The kernel's folder.
         common: Options of every verb.
     """
-    from kagglecxr.remote.kernels.folds import kernel_ids
+    from kagglecxr.remote.kernels.folds import kernel_competition, kernel_ids
     from kagglecxr.remote.kernels.status import COMPLETE, kernel_status, log_tail
 
     states = [kernel_status(kernel, common.terminal) for kernel in kernel_ids(folder)]
@@ -154,7 +146,7 @@ def status(
     elif failed:
         following = _command("push", folder)
     else:
-        following = _command("output", _competition(folder), folder)
+        following = _command("output", kernel_competition(folder), folder)
     common.finish(f"{complete} complete, {running} running, {failed} failed.", following)
 
 
@@ -176,7 +168,6 @@ def output(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.core.files import read_json
     from kagglecxr.data.competition import load_competition
     from kagglecxr.kernel.collect import collect_outputs
     from kagglecxr.remote.kernels.folds import kernel_ids
@@ -189,8 +180,7 @@ def output(
     if outputs.finished:
         following = workspace.command("ensemble", *outputs.finished)
     elif outputs.missing:
-        folds = read_json(workspace.prepared)["options"]["folds"]
-        following = _command("push", folder, "--folds", folds)
+        following = _command("push", folder, "--folds", str(outputs.folds))
     else:
         following = shlex.join(["ls", str(outputs.folder)])
     common.finish(f"Downloaded {len(outputs.files)} files: {outputs.folder}.", following)

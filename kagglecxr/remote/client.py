@@ -13,6 +13,8 @@ from packaging.version import Version
 from kagglecxr.core.errors import CxrError, MissingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.remote.errors import (
+    FIRST_REPEAT,
+    REPEATS,
     RUN_AGAIN,
     SETTINGS_PAGE,
     KaggleError,
@@ -38,19 +40,15 @@ _USERNAME_CONTEXT = RequestContext(
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long refusals for too many requests are waited out, and what else is repeated.
+    """How long refusals for too many requests are waited out.
 
     Attributes:
         max_wait: seconds, the sum of all pauses.
         first: seconds of the first pause where Kaggle names none; each further one doubles.
-        repeats: how often a call is repeated after a fault of Kaggle's or a dropped connection.
-        first_repeat: seconds of the first pause before that; each further one doubles.
     """
 
     max_wait: float = 900.0
     first: float = 15.0
-    repeats: int = 3
-    first_repeat: float = 2.0
 
 
 RETRY_POLICY = RetryPolicy()
@@ -146,9 +144,9 @@ class _Pauses:
             why = "Kaggle has had too many requests"
             self._next *= 2
         elif error.may_pass and (error.is_of_storage or not changes):
-            if self._repeats == RETRY_POLICY.repeats:
+            if self._repeats == REPEATS:
                 return False
-            wanted = RETRY_POLICY.first_repeat * 2**self._repeats
+            wanted = FIRST_REPEAT * 2**self._repeats
             why = str(error).partition(". Received:")[0]
             self._repeats += 1
         else:

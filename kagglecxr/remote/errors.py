@@ -16,6 +16,8 @@ PAGE = "https://www.kaggle.com"
 SETTINGS_PAGE = f"{PAGE}/settings"
 _HOSTS = ("api.kaggle.com", "www.kaggle.com", "localhost", None)
 """Where Kaggle itself is; files are on hosts of others."""
+REPEATS, FIRST_REPEAT = 3, 2.0
+"""How often what may pass is tried again, and seconds before that; each further pause doubles."""
 RUN_AGAIN = "Run the same command again"
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
+from kagglecxr.remote.errors import FIRST_REPEAT, REPEATS
+
 _MODULE = "kaggle.api.kaggle_api_extended"
 
 
@@ -43,8 +45,6 @@ def _import_client() -> Any:
 _client = _import_client()
 _KaggleApi: Any = _client.KaggleApi
 _Upload = _client.ResumableUploadResult
-_PAUSES, _FIRST_PAUSE = 3, 2.0
-"""How often an interrupted upload is tried again, and seconds before that; each pause doubles."""
 
 
 class _TimeLimitAdapter(HTTPAdapter):
@@ -152,7 +152,7 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
         Returns:
             One of the constants of the client's `ResumableUploadResult`.
         """
-        pause, pauses = _FIRST_PAUSE, 0
+        pause, pauses = FIRST_REPEAT, 0
         while True:
             try:
                 with self._limit(requests.Session()) as session, io.FileIO(path) as file:
@@ -160,7 +160,7 @@ class QuietKaggleApi(_KaggleApi):  # type: ignore[misc]
             except _StorageIsBusyError as error:
                 self.on_pause(pause if error.seconds is None else error.seconds, str(error))
             except requests.RequestException:
-                if pauses == _PAUSES:
+                if pauses == REPEATS:
                     # The caller tries again, and then resumes.
                     return int(_Upload.INCOMPLETE)
                 pauses += 1

@@ -52,6 +52,13 @@ class TrainOptions:
                 f"with --cluster {self.cluster}. Leave one of them out."
             )
 
+    def with_next_fold(self, prepared: int) -> "TrainOptions":
+        """Returns the same options for the next fold, after the last one for the first again.
+
+        `prepared` is how many folds the data were prepared with.
+        """
+        return replace(self, fold=((self.fold or 0) + 1) % (self.folds or prepared))
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)

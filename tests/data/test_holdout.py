@@ -9,6 +9,7 @@ from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Classes, Competition, Layout, Source
+from kagglecxr.data.files.sample import own_sample
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.schema import SubmissionSettings
 
@@ -68,8 +69,9 @@ def put_aside(
     share: float = 0.2,
     seed: int = 0,
 ) -> pd.DataFrame:
-    root = workspace.root.parent
-    return split_test_set(found, root, competition or described(), workspace, share, seed)
+    competition = competition or described()
+    sample = own_sample(workspace.root.parent, competition.layout)
+    return split_test_set(found, sample, competition, workspace, share, seed)
 
 
 def test_a_part_put_aside_has_about_its_share_and_parts_no_group(workspace: Workspace) -> None:

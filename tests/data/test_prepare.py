@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError, MissingError
-from kagglecxr.core.files import read_json, read_table, write_table
+from kagglecxr.core.files import read_json, read_table, write_json, write_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.image_loader import BrokenImagesError
@@ -534,13 +534,26 @@ def test_another_folder_of_the_same_name_is_never_taken_for_the_first(
 def test_an_empty_folder_is_no_class_and_is_named(data: Path, workspace: Workspace) -> None:
     (data / "empty").mkdir()
     assert prepare(data, workspace).competition.targets() == list(PATIENTS)
-    assert "Left out: empty/ without images." in read_json(workspace.prepared)["taken"]
+    assert "Left out: empty/ without images." in read_json(workspace.prepared)["summary"]
 
 
 def test_more_folds_than_a_class_has_patients_are_refused(data: Path, workspace: Workspace) -> None:
     with pytest.raises(DataError, match=r"'odd'.*for 7 folds"):
         prepare(data, workspace, folds=7, test=0.0)
     assert not workspace.prepared.exists()
+
+
+def test_a_workspace_of_an_older_version_is_refused_with_the_verb(
+    data: Path, workspace: Workspace
+) -> None:
+    prepare(data, workspace)
+    values = read_json(workspace.prepared)
+    write_json(workspace.prepared, {k: v for k, v in values.items() if k != "given"})
+    with pytest.raises(
+        MissingError, match=r"older version.*Run: python -m kagglecxr\.prepare data"
+    ):
+        load_prepared(load_competition(data), workspace)
+    assert prepare(data, workspace).competition.targets() == list(PATIENTS)
 
 
 def test_a_toml_that_was_moved_with_its_images_is_taken_up(

@@ -4,17 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.data.competition import Layout
-from kagglecxr.data.sample_form import own_sample, with_sample_form
+from kagglecxr.data.files.sample import SampleSubmission
+from kagglecxr.data.sample_form import with_sample_form
 from tests.data.test_holdout import described
-
-
-def test_a_sample_that_the_toml_names_must_be_there(tmp_path: Path) -> None:
-    (tmp_path / "sample.csv").write_text("id,label\n")
-    layout = Layout(sample="sampleSubmission.csv")
-    with pytest.raises(MissingError, match=r"sampleSubmission\.csv.*there is sample\.csv"):
-        own_sample(tmp_path, described(layout=layout))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +25,9 @@ def test_what_the_toml_leaves_out_the_sample_says(
 ) -> None:
     (tmp_path / "sample.csv").write_text(header + "\n")
     competition = described(layout=Layout(sample="sample.csv"), submission=given)
-    form = with_sample_form(competition, [], tmp_path / "sample.csv").submission
+    form = with_sample_form(
+        competition, [], SampleSubmission.read(tmp_path / "sample.csv")
+    ).submission
     assert (form.id, form.target, form.form) == expected
 
 
@@ -49,13 +45,15 @@ def test_columns_that_contradict_the_toml_are_refused_before_training(
     (tmp_path / "sample.csv").write_text(header + "\n")
     competition = described(layout=Layout(sample="sample.csv"), submission=given)
     with pytest.raises(DataError, match=rf"with {', '.join(header.split(','))}; wanted"):
-        with_sample_form(competition, [], tmp_path / "sample.csv")
+        with_sample_form(competition, [], SampleSubmission.read(tmp_path / "sample.csv"))
 
 
 def form_of(root: Path, text: str, **given: str) -> str:
     (root / "sample.csv").write_text(text)
     competition = described(layout=Layout(sample="sample.csv"), submission=given)
-    return with_sample_form(competition, [], root / "sample.csv").submission.form
+    return with_sample_form(
+        competition, [], SampleSubmission.read(root / "sample.csv")
+    ).submission.form
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,9 @@ def test_answers_of_a_form_that_the_toml_names_are_left_alone(tmp_path: Path) ->
 def test_a_column_that_is_called_like_a_class_asks_for_its_probability(tmp_path: Path) -> None:
     (tmp_path / "sample.csv").write_text("id,unwell\na,0.5\n")
     competition = described(layout=Layout(sample="sample.csv"))
-    settings = with_sample_form(competition, [], tmp_path / "sample.csv").submission
+    settings = with_sample_form(
+        competition, [], SampleSubmission.read(tmp_path / "sample.csv")
+    ).submission
     assert (settings.form, settings.positive) == ("probability", "unwell")
 
 
@@ -94,7 +94,9 @@ def test_the_column_of_ids_is_the_one_that_names_the_test_images(tmp_path: Path)
     (tmp_path / "sample.csv").write_text("label,id\nwell,t1\nwell,t2\n")
     competition = described(layout=Layout(sample="sample.csv"))
     images = ["test/t1.png", "test/t2.png"]
-    settings = with_sample_form(competition, [], tmp_path / "sample.csv", images).submission
+    settings = with_sample_form(
+        competition, [], SampleSubmission.read(tmp_path / "sample.csv"), images
+    ).submission
     assert (settings.id, settings.target, settings.form) == ("id", "label", "class")
 
 
@@ -102,8 +104,11 @@ def test_a_metric_of_probabilities_reads_zeros_as_probabilities(tmp_path: Path) 
     (tmp_path / "sample.csv").write_text("id,answer\na,0\n")
     competition = described(layout=Layout(sample="sample.csv"), metric={"name": "auc"})
     assert (
-        with_sample_form(competition, [], tmp_path / "sample.csv").submission.form == "probability"
+        with_sample_form(
+            competition, [], SampleSubmission.read(tmp_path / "sample.csv")
+        ).submission.form
+        == "probability"
     )
     (tmp_path / "sample.csv").write_text("id,answer\na,well\n")
     with pytest.raises(SettingError, match=r"metric auc.*asks for classes|needs probabilities"):
-        with_sample_form(competition, [], tmp_path / "sample.csv")
+        with_sample_form(competition, [], SampleSubmission.read(tmp_path / "sample.csv"))

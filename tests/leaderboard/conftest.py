@@ -21,6 +21,7 @@ def competition(
     monkeypatch: pytest.MonkeyPatch,
 ) -> KaggleCompetition:
     monkeypatch.setattr("kagglecxr.leaderboard.send_once.utc_now", clock.now)
+    monkeypatch.setattr("kagglecxr.leaderboard.kaggle.monotonic", lambda: clock.now().timestamp())
     competition = KaggleCompetition()
     competition.serve(fake_kaggle)
     return competition

@@ -13,6 +13,8 @@ from kagglecxr.data.files.layout import class_folders
 from kagglecxr.data.files.listing import list_files
 from kagglecxr.data.images.image import SUFFIXES
 
+_MOUNT_DEPTH = {"datasets": 3, "competitions": 2}
+"""How deep data sets lie in the folders that only group mounts; others are mounts themselves."""
 MAX_DEPTH = 6
 """Levels of folders that are searched; datasets/<owner>/<slug> are three of them."""
 
@@ -84,8 +86,7 @@ def _score(folder: Path, competition: Competition, below: Path) -> int:
 
 def _groups_mounts(below: Path) -> bool:
     """Whether Kaggle mounts data sets below a folder, and not itself."""
-    depth = {"datasets": 3, "competitions": 2, "models": 3}.get(below.parts[0], 1)
-    return len(below.parts) < depth
+    return len(below.parts) < _MOUNT_DEPTH.get(below.parts[0], 1)
 
 
 def _has_match(folder: Path, pattern: str, folders: list[str]) -> bool:
@@ -120,13 +121,13 @@ def _has_image(folder: Path, pattern: str) -> bool:
 
 
 def _describe(mounts: Path) -> str:
-    # These two folders only group mounts.
-    deeper = {"datasets": "*/*", "competitions": "*"}
     shown = [
         found.relative_to(mounts).as_posix()
         for folder in (_subfolders(mounts) if mounts.is_dir() else [])
         for found in (
-            sorted(folder.glob(deeper[folder.name])) if folder.name in deeper else [folder]
+            sorted(folder.glob("/".join("*" * (_MOUNT_DEPTH[folder.name] - 1))))
+            if folder.name in _MOUNT_DEPTH
+            else [folder]
         )
     ]
     return f"{shorten(shown, 8) or 'nothing'} in {mounts}"

@@ -16,11 +16,6 @@ _UNKNOWN = frozenset({"nan", "NaN", "<NA>"})
 """What pandas writes for a missing cell."""
 _SEVERAL = r"[|;]|^\[.*\]$"
 
-_ADVICE = (
-    "This version learns one label an image: keep the images that have one, or list the columns "
-    "that are classes under [classes] names."
-)
-
 
 @dataclass(frozen=True)
 class ImageLabels:
@@ -68,7 +63,8 @@ def find_labels(
             raise DataError(
                 f"The columns of classes give an image several labels, or none. Received: {path}, "
                 f"{len(several):,} images such as {shorten(list(several[id_column]))}, columns "
-                f"{shorten(columns)}. {_ADVICE}"
+                f"{shorten(columns)}. This version learns one label an image: keep the images that "
+                "have one, or list the columns that are classes under [classes] names."
             )
     if said is None and not is_told and len(others) == 1:
         (said,) = others

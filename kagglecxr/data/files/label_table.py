@@ -11,8 +11,8 @@ import pandas as pd
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.data.files.folder_tree import split_of
 from kagglecxr.data.files.label_columns import find_labels
-from kagglecxr.data.files.matching import loose_name, match_paths
-from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.files.matching import images_named, match_paths
+from kagglecxr.data.files.tables import list_tables, read_any_table
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
 
@@ -61,10 +61,9 @@ def read_labels(
     """
     path = root / layout.labels
     if not path.is_file():
-        there = [one.relative_to(root).as_posix() for one in sorted(root.glob("*.*sv*"))]
         raise MissingError(
             f"The table of labels is missing. Received: {path}. Correct [layout] labels, or "
-            f"download it; there is {shorten(there) or 'no table'}."
+            f"download it; there is {shorten(list_tables(root)) or 'no table'}."
         )
     every = [*images, *others]
     table = _read(path, layout, every)
@@ -132,8 +131,7 @@ def _id_column(table: pd.DataFrame, layout: Layout, images: Sequence[str], path:
     exact = [layout.label_id] if layout.label_id in table else named
     if "label_id" in layout.model_fields_set and len(exact) == 1:
         return exact[0]
-    names = set(map(loose_name, images))
-    counts = {c: len(names.intersection(map(loose_name, table[c]))) for c in map(str, table)}
+    counts = images_named(table, images)
     most = [column for column, count in counts.items() if count and count == max(counts.values())]
     suffixed = [c for c in most if table[c].map(_has_suffix).all()]
     best = suffixed if len(suffixed) == 1 else most

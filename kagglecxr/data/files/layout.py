@@ -15,6 +15,7 @@ from kagglecxr.data.files.merging import merged_folder, merged_rows
 from kagglecxr.data.files.metadata import with_metadata, with_sources
 from kagglecxr.data.files.patients import find_patients
 from kagglecxr.data.files.patterns import match_patterns
+from kagglecxr.data.files.sample import SampleSubmission, own_sample
 from kagglecxr.data.files.splits_by_table import labelled_rows
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
@@ -31,18 +32,20 @@ class FoundImages:
             the data folder (or absolute, for data merged from an absolute folder) and have forward
             slashes; unknown values are empty. Test images have their label if the layout has it:
             whoever writes the index must remove it.
-        taken: a line that says what was taken for what, and what was left out.
+        summary: a line that says what was taken for what, and what was left out.
+        sample: the sample submission that the layout names.
     """
 
     table: pd.DataFrame
-    taken: str
+    summary: str
+    sample: SampleSubmission | None = None
 
 
 def find_images(root: Path, competition: Competition) -> FoundImages:
     """Lists all images of a data folder and of the data sets merged with it, without opening any.
 
     Raises:
-        MissingError: the folder does not exist.
+        MissingError: the folder, or a table that the layout names, does not exist.
         DataError: no images, a class without images, or labels that match no image.
     """
     if not root.is_dir():
@@ -50,18 +53,20 @@ def find_images(root: Path, competition: Competition) -> FoundImages:
             f"The data folder does not exist. Received: {root}. "
             "Name the folder that holds the images with --data."
         )
-    own = _find_data_set(root, competition.layout, class_folders(competition))
+    sample = own_sample(root, competition.layout)
+    own = _find_data_set(root, competition.layout, class_folders(competition), sample)
     tables = [own.table]
     for part in competition.merge:
         folder = merged_folder(root, part)
         layout = Layout(train=part.train, patient=part.patient)
-        merged = _find_data_set(folder, layout, part.classes).table
+        merged = _find_data_set(folder, layout, part.classes, None).table
         # All of it is for training, whatever it was meant for.
         merged = merged[merged["label"] != ""].assign(split="train")
         tables.append(merged_rows(merged, folder, root, part))
     table = pd.concat(tables).drop_duplicates("path")
     _check_labels(table, competition, root)
-    return FoundImages(table.sort_values("id")[COLUMNS].reset_index(drop=True), own.taken)
+    table = table.sort_values("id")[COLUMNS].reset_index(drop=True)
+    return FoundImages(table, own.summary, sample)
 
 
 def class_folders(competition: Competition) -> dict[str, str]:
@@ -70,51 +75,70 @@ def class_folders(competition: Competition) -> dict[str, str]:
     return {classes.folders.get(name, name): name for name in classes.names}
 
 
-def _find_data_set(root: Path, layout: Layout, folders: dict[str, str]) -> FoundImages:
+def _find_data_set(
+    root: Path, layout: Layout, folders: dict[str, str], sample: SampleSubmission | None
+) -> FoundImages:
     files = list_files(root)
     masks = {} if layout.masks else find_masks(files.images)
     are_masks = set(masks.values())
     images = [path for path in files.images if path not in are_masks]
     if layout.train or layout.labels:
-        table, taken = labelled_rows(root, layout, folders, images)
+        table, summary = labelled_rows(root, layout, folders, images, sample)
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
         tests = match_patterns(images, layout.test, folders)
         found = find_class_folders([path for path in images if path not in tests], folders)
         without = sorted(set(sub_folders(root / found.inside)) - set(found.sub_folders))
-        table, taken = _rows_of_folders(found, tests), _describe_folders(found, without)
+        table, summary = _rows_of_folders(found, tests), _describe_folders(found, without)
         used = {PurePosixPath(path).parent for path in found.images}
         passed_over = [path for path in files.others if PurePosixPath(path).parent in used]
     if table.empty:
-        held = shorten(layout.train or list(folders)) or "one sub-folder per class"
-        if "{class}" in held:
-            held += f" with {shorten(list(folders))} for {{class}}"
-        seen = f"; its {len(files.images):,} images are elsewhere, such as {shorten(files.images)}"
-        raise DataError(
-            f"No images were found. Received: {root}, which should hold {held}"
-            f"{seen if files.images else ''}. Check the folder, or its layout in a TOML file."
-        )
+        raise _no_images(root, layout, folders, files.images)
     if layout.masks:
-        masks = _masks_by_pattern(table, root, layout.masks, folders)
+        masks = masks_by_pattern(root, table, layout.masks, folders)
     table["mask"] = [masks.get(path, "") for path in table["path"]]
     if layout.patient:
         table["group"] = find_patients(table["path"], layout.patient)
+    table = _with_tables(table, root, layout, files.images)
+    table = table[~table["path"].isin(set(table["mask"]))].reset_index(drop=True)
+    if layout.test_patients_apart:
+        is_known = (table["split"] == "test") & (table["group"] != "")
+        table["group"] = table["group"].mask(is_known, "test/" + table["group"])
+    table["id"] = _make_ids(table["path"])
+    with_mask = int((table["mask"] != "").sum())
+    if with_mask or layout.masks:
+        summary += f" Masks: {with_mask:,}."
+    return FoundImages(table, f"{summary}{_describe_rest(passed_over, files)}")
+
+
+def _no_images(root: Path, layout: Layout, folders: dict[str, str], images: list[str]) -> DataError:
+    held = shorten(layout.train or list(folders)) or "one sub-folder per class"
+    if "{class}" in held:
+        held += f" with {shorten(list(folders))} for {{class}}"
+    if images:
+        held += f"; its {len(images):,} images are elsewhere, such as {shorten(images)}"
+    return DataError(
+        f"No images were found. Received: {root}, which should hold {held}. Check the folder, or "
+        "its layout in a TOML file."
+    )
+
+
+def _with_tables(table: pd.DataFrame, root: Path, layout: Layout, files: list[str]) -> pd.DataFrame:
+    """Adds what sheets and the metadata say, and refuses one patient for all."""
     table = with_sources(table, root)
     metadata = root / layout.metadata
     if layout.metadata and "metadata" in layout.model_fields_set and not metadata.is_file():
         raise MissingError(
             f"The table of [layout] metadata is missing. Received: {metadata}. Correct the name."
         )
-    table = with_metadata(table, metadata, root / layout.labels, files.images)
-    table = table[~table["path"].isin(set(table["mask"]))].reset_index(drop=True)
-    _refuse_one_patient(table)
-    if layout.test_patients_apart:
-        is_known = (table["split"] == "test") & (table["group"] != "")
-        table["group"] = table["group"].mask(is_known, "test/" + table["group"])
-    table["id"] = _make_ids(table["path"])
-    with_mask = int((table["mask"] != "").sum())
-    told = f" Masks: {with_mask:,}." if with_mask or layout.masks else ""
-    return FoundImages(table, f"{taken}{told}{_describe_rest(passed_over, files)}")
+    table = with_metadata(table, metadata, root / layout.labels, files)
+    groups = set(table["group"])
+    if len(table) > 1 and len(groups) == 1 and groups != {""}:
+        raise DataError(
+            f"All images are of one patient or group. Received: {groups.pop()!r} for "
+            f"{len(table):,} images. Correct the table that says so, or leave that column out."
+        )
+    return table
 
 
 def _rows_of_folders(found: FoldersFound, tests: dict[str, str]) -> pd.DataFrame:
@@ -150,23 +174,6 @@ def _describe_rest(passed_over: list[str], files: FolderFiles) -> str:
     if files.dangling:
         text += f" Links to nothing: {len(files.dangling):,}, {shorten(files.dangling)}."
     return text
-
-
-def _masks_by_pattern(
-    table: pd.DataFrame, root: Path, pattern: str, folders: dict[str, str]
-) -> dict[str, str]:
-    folder_of = {label: folder for folder, label in folders.items()}
-    labels = [folder_of.get(label, label) for label in table["label"]]
-    return masks_by_pattern(root, dict(zip(table["path"], labels, strict=True)), pattern)
-
-
-def _refuse_one_patient(table: pd.DataFrame) -> None:
-    groups = set(table["group"])
-    if len(table) > 1 and len(groups) == 1 and groups != {""}:
-        raise DataError(
-            f"All images are of one patient or group. Received: {groups.pop()!r} for "
-            f"{len(table):,} images. Correct the table that says so, or leave that column out."
-        )
 
 
 def _make_ids(paths: "pd.Series[str]") -> list[str]:

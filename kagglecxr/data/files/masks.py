@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+import pandas as pd
+
 from kagglecxr.data.files.folder_tree import IMAGE_FOLDERS, MASK_FOLDERS
 
 _AROUND_THE_STEM = re.compile(r"(?:mask[_-])?(.*?)(?:[_-]mask)?", re.IGNORECASE)
@@ -42,14 +44,17 @@ def find_masks(images: Sequence[str]) -> dict[str, str]:
 
 
 def masks_by_pattern(
-    root: Path, folder_of_image: Mapping[str, str], pattern: str
+    root: Path, table: pd.DataFrame, pattern: str, folders: Mapping[str, str]
 ) -> dict[str, str]:
-    """Returns the mask of each image that has one where a layout's pattern says."""
-    masks = {
-        image: pattern.replace("{class}", folder).replace("{stem}", PurePosixPath(image).stem)
-        for image, folder in folder_of_image.items()
-    }
-    return {i: mask for i, mask in masks.items() if mask != i and (root / mask).is_file()}
+    """Returns the mask of each image of `path,label` that has one where a layout's pattern says."""
+    folder_of = {label: folder for folder, label in folders.items()}
+    found = {}
+    for image, label in zip(table["path"], table["label"], strict=True):
+        mask = pattern.replace("{class}", folder_of.get(label, label))
+        mask = mask.replace("{stem}", PurePosixPath(image).stem)
+        if mask != image and (root / mask).is_file():
+            found[image] = mask
+    return found
 
 
 def _image_stem(stem: str) -> str:

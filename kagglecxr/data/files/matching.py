@@ -65,20 +65,21 @@ def match_paths(
     return found
 
 
-def loose_name(path: str) -> str:
-    r"""Returns a path's name without suffix, capitals and leading zeros: what is alike may match.
-
-    >>> loose_name("Train\\007.PNG")
-    '7'
-    """
+def _loose_name(path: str) -> str:
+    """A path's name without suffix, capitals and leading zeros: what is alike may match."""
     return _without_zeros(_plain(path)).rpartition("/")[2]
+
+
+def images_named(table: pd.DataFrame, images: Sequence[str]) -> dict[str, int]:
+    """Returns how many images each column of a table may name."""
+    names = set(map(_loose_name, images))
+    return {c: len(names.intersection(map(_loose_name, table[c]))) for c in map(str, table)}
 
 
 def column_of_ids(table: pd.DataFrame, images: Sequence[str]) -> str:
     """Returns the column of a table that names most of the images; the first if none does."""
-    names = set(map(loose_name, images))
-    counts = [len(names.intersection(map(loose_name, table[column]))) for column in table]
-    return str(table.columns[counts.index(max(counts))])
+    counts = images_named(table, images)
+    return max(counts, key=lambda column: counts[column])
 
 
 def _candidates(

@@ -9,12 +9,16 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.data.files.label_table import Labels, read_labels
 from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
-from kagglecxr.data.files.tables import read_any_table
+from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.schema import Layout
 
 
 def labelled_rows(
-    root: Path, layout: Layout, folders: dict[str, str], images: Sequence[str]
+    root: Path,
+    layout: Layout,
+    folders: dict[str, str],
+    images: Sequence[str],
+    sample: SampleSubmission | None,
 ) -> tuple[pd.DataFrame, str]:
     """Returns `path,label,split,group,source` of the images that a layout describes, and a line.
 
@@ -44,44 +48,40 @@ def labelled_rows(
     others = [path for path in test if path not in train]
     labels = read_labels(root, layout, list(folders.values()), list(train), others)
     undecided = set(test) & set(train) if layout.train else set(train)
-    table = _decide(table, undecided, labels, root, layout, folders)
+    known = {*labels.rows["label"], *folders.values()}
+    asked = _asked_for(undecided, sample, known)
+    table = _decide(table, undecided, labels, asked, layout)
     form = f" ({labels.form})" if labels.form else ""
-    known = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
+    matched = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
     table = _with_labels(table, labels, layout)
     counts = table.loc[table["split"] == "train", "label"].value_counts(sort=False)
     classes = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    said += f", labels of {layout.labels}{form}, {known}: {classes}."
+    said += f", labels of {layout.labels}{form}, {matched}: {classes}."
     if passed := len({*train, *test}) - len(table):
         said += f" Left out: {passed:,} images that no table names."
     return table, said
 
 
+def _asked_for(undecided: set[str], sample: SampleSubmission | None, classes: set[str]) -> set[str]:
+    """The images that a sample submission names."""
+    if sample is None or not undecided:
+        return set()
+    images = sorted(undecided)
+    ids = list(sample.table[column_of_ids(sample.table, images)])
+    matches = match_paths(ids, images)
+    if not matches.image_of:
+        # In a long sample the name of a class stands behind each id.
+        parts = [one.rpartition("_") for one in ids]
+        matches = match_paths([image for image, _, label in parts if label in classes], images)
+    return set(matches.image_of.values())
+
+
 def _decide(
-    table: pd.DataFrame,
-    undecided: set[str],
-    labels: Labels,
-    root: Path,
-    layout: Layout,
-    folders: dict[str, str],
+    table: pd.DataFrame, undecided: set[str], labels: Labels, asked: set[str], layout: Layout
 ) -> pd.DataFrame:
     """Gives undecided images the split that the tables say; leaves out what neither names."""
-    if not undecided:
-        return table
     says_something = (labels.rows["label"] != "") | (labels.rows["split"] == "test")
     labelled = undecided & set(labels.rows.index[says_something])
-    asked: set[str] = set()
-    sample = root / layout.sample
-    if layout.sample and sample.is_file():
-        # An id may have the name of a class behind it.
-        asking = read_any_table(sample)
-        ids = list(asking[column_of_ids(asking, list(undecided))])
-        matches = match_paths(ids, sorted(undecided))
-        if not matches.image_of:
-            parts = [one.rpartition("_") for one in ids]
-            known = {*labels.rows["label"], *folders.values()}
-            images = [image for image, _, label in parts if label in known]
-            matches = match_paths(images, sorted(undecided))
-        asked = set(matches.image_of.values())
     both = sorted(labelled & asked)
     if both:
         raise DataError(

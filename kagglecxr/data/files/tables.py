@@ -15,6 +15,12 @@ _SEPARATORS = ",;\t|"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 
 
+def list_tables(folder: Path) -> list[str]:
+    """Returns the paths, relative to a folder, of the tables in it and its sub-folders."""
+    found = [*folder.glob("*.[ct]sv*"), *folder.glob("*/*.[ct]sv*")]
+    return [path.relative_to(folder).as_posix() for path in sorted(found)]
+
+
 def read_any_table(path: Path, *, header: bool = True) -> pd.DataFrame:
     """Reads a user's table with all cells as text, without blanks around them.
 

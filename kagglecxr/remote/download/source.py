@@ -4,7 +4,7 @@ import dataclasses
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -219,3 +219,15 @@ def check_sha256(
             f"{origin}. Run the same command again to download them anew; if that changes nothing, "
             "the data or the list were changed: compare the dates of both."
         )
+
+
+def describe_steps(steps: Sequence[str], work: Path) -> str:
+    """Returns the commands that bring data which are not on Kaggle, one on each line.
+
+    >>> print(describe_steps(["unzip a.zip -d {work}/raw"], Path("my work")), end="")
+    Not on Kaggle; these commands bring the images:
+      unzip a.zip -d 'my work'/raw
+    """
+    named = [step.replace("{work}", shlex.quote(str(work))) for step in steps]
+    lines = ["Not on Kaggle; these commands bring the images:", *(f"  {step}" for step in named)]
+    return "".join(f"{line}\n" for line in lines)

@@ -1,6 +1,5 @@
 """One kernel for each fold: a run that is trained on several of Kaggle's machines."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from kagglecxr.remote.errors import KaggleError
 from kagglecxr.remote.kernels.kernel_metadata import MAX_SLUG, KernelMetadata
 from kagglecxr.remote.kernels.push import SessionLimitError, push_kernel
 from kagglecxr.remote.kernels.status import COMPLETE, kernel_status
-from kagglecxr.remote.kernels.templates import set_constants
+from kagglecxr.remote.kernels.templates import read_constant, set_constants
 
 PUSH_STATE = "pushed.json"
 """Which version of which script was pushed; next to the metadata, and never sent."""
@@ -38,11 +37,11 @@ def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
     """
     metadata = KernelMetadata.read(folder)
     script = (folder / metadata.code_file).read_text(encoding="utf-8")
-    stated = re.search(r"^FOLDS = (\d+)", script, re.MULTILINE)
-    if folds < 2 or stated is None or int(stated.group(1)) != folds:
+    stated = read_constant(script, "FOLDS")
+    if folds < 2 or stated != folds:
         raise SettingError(
             f"The kernel's script trains another number of folds. Received: --folds {folds}, "
-            f"FOLDS = {stated.group(1) if stated else 'nothing'} in {folder / metadata.code_file}. "
+            f"FOLDS = {'nothing' if stated is None else stated} in {folder / metadata.code_file}. "
             "Make them equal, and at least 2."
         )
     folders = []
@@ -61,6 +60,15 @@ def write_fold_kernels(folder: Path, folds: int) -> list[Path]:
 def pushed_folds(folder: Path) -> list[Path]:
     """The kernels of single folds, next to a kernel, that were pushed."""
     return sorted(path.parent for path in folder.parent.glob(f"{folder.name}-fold-*/{PUSH_STATE}"))
+
+
+def kernel_competition(folder: Path) -> str:
+    """The competition of a kernel of ours; COMPETITION where its script does not name a preset."""
+    scripts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))]
+    stated = [read_constant(script, "COMPETITION") for script in scripts]
+    # The text of a TOML file has several lines.
+    names = [name for name in stated if isinstance(name, str) and "\n" not in name]
+    return names[0] if names else "COMPETITION"
 
 
 def kernel_ids(folder: Path) -> list[str]:

@@ -72,6 +72,17 @@ def set_constants(script: str, settings: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
+def read_constant(script: str, name: str) -> object:
+    """Returns the value of a constant at a script's top; None if there is none that is a literal.
+
+    >>> read_constant("FOLD = 3  # of five", "FOLD")
+    3
+    """
+    with contextlib.suppress(SyntaxError, ValueError, KeyError):
+        return ast.literal_eval(dict(_constants(ast.parse(script)))[name])
+    return None
+
+
 class _Template:
     """The parts of a template, each without the empty lines around it."""
 

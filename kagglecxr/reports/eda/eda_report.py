@@ -56,7 +56,7 @@ def explore_data(
         drawn = _save(parts, folder, reporter)
     title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
     introduction = (
-        f"{' '.join(prepared.told)} What the training images show before any model is trained, "
+        f"{' '.join(prepared.summary)} What the training images show before any model is trained, "
         "and what could mislead one. Of the test set only counts, sizes and grey values are shown."
     )
     write_text(folder / PAGE, render_page(title, introduction, parts, drawn))

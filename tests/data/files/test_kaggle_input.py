@@ -53,7 +53,9 @@ def test_the_folder_is_found_in_each_form(form: str, mounts: Path) -> None:
 def test_the_cache_s_key_is_that_of_a_local_folder(mounts: Path, tmp_path: Path) -> None:
     competition, pipeline = named("lungs"), Pipeline.parse("gray | resize", 8)
     raw = fill(tmp_path / "at-home" / "raw", *TRAIN, *TEST)
-    fill(mounts / "competitions" / "lungs", *TRAIN, *TEST)
+    mounted = fill(mounts / "competitions" / "lungs", *TRAIN, *TEST)
+    for root in (raw, mounted):
+        (root / "sample_submission.csv").write_text("id,label\n3,ill\n4,ill\n")
     keys = {
         build_cache(
             tmp_path / f"cache-{i}", root, list(find_images(root, competition).table["path"]),

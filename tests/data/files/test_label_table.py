@@ -82,9 +82,14 @@ def test_one_column_of_flags_is_a_label_of_its_own(tmp_path: Path) -> None:
         ("id,label\na,ill|odd\nb,well\nc,ill\n", r"several labels in a cell.*'ill\|odd'"),
         ("id,label\na,ill\na,well\n", r"two labels for one image.* a\."),
         ("id,label\n", r"no lines.*train\.csv"),
+        ("id,label\na.png,ill\na,well\n", r"two labels for one image.*a, a\.png"),
+        ("id,diagnosis,AP,PA\na,ill,1,0\nb,well,0,1\n", r"lacks the column 'label'.*diagnosis"),
+        ("id,label\na,Edema;Effusion\n", r"several labels in a cell.*'Edema;Effusion'"),
+        ("id,label\na,\"['x', 'y']\"\n", r"several labels in a cell"),
+        ("id,ill,well,male\na,1,0,1\nb,0,1,0\n", r"\[classes\] names"),
     ],
 )
-def test_several_labels_of_an_image_are_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_what_gives_no_image_its_one_label_is_refused(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(DataError, match=told):
         labels(tmp_path, text)
 
@@ -122,21 +127,6 @@ def test_an_id_that_means_two_images_is_refused(tmp_path: Path) -> None:
 def test_what_tables_of_users_look_like(tmp_path: Path, text: str, label: str) -> None:
     images = ["train/a.png", "train/b.png", "0/0.png"]
     assert by_path(labels(tmp_path, text, images))["train/a.png"] == label
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("id,label\na.png,ill\na,well\n", r"two labels for one image.*a, a\.png"),
-        ("id,diagnosis,AP,PA\na,ill,1,0\nb,well,0,1\n", r"lacks the column 'label'.*diagnosis"),
-        ("id,label\na,Edema;Effusion\n", r"several labels in a cell.*'Edema;Effusion'"),
-        ("id,label\na,\"['x', 'y']\"\n", r"several labels in a cell"),
-        ("id,ill,well,male\na,1,0,1\nb,0,1,0\n", r"\[classes\] names"),
-    ],
-)
-def test_what_could_be_read_in_two_ways_is_refused(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(DataError, match=told):
-        labels(tmp_path, text)
 
 
 def test_missing_labels_of_pandas_are_none(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_folders_without_images_are_no_classes_of_a_plain_folder_and_are_named(
     (root / "notebooks" / "eda.ipynb").write_text("{}")
     found = find_images(root, load_competition(root))
     assert set(found.table["label"]) == {"ill", "well"}
-    assert "Left out: notebooks/ without images." in found.taken
+    assert "Left out: notebooks/ without images." in found.summary
 
 
 def test_what_a_mac_puts_into_an_archive_is_no_image(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_folder_too_high_is_looked_into(tmp_path: Path) -> None:
     root = fill(tmp_path, "a/archive/ill/images/1.png", "a/archive/well/images/2.png")
     found = find_images(root, load_competition(root))
     assert found.table["label"].to_list() == ["ill", "well"]
-    assert found.taken.startswith("Data: a/archive/: folders are the classes")
+    assert found.summary.startswith("Data: a/archive/: folders are the classes")
 
 
 def test_images_without_any_label_are_refused_with_where_labels_may_be(tmp_path: Path) -> None:
@@ -403,6 +403,7 @@ def test_the_challenge_preset_has_an_unlabelled_test_set(tmp_path: Path) -> None
         *[f"train/{name}/{name}.png" for name in ("covid-19", "normal", "viral-pneumonia")],
         "test/17.png",
     )
+    (root / "sample_submission.csv").write_text("id,label\n17,normal\n")
     table = find_images(root, load_competition("umons-covid19")).table.set_index("path")
     assert table.loc["test/17.png", ["label", "split"]].tolist() == ["", "test"]
     assert table.loc["train/normal/normal.png", ["label", "split"]].tolist() == ["normal", "train"]

@@ -103,11 +103,11 @@ def test_the_demos_files_and_every_picture_on_the_page(
 def test_the_page_begins_with_what_was_taken_for_what(
     demo: PreparedDemo, explored: tuple[Page, Workspace]
 ) -> None:
-    taken, patients = demo.prepared.told
-    assert taken.startswith("Data: {class}/images/*.png for training. Masks: ")
+    summary, patients = demo.prepared.summary
+    assert summary.startswith("Data: {class}/images/*.png for training. Masks: ")
     assert patients.startswith("Patients: ")
     text = contents(explored[1])["index.html"].decode()
-    assert f"<p>{html.escape(taken)} {html.escape(patients)} What" in text
+    assert f"<p>{html.escape(summary)} {html.escape(patients)} What" in text
 
 
 def test_exploring_again_gives_the_same_bytes(
