@@ -17,6 +17,7 @@ VERBS = (
     "tune",
     "ensemble",
     "export",
+    "predict",
     "submit",
     "kernel",
     "compare",

@@ -23,11 +23,8 @@ def explore(
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
-    page = explore_data(prepared, workspace, common.terminal, seed=common.seed)
-    common.finish(
-        f"Explored {len(prepared.index.table)} images; open {page}.",
-        workspace.command("train"),
-    )
+    explored = explore_data(prepared, workspace, common.terminal, seed=common.seed)
+    common.finish(explored.summary, workspace.command("train"))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import kagglecxr
 from kagglecxr import __main__ as command_line
 from kagglecxr.core.cli import CommonOptions
 from kagglecxr.core.errors import UnknownNameError
-from kagglecxr.core.metrics import METRICS, Metric
+from kagglecxr.core.metrics import METRICS, Labels, Metric
 from kagglecxr.core.registry import Registry
 from kagglecxr.data import competition
 from kagglecxr.data.competition import load_competition
@@ -28,6 +28,9 @@ from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.images.steps import STEPS, _image_step
 from kagglecxr.data.samplers.sampling import SAMPLINGS, make_sampler
 from kagglecxr.data.sequences.augmentation import CUSTOM_AUGMENTATIONS
+from kagglecxr.ensembling.blend_selection import choose_blend
+from kagglecxr.ensembling.blenders import BLENDERS
+from kagglecxr.ensembling.blends import Runs, WeightedBlend, single_blend
 from kagglecxr.inference.tta import VIEWS, View
 from kagglecxr.leaderboard.baselines import BASELINES, baseline_predictions
 from kagglecxr.models import create_model, list_models
@@ -38,11 +41,12 @@ from kagglecxr.models.scaling import zero_to_one
 from kagglecxr.training import recipe
 from kagglecxr.training.recipe import load_recipe
 from tests.conftest import PreparedDemo
+from tests.ensembling.made_runs import made_out_of_fold
 
 Pixels = npt.NDArray[np.uint8]
 DOCUMENT = Path(kagglecxr.__file__).parent.parent / "docs" / "extending.md"
 REGISTRIES: tuple[Registry[Any], ...] = (
-    BASELINES, CUSTOM_AUGMENTATIONS, LOSSES, METRICS, MODELS, SAMPLINGS, STEPS, VIEWS,
+    BASELINES, BLENDERS, CUSTOM_AUGMENTATIONS, LOSSES, METRICS, MODELS, SAMPLINGS, STEPS, VIEWS,
 )  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def test_every_place_that_is_named_is_there() -> None:
     places = [re.search(r"`(kagglecxr/[\w/.]*)`", row) for row in rows[1:]]
     root = DOCUMENT.parent.parent
     paths = [root / found[1] for found in places if found]
-    assert len(paths) == 12
+    assert len(paths) == 13
     assert all(path.exists() for path in paths if "NAME" not in path.name)
 
 
@@ -171,6 +175,19 @@ def test_a_preset_and_a_recipe_are_files(
     monkeypatch.setattr(module, folder, tmp_path)
     (tmp_path / "mine.toml").write_text(text)
     assert load() in {"mine", 7}
+
+
+def test_a_blend_is_a_function() -> None:
+    @BLENDERS.add
+    def first(
+        runs: Runs, truth: Labels, metric: Metric, random: np.random.Generator
+    ) -> WeightedBlend:
+        """The first run alone."""
+        return single_blend(len(runs), 0)
+
+    oof = made_out_of_fold((0.5, 1.0), images=60)
+    chosen = choose_blend(oof, METRICS["accuracy"], "first", np.random.default_rng(0))
+    assert (chosen.method, chosen.blend.used) == ("first", [0])
 
 
 def test_a_baseline_is_a_function(demo: PreparedDemo) -> None:

@@ -32,6 +32,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def temporary_folder(parent: Path | None) -> Iterator[Path]:
+    """Yields a new folder in `parent`, or where the system has its own, and removes it."""
+    if parent:
+        parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kagglecxr-", dir=parent) as folder:
+        yield Path(folder)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes text atomically."""
     with atomic_write(path) as temporary:

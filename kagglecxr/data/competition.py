@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.labels import in_order
-from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.registry import nearest, unknown_name_error
 from kagglecxr.core.submission_format import FORMATS
 from kagglecxr.data.images.image import SUFFIXES
@@ -58,9 +58,15 @@ class Competition(TomlTable):
             and not FORMATS[self.submission.form].holds_probabilities
         ):
             raise ValueError(f"metric {metric.name!r} needs probabilities, not classes")
-        positive = self.submission.positive
-        if self.classes.names and positive and positive not in self.classes.targets():
-            raise ValueError(f"[submission] positive is {positive!r}, which is no target")
+        if self.classes.names:
+            for table, positive in (
+                ("submission", self.submission.positive),
+                ("metric", self.metric.positive),
+            ):
+                if positive and positive not in self.classes.targets():
+                    raise ValueError(f"[{table}] positive is {positive!r}, which is no target")
+        if self.metric.positive and metric.measure_target is None:
+            raise ValueError(f"metric {metric.name!r} is one of all targets; leave out positive")
         return self
 
     @model_validator(mode="after")
@@ -85,6 +91,11 @@ class Competition(TomlTable):
     def targets(self) -> list[str]:
         """Returns the target names in order."""
         return list(self.classes.targets())
+
+    def evaluation_metric(self) -> Metric:
+        """Returns the metric by which submissions, runs and ensembles are compared."""
+        metric, positive = METRICS[self.metric.name], self.metric.positive
+        return metric.for_target(self.targets().index(positive)) if positive else metric
 
     def target_of_class(self) -> dict[str, int]:
         """Returns the target id of each class name."""

@@ -63,10 +63,11 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
         DataError, LeakError: the files do not match, or were changed in a way that is not valid.
     """
     values = read_json(workspace.require(workspace.prepared, "prepare"))
-    if "given" not in values:
+    missing = sorted({"given", "summary"} - values.keys())
+    if missing:
         raise MissingError(
             f"The data were prepared by an older version. Received: {workspace.prepared} without "
-            f"what the competition's TOML said. Run: {workspace.command('prepare')}"
+            f"{', '.join(missing)}. Run: {workspace.command('prepare')}"
         )
     prepared = _with_changes(competition, values, workspace)
     index = read_index(workspace.require(workspace.index, "prepare"))

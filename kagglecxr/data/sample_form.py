@@ -7,7 +7,6 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, SettingError, shorten
 from kagglecxr.core.labels import class_numbers
-from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.submission_format import FORMATS, is_line_a_class
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import column_of_ids
@@ -46,7 +45,7 @@ def with_sample_form(
         )
     if settings.form == "class":
         _check_class_names(list(sample.table[settings.target]), targets, sample.path)
-    metric = METRICS[competition.metric.name]
+    metric = competition.evaluation_metric()
     if metric.needs_probabilities and not FORMATS[settings.form].holds_probabilities:
         raise SettingError(
             f"The metric needs probabilities, and the sample submission asks for classes. "
@@ -73,7 +72,7 @@ def _completed(
             # It may be called a probability in the TOML, as it is one.
             return settings.model_copy(update={**said, "form": "long"})
         if "form" not in given:
-            needed = METRICS[competition.metric.name].needs_probabilities
+            needed = competition.evaluation_metric().needs_probabilities
             said["form"] = _form(list(table[others[0]]), targets, sample.path, needed)
         if others[0] in targets:
             # A column that is called like a class asks for its probability.

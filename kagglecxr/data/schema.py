@@ -159,6 +159,12 @@ class SubmissionSettings(TomlTable):
 
 
 class MetricChoice(TomlTable):
-    """The competition's metric."""
+    """The competition's metric.
+
+    Attributes:
+        name: a name in METRICS.
+        positive: the target of a metric of one target; defaults to the last one.
+    """
 
     name: str = "accuracy"
+    positive: str | None = None

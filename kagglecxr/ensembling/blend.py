@@ -1,4 +1,4 @@
-"""Blends runs: predicts the test set with each, combines the predictions, writes a submission."""
+"""Makes an ensemble: fits it, predicts the test set with it, and writes a submission."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,34 +6,51 @@ from pathlib import Path
 
 import numpy as np
 
-from kagglecxr.core.errors import MissingError
-from kagglecxr.core.files import read_table, write_json, write_table
-from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.errors import MissingError, SettingError, shorten
+from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData, prepare_again
+from kagglecxr.ensembling.blend_selection import AUTO
+from kagglecxr.ensembling.blends import equal_blend
+from kagglecxr.ensembling.ensemble_options import EnsembleOptions
+from kagglecxr.ensembling.ensemble_record import EnsembleRecord
+from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
+from kagglecxr.ensembling.out_of_fold import OOF, align_out_of_fold, has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
+from kagglecxr.ensembling.view_selection import with_views
 from kagglecxr.inference.members import Member, members_for_data
-from kagglecxr.inference.predictions import Predictions, average, unlabelled
+from kagglecxr.inference.predictions import Predictions, unlabelled
 from kagglecxr.inference.predictor import Predictor
+from kagglecxr.inference.tta import VIEW_SETS
+
+TABLE = "blends.csv"
 
 
 @dataclass(frozen=True)
 class Blend:
-    """A blend of runs and its files.
+    """An ensemble and its files.
 
     Attributes:
-        folder: with its predictions and blend.json.
+        folder: with blend.json, its predictions and, of several runs, blends.csv.
+        record: what it is.
         submission: the CSV for the leaderboard.
-        score: of its out-of-fold predictions; None where a run in it has none.
-        runs: the names of the runs in it.
+        lines: what was chosen and why; none where a run in it has no out-of-fold predictions.
     """
 
     name: str
     folder: Path
+    record: EnsembleRecord
     submission: Path
-    score: float | None
-    runs: list[str]
+    lines: list[str]
+
+    def __str__(self) -> str:
+        """One sentence on its runs and its score."""
+        score = "no out-of-fold score, since it has seen all training images"
+        if self.record.out_of_fold is not None:
+            score = f"out-of-fold {self.record.metric} {self.record.out_of_fold:.4f}"
+        return f"Blended {', '.join(self.record.runs)} ({score}): {self.submission}."
 
 
 def blend_runs(
@@ -42,58 +59,96 @@ def blend_runs(
     runs: Sequence[Path],
     submissions: Path,
     reporter: Reporter,
+    options: EnsembleOptions = EnsembleOptions(),
+    seed: int = 0,
 ) -> Blend:
-    """Writes the mean of runs, as predictions in the workspace and as a submission.
+    """Writes an ensemble of runs, as predictions in the workspace and as a submission.
 
     Raises:
         MissingError: there is no test set.
         DataError: a run was trained for other targets, images or folds.
+        SettingError: the options need out-of-fold predictions, which a run has not.
+        UnknownNameError: there is no such blend.
     """
-    rows = prepared.index.rows("test")
-    if not len(rows):
+    if not len(prepared.index.rows("test")):
         raise MissingError(
             f"There is no test set to predict. Received: an index without test images in "
             f"{workspace.index}. Run: {prepare_again(workspace, test='0.2')}"
         )
     members = members_for_data(runs, prepared)
+    metric = prepared.competition.evaluation_metric()
+    fit, ensemble, method = None, FittedEnsemble(equal_blend(len(members))), "mean"
+    views, lines = "", list[str]()
+    if all(has_out_of_fold(run) for run in runs):
+        random = generator(seed, "views")
+        viewed = with_views(members, prepared, workspace, options.views, random, reporter)
+        oof = align_out_of_fold(viewed.predictions, prepared)
+        fit = fit_ensemble(oof, metric, options, generator(seed, "blend"))
+        ensemble, method = fit.ensemble, fit.method
+        members = [viewed.members[number] for number in fit.used]
+        views, lines = viewed.views, [*viewed.lines, *fit.lines()]
+    else:
+        _check_plain(runs, options)
     names = [member.record.name for member in members]
-    name = ensemble_name(names)
+    name = ensemble_name(names, method) + (f"_{views}" if views else "")
     folder = workspace.ensembles / name
     submission = submissions / f"{prepared.competition.name}-{name}.csv"
-    blended = _predict_test(members, prepared, reporter)
-    metric = METRICS[prepared.competition.metric.name]
-    score = None
-    if all((run / "oof.npz").is_file() for run in runs):
+    test = f"test-{views}.npz" if views else "test.npz"
+    blended = _predict_test(members, test, ensemble, prepared, reporter)
+    if fit is not None:
         ids = prepared.index.column("id", prepared.index.rows("train"))
-        mean = average([Predictions.load(run / "oof.npz").of(ids) for run in runs])
-        out_of_fold = Predictions(np.array(ids), mean, prepared.target_ids())
-        out_of_fold.save(folder / "oof.npz")
-        score = metric(out_of_fold.truth, out_of_fold.probabilities)
+        Predictions(np.array(ids), fit.probabilities, prepared.target_ids()).save(folder / OOF)
+        if len(runs) > 1:
+            write_table(folder / TABLE, fit.table)
     blended.save(folder / "test.npz")
     _write_submission(prepared, workspace, blended, submission)
-    record = {"runs": names, "metric": metric.name, "out_of_fold": score}
-    write_json(folder / "blend.json", {**record, "submission": str(submission)})
-    return Blend(name, folder, submission, score, names)
+    record = EnsembleRecord(
+        names,
+        ensemble,
+        prepared.competition.targets(),
+        list(VIEW_SETS[views]) if views else [],
+        metric.name,
+        fit.score if fit else None,
+        fit.apparent if fit else None,
+        str(submission),
+    )
+    record.write(folder)
+    return Blend(name, folder, record, submission, lines)
+
+
+def _check_plain(runs: Sequence[Path], options: EnsembleOptions) -> None:
+    wanted = [option for option in (options.calibrate, options.thresholds) if option != "none"]
+    if options.blend in (AUTO, "mean") and set(wanted) <= {"auto"}:
+        return
+    without = [run.name for run in runs if not has_out_of_fold(run)]
+    raise SettingError(
+        f"Blends, calibration and thresholds are fitted to out-of-fold predictions. Received: "
+        f"{shorten(without)}, which has none, since it has seen all training images. Leave it out, "
+        "or use --blend mean --calibrate none --thresholds none."
+    )
 
 
 def _predict_test(
-    members: Sequence[Member], prepared: PreparedData, reporter: Reporter
+    members: Sequence[Member],
+    file: str,
+    ensemble: FittedEnsemble,
+    prepared: PreparedData,
+    reporter: Reporter,
 ) -> Predictions:
-    """The mean of the runs on the test set; each run predicts once, and is read again later."""
+    """The ensemble on the test set; each run predicts once, into a file, and is read later."""
     rows = prepared.index.rows("test")
     ids = prepared.index.column("id", rows)
     missing = [
         member
         for member in members
-        if not (path := member.run / "test.npz").is_file()
-        or Predictions.load(path).ids.tolist() != ids
+        if not (path := member.run / file).is_file() or Predictions.load(path).ids.tolist() != ids
     ]
     if missing:
         images = prepared.cache.images
         for member, probabilities in Predictor(missing).predict_runs(images, rows, reporter):
-            unlabelled(ids, probabilities).save(member.run / "test.npz")
-    runs = [Predictions.load(member.run / "test.npz").of(ids) for member in members]
-    return unlabelled(ids, average(runs))
+            unlabelled(ids, probabilities).save(member.run / file)
+    runs = [Predictions.load(member.run / file).of(ids) for member in members]
+    return unlabelled(ids, ensemble(runs))
 
 
 def _write_submission(

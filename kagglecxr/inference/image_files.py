@@ -22,14 +22,14 @@ class ImageFiles:
     Attributes:
         paths: image files below `root`.
         scratch: a folder for the memory maps.
-        broken: the paths that could not be read so far; their images are black.
+        broken: why paths could not be read, of those found so far; their images are black.
     """
 
     root: Path
     paths: list[str]
     scratch: Path
     reporter: Reporter
-    broken: set[str] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
     _decoded: dict[tuple[object, ...], npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     def images(self, member: Member) -> npt.NDArray[np.uint8]:

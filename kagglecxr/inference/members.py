@@ -96,7 +96,7 @@ def members_for_files(
             "There is no finished run to predict with. Received: none. Attach one that was packed "
             "with all its folds."
         )
-    members = [_member_for_files(run, pipeline) for run in runs]
+    members = [member_for_files(run, pipeline) for run in runs]
     targets = competition.targets() or members[0].record.targets
     for member in members:
         if member.record.targets != targets:
@@ -139,7 +139,8 @@ def read_compatible_run(run: Path, prepared: PreparedData) -> RunRecord:
     return record
 
 
-def _member_for_files(run: Path, default_pipeline: str) -> Member:
+def member_for_files(run: Path, pipeline: str = "", views: Sequence[str] = ()) -> Member:
+    """Makes a member of a run that predicts images of no index; raises as `members_for_files`."""
     record = read_run(run)
     for fold in range(record.folds):
         weights = fold_folder(run, fold) / WEIGHTS
@@ -147,13 +148,13 @@ def _member_for_files(run: Path, default_pipeline: str) -> Member:
             raise MissingError(
                 f"The weights of a fold are not there. Looked for: {weights}. Pack that run again."
             )
-    if not (record.pipeline or default_pipeline):
+    if not (record.pipeline or pipeline):
         raise SettingError(
             f"A run's record has no preprocessing pipeline. Received: {run}, of an older "
             "kagglecxr. Name the pipeline that prepare had for it."
         )
-    record = dataclasses.replace(record, pipeline=record.pipeline or default_pipeline)
-    member = make_member(run, record)
+    record = dataclasses.replace(record, pipeline=record.pipeline or pipeline)
+    member = make_member(run, record, views=views)
     if member.pipeline.needs_mask:
         raise SettingError(
             f"A run's pipeline needs lung masks, which unseen images have not. Received: "

@@ -1,7 +1,7 @@
 """Predictions of images, and how they are saved and loaded; no model is needed for that."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import atomic_write
+
+_VIEW = "view "
+"""Before a view's name, in the names of the arrays of a file."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,25 @@ class Predictions:
         ids: (N,) text.
         probabilities: (N, targets) float32, each row summing to 1.
         truth: (N,) target ids, -1 where the label is not known.
+        by_view: probabilities (N, targets) by the name of the view, where those of single views are
+            known; the others are their mean.
     """
 
     ids: npt.NDArray[np.str_]
     probabilities: npt.NDArray[np.float32]
     truth: npt.NDArray[np.intp]
+    by_view: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Writes an .npz file, atomically."""
+        views = {f"{_VIEW}{name}": array for name, array in self.by_view.items()}
         with atomic_write(path) as temporary:
             np.savez_compressed(
-                temporary, ids=self.ids, probabilities=self.probabilities, truth=self.truth
+                temporary,
+                ids=self.ids,
+                probabilities=self.probabilities,
+                truth=self.truth,
+                **views,  # type: ignore[arg-type]
             )
 
     @classmethod
@@ -41,7 +52,9 @@ class Predictions:
         """
         try:
             with np.load(path) as arrays:
-                return cls(arrays["ids"], arrays["probabilities"], arrays["truth"])
+                views = [name for name in arrays.files if name.startswith(_VIEW)]
+                by_view = {name.removeprefix(_VIEW): arrays[name] for name in views}
+                return cls(arrays["ids"], arrays["probabilities"], arrays["truth"], by_view)
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise DataError(
                 f"A file of predictions cannot be read. Received: {path}. Remove it and run the "
@@ -63,6 +76,10 @@ class Predictions:
             )
         return self.probabilities[[row[name] for name in ids]]
 
+    def from_view(self, view: str) -> "Predictions":
+        """Returns those of a single view that is in `by_view`."""
+        return Predictions(self.ids, self.by_view[view], self.truth)
+
 
 def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Predictions:
     """Predictions of images whose labels are not known."""
@@ -72,3 +89,9 @@ def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Pr
 def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:
     """The mean of equally long predictions (N, targets), summed in double precision."""
     return np.asarray(np.stack(parts).mean(axis=0, dtype=np.float64), np.float32)
+
+
+def log_probabilities(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The logarithms of probabilities; those below a millionth count as one."""
+    logs: npt.NDArray[np.float64] = np.log(np.clip(probabilities, 1e-6, 1.0).astype(np.float64))
+    return logs

@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +19,7 @@ from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.members import Member, rebuild_model
 from kagglecxr.inference.predictions import average
-from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS
+from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
 
 Pixels = npt.NDArray[np.uint8]
@@ -28,6 +31,8 @@ Fold = tuple[int, int]
 BATCH_SIZE = 64
 TIME_RESERVE = 1.5
 """A fold is begun only where so many times the last one's seconds are left."""
+KEPT_PARAMETERS = 2**27
+"""Models are kept for other folds while all of them have no more parameters, which is 512 MiB."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +44,78 @@ class PredictorOutput:
     of: int
 
 
+@dataclass
+class _TracedModel:
+    """A model, what was made of it, and the run and fold of its weights."""
+
+    model: keras.Model
+    made: Any
+    weights: tuple[Path, int] | None = None
+
+
+class TracedModels:
+    """Models that a `Predictor` has built: one for each architecture, whatever its weights.
+
+    Building a model and tracing its graph takes as long as predicting some hundred images, so a
+    model is kept for other folds, other runs of its architecture, and the next call.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _TracedModel] = {}
+
+    def whole(self, member: Member, fold: int) -> Callable[[Pixels], Probabilities]:
+        """Returns the function of a batch that the model of a fold is, until the next call."""
+        function: Callable[[Pixels], Probabilities]
+        function = self._load(member, fold, "all", lambda model: model.predict_on_batch)
+        return function
+
+    def split(self, member: Member, fold: int) -> tuple[keras.Model, keras.Model]:
+        """Returns a fold's frozen trunk and what learned on its features, until the next call."""
+        parts: tuple[keras.Model, keras.Model]
+        parts = self._load(member, fold, member.record.recipe["trainable"], split_frozen_trunk)
+        return parts
+
+    def _load(
+        self, member: Member, fold: int, trainable: str, make: Callable[[keras.Model], Any]
+    ) -> Any:
+        record = member.record
+        options = record.recipe["model_options"]
+        key = digest(record.model, record.input_shape, len(record.targets), options, trainable)
+        traced = self._kept.pop(key, None)
+        if traced is None:
+            model = rebuild_model(record, trainable)
+            traced = _TracedModel(model, make(model))
+        # Put last: the first is the one that has not been used for the longest time.
+        self._kept[key] = traced
+        while len(self._kept) > 1 and self._parameters() > KEPT_PARAMETERS:
+            del self._kept[next(iter(self._kept))]
+        if traced.weights != (member.run, fold):
+            traced.weights = None
+            member.load_fold(traced.model, fold)
+            traced.weights = (member.run, fold)
+        return traced.made
+
+    def _parameters(self) -> int:
+        return sum(traced.model.count_params() for traced in self._kept.values())
+
+
 @dataclass(frozen=True)
 class Predictor:
     """Predicts images with the folds of one or several runs, each from several views.
 
     The probabilities of a fold are the mean of its views, those of a run the mean of its folds.
     Folds that share a frozen trunk (same layers, same weights) run it once for each batch and view.
+    A second call is faster than the first, which builds and traces the models.
 
     Attributes:
         members: the runs.
         combine: makes one array (images, targets) of those of the runs; defaults to their mean.
+        models: the models built so far; predictors that predict in turn may have them in common.
     """
 
     members: Sequence[Member]
     combine: Callable[[Sequence[Probabilities]], Probabilities] = average
+    models: TracedModels = field(default_factory=TracedModels, repr=False, compare=False)
 
     def predict(
         self,
@@ -103,10 +166,9 @@ class Predictor:
         deadline: Deadline | None = None,
     ) -> Iterator[dict[Fold, Probabilities]]:
         """Yields the probabilities of folds, one or several at a time, in their order."""
-        model_of: dict[int, keras.Model] = {}
         seconds = -math.inf
         with reporter.bar("Predicting", sum(len(m.folds) for m in self.members)) as bar:
-            for folds in self._groups():
+            for folds in self._groups:
                 if deadline and deadline.left() < TIME_RESERVE * seconds:
                     return
                 start = monotonic()
@@ -117,21 +179,19 @@ class Predictor:
                 if len(folds) > 1:
                     predicted = self._predict_on_trunk(folds, pixels, chosen)
                 else:
-                    if number not in model_of:
-                        model_of = {number: rebuild_model(member.record)}
-                    member.load_fold(model_of[number], fold)
-                    views = member.views
-                    predicted = [predict_views(model_of[number], pixels, chosen, views=views)]
+                    function = self.models.whole(member, fold)
+                    predicted = [_predict_in_batches(function, pixels, chosen, member.views)]
                 yield dict(zip(folds, predicted, strict=True))
                 seconds = monotonic() - start
                 bar.advance(len(folds))
 
+    @cached_property
     def _groups(self) -> list[list[Fold]]:
         """The folds in their order, those on one frozen trunk together."""
         total = sum(len(member.folds) for member in self.members)
         groups: dict[object, list[Fold]] = {}
         for number, member in enumerate(self.members):
-            trunks = _trunk_keys(member) if total > 1 else {}
+            trunks = self._trunk_keys(member) if total > 1 else {}
             for fold in member.folds:
                 groups.setdefault(trunks.get(fold, (number, fold)), []).append((number, fold))
         return list(groups.values())
@@ -141,9 +201,10 @@ class Predictor:
     ) -> list[Probabilities]:
         """The probabilities of folds that share a frozen trunk."""
         members = [self.members[number] for number, _ in folds]
-        trunk, heads = _load_heads(members, [fold for _, fold in folds])
-        outputs = [{view: list[Probabilities]() for view in member.views} for member in members]
-        for view in dict.fromkeys(view for member in members for view in member.views):
+        views_of = [resolve_views(member.views) for member in members]
+        trunk, heads = self._load_heads(members, [fold for _, fold in folds])
+        outputs = [{view: list[Probabilities]() for view in views} for views in views_of]
+        for view in dict.fromkeys(view for views in views_of for view in views):
             batches = OrderedSequence(images, rows, BATCH_SIZE, view=VIEWS[view].array)
             for batch in range(len(batches)):
                 features = trunk.predict_on_batch(batches[batch][0])
@@ -154,9 +215,37 @@ class Predictor:
                         predicted = head(features, training=False)
                         output[view].append(keras.ops.convert_to_numpy(predicted))
         return [
-            _mean_of_views([np.concatenate(output[view]) for view in member.views])
-            for member, output in zip(members, outputs, strict=True)
+            _mean_of_views([np.concatenate(batches) for batches in output.values()])
+            for output in outputs
         ]
+
+    def _trunk_keys(self, member: Member) -> dict[int, str]:
+        """A digest of the frozen trunk of each fold; empty where the whole model learned."""
+        if member.record.recipe.get("trainable", "all") == "all":
+            return {}
+        keys = {}
+        for fold in member.folds:
+            trunk, _ = self.models.split(member, fold)
+            if not trunk.weights:
+                return {}
+            layers = [{**each.get_config(), "name": type(each).__name__} for each in trunk.layers]
+            weights = sha256()
+            for array in trunk.get_weights():
+                weights.update(array.tobytes())
+            keys[fold] = digest(member.record.pipeline, layers, weights.hexdigest())
+        return keys
+
+    def _load_heads(
+        self, members: Sequence[Member], folds: Sequence[int]
+    ) -> tuple[keras.Model, list[keras.Model]]:
+        """The trunk that folds share, and what each of them has on it."""
+        heads: list[keras.Model] = []
+        for member, fold in zip(members, folds, strict=True):
+            trunk, head = self.models.split(member, fold)
+            # A copy, so that the model and its trunk are in memory once.
+            heads.append(keras.models.clone_model(head))
+            heads[-1].set_weights(head.get_weights())
+        return trunk, heads
 
 
 def predict_views(
@@ -173,57 +262,30 @@ def predict_views(
     Returns:
         (rows, targets); one sigmoid unit becomes two columns.
     """
+    # By `predict`: batch by batch, each device of a distributed model would get a whole batch.
     return _mean_of_views(
         [
             model.predict(
                 OrderedSequence(images, rows, BATCH_SIZE, view=VIEWS[name].array), verbose=0
             )
-            for name in views
+            for name in resolve_views(views)
         ]
     )
+
+
+def _predict_in_batches(
+    function: Callable[[Pixels], Probabilities], images: Pixels, rows: Rows, views: Sequence[str]
+) -> Probabilities:
+    """Does what `predict_views` does, without the data pipeline that `predict` makes each time."""
+    batches = OrderedSequence(images, rows, BATCH_SIZE)
+    outputs = {name: list[Probabilities]() for name in resolve_views(views)}
+    for number in range(len(batches)):
+        pixels = batches[number][0]
+        for name, output in outputs.items():
+            output.append(function(VIEWS[name].array(pixels)))
+    return _mean_of_views([np.concatenate(output) for output in outputs.values()])
 
 
 def _mean_of_views(outputs: Sequence[Probabilities]) -> Probabilities:
     mean = average(outputs)
     return np.concatenate([1 - mean, mean], axis=1) if mean.shape[1] == 1 else mean
-
-
-def _split(member: Member) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """The model of a run, its frozen trunk, and what learned on the trunk's features."""
-    model = rebuild_model(member.record, member.record.recipe["trainable"])
-    return model, *split_frozen_trunk(model)
-
-
-def _trunk_keys(member: Member) -> dict[int, str]:
-    """What the frozen trunk of each fold is, as a digest; empty where the whole model learned."""
-    if member.record.recipe.get("trainable", "all") == "all":
-        return {}
-    model, trunk, _ = _split(member)
-    if not trunk.weights:
-        return {}
-    layers = [{**layer.get_config(), "name": type(layer).__name__} for layer in trunk.layers]
-    keys = {}
-    for fold in member.folds:
-        member.load_fold(model, fold)
-        weights = sha256()
-        for array in trunk.get_weights():
-            weights.update(array.tobytes())
-        keys[fold] = digest(member.record.pipeline, layers, weights.hexdigest())
-    return keys
-
-
-def _load_heads(
-    members: Sequence[Member], folds: Sequence[int]
-) -> tuple[keras.Model, list[keras.Model]]:
-    """The trunk that folds share, and what each of them has on it."""
-    heads: list[keras.Model] = []
-    before: Member | None = None
-    for member, fold in zip(members, folds, strict=True):
-        if member is not before:
-            model, trunk, head = _split(member)
-            before = member
-        member.load_fold(model, fold)
-        # A copy, so that the model and its trunk are in memory once.
-        heads.append(keras.models.clone_model(head))
-        heads[-1].set_weights(head.get_weights())
-    return trunk, heads

@@ -11,6 +11,7 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepared import load_prepared
 from kagglecxr.leaderboard.kaggle_scores import LeaderboardRank, fetch_rank, wait_for_score
 from kagglecxr.leaderboard.ledger import COMPLETE, ERROR, LedgerEntry, amend_entry, read_ledger
+from kagglecxr.leaderboard.medals import describe_zone
 from kagglecxr.leaderboard.quota import fetch_competition_info, fetch_quota
 from kagglecxr.leaderboard.send_once import SubmissionRequest, send_once
 from kagglecxr.leaderboard.submission import (
@@ -170,4 +171,8 @@ def describe_result(result: SubmitResult) -> str:
         scores += f" ({change:+.5f} since {previous.time})"
     if rank is None:
         return f"{scores}\nThe team is not on the leaderboard yet"
-    return f"{scores}\nRank {rank.rank} of {rank.teams} with the team's best, {rank.score}"
+    zone = describe_zone(rank.rank, rank.teams)
+    return (
+        f"{scores}\nRank {rank.rank} of {rank.teams} with the team's best, {rank.score}"
+        f"{zone and f' ({zone})'}"
+    )

@@ -1,22 +1,24 @@
 """The rehearsal leaderboard: scores and ranks submissions on this machine, with no account."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from kagglecxr.core.errors import MissingError
-from kagglecxr.core.files import file_digest, read_table
-from kagglecxr.core.metrics import METRICS, Interval, Metric, bootstrap_interval
+from kagglecxr.core.files import file_digest
+from kagglecxr.core.intervals import Interval, bootstrap_interval
+from kagglecxr.core.metrics import Metric
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
-from kagglecxr.data.prepared import load_prepared, prepare_again
+from kagglecxr.data.prepared import load_prepared
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, add_entry, read_ledger, utc_now
+from kagglecxr.leaderboard.medals import FEWEST_TEAMS, medal_ranks
+from kagglecxr.leaderboard.paired_comparison import compare_with_entry
+from kagglecxr.leaderboard.solution import read_solution, read_submission
 from kagglecxr.leaderboard.submission import describe_form, newest_submission, validate_file
 from kagglecxr.leaderboard.submit_options import SubmitOptions
 
@@ -42,6 +44,7 @@ class RehearsalResult:
         errors: the ids whose most probable target is wrong.
         images: how many were scored.
         is_new: whether the ledger has a new line; False where this very file was scored before.
+        step: whether it is better than the last one, in one sentence; empty if that is not known.
     """
 
     metric: str
@@ -51,6 +54,7 @@ class RehearsalResult:
     errors: list[str]
     images: int
     is_new: bool
+    step: str
 
 
 def submit_locally(
@@ -110,15 +114,12 @@ def rehearse(
         SubmissionError: the file is not in the sample submission's form.
         MissingError: no such file, or no rehearsal test set.
     """
-    solution = read_solution(workspace)
-    submission = validate_file(file, _sample(workspace), competition)
-    targets, metric = competition.targets(), METRICS[competition.metric.name]
-    submission_format = competition.submission.for_targets(targets)
-    probabilities = submission_format.parse(submission, list(solution["id"]))
-    truth = np.array([targets.index(label) for label in solution["label"]], np.intp)
-    groups = solution["group"].to_numpy(dtype=object)
+    targets, metric = competition.targets(), competition.evaluation_metric()
+    solution = read_solution(workspace, targets)
+    probabilities = read_submission(file, competition, workspace, solution.ids)
+    truth = solution.truth
     interval = bootstrap_interval(
-        metric, truth, probabilities, groups, generator(seed, "bootstrap")
+        metric, truth, probabilities, solution.groups, generator(seed, "bootstrap")
     )
     # Scores on another test set cannot be compared, so an entry says which one it was.
     part, sha256 = file_digest(workspace.solution)[:12], file_digest(file)
@@ -127,16 +128,16 @@ def rehearse(
         for entry in read_ledger(ledger)
         if (entry.ref, entry.competition) == (part, competition.name)
     ]
+    others = [entry for entry in entries if entry.sha256 != sha256]
     rivals = {
-        f"{Path(entry.file).name}, {entry.time}": float(entry.local_score)
-        for entry in entries
-        if entry.sha256 != sha256
+        f"{Path(entry.file).name}, {entry.time}": float(entry.local_score) for entry in others
     }
     board = _rank(
         metric, {name: metric(truth, given) for name, given in baselines.items()},
         rivals | {file.name: interval.score},
     )  # fmt: skip
     rank = next(row.rank for row in board if row.name == file.name)
+    step = compare_with_entry(others[-1], file, competition, workspace, seed) if others else ""
     is_new = again or sha256 not in {entry.sha256 for entry in entries}
     if is_new:
         entry = LedgerEntry(
@@ -151,33 +152,13 @@ def rehearse(
             local_score=f"{interval.score:.6f}",
         )
         add_entry(ledger, entry)
-    wrong = probabilities.argmax(axis=1) != truth
-    errors = list(solution["id"][wrong])
-    return RehearsalResult(metric.name, interval, rank, board, errors, len(truth), is_new)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
+    errors = [solution.ids[row] for row in wrong]
+    return RehearsalResult(metric.name, interval, rank, board, errors, len(truth), is_new, step)
 
 
 def _sample(workspace: Workspace) -> Path:
     return workspace.require(workspace.sample_submission, "prepare")
-
-
-def read_solution(workspace: Workspace) -> pd.DataFrame:
-    """Returns the rehearsal test set's `id,label,group`, for leaderboards only.
-
-    Raises:
-        MissingError: the competition has no rehearsal test set.
-    """
-    if not workspace.solution.is_file():
-        index = workspace.index
-        if index.is_file() and (read_table(index)["split"] == "test").any():
-            raise MissingError(
-                "There is no rehearsal test set to score against. Received: a test set without "
-                f"labels in {index}. Submit to Kaggle, without --local."
-            )
-        raise MissingError(
-            f"There is no rehearsal test set to score against. Looked for: {workspace.solution}. "
-            f"Run: {prepare_again(workspace, test='0.2')}"
-        )
-    return read_table(workspace.solution)
 
 
 def _rank(
@@ -202,7 +183,15 @@ def describe_rehearsal(result: RehearsalResult) -> str:
         f"{len(result.errors)} errors",
         f"Rank {result.rank} of {len(result.board)} on the rehearsal leaderboard:",
     ]
+    board = []
     for row in result.board:
         kind = "  baseline" if row.is_baseline else ""
-        lines.append(f"  {row.rank:>2}  {row.name:<{width}}  {row.score:.4f}{kind}")
-    return "\n".join(lines)
+        board.append(f"  {row.rank:>2}  {row.name:<{width}}  {row.score:.4f}{kind}")
+    if len(board) >= FEWEST_TEAMS:
+        ranks = medal_ranks(len(board))
+        # From below, so that a line moves none of those above it.
+        for medal, last in reversed(asdict(ranks).items()):
+            end = sum(row.rank <= last for row in result.board)
+            board.insert(end, f"  --  {medal} medals end here")
+    step = [f"Since the last submission: {result.step}"] if result.step else []
+    return "\n".join([*lines, *board, *step])

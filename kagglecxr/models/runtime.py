@@ -108,6 +108,27 @@ def generated_dataset(batches: Callable[[int], tuple[Any, ...]]) -> Any:
     return dataset.prefetch(2).with_options(options)
 
 
+def compiled_function(model: Any) -> Callable[[Any], Any]:
+    """Returns a function from images (batch, H, W, C) to a model's outputs, both NumPy arrays.
+
+    On TensorFlow it is traced once for images of any size; `predict_on_batch`, which it is
+    elsewhere, is traced again for the second size, number of images and number of channels.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        predict: Callable[[Any], Any] = model.predict_on_batch
+        return predict
+    import tensorflow
+
+    traced = tensorflow.function(
+        lambda images: model(images, training=False),
+        input_signature=[tensorflow.TensorSpec(model.input_shape, "float32")],
+        autograph=False,
+    )
+    return lambda images: traced(images.astype("float32")).numpy()
+
+
 def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:
     """Returns a TensorFlow scope in which a model is built on several devices at once."""
     from tensorflow import distribute

@@ -92,4 +92,5 @@ img { display: block; width: 100%; min-width: 40rem; }
 table { border-collapse: collapse; margin: 1rem 0; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid #ddd; text-align: left; }
 thead th { border-bottom: 2px solid #444; }
+td:first-child, th:first-child { position: sticky; left: 0; background: #fff; }
 """

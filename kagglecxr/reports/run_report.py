@@ -1,5 +1,6 @@
 """Figures and tables of one run, in its folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from kagglecxr.core.files import write_table
 from kagglecxr.core.run_record import RunRecord, fold_folder, read_run
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.run_figures import (
+    class_areas,
     class_scores,
     confusion_matrix,
     error_by_class,
@@ -30,8 +32,7 @@ def report_run(run: Path) -> list[Path]:
         the list of errors, the most confident first.
     """
     record = read_run(run)
-    histories = [_history(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
-    save_figure(learning_curves(histories), run / CURVES)
+    save_figure(learning_curves(read_histories(run, record)), run / CURVES)
     oof = Predictions.load(run / "oof.npz")
     confusion = count_confusions(
         oof.truth, oof.probabilities.argmax(axis=1), labels=range(len(record.targets))
@@ -40,9 +41,19 @@ def report_run(run: Path) -> list[Path]:
     save_figure(confusion_matrix(confusion, record.targets, title), run / CONFUSION)
     table = class_scores(confusion, record.targets)
     save_figure(error_by_class(table, title), run / ERRORS_BY_CLASS)
-    write_table(run / CLASS_TABLE, table.round(4))
-    write_table(run / ERROR_LIST, list_errors(oof, record))
+    areas = class_areas(oof.truth, oof.probabilities)
+    write_table(run / CLASS_TABLE, table.join(areas).round(4))
+    write_table(run / ERROR_LIST, list_errors(oof, record.targets))
     return [run / n for n in (CURVES, CONFUSION, ERRORS_BY_CLASS, CLASS_TABLE, ERROR_LIST)]
+
+
+def read_histories(run: Path, record: RunRecord) -> list[pd.DataFrame]:
+    """Returns the table of epochs of each fold.
+
+    Raises:
+        DataError: one of them is missing or damaged.
+    """
+    return [_history(fold_folder(run, k) / "history.csv") for k in range(record.folds)]
 
 
 def _history(path: Path) -> pd.DataFrame:
@@ -55,11 +66,11 @@ def _history(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def list_errors(oof: Predictions, record: RunRecord) -> pd.DataFrame:
+def list_errors(oof: Predictions, targets: Sequence[str]) -> pd.DataFrame:
     """Returns `id,true,predicted,confidence,true_probability`, most confident errors first."""
     predicted = oof.probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != oof.truth)
-    names = np.array(record.targets, dtype=object)
+    names = np.array(targets, dtype=object)
     table = pd.DataFrame(
         {
             "id": oof.ids[wrong],

@@ -1,9 +1,8 @@
 """Trains one fold on all others and predicts its held-out images."""
 
-import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
+from kagglecxr.inference.predictions import average
+from kagglecxr.inference.tta import resolve_views
 from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
@@ -53,7 +54,7 @@ class FoldSummary:
 
     def write(self, folder: Path) -> None:
         """Writes fold.json, last of all: a fold without it is not finished."""
-        write_json(folder / "fold.json", dataclasses.asdict(self))
+        write_json(folder / "fold.json", asdict(self))
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,10 @@ def train_fold(
         )
     if run.recipe.batch_norm == RECALIBRATED:
         recalibrate_batch_norm(result.model, data.plain_images(run.recipe, fold_seed))
-    predicted = data.predictions(result.inputs.predict(run.recipe.views))
-    predicted.save(folder / "validation.npz")
+    by_view = {view: result.inputs.predict([view]) for view in resolve_views(run.recipe.views)}
+    predicted = data.predictions(average(list(by_view.values())))
+    # Single views are kept, so that what they gain is known before they are used.
+    replace(predicted, by_view=by_view).save(folder / "validation.npz")
     return _finish(result, history, folder)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError, SettingError
-from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
@@ -87,7 +86,7 @@ def train_pseudo_rounds(
         check_pseudo_labels(prepared, workspace, recipe)
     timed = options.with_time_share(rounds + 1)
     best = train_run(prepared, workspace, recipe, reporter, timed)
-    metric = METRICS[prepared.competition.metric.name]
+    metric = prepared.competition.evaluation_metric()
     for number in range(1, rounds + 1):
         timed = options.with_time_share(rounds + 1 - number)
         taught = replace(timed, teacher=Teacher(best, number))

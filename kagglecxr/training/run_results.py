@@ -90,10 +90,12 @@ def assemble_run(folder: Path, prepared: PreparedData, workspace: Workspace) -> 
 
 def concatenate_folds(parts: Sequence[Predictions]) -> Predictions:
     """The predictions of several folds as those of one run."""
+    views = [view for view in parts[0].by_view if all(view in part.by_view for part in parts)]
     return Predictions(
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.probabilities for part in parts]),
         np.concatenate([part.truth for part in parts]),
+        {view: np.concatenate([part.by_view[view] for part in parts]) for view in views},
     )
 
 

@@ -53,7 +53,7 @@ class Task(ABC):
     @property
     def metric(self) -> Metric:
         """The competition's metric, by which runs and trials are compared."""
-        return METRICS[self.prepared.competition.metric.name]
+        return self.prepared.competition.evaluation_metric()
 
     @abstractmethod
     def loss(self, recipe: Recipe) -> keras.Loss:
@@ -137,11 +137,12 @@ class ClassificationTask(Task):
         return Predictions(np.array(ids), outputs, self._target_ids(part))
 
     def scores(self, predictions: Predictions) -> dict[str, float]:
-        """Every metric of the registry."""
-        return {
+        """Every metric of the registry, and the competition's as its TOML has it."""
+        scores = {
             name: METRICS[name](predictions.truth, predictions.probabilities)
             for name in METRICS.names()
         }
+        return {**scores, self.metric.name: self.score(predictions)}
 
     def _target_ids(self, part: Part) -> npt.NDArray[np.intp]:
         ids: npt.NDArray[np.intp] = self.prepared.target_ids()[part]

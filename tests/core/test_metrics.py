@@ -1,4 +1,4 @@
-"""Scores against scikit-learn's, and the bootstrap against what is known of it."""
+"""Scores against scikit-learn's, and by hand."""
 
 from random import Random
 
@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 from sklearn import metrics as scores
 
 from kagglecxr.core.errors import UnknownNameError
-from kagglecxr.core.metrics import METRICS, Interval, Metric, bootstrap_interval
+from kagglecxr.core.metrics import METRICS, area_under_curve
 
 Case = tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]
-SHARE_RIGHT = Metric("share", lambda truth, given: float((given.argmax(axis=1) == truth).mean()))
+BY_TARGET = {
+    "precision": scores.precision_score,
+    "recall": scores.recall_score,
+    "f1": scores.f1_score,
+}
+CONFUSED = ([0, 0, 0, 0, 1, 1, 1, 2, 2, 2], [0, 0, 0, 1, 1, 1, 2, 2, 2, 0])
+"""True and predicted targets: of each, (4, 3, 3) are true, (4, 3, 3) predicted, (3, 2, 2) both."""
 
 
 @st.composite
@@ -42,9 +48,41 @@ def test_scores_of_decisions_are_scikit_learns(case: Case) -> None:
     assert METRICS["balanced_accuracy"](truth, given) == pytest.approx(
         scores.balanced_accuracy_score(truth, decided)
     )
-    assert METRICS["macro_f1"](truth, given) == pytest.approx(
-        scores.f1_score(truth, decided, average="macro", zero_division=0)
-    )
+    for name, expected in BY_TARGET.items():
+        for average in ("macro", "weighted"):
+            assert METRICS[f"{average}_{name}"](truth, given) == pytest.approx(
+                expected(truth, decided, average=average, zero_division=0)
+            )
+    assert METRICS["mcc"](truth, given) == pytest.approx(scores.matthews_corrcoef(truth, decided))
+    labels = np.arange(given.shape[1])
+    for name, weights in (("kappa", None), ("quadratic_kappa", "quadratic")):
+        assert METRICS[name](truth, given) == pytest.approx(
+            scores.cohen_kappa_score(truth, decided, labels=labels, weights=weights)
+        )
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_scores_of_a_target_are_scikit_learns(case: Case) -> None:
+    truth, given = case
+    targets = given.shape[1]
+    for name, expected in BY_TARGET.items():
+        values = expected(
+            truth, given.argmax(axis=1), labels=range(targets), average=None, zero_division=0
+        )
+        own = [METRICS[name].for_target(target)(truth, given) for target in range(targets)]
+        assert own == pytest.approx(values)
+        assert METRICS[name](truth, given) == pytest.approx(values[-1])
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_the_area_of_a_column_is_scikit_learns(case: Case) -> None:
+    truth, given = case
+    for target in range(given.shape[1]):
+        assert area_under_curve(truth == target, given[:, target]) == pytest.approx(
+            scores.roc_auc_score(truth == target, given[:, target])
+        )
 
 
 @settings(deadline=None, max_examples=40)
@@ -75,8 +113,70 @@ def test_no_score_depends_on_the_order_of_the_images(case: Case, random: Random)
         )
 
 
-def test_the_five_metrics_are_there() -> None:
-    assert METRICS.names() == ["accuracy", "auc", "balanced_accuracy", "log_loss", "macro_f1"]
+def test_the_metrics_of_kaggle_competitions_are_there() -> None:
+    assert METRICS.names() == [
+        "accuracy", "auc", "balanced_accuracy", "f1", "kappa", "log_loss", "macro_f1",
+        "macro_precision", "macro_recall", "mcc", "precision", "quadratic_kappa", "recall",
+        "weighted_f1", "weighted_precision", "weighted_recall",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "score"),
+    [
+        ("accuracy", 7 / 10),
+        ("balanced_accuracy", (3 / 4 + 2 / 3 + 2 / 3) / 3),
+        ("macro_precision", (3 / 4 + 2 / 3 + 2 / 3) / 3),
+        ("weighted_precision", (4 * 3 / 4 + 3 * 2 / 3 + 3 * 2 / 3) / 10),
+        ("macro_recall", (3 / 4 + 2 / 3 + 2 / 3) / 3),
+        ("weighted_f1", (4 * 3 / 4 + 3 * 2 / 3 + 3 * 2 / 3) / 10),
+        ("precision", 2 / 3),
+        # By chance (16 + 9 + 9) / 100 are right.
+        ("kappa", (0.7 - 0.34) / (1 - 0.34)),
+        # Squared distances: 1 + 1 + 4 observed; by chance (2 * 12 + 2 * 9 + 2 * 4 * 12) / 10.
+        ("quadratic_kappa", 1 - 6 / 13.8),
+        # (7 * 10 - 34) / (100 - 34), as often true as predicted.
+        ("mcc", 36 / 66),
+    ],
+)
+def test_scores_by_hand(name: str, score: float) -> None:
+    truth, decided = CONFUSED
+    assert METRICS[name](np.array(truth), one_hot(decided, 3)) == pytest.approx(score)
+
+
+def test_the_scores_of_a_target_by_hand() -> None:
+    # Target 0 is true of 3 images, predicted of 2, one of them rightly.
+    truth, given = np.array([0, 0, 0, 1]), one_hot([0, 1, 1, 0])
+    scores_of_0 = [METRICS[name].for_target(0)(truth, given) for name in BY_TARGET]
+    assert scores_of_0 == pytest.approx([1 / 2, 1 / 3, 2 / 5])
+
+
+def test_a_metric_of_all_targets_is_the_same_for_each() -> None:
+    assert METRICS["accuracy"].for_target(0) is METRICS["accuracy"]
+    of_one = [name for name in METRICS.names() if METRICS[name].for_target(0) != METRICS[name]]
+    assert of_one == ["f1", "precision", "recall"]
+
+
+def test_a_target_never_predicted_has_no_precision() -> None:
+    truth, given = np.array([0, 1]), one_hot([0, 0])
+    assert [METRICS[name](truth, given) for name in BY_TARGET] == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["kappa", "quadratic_kappa"])
+def test_full_agreement_on_one_target_alone_is_full_agreement(name: str) -> None:
+    assert METRICS[name](np.zeros(3, np.intp), one_hot([0, 0, 0])) == 1.0
+    assert METRICS[name](np.zeros(3, np.intp), one_hot([0, 0, 1])) == 0.0
+
+
+def test_the_gain_is_positive_where_the_first_is_better() -> None:
+    assert METRICS["accuracy"].gain(0.75, 0.5) == 0.25
+    assert METRICS["log_loss"].gain(0.75, 0.5) == -0.25
+
+
+def test_equal_scores_count_half_in_the_area() -> None:
+    is_target = np.array([True, True, False, False])
+    assert area_under_curve(is_target, np.array([0.8, 0.5, 0.5, 0.2])) == (1 + 1 + 0.5 + 1) / 4
+    assert np.isnan(area_under_curve(np.ones(4, bool), np.arange(4.0)))
 
 
 def test_an_unknown_metric_names_the_nearest() -> None:
@@ -123,92 +223,3 @@ def test_the_area_of_one_class_alone_is_not_a_number() -> None:
 def test_a_target_that_the_images_do_not_hold_does_not_lower_the_balanced_accuracy() -> None:
     truth = np.array([0, 0, 1, 1])
     assert METRICS["balanced_accuracy"](truth, one_hot([0, 2, 1, 1], 3)) == pytest.approx(0.75)
-
-
-def test_an_interval_is_shown_with_its_bounds() -> None:
-    assert str(Interval(0.9, 0.85, 0.95)) == "0.9000 (95 % interval 0.8500 to 0.9500)"
-
-
-def interval_of(
-    right: npt.NDArray[np.bool_], groups: list[str], seed: int = 0, resamples: int = 1000
-) -> Interval:
-    truth = np.zeros(len(right), np.intp)
-    given = one_hot((~right).astype(int).tolist())
-    random = np.random.default_rng(seed)
-    return bootstrap_interval(
-        SHARE_RIGHT, truth, given, np.array(groups, object), random, resamples
-    )
-
-
-def test_single_images_give_the_width_that_theory_tells() -> None:
-    right = np.arange(400) % 5 != 0
-    interval = interval_of(right, [str(i) for i in range(400)])
-    assert interval.score == pytest.approx(0.8)
-    expected = 2 * 1.96 * np.sqrt(0.8 * 0.2 / 400)
-    assert interval.high - interval.low == pytest.approx(expected, rel=0.12)
-    assert interval.low < 0.8 < interval.high
-
-
-def test_equal_images_of_a_patient_make_the_interval_as_wide_as_the_patients_alone() -> None:
-    right = np.repeat(np.arange(40) % 4 != 0, 9)
-    by_image = interval_of(right, [str(i) for i in range(360)])
-    by_patient = interval_of(right, [str(i // 9) for i in range(360)])
-    ratio = (by_patient.high - by_patient.low) / (by_image.high - by_image.low)
-    assert ratio == pytest.approx(3.0, rel=0.2)
-
-
-def test_groups_are_drawn_whole() -> None:
-    groups = np.array(["a", "b", "a", "c", "c", "c"], object)
-    seen: list[list[int]] = []
-
-    def remember(truth: npt.NDArray[np.integer], given: npt.NDArray[np.floating]) -> float:
-        seen.append(np.bincount(truth, minlength=6).tolist())
-        return float(given[:, 0].mean())
-
-    bootstrap_interval(
-        Metric("spy", remember),
-        np.arange(6),
-        np.ones((6, 2)),
-        groups,
-        np.random.default_rng(0),
-        50,
-    )
-    resampled = [counts for counts in seen if counts != [1] * 6]
-    assert len(seen) == 51
-    assert len(resampled) > 10
-    for a, b, a_too, c, c_too, c_three in resampled:
-        assert a == a_too
-        assert c == c_too == c_three
-        assert a + b + c == 3
-
-
-def test_the_same_seed_draws_the_same_interval_and_another_seed_another() -> None:
-    right = np.arange(30) % 3 != 0
-    groups = [str(i) for i in range(30)]
-    wide = interval_of(right, groups, resamples=50)
-    assert interval_of(right, groups, resamples=50) == wide
-    assert interval_of(right, groups, seed=1, resamples=50) != wide
-
-
-def test_where_nothing_is_wrong_the_interval_is_a_point() -> None:
-    interval = interval_of(np.ones(6, bool), list("aabbcc"), resamples=20)
-    assert interval == Interval(1.0, 1.0, 1.0)
-
-
-def test_a_resample_without_a_score_does_not_spoil_the_interval() -> None:
-    truth = np.array([0, 1, 1])
-    given = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
-    groups = np.array(["a", "b", "c"], object)
-    random = np.random.default_rng(0)
-    interval = bootstrap_interval(METRICS["auc"], truth, given, groups, random, 40)
-    assert interval == Interval(1.0, 1.0, 1.0)
-
-
-@pytest.mark.parametrize("name", METRICS.names())
-def test_every_metric_can_be_resampled_without_a_warning(name: str) -> None:
-    truth = np.array([0, 1, 2, 2])
-    given = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.1, 0.1, 0.8], [0.5, 0.3, 0.2]])
-    groups = np.array(["a", "b", "c", "c"], object)
-    random = np.random.default_rng(0)
-    interval = bootstrap_interval(METRICS[name], truth, given, groups, random, 60)
-    assert interval.low <= interval.high

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kagglecxr.core.errors import CxrError, MissingError, SettingError, UnknownNameError
@@ -233,6 +234,8 @@ def test_a_wrong_entry_is_refused_in_one_sentence_that_names_it(
         HEAD + '[classes]\nnames = ["ill", "ill"]\n',
         TWO + '[classes.pools]\nwell = ["ill"]\n',
         TWO + '[submission]\nform = "probability"\npositive = "dead"\n',
+        TWO + '[metric]\nname = "f1"\npositive = "dead"\n',
+        TWO + '[metric]\nname = "macro_f1"\npositive = "ill"\n',
         TWO + "[layout]\npatient = '(person'\n",
         TWO + "[layout]\npatient = 'person'\n",
     ],
@@ -240,6 +243,8 @@ def test_a_wrong_entry_is_refused_in_one_sentence_that_names_it(
         "a class named twice",
         "a pool named like a class outside it",
         "a positive class that is no target",
+        "a metric of a class that is no target",
+        "a metric of all targets for one of them",
         "not a pattern",
         "a pattern without a group",
     ],
@@ -256,6 +261,15 @@ def test_metrics_of_probabilities_go_with_forms_that_hold_them(
 ) -> None:
     text = HEAD + f'[metric]\nname = "{metric}"\n[submission]\nform = "{form}"\n'
     assert load_competition(written(tmp_path, text)).metric.name == metric
+
+
+def test_a_metric_of_one_target_is_that_of_the_one_named(tmp_path: Path) -> None:
+    truth, decided = np.array([0, 0, 1, 1, 1]), np.eye(2)[[0, 1, 1, 1, 0]]
+    recalls = {'positive = "ill"': 1 / 2, 'positive = "well"': 2 / 3, "": 2 / 3}
+    for line, recall in recalls.items():
+        text = f'{TWO}[metric]\nname = "recall"\n{line}\n'
+        competition = load_competition(written(tmp_path, text))
+        assert competition.evaluation_metric()(truth, decided) == pytest.approx(recall)
 
 
 def test_classes_without_pools_are_targets_in_their_order() -> None:

@@ -1,6 +1,7 @@
 """Blends are means of folds and runs, and leave a submission in the sample's form."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
 from tests.conftest import PreparedDemo, copy_demo
+from tests.ensembling.plain import PLAIN
 from tests.training.run_factories import make_run
 
 
@@ -33,7 +35,7 @@ def runs(own: PreparedDemo) -> list[Path]:
 def test_a_run_predicts_with_the_mean_of_its_folds(
     own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
-    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
+    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent(), PLAIN)
     record = read_run(runs[0])
     model = rebuild_model(record)
     rows = own.prepared.index.rows("test")
@@ -43,13 +45,13 @@ def test_a_run_predicts_with_the_mean_of_its_folds(
         folds.append(predict_views(model, own.prepared.cache.images, rows))
     kept = Predictions.load(blend.folder / "test.npz")
     np.testing.assert_allclose(kept.probabilities, np.mean(folds, axis=0), atol=1e-6)
-    assert blend.score == pytest.approx(record.metrics["oof_balanced_accuracy"])
+    assert blend.record.out_of_fold == pytest.approx(record.metrics["oof_balanced_accuracy"])
 
 
 def test_two_runs_are_averaged_out_of_fold_and_on_the_test_set(
     own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
-    blend = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    blend = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent(), PLAIN)
     for file in ("oof.npz", "test.npz"):
         kept = Predictions.load(blend.folder / file)
         parts = [Predictions.load(run / file).of(kept.ids.tolist()) for run in runs]
@@ -61,7 +63,7 @@ def test_two_runs_are_averaged_out_of_fold_and_on_the_test_set(
 def test_the_submission_has_the_sample_s_form_and_says_the_likeliest(
     own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
-    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent())
+    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent(), PLAIN)
     assert blend.submission == tmp_path / f"demo-{runs[0].name}.csv"
     submission = read_table(blend.submission)
     sample = read_table(own.workspace.sample_submission)
@@ -75,11 +77,49 @@ def test_the_submission_has_the_sample_s_form_and_says_the_likeliest(
 def test_predicting_again_gives_the_same_bytes(
     own: PreparedDemo, runs: list[Path], tmp_path: Path
 ) -> None:
-    first = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    first = blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent(), PLAIN)
     before = first.submission.read_bytes()
     (runs[0] / "test.npz").unlink()
-    blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent())
+    blend_runs(own.prepared, own.workspace, runs, tmp_path, Silent(), PLAIN)
     assert first.submission.read_bytes() == before
+
+
+def test_a_set_of_views_is_for_the_test_set_what_it_is_out_of_fold(
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
+) -> None:
+    options = dataclasses.replace(PLAIN, views="none")
+    blend = blend_runs(own.prepared, own.workspace, runs[:1], tmp_path, Silent(), options)
+    assert (blend.name, blend.record.views) == (f"{runs[0].name}_none", ["identity"])
+    assert blend.lines[-2].startswith("Views: none (identity)")
+    images, index = own.prepared.cache.images, own.prepared.index
+    predicted, held_out = [], np.zeros((len(own.prepared.fold), 4))
+    model = rebuild_model(read_run(runs[0]))
+    for fold in range(read_run(runs[0]).folds):
+        model.load_weights(runs[0] / f"fold-{fold}" / "model.weights.h5")
+        predicted.append(predict_views(model, images, index.rows("test"), views=["identity"]))
+        own_images = own.prepared.fold == fold
+        rows = index.rows("train")[own_images]
+        held_out[own_images] = predict_views(model, images, rows, views=["identity"])
+    kept = Predictions.load(blend.folder / "test.npz")
+    np.testing.assert_allclose(kept.probabilities, np.mean(predicted, axis=0), atol=1e-5)
+    oof = Predictions.load(blend.folder / "oof.npz")
+    np.testing.assert_allclose(oof.probabilities, held_out, atol=1e-5)
+
+
+def test_what_views_gain_is_said_before_they_are_used(
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
+) -> None:
+    copied = copy_demo(own, tmp_path)
+    run = copied.workspace.runs / "views"
+    shutil.copytree(runs[0], run)
+    oof = Predictions.load(run / "oof.npz")
+    wrong = np.roll(np.eye(4, dtype=np.float32)[oof.truth], 1, axis=1)
+    by_view = {"identity": wrong, "hflip": oof.probabilities}
+    dataclasses.replace(oof, by_view=by_view).save(run / "oof.npz")
+    blend = blend_runs(own.prepared, copied.workspace, [run], tmp_path, Silent(), PLAIN)
+    said = "The mean of the views identity, hflip is better than the image as it is by "
+    assert blend.lines[0].startswith(said)
+    assert "more than luck" in blend.lines[0]
 
 
 def test_a_run_of_other_images_is_refused(
@@ -89,7 +129,12 @@ def test_a_run_of_other_images_is_refused(
     other = Cache(cache.folder.with_name("0123456789ab"), cache.images, cache.measures)
     with pytest.raises(DataError, match="0123456789ab"):
         blend_runs(
-            dataclasses.replace(own.prepared, cache=other), own.workspace, runs, tmp_path, Silent()
+            dataclasses.replace(own.prepared, cache=other),
+            own.workspace,
+            runs,
+            tmp_path,
+            Silent(),
+            PLAIN,
         )
 
 
@@ -101,5 +146,5 @@ def test_without_a_test_part_there_is_nothing_to_predict(
     with pytest.raises(MissingError, match=r"--test=0\.2 "):
         blend_runs(
             dataclasses.replace(own.prepared, index=train_only),
-            own.workspace, runs, tmp_path, Silent(),
+            own.workspace, runs, tmp_path, Silent(), PLAIN,
         )  # fmt: skip

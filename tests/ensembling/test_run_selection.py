@@ -1,14 +1,35 @@
 """Names of runs and ensembles become runs; without any, the best run is chosen."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, UnknownNameError
-from kagglecxr.core.files import write_json
-from kagglecxr.ensembling.run_selection import choose_runs, export_name
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import read_run
+from kagglecxr.ensembling.blends import WeightedBlend, equal_blend
+from kagglecxr.ensembling.ensemble_record import EnsembleRecord
+from kagglecxr.ensembling.fitting import FittedEnsemble
+from kagglecxr.ensembling.run_selection import (
+    choose_runs,
+    export_name,
+    named_runs,
+    runs_to_blend,
+)
 from tests.conftest import PreparedDemo, copy_demo
 from tests.inference.random_runs import random_run
+from tests.training.run_factories import make_run
+
+
+class Notes(Silent):
+    """A reporter that keeps its notes."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +64,46 @@ def test_a_score_that_is_not_a_number_is_refused(own: PreparedDemo, tmp_path: Pa
 
 
 def test_an_ensemble_stands_for_its_runs(own: PreparedDemo) -> None:
-    blend = own.workspace.ensembles / "mean-0123" / "blend.json"
-    write_json(blend, {"runs": ["better", "worse"], "metric": "auc"})
+    folder = own.workspace.ensembles / "mean-0123"
+    mean = EnsembleRecord(
+        ["better", "worse"], FittedEnsemble(equal_blend(2)), [], [], "auc", 0.5, 0.5, ""
+    )
+    mean.write(folder)
     assert chosen(own, "mean-0123") == ["better", "worse"]
     assert chosen(own, "worse", "mean-0123") == ["worse", "better"]
-    write_json(blend, {"runs": ["better", "worse"], "weights": [0.7, 0.3]})
-    with pytest.raises(SettingError, match="weights"):
-        chosen(own, "mean-0123")
-    blend.write_text("{")
+    weighted = FittedEnsemble(WeightedBlend([0.7, 0.3]))
+    for more in (replace(mean, combine=weighted), replace(mean, views=["identity"])):
+        more.write(folder)
+        with pytest.raises(
+            SettingError, match="ensemble demo better worse --blend mean --calibrate none"
+        ):
+            chosen(own, "mean-0123")
+        assert [run.name for run in named_runs(own.workspace, ["mean-0123"])] == mean.runs
+    (folder / "blend.json").write_text("{")
     with pytest.raises(DataError, match=r"blend\.json"):
         chosen(own, "mean-0123")
+
+
+def test_all_runs_on_the_same_data_and_folds_are_blended_by_default(
+    demo: PreparedDemo, tmp_path: Path
+) -> None:
+    own = copy_demo(demo, tmp_path)
+    same = [make_run(own, f"same-{seed}", seed) for seed in (0, 1)]
+    fold_of = (own.prepared.fold + 1) % (own.prepared.fold.max() + 1)
+    make_run(own, "folds", 2, fold_of)
+    other = random_run(own, "images", folds=1)
+    record = read_run(other)
+    replace(record, data={"cache": "0123456789ab"}).write(other)
+    soup = random_run(own, "soup", folds=1)
+    assert not (soup / "oof.npz").exists()
+    notes = Notes()
+    assert runs_to_blend(own.prepared, own.workspace, [], notes) == same
+    reasons = {"folds": "Name it to blend it", "images": "0123456789ab", "soup": "out-of-fold"}
+    assert sorted(line.split()[0] for line in notes.lines) == sorted(reasons)
+    for line in notes.lines:
+        assert reasons[line.split()[0]] in line
+    named = runs_to_blend(own.prepared, own.workspace, ["folds", "same-1"], notes)
+    assert [run.name for run in named] == ["folds", "same-1"]
 
 
 def test_a_run_that_is_unknown_or_not_finished_is_refused(own: PreparedDemo) -> None:

@@ -24,6 +24,7 @@ from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import predict_views
 from kagglecxr.models.weights.loading import load_weights
 from tests.conftest import PreparedDemo, copy_demo
+from tests.ensembling.plain import PLAIN
 from tests.training.run_factories import make_run
 
 IDS = ["n2", "n0", "c1", "c0", "v0"]
@@ -129,7 +130,9 @@ def test_it_writes_the_mean_of_runs_folds_and_views_in_the_sample_s_form(
 def test_it_agrees_with_the_ensemble_on_a_test_part_that_the_index_knows(
     predict: Predict, own: PreparedDemo, runs: list[Path], tmp_path: Path, competition: Competition
 ) -> None:
-    blend = blend_runs(own.prepared, own.workspace, runs[1:], tmp_path / "submissions", Silent())
+    blend = blend_runs(
+        own.prepared, own.workspace, runs[1:], tmp_path / "submissions", Silent(), PLAIN
+    )
     known = Predictions.load(blend.folder / "test.npz")
     rows = own.prepared.index.rows("test")[:7]
     root = tmp_path / "input" / "same"

@@ -1,5 +1,6 @@
 """Predictions are kept whole, read by id, and averaged over folds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,16 @@ def test_what_is_saved_is_read_again(predictions: Predictions, tmp_path: Path) -
     assert again.ids.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(again.probabilities, predictions.probabilities)
     np.testing.assert_array_equal(again.truth, predictions.truth)
+
+
+def test_single_views_are_kept_beside_their_mean(predictions: Predictions, tmp_path: Path) -> None:
+    flipped = predictions.probabilities[:, ::-1]
+    views = {"identity": predictions.probabilities, "hflip": flipped}
+    replace(predictions, by_view=views).save(tmp_path / "oof.npz")
+    again = Predictions.load(tmp_path / "oof.npz")
+    assert list(again.by_view) == ["identity", "hflip"]
+    np.testing.assert_allclose(again.from_view("hflip").of(["b"]), [[0.1, 0.9]], rtol=1e-6)
+    assert not again.from_view("hflip").by_view
 
 
 def test_rows_are_found_by_id_in_the_order_given(predictions: Predictions) -> None:

@@ -1,6 +1,8 @@
 """Predictions are the mean of views, of folds and of runs; rows come back in the order given."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ from kagglecxr.core.errors import UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.inference import predictor
-from kagglecxr.inference.members import Member, make_member
+from kagglecxr.inference.members import Member, make_member, rebuild_model
 from kagglecxr.inference.predictor import Predictor, predict_views
 from tests.conftest import SIZE, PreparedDemo, copy_demo
 from tests.inference.random_runs import random_run
@@ -91,13 +93,55 @@ def test_folds_that_there_is_no_time_for_are_left_out_but_never_the_first(
         now += 3.0
         return np.full((len(IMAGES), 4), now, np.float32)
 
-    monkeypatch.setattr(predictor, "predict_views", three_seconds)
+    monkeypatch.setattr(predictor, "_predict_in_batches", three_seconds)
     for module in ("core.deadline", "inference.predictor"):
         monkeypatch.setattr(f"kagglecxr.{module}.monotonic", lambda: now)
     output = Predictor(members).predict(IMAGES, deadline=Deadline.within(seconds))
     assert (output.folds, output.of) == (folds, 3)
     # A run of which no fold has predicted does not count.
     assert output.probabilities[0, 0] == {1: 3.0, 2: 4.5, 3: (4.5 + 9.0) / 2}[folds]
+
+
+def test_a_model_is_built_once_for_its_folds_runs_and_later_calls(
+    own: PreparedDemo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = random_run(own, "same", seed=7, folds=1)
+    members = [make_member(run, read_run(run)) for run in (own.workspace.runs / "two", run)]
+    expected = [Predictor([member]).predict(IMAGES).probabilities for member in members]
+    built = []
+
+    def counted(*arguments: Any) -> keras.Model:
+        built.append(arguments)
+        return rebuild_model(*arguments)
+
+    monkeypatch.setattr(predictor, "rebuild_model", counted)
+    both = Predictor(members)
+    for _ in range(2):
+        outputs = [run for _, run in both.predict_runs(IMAGES, np.arange(len(IMAGES)), Silent())]
+        np.testing.assert_allclose(outputs, expected, atol=1e-6)
+    assert len(built) == 1
+
+
+@pytest.mark.parametrize(("kept", "built"), [(10**9, 2), (0, 4)])
+def test_models_are_kept_while_they_are_small(
+    members: list[Member], monkeypatch: pytest.MonkeyPatch, kept: int, built: int
+) -> None:
+    wide = {**members[1].record.recipe, "model_options": {"width": 4, "dropout": 0.1}}
+    other = dataclasses.replace(
+        members[1], record=dataclasses.replace(members[1].record, recipe=wide)
+    )
+    calls = []
+
+    def counted(*arguments: Any) -> keras.Model:
+        calls.append(arguments)
+        return rebuild_model(*arguments)
+
+    monkeypatch.setattr(predictor, "rebuild_model", counted)
+    monkeypatch.setattr(predictor, "KEPT_PARAMETERS", kept)
+    both = Predictor([members[0], other])
+    for _ in range(2):
+        both.predict(IMAGES)
+    assert len(calls) == built
 
 
 def test_folds_on_one_frozen_trunk_run_it_once_for_each_batch_and_view(
@@ -131,7 +175,9 @@ def _count_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     predict_on_batch: Callable[..., object] = keras.Model.predict_on_batch
 
     def counted(model: keras.Model, images: npt.NDArray[np.uint8]) -> object:
-        calls.append("trunk")
+        # Predictions of a whole model have a column for each of the four targets.
+        if model.output_shape[-1] != 4:
+            calls.append("trunk")
         return predict_on_batch(model, images)
 
     monkeypatch.setattr(keras.Model, "predict_on_batch", counted)

@@ -18,6 +18,7 @@ from kagglecxr.remote.datasets.run_archives import pack_run
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import RunOptions, train_run
 from tests.conftest import PreparedDemo
+from tests.ensembling.plain import PLAIN
 from tests.remote.fake_kaggle import (
     FakeKaggle,
     FakeResponse,
@@ -98,7 +99,7 @@ def test_folds_of_several_machines_are_the_run_of_one(
         Predictions.load(whole / "oof.npz").probabilities,
     )
     prepared = load_prepared(demo.competition, workspace)
-    blend = blend_runs(prepared, workspace, [run], tmp_path / "submissions", Silent())
+    blend = blend_runs(prepared, workspace, [run], tmp_path / "submissions", Silent(), PLAIN)
     assert blend.submission.is_file()
     assert bring(demo, workspace, KERNELS).finished == [whole.name]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import SubmissionError
-from kagglecxr.leaderboard.kaggle import describe_result
-from kagglecxr.leaderboard.ledger import read_ledger
+from kagglecxr.leaderboard.kaggle import SubmitResult, describe_result
+from kagglecxr.leaderboard.kaggle_scores import LeaderboardRank
+from kagglecxr.leaderboard.ledger import LedgerEntry, read_ledger
 from kagglecxr.leaderboard.send_once import SubmissionRequest
 from tests.leaderboard.kaggle_competition import (
     CREATE,
@@ -66,6 +67,14 @@ def test_the_change_since_the_last_one_is_described(
         "Public score 0.94, out-of-fold 0.9000 (+0.03000 since 2026-03-01T10:00:00+00:00)",
         "Rank 2 of 4 with the team's best, 0.94",
     ]
+
+
+def test_the_medal_zone_stands_next_to_the_rank() -> None:
+    entry = LedgerEntry("t", "umons", "a.csv", "aa", status="complete", public_score="0.91")
+    result = SubmitResult(entry, LeaderboardRank(12, 600, "0.91"), None)
+    assert describe_result(result).splitlines()[1] == (
+        "Rank 12 of 600 with the team's best, 0.91 (silver medal zone)"
+    )
 
 
 def test_a_late_score_is_waited_for_with_growing_pauses(

@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from sklearn import metrics as scores
 
 from kagglecxr.core.errors import MissingError, SubmissionError
-from kagglecxr.core.files import file_digest, write_table
+from kagglecxr.core.files import file_digest, read_table, write_table
 from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -24,7 +24,6 @@ from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry, read_ledger, wr
 from kagglecxr.leaderboard.rehearsal import (
     RehearsalResult,
     describe_rehearsal,
-    read_solution,
     rehearse,
 )
 
@@ -160,7 +159,8 @@ def test_the_order_of_the_lines_does_not_matter(rehearsal: Rehearsal) -> None:
 
 
 def test_the_order_of_the_solution_need_not_be_the_samples(rehearsal: Rehearsal) -> None:
-    write_table(rehearsal.workspace.solution, read_solution(rehearsal.workspace).iloc[::-1])
+    solution = rehearsal.workspace.solution
+    write_table(solution, read_table(solution).iloc[::-1])
     baselines = {"strong": with_errors(1)[::-1]}
     result = rehearsal.submit("demo-a.csv", with_errors(2), baselines=baselines)
     assert [line.score for line in result.board] == pytest.approx([8 / 9, 7 / 9])
@@ -319,9 +319,7 @@ def test_without_a_sample_submission_prepare_is_named(rehearsal: Rehearsal) -> N
 
 def test_without_a_solution_prepare_is_named_with_its_option(rehearsal: Rehearsal) -> None:
     rehearsal.workspace.solution.unlink()
-    with pytest.raises(MissingError, match=r"prepare demo --test=0\.2"):
-        read_solution(rehearsal.workspace)
-    with pytest.raises(MissingError, match="rehearsal test set"):
+    with pytest.raises(MissingError, match=r"rehearsal test set.*prepare demo --test=0\.2"):
         rehearsal.submit("demo-a.csv", ALL_RIGHT)
     assert not rehearsal.ledger.exists()
 
@@ -341,3 +339,58 @@ def test_the_result_is_described_as_score_rank_and_leaderboard(rehearsal: Rehear
         ["1", "strong", "0.6667", "baseline"],
         ["3", "majority", "class", "0.4444", "baseline"],
     ]
+
+
+def test_medals_end_between_the_rows_of_a_long_leaderboard(rehearsal: Rehearsal) -> None:
+    baselines = {f"r{wrong}": with_errors(wrong) for wrong in range(1, 10)}
+    result = rehearsal.submit("demo-a.csv", ALL_RIGHT, baselines=baselines)
+    lines = [line.split() for line in describe_rehearsal(result).splitlines()[2:]]
+    assert [words[1] for words in lines] == [
+        "demo-a.csv", "gold", "r1", "silver", "r2", "r3", "bronze", "r4", "r5", "r6", "r7", "r8",
+        "r9",
+    ]  # fmt: skip
+
+
+def test_equal_scores_share_a_medal(rehearsal: Rehearsal) -> None:
+    baselines = {f"r{k}": with_errors(k // 5) for k in range(10)}
+    result = rehearsal.submit("demo-a.csv", with_errors(2), baselines=baselines)
+    lines = [line.split()[0] for line in describe_rehearsal(result).splitlines()[2:]]
+    # Gold ends at rank 1, silver at 2, bronze at 4; there is no rank from 2 to 5.
+    assert lines == [*"11111", "--", "--", "--", *"66666", "11"]
+
+
+def test_the_step_from_the_last_submission_is_called_luck_or_not(rehearsal: Rehearsal) -> None:
+    first = rehearsal.submit("demo-a.csv", with_errors(9), time="t1")
+    assert first.step == ""
+    better = rehearsal.submit("demo-b.csv", ALL_RIGHT, time="t2")
+    assert better.step.startswith("demo-b.csv is better than demo-a.csv by 1.0000 share (")
+    assert better.step.endswith("9 images): more than luck.")
+    assert describe_rehearsal(better).splitlines()[-1] == (
+        f"Since the last submission: {better.step}"
+    )
+    little = rehearsal.submit("demo-c.csv", with_errors(1), time="t3")
+    assert little.step.startswith("demo-b.csv is ahead of demo-c.csv by 0.1111 share (")
+    assert little.step.endswith(": it could be luck.")
+
+
+def test_the_step_is_from_the_last_other_file(rehearsal: Rehearsal) -> None:
+    rehearsal.submit("demo-a.csv", with_errors(3), time="t1")
+    rehearsal.submit("demo-b.csv", with_errors(2), time="t2")
+    assert "demo-a.csv" in rehearsal.submit("demo-b.csv", with_errors(2), time="t3").step
+
+
+def test_of_a_step_from_a_file_that_is_gone_or_changed_nothing_is_said(
+    rehearsal: Rehearsal,
+) -> None:
+    rehearsal.submit("demo-a.csv", with_errors(3), time="t1")
+    assert rehearsal.submit("demo-a.csv", with_errors(2), time="t2").step == ""
+    (rehearsal.ledger.parent / "demo-a.csv").unlink()
+    result = rehearsal.submit("demo-b.csv", ALL_RIGHT, time="t3")
+    assert result.step == ""
+    assert "Since the last" not in describe_rehearsal(result)
+
+
+def test_a_last_file_that_is_not_valid_any_more_is_not_compared(tmp_path: Path) -> None:
+    laid_out(tmp_path).submit("demo-a.csv", with_errors(3))
+    rehearsal = laid_out(tmp_path, "one_column_a_class")
+    assert rehearsal.submit("demo-b.csv", ALL_RIGHT).step == ""

@@ -4,11 +4,12 @@ import platform
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from kagglecxr.models import create_model
-from kagglecxr.models.runtime import list_devices, seed_everything
+from kagglecxr.models.runtime import compiled_function, list_devices, seed_everything
 
 
 def test_starting_keras_prints_nothing() -> None:
@@ -26,6 +27,23 @@ def test_one_seed_gives_one_model() -> None:
 
     for one, other in zip(weights(), weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_images_of_any_size_and_number_are_predicted_by_one_trace() -> None:
+    traced = []
+
+    class Traced(keras.layers.Layer):
+        def call(self, images: keras.KerasTensor) -> keras.KerasTensor:
+            traced.append(images.shape)
+            return keras.ops.mean(images, axis=(1, 2, 3))
+
+    inputs = keras.Input((None, None, None))
+    predict = compiled_function(keras.Model(inputs, Traced()(inputs)))
+    traced.clear()
+    for shape in [(1, 4, 4, 1), (1, 5, 7, 1), (3, 5, 7, 1), (1, 6, 6, 3)]:
+        images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        np.testing.assert_allclose(predict(images), images.mean(axis=(1, 2, 3)), rtol=1e-6)
+    assert len(traced) == 1
 
 
 def test_devices_are_accelerators_only() -> None:

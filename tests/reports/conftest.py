@@ -11,6 +11,7 @@ import pytest
 from kagglecxr.core.files import write_table
 from kagglecxr.core.run_record import RunRecord, fold_folder
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.index import COLUMNS, Index, write_index
 from kagglecxr.inference.predictions import Predictions
 
 TARGETS = ["covid-19", "normal", "viral-pneumonia"]
@@ -64,11 +65,18 @@ MakeRun = Callable[..., Path]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    """A workspace with a rehearsal test set and no run."""
+    """A workspace with an index, a rehearsal test set and no run; every image is a group."""
     workspace = Workspace(tmp_path / "work", "demo")
     labels = [TARGETS[truth] for truth, _ in TEST.values()]
     solution = pd.DataFrame({"id": list(TEST), "label": labels, "group": list(TEST)})
     write_table(workspace.solution, solution)
+    train = [(name, TARGETS[truth], "train") for name, (truth, _) in OUT_OF_FOLD.items()]
+    rows = [*train, *((name, "", "test") for name in TEST)]
+    index = pd.DataFrame(rows, columns=["id", "label", "split"])
+    index = index.assign(path=index["id"], group=index["id"]).reindex(
+        columns=COLUMNS, fill_value=""
+    )
+    write_index(workspace.index, Index(index))
     return workspace
 
 

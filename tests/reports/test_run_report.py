@@ -37,10 +37,10 @@ def test_the_table_of_classes_by_hand(make_run: MakeRun) -> None:
     run = make_run()
     report_run(run)
     assert (run / "classes.csv").read_text().splitlines() == [
-        "class,images,wrong,error,precision,recall,f1",
-        "covid-19,3,1,0.3333,1.0,0.6667,0.8",
-        "normal,2,1,0.5,0.5,0.5,0.5",
-        "viral-pneumonia,1,0,0.0,0.5,1.0,0.6667",
+        "class,images,wrong,error,precision,recall,f1,auc,average_precision",
+        "covid-19,3,1,0.3333,1.0,0.6667,0.8,0.8889,0.9167",
+        "normal,2,1,0.5,0.5,0.5,0.5,0.5625,0.6667",
+        "viral-pneumonia,1,0,0.0,0.5,1.0,0.6667,0.8,0.5",
     ]
 
 
@@ -69,7 +69,7 @@ def test_a_class_that_was_never_seen_keeps_its_line(make_run: MakeRun) -> None:
     save(run / "oof.npz", {name: OUT_OF_FOLD[name] for name in ("a0", "a2", "b0")})
     report_run(run)
     lines = (run / "classes.csv").read_text().splitlines()
-    assert lines[3] == "viral-pneumonia,0,0,0.0,0.0,0.0,0.0"
+    assert lines[3] == "viral-pneumonia,0,0,0.0,0.0,0.0,0.0,,"
 
 
 def test_reporting_again_gives_the_same_bytes(make_run: MakeRun) -> None:
@@ -117,4 +117,4 @@ def test_equally_sure_errors_keep_the_order_of_the_images(tmp_path: Path) -> Non
     unsure = [0.2, 0.8, 0.0]
     save(tmp_path / "oof.npz", {"z": (0, unsure), "a": (2, unsure), "m": (0, [0.1, 0.9, 0.0])})
     oof = Predictions.load(tmp_path / "oof.npz")
-    assert list_errors(oof, RECORD)["id"].tolist() == ["m", "z", "a"]
+    assert list_errors(oof, RECORD.targets)["id"].tolist() == ["m", "z", "a"]

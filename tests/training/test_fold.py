@@ -51,6 +51,10 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
     expected = demo.prepared.index.column("id", train[demo.prepared.fold == 0])
     assert kept.ids.tolist() == expected
     np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert list(kept.by_view) == ["identity", "hflip"]
+    mean = np.mean(list(kept.by_view.values()), axis=0, dtype=np.float64)
+    np.testing.assert_allclose(kept.probabilities, mean, rtol=1e-6)
+    assert not np.allclose(*kept.by_view.values())
 
 
 def test_plain_images_are_those_of_the_other_folds_as_they_are(

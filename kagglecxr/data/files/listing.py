@@ -1,6 +1,7 @@
 """The files of a data folder: its images, other files, and links to nothing."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -37,13 +38,22 @@ def list_files(root: Path) -> FolderFiles:
     _add_files(root, "", files, (root.resolve(),))
     for paths in (files.images, files.others, files.dangling):
         paths.sort()
-    wrong = [path for path in files.images if _shown(path) != path]
+    check_names(files.images, root)
+    return files
+
+
+def check_names(images: Iterable[str], root: Path) -> None:
+    """Refuses names that no table could hold.
+
+    Raises:
+        DataError: a name is not UTF-8.
+    """
+    wrong = [path for path in images if _shown(path) != path]
     if wrong:
         raise DataError(
             f"The name of an image is not UTF-8. Received: {shorten([_shown(p) for p in wrong])} "
             f"in {root}. Rename it, for example with: convmv -f cp1252 -t utf-8 -r --notest FOLDER"
         )
-    return files
 
 
 def sub_folders(folder: Path) -> list[str]:
@@ -71,7 +81,7 @@ def _add_files(root: Path, below: str, files: FolderFiles, real: tuple[Path, ...
                     _add_files(root, f"{path}/", files, (*real, inside))
             elif entry.is_symlink() and not entry.is_file():
                 files.dangling.append(path)
-            elif _is_image(entry):
+            elif is_image(entry):
                 files.images.append(path)
             else:
                 files.others.append(path)
@@ -86,15 +96,16 @@ def _is_of_the_kit(folder: Path) -> bool:
     return folder.name == "work" and any(folder.glob("*/prepare.json"))
 
 
-def _is_image(entry: "os.DirEntry[str]") -> bool:
+def is_image(entry: "os.DirEntry[str] | Path") -> bool:
+    """Whether a file has an image's suffix or, without any suffix, an image's first bytes."""
     suffix = PurePosixPath(entry.name).suffix.lower()
     # The ids that DICOM files may be called by are numbers with dots between them.
     if suffix and not suffix[1:].isdigit():
         return suffix in SUFFIXES
-    with open(entry.path, "rb") as stream:  # noqa: PTH123
+    with open(entry, "rb") as stream:  # noqa: PTH123
         if is_dicom(stream.read(132)):
             return True
-    return bool(cv2.haveImageReader(entry.path))
+    return bool(cv2.haveImageReader(os.fspath(entry)))
 
 
 def _shown(path: str) -> str:

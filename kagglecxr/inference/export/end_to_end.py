@@ -8,7 +8,7 @@ from keras import layers
 
 from kagglecxr.core.errors import SettingError, shorten
 from kagglecxr.core.registry import Registry
-from kagglecxr.inference.tta import VIEWS
+from kagglecxr.inference.tta import VIEWS, resolve_views
 from kagglecxr.models.layers.channels import EqualisedBrightenedEdges
 from kagglecxr.models.layers.clahe import ContrastLimitedEqualization
 from kagglecxr.models.layers.equalisation import HistogramEqualization
@@ -51,7 +51,7 @@ def end_to_end_model(
         image = layer(image)
     outputs = []
     for models, names in runs:
-        views = [VIEWS[name].layer()(image) for name in names]
+        views = [VIEWS[name].layer()(image) for name in resolve_views(names)]
         outputs.append(_mean([_mean([model(view) for view in views]) for model in models]))
     probabilities = LabeledOutput(classes, origin, name="probabilities")(_mean(outputs))
     return keras.Model(inputs, probabilities, name="whole")

@@ -100,7 +100,7 @@ def _check_predictions(
     ]
     pixels = [pipeline(image[..., 0] if channels == 1 else image) for image in images]
     expected = Predictor(members).predict(np.stack(pixels)).probabilities
-    predict = file_format.load(path)
+    predict = file_format.load(path).predict
     for image, probabilities in zip(images, expected, strict=True):
         received = predict(image[None].astype(np.float32))[0]
         if not np.allclose(received, probabilities, rtol=0, atol=TOLERANCE):

@@ -15,15 +15,31 @@ import numpy as np
 import numpy.typing as npt
 from keras import layers
 
-from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.registry import Registry
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
+from kagglecxr.models.runtime import compiled_function
 
 PredictFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 """From raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes)."""
 
 CLASSES_FILE = "classes.txt"
 """The file inside a .tflite file, which keeps no layers, with the names of its outputs."""
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """An exported file that was loaded.
+
+    Attributes:
+        predict: from raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes).
+        classes: the names of its outputs.
+        size: height and width of the images it takes; None for any.
+    """
+
+    predict: PredictFunction
+    classes: list[str]
+    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,7 @@ class FileFormat:
         writes: the package that writes them.
         reads: the package that reads them.
         save: writes a model whose last layer is a `LabeledOutput`.
-        load: returns the function from images to probabilities of a file.
+        load: loads a file.
         usage: the Python code that opens a file; `{path}` stands for it.
     """
 
@@ -43,7 +59,7 @@ class FileFormat:
     writes: str
     reads: str
     save: Callable[[keras.Model, Path], None]
-    load: Callable[[Path], PredictFunction]
+    load: Callable[[Path], ExportedModel]
     usage: str
 
     @property
@@ -72,6 +88,31 @@ class FileFormat:
 
 
 FORMATS = Registry[FileFormat]("format of an exported file")
+
+
+def load_export(path: Path) -> ExportedModel:
+    """Loads an exported file.
+
+    Raises:
+        UnknownNameError: there is no format of its suffix.
+        MissingError: the package that reads it is not installed.
+        DataError: it cannot be read, or is none that `export` wrote.
+    """
+    file_format = format_of(None, path)
+    if not file_format.can_be_read:
+        raise MissingError(
+            f"The package that reads an exported file is not installed. Received: {path}, which "
+            f"needs {file_format.reads}. Run: pip install 'kagglecxr[export]'"
+        )
+    try:
+        return file_format.load(path)
+    except Exception as error:
+        # Readers raise anything for a damaged file, or for a layer they do not know.
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"A file cannot be opened as a model that export wrote. Received: {path} ({reason}). "
+            "Export the model again."
+        ) from error
 
 
 def format_of(name: str | None, path: Path | None) -> FileFormat:
@@ -111,11 +152,12 @@ def _h5_layer(layer: layers.Layer) -> layers.Layer:
     return type(layer).from_config(config)
 
 
-def load_keras(path: Path) -> PredictFunction:
+def load_keras(path: Path) -> ExportedModel:
     """Loads a .keras or .h5 file."""
     with quiet_converters():
         model = keras.saving.load_model(path)
-    return lambda images: np.asarray(keras.ops.convert_to_numpy(model(images)))
+    classes = model.layers[-1].classes
+    return ExportedModel(compiled_function(model), classes, _size(*model.input_shape[1:3]))
 
 
 def save_tflite(model: keras.Model, path: Path) -> None:
@@ -127,7 +169,7 @@ def save_tflite(model: keras.Model, path: Path) -> None:
         archive.writestr(CLASSES_FILE, "\n".join(model.layers[-1].classes) + "\n")
 
 
-def load_tflite(path: Path) -> PredictFunction:
+def load_tflite(path: Path) -> ExportedModel:
     """Loads a .tflite file."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -143,7 +185,9 @@ def load_tflite(path: Path) -> PredictFunction:
         interpreter.invoke()
         return np.asarray(interpreter.get_tensor(returned["index"]))
 
-    return predict
+    with zipfile.ZipFile(path) as archive:
+        classes = archive.read(CLASSES_FILE).decode().splitlines()
+    return ExportedModel(predict, classes, _size(*given["shape_signature"][1:3].tolist()))
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -161,12 +205,24 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     onnx.save(proto, path)
 
 
-def load_onnx(path: Path) -> PredictFunction:
+def load_onnx(path: Path) -> ExportedModel:
     """Loads an .onnx file."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path)
-    return lambda images: np.asarray(session.run(None, {"image": images})[0])
+    (given,) = session.get_inputs()
+
+    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.asarray(session.run(None, {given.name: images})[0])
+
+    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
+    return ExportedModel(predict, classes, _size(*given.shape[1:3]))
+
+
+def _size(height: object, width: object) -> tuple[int, int] | None:
+    """The size of the images taken; a side that is not known is None, -1 or a name."""
+    sides = [side for side in (height, width) if isinstance(side, int) and side > 0]
+    return (sides[0], sides[1]) if len(sides) == 2 else None
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Keras layers for raw pixels and feature maps; importing this package registers all of them."""
 
+from kagglecxr.models.layers.affine import AffineView as AffineView
 from kagglecxr.models.layers.augmentation_layers import RandomGamma as RandomGamma
 from kagglecxr.models.layers.augmentation_layers import RandomHorizontalFlip as RandomHorizontalFlip
 from kagglecxr.models.layers.augmentation_layers import RandomNoise as RandomNoise

@@ -96,6 +96,23 @@ def image_sizes_dots(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def shift_bars(table: pd.DataFrame) -> Figure:
+    """Plots how well test images are told from training images, from chance on; see `shift_table`.
+
+    Intervals are drawn where they are known.
+    """
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.3 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{row.told_by}  {row.auc:.2f}" for row in table.itertuples()]
+    colours = np.where(table["low"].notna(), TEST, TRAIN).tolist()
+    axes.barh(names, table["auc"] - 0.5, left=0.5, color=colours, height=0.6)
+    axes.hlines(names, table["low"], table["high"], color="black")
+    axes.axvline(0.5, color="black", linewidth=0.8)
+    axes.set(xlim=(0.3, 1.0), xlabel="AUC", title="Are test images told from training images?")
+    axes.invert_yaxis()
+    return figure
+
+
 def pixel_curves(shares: Mapping[str, Values], test: str) -> Figure:
     """Plots the distribution of gray values of each class and the test set, (256,) each."""
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")

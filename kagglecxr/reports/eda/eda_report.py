@@ -1,6 +1,7 @@
 """Figures and tables of prepared data, in the workspace's folder `explore`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,8 +11,10 @@ import pandas as pd
 
 from kagglecxr.core.files import read_table, write_table, write_text
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.data.shift.adversarial_validation import Shift, compare_splits, describe
 from kagglecxr.reports.eda import image_grids, image_sections, table_sections
 from kagglecxr.reports.eda import tables as tables_of
 from kagglecxr.reports.eda.charts import largest
@@ -22,22 +25,31 @@ from kagglecxr.reports.run_figures import save_figure
 
 PAGE = "index.html"
 TEST = "test set"
-NOT_ALWAYS = ("class-by-source", "extremes-*", "pixels-masked", "mean-by-source", "duplicates")
+SHIFT_PART = 3
+"""Number of sections before that of the shift: those of classes, sources and sizes."""
+NOT_ALWAYS = (
+    "class-by-source", "shift", "extremes-*", "pixels-masked", "mean-by-source", "duplicates",
+)  # fmt: skip
 """Patterns of the names of figures that not every data set has."""
 
 Tables = Mapping[str, pd.DataFrame]
 Summaries = Mapping[str, PixelSummary]
 
 
+@dataclass(frozen=True)
+class Exploration:
+    """The page of an exploration, and what to know of it in one line."""
+
+    page: Path
+    summary: str
+
+
 def explore_data(
     prepared: PreparedData, workspace: Workspace, reporter: Reporter, *, seed: int
-) -> Path:
+) -> Exploration:
     """Writes `explore/`: PNG and CSV files, and a page that contains all of them.
 
-    Of the test set only counts, sizes and gray values are shown; its labels are never read.
-
-    Returns:
-        The page.
+    Of the test set only counts and measures are shown, no image; its labels are never read.
 
     Raises:
         MissingError: prepare was not run, or original images are missing.
@@ -45,7 +57,8 @@ def explore_data(
     """
     folder = workspace.root / "explore"
     pairs = read_table(workspace.require(workspace.duplicates, "prepare"))
-    tables = _tables(prepared, pairs)
+    shift = compare_splits(prepared, generator(seed, "shift"))
+    tables = _tables(prepared, pairs, shift)
     by_class, by_source = _summaries(prepared, tables["sources"], reporter)
     pixels = pd.DataFrame({name: of.pixels for name, of in by_class.items()})
     for name, table in {**tables, "pixels": pixels.rename_axis("grey").reset_index()}.items():
@@ -53,23 +66,28 @@ def explore_data(
     # A dollar sign in a name does not start a formula.
     with mpl.rc_context({"text.parse_math": False}):
         parts = _sections(prepared, tables, by_class, by_source, seed)
+        if shift is not None:
+            parts.insert(SHIFT_PART, table_sections.shift_section(shift, tables["shift"]))
         drawn = _save(parts, folder, reporter)
     title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
     introduction = (
         f"{' '.join(prepared.summary)} What the training images show before any model is trained, "
-        "and what could mislead one. Of the test set only counts, sizes and grey values are shown."
+        "and what could mislead one. Of the test set only counts and measures are shown, no image."
     )
     write_text(folder / PAGE, render_page(title, introduction, parts, drawn))
-    return folder / PAGE
+    page = folder / PAGE
+    opened = f"Explored {len(prepared.index.table)} images; open {page}."
+    return Exploration(page, opened if shift is None else f"{opened} {describe(shift)}")
 
 
-def _tables(prepared: PreparedData, pairs: pd.DataFrame) -> Tables:
+def _tables(prepared: PreparedData, pairs: pd.DataFrame, shift: Shift | None) -> Tables:
     index, classes = prepared.index, prepared.competition.classes.names
     grey = mean_grey(prepared.cache.measures["thumbnail"])
     return {
         "classes": tables_of.class_counts(index, classes),
         "sources": tables_of.class_by_source(index, classes),
         "sizes": tables_of.image_sizes(index),
+        "shift": tables_of.shift_table(shift),
         "brightness": extreme_images(index, grey, classes),
         "duplicates": labelled_duplicates(pairs, index),
     }

@@ -1,8 +1,16 @@
 """Sections of the exploration about its tables, with what to look for in each."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from kagglecxr.reports.eda.charts import class_by_source_bars, class_counts_bars, image_sizes_dots
+from kagglecxr.data.shift.adversarial_validation import Shift, describe, show_number
+from kagglecxr.reports.eda.charts import (
+    class_by_source_bars,
+    class_counts_bars,
+    image_sizes_dots,
+    shift_bars,
+)
 from kagglecxr.reports.page import PageFigure, PageSection
 
 SIZES_SHOWN = 10
@@ -116,4 +124,37 @@ def sizes_section(sizes: pd.DataFrame, guessed: float, majority: float) -> PageS
         [sentence],
         [PageFigure("image-sizes", image_sizes_dots(sizes), alt, caption)],
         most,
+    )
+
+
+def shift_section(shift: Shift, table: pd.DataFrame) -> PageSection:
+    """Returns the section of how test images differ from training images; see `shift_table`."""
+    sentences = [
+        describe(shift),
+        "A classifier was trained to tell the test images from the training images, and scored on "
+        "images of other patients (adversarial validation). By acquisition it is given the size, "
+        "grey values, borders, sharpness and, where known, the source; by content, what a small "
+        "copy of the image shows, without its exposure. Other shares of the classes in the test "
+        "set count as another content too. An AUC below 0.5 is of sets that are more alike than by "
+        "chance, such as a rehearsal test set with the training set's shares of classes.",
+    ]
+    formats: dict[str, Callable[[float], str]] = {"train": show_number, "test": show_number}
+    formats |= dict.fromkeys(("auc", "low", "high"), "{:.2f}".format)
+    shown = table.assign(
+        **{
+            column: ["" if pd.isna(value) else show(value) for value in table[column]]
+            for column, show in formats.items()
+        }
+    ).rename(columns={"told_by": "told by"})
+    alt = "; ".join(f"{row['told by']}: {row['auc']}" for row in shown.to_dict("records"))
+    caption = (
+        "AUC of telling test from training images, 0.5 is chance; the two classifiers with their "
+        "95 % interval, then each feature alone. The table has the medians of the training and "
+        "test images, and of a source or file type its share."
+    )
+    return PageSection(
+        "Training and test images",
+        sentences,
+        [PageFigure("shift", shift_bars(table), f"Bars of AUC. {alt}.", caption)],
+        shown,
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.data.index import Index
+from kagglecxr.data.shift.adversarial_validation import Shift
 
 UNKNOWN = "unknown"
 """The source of images without one, in data where others have one."""
@@ -68,6 +69,20 @@ def image_sizes(index: Index) -> pd.DataFrame:
     return counted.sort_values(
         ["split", "class", "images", "width", "height"], ascending=[False, True, False, True, True]
     ).reset_index(drop=True)
+
+
+def shift_table(shift: Shift | None) -> pd.DataFrame:
+    """Returns `told_by,auc,low,high,train,test`: the two classifiers, then each feature alone.
+
+    Only classifiers have an interval, only features have values; empty without a shift.
+    """
+    columns = ["told_by", "auc", "low", "high", "train", "test"]
+    if shift is None:
+        return pd.DataFrame(columns=columns)
+    lines = [(f"{what}, all", of.score, of.low, of.high) for what, of in shift.parts.items()]
+    features = shift.features.rename(columns={"feature": "told_by"})
+    both = [pd.DataFrame(lines, columns=columns[:4]), features]
+    return pd.concat(both, ignore_index=True).reindex(columns=columns)
 
 
 def accuracy_from_fact(

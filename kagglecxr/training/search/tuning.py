@@ -7,7 +7,6 @@ from optuna.trial import Trial
 
 from kagglecxr.core.errors import MissingError, SettingError, WeightsError
 from kagglecxr.core.files import digest
-from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
@@ -64,7 +63,7 @@ def tune_recipe(
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
     location = storage_location(folder, budget.storage)
-    metric = METRICS[prepared.competition.metric.name]
+    metric = prepared.competition.evaluation_metric()
 
     def start(trial: Trial) -> RunningTrial:
         chosen, images = space.recipe(recipe, trial.params), caches.get(trial.params)

@@ -14,6 +14,7 @@ from kagglecxr.inference.export.end_to_end import (
     end_to_end_model,
     pipeline_layers,
 )
+from kagglecxr.inference.tta import VIEW_SETS, VIEWS
 
 
 def noise(height: int, width: int, channels: int) -> npt.NDArray[np.uint8]:
@@ -80,6 +81,20 @@ def constant() -> RunModels:
     inputs = keras.Input((40, 40, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     return [keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))], ["identity"]
+
+
+@pytest.mark.parametrize("name", VIEW_SETS.names())
+def test_a_model_of_views_predicts_the_mean_over_their_array_forms(name: str) -> None:
+    inputs = keras.Input((40, 40, 1))
+    corner = keras.layers.Cropping2D(((0, 30), (0, 30)))(inputs)
+    mean = keras.layers.GlobalAveragePooling2D()(corner)
+    model = keras.Model(inputs, keras.layers.Rescaling(1 / 255)(mean), name="corner")
+    # As a recipe names it: "hflip" is a view there.
+    views = VIEW_SETS[name] if name in VIEWS else [name]
+    whole = end_to_end_model(Pipeline.parse("gray", 40).steps, [([model], views)], ["a"], "")
+    image = noise(40, 40, 1)[None]
+    expected = np.mean([VIEWS[view].array(image)[:, :10, :10].mean() for view in VIEW_SETS[name]])
+    np.testing.assert_allclose(whole(image), [[expected / 255]], atol=1e-6)
 
 
 def test_tiles_of_images_of_any_size_are_refused() -> None:

@@ -19,7 +19,13 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.inference.export.exporter import ExportedFile, export_model
-from kagglecxr.inference.export.file_formats import FORMATS, FileFormat, PredictFunction, load_keras
+from kagglecxr.inference.export.file_formats import (
+    FORMATS,
+    ExportedModel,
+    FileFormat,
+    PredictFunction,
+    load_keras,
+)
 from kagglecxr.inference.members import members_for_data
 from kagglecxr.inference.tta import VIEWS
 from tests.conftest import SIZE, PreparedDemo, copy_demo
@@ -99,7 +105,7 @@ def whole(own: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Export
 
 @pytest.fixture(scope="module")
 def predict(whole: ExportedFile) -> PredictFunction:
-    return load_keras(whole.path)
+    return load_keras(whole.path).predict
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -153,7 +159,7 @@ def test_one_fold_and_other_views_can_be_chosen(own: PreparedDemo, tmp_path: Pat
     image = film(61, 99, 1)
     path = tmp_path / "one.keras"
     export(own, path, "worse", fold=1, views=["hflip"])
-    answer = load_keras(path)(image)
+    answer = load_keras(path).predict(image)
     chosen = by_the_kit(own, [image], ["worse"], views=["hflip"], folds=[1])
     np.testing.assert_allclose(answer, chosen, atol=1e-5)
     assert np.abs(chosen - by_the_kit(own, [image], ["worse"], folds=[1])).max() > 1e-3
@@ -175,11 +181,11 @@ def test_a_run_of_other_images_is_refused(own: PreparedDemo, tmp_path: Path) -> 
         export(dataclasses.replace(own, prepared=changed), tmp_path / "a.keras", "better")
 
 
-def other(path: Path) -> PredictFunction:
-    return lambda images: np.full((len(images), 4), 0.25, np.float32)
+def other(path: Path) -> ExportedModel:
+    return ExportedModel(lambda images: np.full((len(images), 4), 0.25, np.float32), [], None)
 
 
-def unknown(path: Path) -> PredictFunction:
+def unknown(path: Path) -> ExportedModel:
     raise ValueError("Unknown layer: LayerScale")
 
 
@@ -188,7 +194,7 @@ def unknown(path: Path) -> PredictFunction:
     [(other, r"\.keras \(\[0\.25 0\.25"), (unknown, r"\.keras \(Unknown layer")],
 )
 def test_a_file_that_does_not_keep_its_model_is_refused(
-    own: PreparedDemo, tmp_path: Path, load: Callable[[Path], PredictFunction], message: str
+    own: PreparedDemo, tmp_path: Path, load: Callable[[Path], ExportedModel], message: str
 ) -> None:
     kind = dataclasses.replace(FORMATS["keras"], load=load)
     with pytest.raises(SettingError, match=message):

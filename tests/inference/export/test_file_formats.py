@@ -11,10 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kagglecxr.core.errors import MissingError, SettingError, UnknownNameError
+from kagglecxr.core.errors import DataError, MissingError, SettingError, UnknownNameError
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.inference.export.end_to_end import end_to_end_model
-from kagglecxr.inference.export.file_formats import CLASSES_FILE, FORMATS, FileFormat, format_of
+from kagglecxr.inference.export.file_formats import (
+    CLASSES_FILE,
+    FORMATS,
+    FileFormat,
+    format_of,
+    load_export,
+)
 from kagglecxr.models import create_model
 from kagglecxr.models.layers.outputs import LabeledOutput
 
@@ -71,11 +77,50 @@ def test_a_file_predicts_images_of_any_size_as_its_model_does(
     needs(kind)
     path = tmp_path / f"model{kind.suffix}"
     kind.save(model, path)
-    predict = kind.load(path)
+    loaded = load_export(path)
     for shape in SHAPES:
         images = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-        np.testing.assert_allclose(predict(images), call(model, images), atol=1e-6)
-    assert CLASSES_IN[name](path) == ["é", "b", "c"]
+        np.testing.assert_allclose(loaded.predict(images), call(model, images), atol=1e-6)
+    assert CLASSES_IN[name](path) == loaded.classes == ["é", "b", "c"]
+    assert loaded.size is None
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_file_of_one_size_tells_it(name: str, tmp_path: Path) -> None:
+    kind = FORMATS[name]
+    needs(kind)
+    inputs = keras.Input((2, 3, None), name="image")
+    kind.save(keras.Model(inputs, LabeledOutput(["a"])(inputs)), tmp_path / f"model{kind.suffix}")
+    assert load_export(tmp_path / f"model{kind.suffix}").size == (2, 3)
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_damaged_file_is_told(name: str, tmp_path: Path) -> None:
+    needs(FORMATS[name])
+    path = tmp_path / f"model{FORMATS[name].suffix}"
+    path.write_bytes(b"no model")
+    with pytest.raises(DataError, match=rf"model that export wrote.*{path.name}"):
+        load_export(path)
+
+
+def test_a_keras_model_of_someone_else_is_no_export(tmp_path: Path) -> None:
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "other.keras")
+    with pytest.raises(DataError, match=r"model that export wrote.*other\.keras"):
+        load_export(tmp_path / "other.keras")
+
+
+def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(tmp_path / "code.keras")
+    with pytest.raises(DataError, match=r"code\.keras.*arbitrary code"):
+        load_export(tmp_path / "code.keras")
+
+
+def test_without_a_reader_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match=r"a\.onnx.*onnxruntime.*pip install 'kagglecxr"):
+        load_export(Path("a.onnx"))
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
@@ -86,18 +131,19 @@ def test_a_model_that_was_never_called_can_be_written(name: str, tmp_path: Path)
     model = keras.Model(inputs, LabeledOutput(["a"])(inputs))
     kind.save(model, tmp_path / f"model{kind.suffix}")
     images = np.ones((1, 2, 3, 1), np.float32)
-    np.testing.assert_array_equal(kind.load(tmp_path / f"model{kind.suffix}")(images), images)
+    loaded = kind.load(tmp_path / f"model{kind.suffix}")
+    np.testing.assert_array_equal(loaded.predict(images), images)
 
 
 def test_an_h5_file_keeps_the_axes_of_a_normalisation(tmp_path: Path) -> None:
     inputs = keras.Input((4, 5, 2))
     normalised = keras.layers.LayerNormalization(axis=(1, 2, 3), epsilon=0.5, name="n")(inputs)
-    model = keras.Model(inputs, normalised)
+    model = keras.Model(inputs, LabeledOutput(["a"])(normalised))
     model.get_layer("n").gamma.assign(np.random.default_rng(0).random((4, 5, 2)))
     FORMATS["h5"].save(model, tmp_path / "model.h5")
     images = np.random.default_rng(1).random((3, 4, 5, 2), np.float32)
-    predict = FORMATS["h5"].load(tmp_path / "model.h5")
-    np.testing.assert_allclose(predict(images), call(model, images), atol=1e-6)
+    loaded = FORMATS["h5"].load(tmp_path / "model.h5")
+    np.testing.assert_allclose(loaded.predict(images), call(model, images), atol=1e-6)
 
 
 def test_without_a_converter_the_package_to_install_is_named(

@@ -20,6 +20,7 @@ from kagglecxr.remote.kernels.builder import KernelSettings, PrepareSettings, bu
 from kagglecxr.remote.kernels.kernel_options import KernelOptions
 from kagglecxr.remote.kernels.templates import set_constants
 from kagglecxr.training.recipe import load_recipe
+from tests.ensembling.plain import PLAIN
 from tests.remote.kernels.kaggle_machine import Form, KaggleMachine
 
 SLUG, WHEELS, RUNS = "lungs-2026", "mary/kagglecxr-wheels", "mary/lungs-runs"
@@ -202,9 +203,9 @@ def test_what_a_kernel_submits_is_what_the_run_says_at_home(
     request = PrepareOptions(data, 32, "gray | resize", 0.2, 2, False, 0)
     prepared = prepare_competition(described, workspace, request, Silent())
     run = unpack_run(next(packed.iterdir()), workspace.runs)
-    blend = blend_runs(prepared, workspace, [run], tmp_path / "submissions", Silent())
+    blend = blend_runs(prepared, workspace, [run], tmp_path / "submissions", Silent(), PLAIN)
     assert (made.working / "submission.csv").read_text() == blend.submission.read_text()
-    assert blend.score is not None
+    assert blend.record.out_of_fold is not None
 
 
 def described_at(folder: Path) -> Competition:

@@ -16,12 +16,14 @@ from matplotlib.figure import Figure
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Silent
+from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.index import Index
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.data.shift.adversarial_validation import compare_splits, describe
 from kagglecxr.reports.eda import eda_report as exploration_report
 from kagglecxr.reports.eda.eda_report import explore_data
 from kagglecxr.reports.eda.image_grids import read_pairs, read_sample
@@ -32,7 +34,7 @@ from tests.reports.test_page import Page
 
 ALWAYS = {
     "index.html", "classes.csv", "sources.csv", "sizes.csv", "brightness.csv", "pixels.csv",
-    "duplicates.csv", "class-counts.png", "image-sizes.png", "pixels-by-class.png",
+    "duplicates.csv", "shift.csv", "class-counts.png", "image-sizes.png", "pixels-by-class.png",
     "pixels-equalised.png", "mean-by-class.png",
 }  # fmt: skip
 
@@ -46,9 +48,10 @@ def make_workspace(demo: PreparedDemo, folder: Path) -> Workspace:
 
 
 def explore(prepared: PreparedData, workspace: Workspace) -> Page:
-    page = explore_data(prepared, workspace, Silent(), seed=0)
-    assert page == workspace.root / "explore" / "index.html"
-    return Page(page.read_text(encoding="utf-8"))
+    explored = explore_data(prepared, workspace, Silent(), seed=0)
+    assert explored.page == workspace.root / "explore" / "index.html"
+    assert f"open {explored.page}." in explored.summary
+    return Page(explored.page.read_text(encoding="utf-8"))
 
 
 def contents(workspace: Workspace) -> dict[str, bytes]:
@@ -91,7 +94,7 @@ def test_the_demos_files_and_every_picture_on_the_page(
     files = set(contents(workspace))
     classes = demo.prepared.competition.classes.names
     assert files - {"duplicates.png"} == ALWAYS | {
-        "class-by-source.png", "mean-by-source.png", "pixels-masked.png",
+        "class-by-source.png", "mean-by-source.png", "pixels-masked.png", "shift.png",
         *(f"extremes-{number}.png" for number in range(1, len(classes) + 1)),
     }  # fmt: skip
     pictures = [name for name in files if name.endswith(".png")]
@@ -115,6 +118,21 @@ def test_exploring_again_gives_the_same_bytes(
 ) -> None:
     explore(demo.prepared, workspace)
     assert contents(workspace) == contents(explored[1])
+
+
+def test_the_page_and_its_table_say_how_test_images_differ(
+    demo: PreparedDemo, explored: tuple[Page, Workspace]
+) -> None:
+    page, workspace = explored
+    shift = compare_splits(demo.prepared, generator(0, "shift"))
+    assert shift is not None
+    assert describe(shift) in page.texts
+    table = pd.read_csv(workspace.root / "explore" / "shift.csv")
+    assert table["told_by"].tolist() == [
+        "acquisition, all", "image content, all", *shift.features["feature"],
+    ]  # fmt: skip
+    assert table["low"].notna().tolist() == [True, True] + [False] * len(shift.features)
+    np.testing.assert_allclose(table["train"][2:], shift.features["train"], atol=1e-6)
 
 
 def test_another_seed_draws_other_images(demo: PreparedDemo) -> None:
@@ -223,7 +241,7 @@ def test_a_folder_without_masks_sources_and_test_set(bare: Path, pipeline: str) 
     prepared, workspace = prepare(bare, pipeline)
     folder = workspace.root / "explore"
     folder.mkdir()
-    for left in ("pixels-masked", "extremes-3", "mean-by-source", "a-users-own"):
+    for left in ("pixels-masked", "extremes-3", "mean-by-source", "shift", "a-users-own"):
         (folder / f"{left}.png").write_bytes(b"")
     page = explore(prepared, workspace)
     expected = ALWAYS | {"extremes-1.png", "extremes-2.png", "a-users-own.png"}
@@ -231,6 +249,8 @@ def test_a_folder_without_masks_sources_and_test_set(bare: Path, pipeline: str) 
     assert "b" not in page.tags
     assert any("do not say where" in sentence for sentence in page.texts)
     assert read_table(folder / "sources.csv").empty
+    assert read_table(folder / "shift.csv").empty
+    assert "Training and test images" not in page.texts
     assert "test set" not in read_table(folder / "pixels.csv")
     assert not [name for name in expected if name[0] == "m" and is_blank(folder / name)]
 

@@ -23,6 +23,7 @@ from kagglecxr.training.run_results import SOURCE_RUNS
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.soup import make_soup
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
+from tests.ensembling.plain import PLAIN
 from tests.training.run_factories import TINY, fold_data, make_run
 
 
@@ -152,10 +153,12 @@ def test_other_verbs_take_it_as_a_run(
     soup: Path, runs: list[Path], own: PreparedDemo, tmp_path: Path
 ) -> None:
     chosen = choose_runs(own.prepared, own.workspace, [soup.name, runs[0].name])
-    blend = blend_runs(own.prepared, own.workspace, chosen, tmp_path, Silent())
-    assert blend.runs == [soup.name, runs[0].name]
+    blend = blend_runs(own.prepared, own.workspace, chosen, tmp_path, Silent(), PLAIN)
+    assert blend.record.runs == [soup.name, runs[0].name]
     assert choose_runs(own.prepared, own.workspace, [soup.name]) == [soup]
-    assert soup.name in compare_runs(own.workspace, tmp_path / "ledger.csv").columns
+    ledger = tmp_path / "ledger.csv"
+    compared = compare_runs(own.competition, own.workspace, ledger, Silent())
+    assert soup.name in compared.table.columns
 
 
 def test_a_soup_is_made_once(soup: Path, runs: list[Path], own: PreparedDemo) -> None:
@@ -235,8 +238,8 @@ def test_it_has_no_score_and_is_never_chosen_by_one(
 def test_it_predicts_the_test_set(
     fold_soup: Path, run: Path, demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    blend = blend_runs(demo.prepared, demo.workspace, [fold_soup], tmp_path, Silent())
-    assert blend.score is None
+    blend = blend_runs(demo.prepared, demo.workspace, [fold_soup], tmp_path, Silent(), PLAIN)
+    assert blend.record.out_of_fold is None
     assert read_json(blend.folder / "blend.json")["out_of_fold"] is None
     model = rebuild_model(read_run(fold_soup))
     model.load_weights(fold_folder(fold_soup, 0) / WEIGHTS)
@@ -244,14 +247,15 @@ def test_it_predicts_the_test_set(
     seen = predict_views(model, demo.prepared.cache.images, rows)
     kept = Predictions.load(blend.folder / "test.npz")
     np.testing.assert_allclose(kept.probabilities, seen, atol=1e-6)
-    both = blend_runs(demo.prepared, demo.workspace, [run, fold_soup], tmp_path, Silent())
-    assert both.score is None
+    both = blend_runs(demo.prepared, demo.workspace, [run, fold_soup], tmp_path, Silent(), PLAIN)
+    assert both.record.out_of_fold is None
     assert not (both.folder / "oof.npz").exists()
 
 
 def test_export_and_compare_take_it(fold_soup: Path, demo: PreparedDemo, tmp_path: Path) -> None:
     assert choose_runs(demo.prepared, demo.workspace, [fold_soup.name]) == [fold_soup]
-    table = compare_runs(demo.workspace, tmp_path / "ledger.csv").set_index("")
+    ledger = tmp_path / "ledger.csv"
+    table = compare_runs(demo.competition, demo.workspace, ledger, Silent()).table.set_index("")
     assert table.loc["Out-of-fold accuracy", fold_soup.name] == ""
 
 

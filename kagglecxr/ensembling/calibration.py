@@ -1,0 +1,162 @@
+"""Calibration: probabilities that are right as often as they say, and how far they are from it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.model_selection import LeaveOneGroupOut
+
+from kagglecxr.core.metrics import METRICS, Labels, Probabilities
+from kagglecxr.inference.predictions import log_probabilities
+
+CalibrationMethod: TypeAlias = Literal["none", "temperature", "vector"]
+CALIBRATIONS: tuple[CalibrationMethod, ...] = ("none", "temperature", "vector")
+
+Transform: TypeAlias = Callable[[Probabilities], npt.NDArray[np.float32]]
+"""Changes probabilities (N, targets), row by row."""
+
+_SMALLEST_SCALE = 0.01
+"""A temperature of 100. A negative scale would turn the order of the targets round."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scales the logarithms of probabilities: softmax(scale * log p + bias).
+
+    Attributes:
+        method: "none" changes nothing; "temperature" has equal scales, 1 / T, and no bias (Guo et
+            al. 2017, equation 9); "vector" is free in all of them (section 4.2 there).
+        scale: of each target, or empty for "none".
+        bias: of each target, or empty for "none".
+    """
+
+    method: CalibrationMethod = "none"
+    scale: Sequence[float] = field(default_factory=list)
+    bias: Sequence[float] = field(default_factory=list)
+
+    def __call__(self, probabilities: Probabilities) -> npt.NDArray[np.float32]:
+        """Returns the calibrated probabilities (N, targets)."""
+        if self.is_identity:
+            return np.asarray(probabilities, np.float32)
+        logits = np.asarray(self.scale) * log_probabilities(probabilities) + np.asarray(self.bias)
+        return np.asarray(softmax(logits, axis=1), np.float32)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "none"
+
+
+@dataclass(frozen=True)
+class CalibrationScore:
+    """How well calibrated probabilities are on images that the method was not fitted on.
+
+    Attributes:
+        log_loss: less is better.
+        calibration_error: the expected calibration error; less is better.
+    """
+
+    method: CalibrationMethod
+    log_loss: float
+    calibration_error: float
+
+
+def fit_calibration(
+    method: CalibrationMethod, probabilities: Probabilities, truth: Labels
+) -> Calibration:
+    """Fits a calibration to probabilities (N, targets) of images with these target ids (N,).
+
+    The log loss is minimised with a Gaussian prior of standard deviation 1 around the identity,
+    which weighs as much as a few images.
+    """
+    if method == "none":
+        return Calibration()
+    logits = log_probabilities(probabilities)
+    images, targets = logits.shape
+    one_hot = np.eye(targets)[truth]
+    identity = np.repeat([1.0, 0.0], targets)
+    # How what is fitted changes (scale, bias): each value by itself, or all scales alike.
+    basis = np.eye(2 * targets) if method == "vector" else 1.0 * (identity[:, np.newaxis] == 1.0)
+    bounds = [(_SMALLEST_SCALE - 1.0, None) if column @ identity else (None, None)
+              for column in basis.T]  # fmt: skip
+
+    # Without the prior, data that are separable, or have no image of a target, would send the
+    # scale or the bias to infinity, and one wrong image elsewhere would then cost without bound.
+    def objective(change: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        scale, bias = np.split(identity + basis @ change, 2)
+        scaled = log_softmax(scale * logits + bias, axis=1)
+        errors = np.exp(scaled) - one_hot
+        slope = np.concatenate([(errors * logits).sum(axis=0), errors.sum(axis=0)])
+        loss = change @ change / 2.0 - (scaled * one_hot).sum()
+        return loss / images, (basis.T @ slope + change) / images
+
+    found = minimize(
+        objective, np.zeros(basis.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds,
+        options={"ftol": 1e-12, "gtol": 1e-8},
+    )  # fmt: skip
+    values = [float(value) for value in identity + basis @ found.x]
+    return Calibration(method, values[:targets], values[targets:])
+
+
+def expected_calibration_error(
+    probabilities: Probabilities, truth: Labels, bins: int = 15
+) -> float:
+    """The mean distance of confidence and accuracy in bins of confidence (Guo et al. 2017, eq. 3).
+
+    Confidence is the probability of the predicted target; bins are equally wide.
+    """
+    table = reliability_table(probabilities, truth, bins)
+    distance = np.abs(table["accuracy"] - table["confidence"])
+    return float(np.average(distance, weights=table["images"]))
+
+
+def reliability_table(probabilities: Probabilities, truth: Labels, bins: int = 15) -> pd.DataFrame:
+    """Returns a line for each bin of confidence, low < confidence <= high, that has images.
+
+    Columns are low, high, images, and the bin's mean confidence and accuracy.
+    """
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    is_right = probabilities.argmax(axis=1) == truth
+    rows = pd.DataFrame({"confidence": confidence, "accuracy": is_right.astype(np.float64)})
+    of_bin = rows.groupby(np.searchsorted(edges[1:-1], confidence))
+    table = of_bin.mean()
+    table.insert(0, "images", of_bin.size())
+    table.insert(0, "high", edges[table.index + 1])
+    table.insert(0, "low", edges[table.index])
+    return table.reset_index(drop=True)
+
+
+def judge_calibration(
+    probabilities: Probabilities, truth: Labels, folds: npt.NDArray[np.integer]
+) -> list[CalibrationScore]:
+    """Scores every method on each fold (N,) as fitted on all others; "none" is before it."""
+    judged = []
+    for method in CALIBRATIONS:
+        nested = cross_fit(partial(fit_calibration, method), probabilities, truth, folds)
+        error = expected_calibration_error(nested, truth)
+        judged.append(CalibrationScore(method, METRICS["log_loss"](truth, nested), error))
+    return judged
+
+
+def cross_fit(
+    fit: Callable[[Probabilities, Labels], Transform],
+    probabilities: Probabilities,
+    truth: Labels,
+    folds: npt.NDArray[np.integer],
+) -> npt.NDArray[np.float32]:
+    """Returns the probabilities of each fold, changed as fitted on all other folds.
+
+    Raises:
+        ValueError: there are not two folds.
+    """
+    changed = np.empty(probabilities.shape, np.float32)
+    for others, own in LeaveOneGroupOut().split(probabilities, groups=folds):
+        changed[own] = fit(probabilities[others], truth[others])(probabilities[own])
+    return changed

@@ -1,0 +1,90 @@
+"""Predicts images with whatever a path stands for: a run, an ensemble or an exported file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kagglecxr.core.errors import MissingError, SettingError, shorten
+from kagglecxr.core.progress import Reporter
+from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
+from kagglecxr.inference.export.exporter import EXPORTS
+from kagglecxr.inference.export.file_formats import FORMATS, load_export
+from kagglecxr.inference.members import member_for_files
+from kagglecxr.inference.predict_files import (
+    FilePredictions,
+    predict_with_export,
+    predict_with_runs,
+)
+from kagglecxr.inference.predictor import Predictor
+
+RUN = "run.json"
+MAX_SHOWN = 10
+
+
+def predict_images(
+    model: Path, paths: Sequence[str], scratch: Path, reporter: Reporter, *, skip_unreadable: bool
+) -> FilePredictions:
+    """Predicts image files with a run, an ensemble or an exported file.
+
+    Args:
+        model: the folder of a run or of an ensemble in a workspace, or a file of `export`.
+        paths: relative to the current folder, or absolute.
+        scratch: a folder for decoded images.
+        reporter: shows the progress, and names what is left out.
+        skip_unreadable: leave out files that cannot be read instead of raising an error.
+
+    Raises:
+        MissingError: the path stands for none of them.
+        SettingError: a run needs lung masks.
+        DataError: the model or images cannot be read.
+    """
+    if model.suffix.removeprefix(".") in FORMATS and model.is_file():
+        exported = load_export(model)
+        return predict_with_export(exported, paths, reporter, skip_unreadable=skip_unreadable)
+    predictor = _load_predictor(model)
+    return predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
+
+
+def check_outputs(out: Path, picture: Path | None) -> None:
+    """Refuses files that could not be written, before any work is done.
+
+    Raises:
+        SettingError: a folder, or a picture that is no PNG.
+    """
+    if out.is_dir():
+        raise SettingError(
+            f"The table of predictions is a file. Received: the folder {out}. Name it "
+            f"{out / 'predictions.csv'}."
+        )
+    if picture and (picture.suffix.lower() != ".png" or picture.is_dir()):
+        raise SettingError(
+            f"The picture of predictions is a PNG file. Received: {picture}. Name it "
+            f"{out.with_suffix('.png')}."
+        )
+
+
+def _load_predictor(folder: Path) -> Predictor:
+    if (folder / RUN).is_file():
+        return Predictor([member_for_files(folder)])
+    if (folder / RECORD).is_file():
+        record = read_ensemble(folder)
+        # An ensemble lies beside the runs of its workspace.
+        runs = folder.resolve().parent.parent / "runs"
+        members = [member_for_files(runs / name, views=record.views) for name in record.runs]
+        return Predictor(members, record.combine)
+    nearby = [str(path) for path in _models_nearby()]
+    found = f"Those found nearby: {shorten(nearby, MAX_SHOWN)}" if nearby else "None is nearby"
+    suffixes = ", ".join(FORMATS[name].suffix for name in FORMATS.names())
+    raise MissingError(
+        f"There is no model to predict with. Received: {folder}. Name the folder of a finished "
+        f"run, which has {RUN}, or of an ensemble, which has {RECORD}, or a file that export wrote "
+        f"({suffixes}). {found}."
+    )
+
+
+def _models_nearby() -> Iterator[Path]:
+    here = Path()
+    for record in (f"work/*/runs/*/{RUN}", f"work/*/ensemble/*/{RECORD}"):
+        yield from sorted(path.parent for path in here.glob(record))
+    yield from sorted(
+        p for name in FORMATS.names() for p in EXPORTS.glob(f"*{FORMATS[name].suffix}")
+    )

@@ -1,0 +1,193 @@
+"""The cells of one run or ensemble in the comparison table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kagglecxr.core.files import read_table
+from kagglecxr.core.intervals import Interval
+from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.ensembling.calibration import expected_calibration_error
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry
+from kagglecxr.reports.compared_models import ComparedModel, ComparedModels
+from kagglecxr.reports.latency import BATCH_SIZE, Latency
+
+Cells = dict[str, str]
+"""By the title of their row; empty where nothing is known."""
+
+EPOCH_ROWS = {
+    "Training loss": "loss",
+    "Training accuracy": "accuracy",
+    "Validation loss": "val_loss",
+    "Validation accuracy": "val_accuracy",
+}
+
+
+def cells_of(
+    model: ComparedModel,
+    compared: ComparedModels,
+    workspace: Workspace,
+    ledger: Sequence[LedgerEntry],
+    latencies: Mapping[str, Latency],
+) -> Cells:
+    """Returns the cells of one model, the same rows for each.
+
+    Raises:
+        DataError: its predictions are damaged.
+    """
+    records = model.records
+    metrics = records[0].metrics if model.ensemble is None else {}
+    names = ", ".join(record.model for record in records)
+    return {
+        "Model": names if model.ensemble is None else f"blend of {names}",
+        "Parameters": f"{sum(record.parameters['all'] for record in records):,}",
+        "Model size (MB)": f"{sum(record.megabytes for record in records):.2f}",
+        "Folds": str(sum(record.folds for record in records)),
+        **{title: _shown(metrics.get(name)) for title, name in EPOCH_ROWS.items()},
+        **_score_cells(model, compared),
+        **_calibration_cells(model),
+        "Training time (s)": f"{sum(sum(record.seconds) for record in records):.0f}",
+        **_latency_cells(model, latencies),
+        **_test_cells(model, workspace),
+        "Leaderboard score and rank": _leaderboard(model, ledger),
+    }
+
+
+def title_of(metric: Metric) -> str:
+    """Returns the metric's name as text."""
+    return metric.name.replace("_", " ")
+
+
+def interval_text(score: Interval | None) -> str:
+    """Returns the bounds of a score as text; empty where they are not known."""
+    return "" if score is None or np.isnan(score.low) else f"{score.low:.4f} to {score.high:.4f}"
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:+.4f}"
+
+
+def _score_cells(model: ComparedModel, compared: ComparedModels) -> Cells:
+    metric, oof = compared.metric, model.oof
+    cells = {}
+    for name in dict.fromkeys((metric.name, "accuracy", "balanced_accuracy")):
+        measure = metric if name == metric.name else METRICS[name]
+        value = None if oof is None else measure(oof.truth, oof.probabilities)
+        cells[f"Out-of-fold {title_of(measure)}"] = _shown(value)
+        if name == metric.name:
+            cells["95 % interval"] = interval_text(model.score)
+            cells[f"Apparent {title_of(metric)}"] = _shown(_apparent_score(model, metric))
+    return cells | {
+        "Gain of test-time augmentation": _signed(_view_gain(model, metric)),
+        "Gain of the blend": _signed(_blend_gain(model, compared)),
+    }
+
+
+def _apparent_score(model: ComparedModel, metric: Metric) -> float | None:
+    """An ensemble's score on the images on which it was fitted; None for a run."""
+    record = model.ensemble
+    return record.apparent if record is not None and record.metric == metric.name else None
+
+
+def _blend_gain(model: ComparedModel, compared: ComparedModels) -> float | None:
+    """How much better an ensemble is than the best of its runs; None for a run."""
+    runs = {run.name for run in model.runs}
+    scores = [
+        score.score
+        for other, _, score in compared.scored
+        if other.ensemble is None and other.name in runs
+    ]
+    if model.ensemble is None or model.score is None or not scores:
+        return None
+    return min(compared.metric.gain(model.score.score, score) for score in scores)
+
+
+def _view_gain(model: ComparedModel, metric: Metric) -> float | None:
+    """What the views of a run's recipe gain over the plain image, where both are predicted."""
+    path = model.folder / "views.npz"
+    if model.ensemble is not None or model.oof is None or not path.is_file():
+        return None
+    try:
+        with np.load(path) as arrays:
+            views = dict(zip(arrays["names"].tolist(), arrays["probabilities"], strict=True))
+            ids = arrays["ids"]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    wanted = list(model.records[0].recipe["views"])
+    if not set(wanted) <= set(views):
+        # A set of views has another name than each of them; it is known where Keras is.
+        from kagglecxr.inference.tta import resolve_views
+
+        wanted = resolve_views(wanted)
+    if not {*wanted, "identity"} <= set(views) or set(ids.tolist()) != set(model.oof.ids.tolist()):
+        return None
+    truth_of = dict(zip(model.oof.ids.tolist(), model.oof.truth.tolist(), strict=True))
+    truth = np.array([truth_of[name] for name in ids.tolist()], np.intp)
+    mean = np.mean([views[name] for name in wanted], axis=0)
+    return metric.gain(metric(truth, mean), metric(truth, views["identity"]))
+
+
+def _calibration_cells(model: ComparedModel) -> Cells:
+    titles = (
+        "Log loss", "Log loss, calibrated", "Calibration error", "Calibration error, calibrated",
+    )  # fmt: skip
+    oof = model.oof
+    if oof is None:
+        return dict.fromkeys(titles, "")
+    values: list[float | None] = []
+    for measure in (_log_loss, expected_calibration_error):
+        for probabilities in (oof.probabilities, model.calibrated):
+            values.append(None if probabilities is None else measure(probabilities, oof.truth))
+    return dict(zip(titles, map(_shown, values), strict=True))
+
+
+def _log_loss(probabilities: Probabilities, truth: Labels) -> float:
+    return METRICS["log_loss"](truth, probabilities)
+
+
+def _latency_cells(model: ComparedModel, latencies: Mapping[str, Latency]) -> Cells:
+    titles = ("Latency of one image (ms)", f"Latency in a batch of {BATCH_SIZE} (ms an image)")
+    known = [latencies[run.name] for run in model.runs if run.name in latencies]
+    if len(known) < len(model.runs):
+        return dict.fromkeys(titles, "")
+    sums = sum(each.single for each in known), sum(each.in_batch for each in known)
+    return dict(zip(titles, (f"{1000 * seconds:.1f}" for seconds in sums), strict=True))
+
+
+def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
+    """Returns the cells of the rehearsal test set; empty where there is none for this model."""
+    titles = ("Test loss", "Test accuracy", "Test errors")
+    path = model.folder / "test.npz"
+    if not (path.is_file() and workspace.solution.is_file()):
+        return dict.fromkeys(titles, "")
+    solution = read_table(workspace.solution)
+    test = Predictions.load(path)
+    is_other = not set(solution["label"]) <= set(model.targets)
+    if is_other or set(test.ids.tolist()) != set(solution["id"]):
+        return dict.fromkeys(titles, "")
+    truth = np.array([model.targets.index(label) for label in solution["label"]], np.intp)
+    probabilities = test.of(list(solution["id"]))
+    errors = int((probabilities.argmax(axis=1) != truth).sum())
+    loss, accuracy = _log_loss(probabilities, truth), 1.0 - errors / len(truth)
+    return dict(zip(titles, (f"{loss:.4f}", f"{accuracy:.4f}", str(errors)), strict=True))
+
+
+def _leaderboard(model: ComparedModel, ledger: Sequence[LedgerEntry]) -> str:
+    """Returns score and rank of the latest submission of this model."""
+    competition = model.records[0].competition
+    name = f"{competition}-{model.name}.csv"
+    for entry in reversed(ledger):
+        if (Path(entry.file).name, entry.competition) == (name, competition):
+            # What was sent to Kaggle keeps its out-of-fold score next to the leaderboard's.
+            is_local = entry.status in ("", REHEARSED)
+            score = entry.public_score or (entry.local_score if is_local else "")
+            text = f"{float(score):.4f}" if score else entry.status or "pending"
+            return f"{text}, rank {entry.rank}" if entry.rank else text
+    return ""

@@ -1,0 +1,78 @@
+"""The page that compares all runs and ensembles: which is best, is it luck, and where it errs."""
+
+import matplotlib as mpl
+
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition
+from kagglecxr.reports import comparison_sections as sections_of
+from kagglecxr.reports.compared_models import ComparedModels
+from kagglecxr.reports.comparison import Comparison
+from kagglecxr.reports.comparison_cells import title_of
+from kagglecxr.reports.curves import score_intervals
+from kagglecxr.reports.page import PageFigure, PageSection, render_page
+from kagglecxr.reports.run_figures import png_of
+
+DETAILED = 4
+"""How many of the best are shown in detail."""
+DPI = 100
+"""The page stays below 3 MB."""
+
+
+def render_comparison(
+    comparison: Comparison,
+    workspace: Workspace,
+    competition: Competition,
+    seed: int,
+    reporter: Reporter,
+) -> str:
+    """Renders the page, whole in itself."""
+    # A dollar sign in a name does not start a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        sections = _sections(comparison, workspace, seed)
+        pictures = [picture for section in sections for picture in section.pictures]
+        images = {}
+        with reporter.bar("Drawing", len(pictures)) as bar:
+            for picture in pictures:
+                images[picture.name] = png_of(picture.figure, DPI)
+                bar.advance()
+    introduction = " ".join(comparison.sentences)
+    title = f"Comparison of runs: {competition.title or competition.name}"
+    return render_page(title, introduction, sections, images)
+
+
+def _sections(comparison: Comparison, workspace: Workspace, seed: int) -> list[PageSection]:
+    compared, metric = comparison.compared, comparison.compared.metric
+    table = comparison.table
+    every = PageSection("All runs and ensembles", comparison.explanation, (), table)
+    runs = [model for model in compared.models if model.ensemble is None][:DETAILED]
+    if not compared.scored:
+        return [every, sections_of.learning_section(runs)]
+    best, oof, _ = compared.scored[0]
+    detailed = [(model, predicted) for model, predicted, _ in compared.scored[:DETAILED]]
+    return [
+        _scores_section(compared),
+        every,
+        sections_of.learning_section(runs),
+        sections_of.classes_section(detailed),
+        sections_of.curves_section(detailed),
+        sections_of.calibration_section(detailed),
+        sections_of.thresholds_section(best, oof, metric),
+        sections_of.metrics_section(detailed, metric, seed),
+        sections_of.errors_section(best, oof, workspace),
+    ]
+
+
+def _scores_section(compared: ComparedModels) -> PageSection:
+    models, _, scores = zip(*compared.scored, strict=True)
+    are_ensembles = [model.ensemble is not None for model in models]
+    metric = title_of(compared.metric)
+    figure = score_intervals([m.name for m in models], scores, are_ensembles, metric)
+    caption = (
+        f"Out-of-fold {metric} with 95 % intervals; the grey band is that of the best. Two whose "
+        "intervals overlap may still differ: the sentence at the top compares them image by image."
+    )
+    if any(are_ensembles):
+        caption += " Diamonds are ensembles."
+    alt = f"Scores of {', '.join(model.name for model in models)}."
+    return PageSection("Scores", [], [PageFigure("scores", figure, alt, caption)])

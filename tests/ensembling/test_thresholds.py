@@ -1,0 +1,308 @@
+"""Class weights against all thresholds there are, and against what they do on fresh images."""
+
+import doctest
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
+
+from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.ensembling import thresholds
+from kagglecxr.ensembling.thresholds import (
+    ThresholdJudgement,
+    apply_class_weights,
+    fit_class_weights,
+    nested_gain,
+    nested_operating_points,
+    operating_points,
+    pool_labels,
+    pool_probabilities,
+    threshold_of_weights,
+    weights_of_threshold,
+)
+
+Sample = tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]
+OF_DECISIONS = [name for name in METRICS.names() if not METRICS[name].needs_probabilities]
+ACCURACY, BALANCED = METRICS["accuracy"], METRICS["balanced_accuracy"]
+
+
+def two_columns(positive: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.stack([1 - positive, positive], axis=1)
+
+
+def sample(images: int, random: np.random.Generator, shift: float = 1.0) -> Sample:
+    """Calibrated probabilities of three balanced targets: equal weights are the best."""
+    truth = random.integers(3, size=images)
+    seen = random.normal(size=(images, 3))
+    seen[np.arange(images), truth] += shift
+    return softmax(shift * seen, axis=1), truth
+
+
+def report_3() -> Sample:
+    """The COVID test part of a student's report: 180 of COVID, target 1, and 876 of others."""
+    of_covid = np.repeat([0.9, 0.6, 0.2], [164, 5, 11])
+    of_others = np.repeat([0.9, 0.6, 0.2], [17, 20, 839])
+    truth = np.repeat([1, 0], [180, 876])
+    return two_columns(np.concatenate([of_covid, of_others])), truth
+
+
+def confusion(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.intp]) -> object:
+    return confusion_matrix(truth, probabilities.argmax(axis=1), labels=[1, 0]).tolist()
+
+
+def test_the_threshold_of_report_3_moves_its_confusion_matrix() -> None:
+    probabilities, truth = report_3()
+    moved = apply_class_weights(probabilities, weights_of_threshold(0.77))
+    assert confusion(probabilities, truth) == [[169, 11], [37, 839]]
+    assert confusion(moved, truth) == [[164, 16], [17, 859]]
+    assert round(ACCURACY(truth, probabilities), 2) == 0.95
+    assert round(ACCURACY(truth, moved), 2) == 0.97
+
+
+def test_the_threshold_of_report_3_is_found() -> None:
+    probabilities, truth = report_3()
+    weights = fit_class_weights(ACCURACY, probabilities, truth)
+    assert 0.6 < threshold_of_weights(weights) < 0.9
+    assert confusion(apply_class_weights(probabilities, weights), truth) == [[164, 16], [17, 859]]
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.0, 1.0))
+def test_weights_of_two_targets_are_a_threshold(threshold: float, positive: float) -> None:
+    weights = weights_of_threshold(threshold)
+    assert weights.sum() == pytest.approx(2.0)
+    assert threshold_of_weights(weights) == pytest.approx(threshold)
+    if abs(positive - threshold) > 1e-6:
+        decided = apply_class_weights(two_columns(np.array([positive])), weights).argmax()
+        assert decided == (positive > threshold)
+
+
+def test_weighted_rows_sum_to_one() -> None:
+    weighted = apply_class_weights(np.array([[0.5, 0.3, 0.2]], np.float32), np.array([1, 1, 3.0]))
+    assert weighted.dtype == np.float32
+    assert weighted[0] == pytest.approx(np.array([0.5, 0.3, 0.6]) / 1.4)
+
+
+@st.composite
+def two_target_cases(draw: st.DrawFn) -> Sample:
+    images = draw(st.integers(2, 14))
+    truth = [0, 1, *draw(st.lists(st.integers(0, 1), min_size=images - 2, max_size=images - 2))]
+    tenths = draw(st.lists(st.integers(1, 19), min_size=images, max_size=images))
+    return two_columns(np.array(tenths) / 20), np.array(truth)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.sampled_from(OF_DECISIONS), two_target_cases())
+def test_no_threshold_is_better_than_that_found_for_two_targets(name: str, case: Sample) -> None:
+    probabilities, truth = case
+    metric = METRICS[name]
+    found = metric(truth, probabilities * fit_class_weights(metric, probabilities, truth))
+    others = [metric(truth, probabilities * weights_of_threshold((t + 0.5) / 20))
+              for t in range(20)]  # fmt: skip
+    assert found == pytest.approx(max(*others, metric(truth, probabilities)))
+
+
+def test_few_weights_of_three_targets_are_better_than_those_found() -> None:
+    grid = np.exp(np.linspace(-2, 2, 13))
+    lost = []
+    for seed in range(5):
+        probabilities, truth = sample(60, np.random.default_rng(seed))
+        found = fit_class_weights(BALANCED, probabilities, truth)
+        best = max(BALANCED(truth, probabilities * [1, a, b]) for a, b in product(grid, grid))
+        lost.append(best - BALANCED(truth, probabilities * found))
+    assert max(lost) < 0.05
+    assert np.mean(lost) < 0.02
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000))
+def test_weights_are_positive_sum_to_the_targets_and_never_harm(seed: int) -> None:
+    probabilities, truth = sample(30, np.random.default_rng(seed))
+    weights = fit_class_weights(BALANCED, probabilities, truth)
+    assert weights.dtype == np.float64
+    assert (weights > 0).all()
+    assert weights.sum() == pytest.approx(3.0)
+    assert BALANCED(truth, probabilities * weights) >= BALANCED(truth, probabilities) - 1e-12
+    assert (fit_class_weights(BALANCED, probabilities, truth) == weights).all()
+
+
+def test_many_weights_are_searched_as_well_as_few() -> None:
+    # The best of 600 interleaved images is between 0.700 and 0.701.
+    positive = np.arange(1000) / 1000
+    random = np.random.default_rng(0)
+    truth = np.where(positive > 0.7, random.random(1000) < 0.9, random.random(1000) < 0.1) * 1
+    truth[690:701], truth[701:711] = 0, 1
+    weights = fit_class_weights(ACCURACY, two_columns(positive), truth)
+    assert threshold_of_weights(weights) == pytest.approx(0.7005, abs=1e-4)
+
+
+def test_probabilities_of_zero_and_one_are_no_trouble() -> None:
+    probabilities = np.array([[1.0, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]])
+    weights = fit_class_weights(ACCURACY, probabilities, np.array([0, 1, 0, 2]))
+    assert np.isfinite(weights).all()
+    assert np.isfinite(apply_class_weights(probabilities, weights)).all()
+
+
+def test_weights_that_gain_nothing_stay_equal() -> None:
+    probabilities = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7]])
+    assert fit_class_weights(BALANCED, probabilities, np.array([0, 0, 1])).tolist() == [1, 1]
+
+
+def test_of_equally_good_weights_the_nearest_to_one_is_taken() -> None:
+    # 0.27 and 0.80, the middles of the gaps, each leave two of six wrong, and 0.5 four.
+    positive = np.array([0.2, 0.35, 0.4, 0.6, 0.65, 0.9])
+    truth = np.array([0, 1, 1, 0, 0, 1])
+    weights = fit_class_weights(ACCURACY, two_columns(positive), truth)
+    assert threshold_of_weights(weights) == pytest.approx(0.27, abs=0.01)
+    weights = fit_class_weights(ACCURACY, two_columns(1 - positive), 1 - truth)
+    assert threshold_of_weights(weights) == pytest.approx(0.73, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["log_loss", "auc"])
+def test_a_metric_of_probabilities_is_refused(name: str) -> None:
+    with pytest.raises(SettingError, match=f"decisions.*{name}"):
+        fit_class_weights(METRICS[name], np.array([[0.8, 0.2], [0.3, 0.7]]), np.array([0, 1]))
+
+
+def test_a_shift_of_the_classes_is_a_gain_that_holds() -> None:
+    probabilities, truth = sample(600, np.random.default_rng(0), shift=2.0)
+    shifted = apply_class_weights(probabilities, np.array([0.2, 1.0, 1.8]))
+    judged = nested_gain(BALANCED, shifted, truth, np.arange(600) % 5)
+    assert judged.score == pytest.approx(BALANCED(truth, shifted))
+    assert judged.nested_gain > 0.03
+    assert str(judged).endswith("on others (nested): most of it holds.")
+
+
+@pytest.mark.parametrize(
+    ("apparent", "nested", "sentence"),
+    [
+        (
+            0.021,
+            0.004,
+            "Moving the thresholds gains 0.0210 balanced accuracy on the images they were fitted "
+            "on, and 0.0040 on others (nested): most of it is luck.",
+        ),
+        (0.01, -0.002, "-0.0020 on others (nested): all of it is luck."),
+        (0.01, 0.008, "0.0080 on others (nested): most of it holds."),
+        (0.0, 0.0, "Moving the thresholds gains no balanced accuracy."),
+    ],
+)
+def test_a_judgement_says_how_much_is_luck(apparent: float, nested: float, sentence: str) -> None:
+    judgement = ThresholdJudgement("balanced_accuracy", 0.9, apparent, nested)
+    assert str(judgement).endswith(sentence)
+
+
+def biases(draws: int, images: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """By how much the apparent and the nested score exceed that of many fresh images."""
+    apparent, nested = [], []
+    folds = np.arange(images) % 5
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        probabilities, truth = sample(images, random)
+        fresh, fresh_truth = sample(5000, random)
+        judged = nested_gain(BALANCED, probabilities, truth, folds)
+        weights = fit_class_weights(BALANCED, probabilities, truth)
+        of_others = [
+            BALANCED(
+                fresh_truth,
+                fresh * fit_class_weights(BALANCED, probabilities[rest], truth[rest]),
+            )
+            for rest in (folds != fold for fold in range(5))
+        ]
+        apparent.append(
+            judged.score + judged.apparent_gain - BALANCED(fresh_truth, fresh * weights)
+        )
+        nested.append(judged.score + judged.nested_gain - np.mean(of_others))
+    return np.array(apparent), np.array(nested)
+
+
+def z_score(differences: npt.NDArray[np.float64]) -> float:
+    return float(differences.mean() / (differences.std(ddof=1) / np.sqrt(len(differences))))
+
+
+@pytest.mark.parametrize(
+    "draws", [12, pytest.param(100, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_the_nested_score_is_that_of_fresh_images_and_the_apparent_one_is_not(draws: int) -> None:
+    apparent, nested = biases(draws, 90)
+    assert abs(z_score(nested)) < 3
+    assert z_score(apparent) > 3
+    assert apparent.mean() > 0.02
+
+
+def test_pools_sum_columns_and_rename_labels() -> None:
+    probabilities = np.array([[0.1, 0.2, 0.3, 0.4]], np.float32)
+    pools = [[1], [0, 3, 2]]
+    pooled = pool_probabilities(probabilities, pools)
+    assert pooled.dtype == np.float32
+    assert pooled[0] == pytest.approx([0.2, 0.8])
+    assert pool_labels(np.array([0, 1, 2, 3, -1]), pools).tolist() == [1, 0, 1, 1, -1]
+
+
+@pytest.mark.parametrize("pools", [[[0], [1]], [[0, 1], [1, 2]], [[0], [1], [2], [3]]])
+def test_pools_that_do_not_hold_each_class_once_are_refused(pools: list[list[int]]) -> None:
+    with pytest.raises(SettingError, match="each class once"):
+        pool_probabilities(np.full((2, 3), 1 / 3), pools)
+
+
+def test_a_label_in_no_pool_is_refused() -> None:
+    with pytest.raises(SettingError, match="for 3 classes"):
+        pool_labels(np.array([0, 2]), [[0], [1]])
+
+
+def test_operating_points_are_as_counted_by_hand() -> None:
+    scores = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05], np.float32)
+    is_target = np.array([1, 1, 0, 1, 0, 1, 0, 0, 0, 0], bool)
+    table = operating_points(is_target, scores, (0.6, 0.8, 0.84, 1.0))
+    assert table["threshold"].to_numpy() == pytest.approx([0.4, 0.6, 0.8, 0.8])
+    assert table["sensitivity"].tolist() == [1.0, 0.75, 0.5, 0.5]
+    assert table["specificity"].to_numpy() == pytest.approx([4 / 6, 5 / 6, 1.0, 1.0])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 1000), st.floats(0.05, 1.0))
+def test_no_other_threshold_is_more_sensitive_and_as_specific(seed: int, wanted: float) -> None:
+    random = np.random.default_rng(seed)
+    is_target = np.append(random.random(20) < 0.4, [True, False])
+    scores = random.integers(0, 8, 22) / 8
+    point = operating_points(is_target, scores, (wanted,)).iloc[0]
+    decided = scores >= point["threshold"]
+    assert decided[is_target].mean() == pytest.approx(point["sensitivity"])
+    assert 1 - decided[~is_target].mean() == pytest.approx(point["specificity"])
+    assert point["specificity"] >= wanted - 1e-9
+    for threshold in np.arange(10) / 8:
+        other = scores >= threshold
+        if 1 - other[~is_target].mean() >= wanted:
+            assert other[is_target].mean() <= point["sensitivity"]
+
+
+def test_thresholds_chosen_on_other_folds_are_shown_beside_the_own() -> None:
+    scores = np.array([0.1, 0.4, 0.8, 0.9, 0.2, 0.5, 0.6, 0.7])
+    is_target = np.array([0, 0, 1, 1, 0, 0, 1, 1], bool)
+    folds = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    table = nested_operating_points(is_target, scores, folds, (1.0,))
+    # Fold 1's threshold is 0.8, above all its images; fold 0's is 0.6.
+    assert table.iloc[0].to_dict() == {
+        "min_specificity": 1.0,
+        "threshold": 0.6,
+        "sensitivity": 1.0,
+        "specificity": 1.0,
+        "nested_sensitivity": 0.5,
+        "nested_specificity": 1.0,
+    }
+    assert operating_points(is_target, scores)["min_specificity"].tolist() == [0.8, 0.9, 0.95]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_images_of_one_kind_have_no_operating_points(value: bool) -> None:
+    with pytest.raises(DataError, match="of 3 are of it"):
+        operating_points(np.full(3, value), np.array([0.1, 0.2, 0.3]))
+
+
+def test_the_example_is_true() -> None:
+    assert doctest.testmod(thresholds).failed == 0
