@@ -14,6 +14,7 @@ def predict(
     *images: str,
     out: Path = Path("predictions.csv"),
     picture: Path | None = None,
+    pool: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     skip_unreadable: Annotated[bool, Parameter(negative="")] = False,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
@@ -26,6 +27,8 @@ def predict(
         images: Image files, folders, or patterns in quotes such as 'xrays/**/*.png'.
         out: The CSV with path, one column per class, and label.
         picture: A PNG that shows the first 24 images with their probabilities.
+        pool: Add up classes: --pool covid=COVID --pool other=Normal,Lung_Opacity; every class is in
+            one pool.
         skip_unreadable: Skip image files that cannot be read, and name them.
         common: Options of every verb; images are decoded into a temporary folder in --work.
     """
@@ -42,7 +45,7 @@ def predict(
     check_outputs(out, picture)
     with temporary_folder(common.work) as scratch:
         predictions = predict_images(
-            model, paths, scratch, common.terminal, skip_unreadable=skip_unreadable
+            model, paths, scratch, common.terminal, pools=pool, skip_unreadable=skip_unreadable
         )
     write_table(out, predictions.table())
     sys.stdout.write(predictions.preview())

@@ -56,6 +56,23 @@ def probabilities(path: Path, own: PreparedDemo) -> npt.NDArray[np.float64]:
     return values
 
 
+def test_classes_are_pooled(own: PreparedDemo, xrays: Path) -> None:
+    first, *others = own.prepared.competition.targets()
+    pools = ("--pool", f"ill={first}", "--pool", f"other={','.join(others)}")
+    one = str(own.workspace.runs / "one")
+    for name, more in (("fine", ()), ("pooled", pools)):
+        done = verb_here("predict", one, "xrays", "--out", f"{name}.csv", *more)
+        assert (done.returncode, done.stderr) == (0, "")
+    pooled, fine = read_table(Path("pooled.csv")), probabilities(Path("fine.csv"), own)
+    assert list(pooled.columns) == ["path", "ill", "other", "label"]
+    values = pooled[["ill", "other"]].to_numpy(np.float64)
+    np.testing.assert_allclose(values[:, 0], fine[:, 0], atol=1e-6)
+    np.testing.assert_allclose(values.sum(axis=1), 1.0, atol=1e-5)
+    refused = verb_here("predict", one, "xrays", "--pool", f"ill={first}")
+    assert refused.returncode == 2
+    assert "each class once" in refused.stderr
+
+
 def test_a_run_an_ensemble_and_their_images_need_no_competition(
     own: PreparedDemo, xrays: Path
 ) -> None:

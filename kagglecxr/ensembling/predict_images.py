@@ -1,11 +1,12 @@
 """Predicts images with whatever a path stands for: a run, an ensemble or an exported file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kagglecxr.core.errors import MissingError, SettingError, shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
+from kagglecxr.ensembling.pooling import pool_probabilities, read_pools
 from kagglecxr.inference.export.exporter import EXPORTS
 from kagglecxr.inference.export.file_formats import FORMATS, load_export
 from kagglecxr.inference.members import member_for_files
@@ -21,7 +22,13 @@ MAX_SHOWN = 10
 
 
 def predict_images(
-    model: Path, paths: Sequence[str], scratch: Path, reporter: Reporter, *, skip_unreadable: bool
+    model: Path,
+    paths: Sequence[str],
+    scratch: Path,
+    reporter: Reporter,
+    *,
+    pools: Sequence[str],
+    skip_unreadable: bool,
 ) -> FilePredictions:
     """Predicts image files with a run, an ensemble or an exported file.
 
@@ -30,18 +37,39 @@ def predict_images(
         paths: relative to the current folder, or absolute.
         scratch: a folder for decoded images.
         reporter: shows the progress, and names what is left out.
+        pools: of classes, as `read_pools` takes them; none for the classes themselves.
         skip_unreadable: leave out files that cannot be read instead of raising an error.
 
     Raises:
         MissingError: the path stands for none of them.
-        SettingError: a run needs lung masks.
+        SettingError: a run needs lung masks, or pools do not hold each class once.
         DataError: the model or images cannot be read.
     """
     if model.suffix.removeprefix(".") in FORMATS and model.is_file():
         exported = load_export(model)
-        return predict_with_export(exported, paths, reporter, skip_unreadable=skip_unreadable)
+        pooled = _pooled(pools, exported.classes)
+        predictions = predict_with_export(
+            exported, paths, reporter, skip_unreadable=skip_unreadable
+        )
+        return pooled(predictions)
     predictor = _load_predictor(model)
-    return predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
+    pooled = _pooled(pools, predictor.members[0].record.targets)
+    return pooled(
+        predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
+    )
+
+
+def _pooled(
+    words: Sequence[str], classes: Sequence[str]
+) -> Callable[[FilePredictions], FilePredictions]:
+    """Pools predictions; what is no pool is refused before anything is predicted."""
+    if not words:
+        return lambda predictions: predictions
+    pools = read_pools(words, classes)
+    members = list(pools.values())
+    return lambda predictions: FilePredictions(
+        predictions.paths, list(pools), pool_probabilities(predictions.probabilities, members)
+    )
 
 
 def check_outputs(out: Path, picture: Path | None) -> None:

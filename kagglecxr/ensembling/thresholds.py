@@ -4,31 +4,25 @@ An image is said to be of the target with the largest weighted probability. For 
 a threshold of the last one's probability.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.special import softmax
-from sklearn.metrics import roc_curve
-from sklearn.model_selection import LeaveOneGroupOut
 
-from kagglecxr.core.errors import DataError, SettingError
-from kagglecxr.core.metrics import Decisions, Labels, Metric, Probabilities
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.metrics import Labels, Metric, Probabilities
 from kagglecxr.ensembling.calibration import Transform, cross_fit
 from kagglecxr.inference.predictions import log_probabilities
 
 ClassWeights = npt.NDArray[np.float64]
 """(targets,), positive; their sum is the number of targets, so that weights of 1 change nothing."""
 
-Scores = npt.NDArray[np.floating]
-
 CANDIDATES = 64
 """How many weights of a target are tried before the search narrows to those around the best."""
-SPECIFICITIES = (0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
@@ -142,92 +136,6 @@ def nested_gain(
     return ThresholdJudgement(
         metric.name, score, metric.gain(apparent, score), metric.gain(nested, score)
     )
-
-
-def pool_probabilities(
-    probabilities: Probabilities, pools: Sequence[Sequence[int]]
-) -> npt.NDArray[np.float32]:
-    """Returns (N, targets), the sums of the columns of each target's classes.
-
-    Raises:
-        SettingError: a class is in no pool, or in two.
-    """
-    _check_pools(pools, probabilities.shape[1])
-    sums = [probabilities[:, list(pool)].sum(axis=1, dtype=np.float64) for pool in pools]
-    return np.stack(sums, axis=1).astype(np.float32)
-
-
-def pool_labels(truth: Labels, pools: Sequence[Sequence[int]]) -> npt.NDArray[np.intp]:
-    """Returns the target ids (N,) of class ids (N,); -1, a label that is not known, stays.
-
-    Raises:
-        SettingError: a class is in no pool, or in two.
-    """
-    classes = sum(len(pool) for pool in pools)
-    _check_pools(pools, max(classes, int(truth.max()) + 1))
-    target_of = np.full(classes + 1, -1, np.intp)
-    for target, pool in enumerate(pools):
-        target_of[list(pool)] = target
-    return target_of[truth]
-
-
-def operating_points(
-    is_target: Decisions, scores: Scores, specificities: Sequence[float] = SPECIFICITIES
-) -> pd.DataFrame:
-    """Returns the highest sensitivity of one target at each specificity or a better one.
-
-    A score (N,) of at least the threshold says that the image is of the target. Columns are
-    min_specificity, threshold, sensitivity and specificity; the threshold is infinite where no
-    image may be said to be of the target.
-
-    Raises:
-        DataError: all images are of the target, or none.
-    """
-    if is_target.all() or not is_target.any():
-        raise DataError(
-            "Sensitivity and specificity need images of a target and others. Received: "
-            f"{int(is_target.sum())} of {len(is_target)} are of it. Choose another target."
-        )
-    false_positives, sensitivity, threshold = roc_curve(is_target, scores, drop_intermediate=False)
-    # argmax is the first of equal sensitivities, which has the most specificity.
-    points = [sensitivity[false_positives <= 1 - s + 1e-12].argmax() for s in specificities]
-    return pd.DataFrame(
-        {
-            "min_specificity": specificities,
-            "threshold": threshold[points].astype(np.float64),
-            "sensitivity": sensitivity[points],
-            "specificity": 1.0 - false_positives[points],
-        }
-    )
-
-
-def nested_operating_points(
-    is_target: Decisions,
-    scores: Scores,
-    folds: npt.NDArray[np.integer],
-    specificities: Sequence[float] = SPECIFICITIES,
-) -> pd.DataFrame:
-    """Adds what thresholds reach on each fold (N,) as chosen on all others, as nested_ columns.
-
-    Raises:
-        DataError: all images of the other folds are of the target, or none.
-    """
-    table = operating_points(is_target, scores, specificities)
-    decided = np.empty((len(scores), len(table)), np.bool_)
-    for others, own in LeaveOneGroupOut().split(scores, groups=folds):
-        chosen = operating_points(is_target[others], scores[others], specificities)
-        decided[own] = scores[own, np.newaxis] >= chosen["threshold"].to_numpy()
-    table["nested_sensitivity"] = decided[is_target].mean(axis=0)
-    table["nested_specificity"] = 1.0 - decided[~is_target].mean(axis=0)
-    return table
-
-
-def _check_pools(pools: Sequence[Sequence[int]], classes: int) -> None:
-    if sorted(label for pool in pools for label in pool) != list(range(classes)):
-        raise SettingError(
-            f"Pools hold each class once. Received: {[list(pool) for pool in pools]} for {classes} "
-            "classes. Name every class in one pool."
-        )
 
 
 def _candidates(

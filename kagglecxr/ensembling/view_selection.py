@@ -22,7 +22,6 @@ from kagglecxr.inference.predictions import Predictions, average
 from kagglecxr.inference.tta import VIEW_SETS
 
 AUTO = "auto"
-PLAIN = "identity"
 NO_VIEWS = "none"
 """The set of the image as it is, which the others are compared with."""
 COLUMNS = ["views", "number", "score", "gain", "low", "high", "p_value", "chosen"]
@@ -223,7 +222,8 @@ def _gain_of_recipes(
 ) -> list[str]:
     """What the views of the recipes gain, where the folds have kept what they predict from each."""
     runs = list(predictions.values())
-    if not all(PLAIN in run.by_view and len(run.by_view) > 1 for run in runs):
+    plain = [one for run in runs if (one := run.without_views())]
+    if len(plain) < len(runs):
         return []
     ids = prepared.index.column("id", prepared.index.rows("train"))
     groups = prepared.index.column("group", prepared.index.rows("train"))
@@ -231,7 +231,7 @@ def _gain_of_recipes(
         prepared.competition.evaluation_metric(),
         prepared.target_ids(),
         average([run.of(ids) for run in runs]),
-        average([run.from_view(PLAIN).of(ids) for run in runs]),
+        average([run.of(ids) for run in plain]),
         np.array(groups, dtype=object),
         random,
     )

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import atomic_write
 
+PLAIN_VIEW = "identity"
+"""The view that is the image as it is."""
 _VIEW = "view "
 """Before a view's name, in the names of the arrays of a file."""
 
@@ -75,6 +77,11 @@ class Predictions:
                 "first. Run train again: the data have changed."
             )
         return self.probabilities[[row[name] for name in ids]]
+
+    def without_views(self) -> "Predictions | None":
+        """Returns those from the image as it is; None where no others are kept beside them."""
+        is_known = PLAIN_VIEW in self.by_view and len(self.by_view) > 1
+        return self.from_view(PLAIN_VIEW) if is_known else None
 
     def from_view(self, view: str) -> "Predictions":
         """Returns those of a single view that is in `by_view`."""

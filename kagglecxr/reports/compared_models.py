@@ -168,14 +168,9 @@ def _read(
                 oof.probabilities,
                 groups,
                 generator(seed, "compare", folder.name),
-                resamples_of(metric),
+                RESAMPLES,
             )
     return ComparedModel(folder.name, folder, runs, records, ensemble, oof, groups, score)
-
-
-def resamples_of(metric: Metric) -> int:
-    """Returns how many bootstrap resamples are drawn: scikit-learn's AUC is slow."""
-    return RESAMPLES // 5 if metric.name == "auc" else RESAMPLES
 
 
 def _rank(model: ComparedModel, metric: Metric) -> tuple[bool, float]:

@@ -110,28 +110,13 @@ def _blend_gain(model: ComparedModel, compared: ComparedModels) -> float | None:
 
 
 def _view_gain(model: ComparedModel, metric: Metric) -> float | None:
-    """What the views of a run's recipe gain over the plain image, where both are predicted."""
-    path = model.folder / "views.npz"
-    if model.ensemble is not None or model.oof is None or not path.is_file():
+    """What the views of a run's recipe gain over the plain image, where its folds kept both."""
+    oof = model.oof
+    plain = None if model.ensemble is not None or oof is None else oof.without_views()
+    if oof is None or plain is None:
         return None
-    try:
-        with np.load(path) as arrays:
-            views = dict(zip(arrays["names"].tolist(), arrays["probabilities"], strict=True))
-            ids = arrays["ids"]
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-    wanted = list(model.records[0].recipe["views"])
-    if not set(wanted) <= set(views):
-        # A set of views has another name than each of them; it is known where Keras is.
-        from kagglecxr.inference.tta import resolve_views
-
-        wanted = resolve_views(wanted)
-    if not {*wanted, "identity"} <= set(views) or set(ids.tolist()) != set(model.oof.ids.tolist()):
-        return None
-    truth_of = dict(zip(model.oof.ids.tolist(), model.oof.truth.tolist(), strict=True))
-    truth = np.array([truth_of[name] for name in ids.tolist()], np.intp)
-    mean = np.mean([views[name] for name in wanted], axis=0)
-    return metric.gain(metric(truth, mean), metric(truth, views["identity"]))
+    score = metric(plain.truth, plain.probabilities)
+    return metric.gain(metric(oof.truth, oof.probabilities), score)
 
 
 def _calibration_cells(model: ComparedModel) -> Cells:

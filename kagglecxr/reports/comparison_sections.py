@@ -11,9 +11,10 @@ from kagglecxr.core.intervals import Interval, bootstrap_interval
 from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.ensembling.thresholds import nested_gain, nested_operating_points, operating_points
+from kagglecxr.ensembling.operating_points import nested_operating_points, operating_points
+from kagglecxr.ensembling.thresholds import nested_gain
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.reports.compared_models import ComparedModel, resamples_of
+from kagglecxr.reports.compared_models import RESAMPLES, ComparedModel
 from kagglecxr.reports.comparison_cells import interval_text, title_of
 from kagglecxr.reports.curves import reliability_diagram, roc_and_precision_recall
 from kagglecxr.reports.error_grid import SHOWN, cached_images, error_grid
@@ -147,8 +148,8 @@ def metrics_section(models: Models, metric: Metric, seed: int) -> PageSection:
 def _corrected_interval(
     model: ComparedModel, oof: Predictions, metric: Metric, seed: int
 ) -> Interval | None:
-    """The BCa interval; None without groups, and of the AUC, whose jackknife takes minutes."""
-    if model.groups is None or metric.name == "auc":
+    """The BCa interval; None without groups."""
+    if model.groups is None:
         return None
     random = generator(seed, "compare", model.name)
     return bootstrap_interval(
@@ -157,7 +158,7 @@ def _corrected_interval(
         oof.probabilities,
         model.groups,
         random,
-        resamples_of(metric),
+        RESAMPLES,
         method="bca",
     )
 

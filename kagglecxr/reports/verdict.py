@@ -5,7 +5,7 @@ import numpy as np
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.seeding import generator
-from kagglecxr.reports.compared_models import ComparedModels, count_models, resamples_of
+from kagglecxr.reports.compared_models import RESAMPLES, ComparedModels, count_models
 from kagglecxr.reports.comparison_cells import title_of
 
 
@@ -41,6 +41,6 @@ def _describe_lead(compared: ComparedModels, seed: int) -> str:
     metric, random = compared.metric, generator(seed, "compare")
     result = compare_paired(
         metric, oof.truth, oof.probabilities, other.of(ids), best.groups, random,
-        resamples_of(metric),
+        RESAMPLES,
     )  # fmt: skip
     return result.sentence(best.name, second.name)

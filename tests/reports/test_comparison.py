@@ -26,6 +26,7 @@ from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.calibration import expected_calibration_error, fit_calibration
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
 from kagglecxr.ensembling.fitting import FittedEnsemble
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import LedgerEntry, write_ledger
 from kagglecxr.reports import compared_models, comparison_page
 from kagglecxr.reports.comparison import Comparison, compare_runs, to_markdown, write_comparison
@@ -389,17 +390,16 @@ def test_an_ensemble_of_a_run_that_is_gone_is_left_out(
 def test_what_views_gain_is_over_the_plain_image(
     make_run: MakeRun, workspace: Workspace, ledger: Path
 ) -> None:
-    run = make_run(recipe={"views": ["identity", "hflip"]})
-    ids = list(reversed(OUT_OF_FOLD))
-    both = np.array([OUT_OF_FOLD[name][1] for name in ids], np.float32)
+    run = make_run()
+    title = "Gain of test-time augmentation"
+    assert column(workspace, ledger)[title] == ""
+    oof = Predictions.load(run / "oof.npz")
     plain = np.tile(np.array([0.8, 0.1, 0.1], np.float32), (6, 1))
-    views = {"identity": plain, "hflip": 2 * both - plain}
-    arrays = {"names": list(views), "probabilities": np.stack(list(views.values()))}
-    np.savez(run / "views.npz", ids=ids, **arrays)
-    gain = column(workspace, ledger)["Gain of test-time augmentation"]
-    assert gain == f"{13 / 18 - 1 / 3:+.4f}"
-    (run / "views.npz").write_bytes(b"PK")
-    assert column(workspace, ledger)["Gain of test-time augmentation"] == ""
+    views = {"identity": plain, "hflip": 2 * oof.probabilities - plain}
+    replace(oof, by_view=views).save(run / "oof.npz")
+    assert column(workspace, ledger)[title] == f"{13 / 18 - 1 / 3:+.4f}"
+    replace(oof, by_view={"identity": oof.probabilities}).save(run / "oof.npz")
+    assert column(workspace, ledger)[title] == ""
 
 
 def test_probabilities_are_calibrated_on_the_other_folds(
