@@ -1,6 +1,6 @@
 """Judges blends by nested cross-validation and chooses one, or the best single run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.ensembling.blenders import BLENDERS
 from kagglecxr.ensembling.blends import FittedBlend, Runs, single_blend
 
-AUTO, BEST = "auto", "best"
-"""To choose among all blends and the best single run; the best single run."""
+AUTO, BEST, SIMPLEST = "auto", "best", "mean"
+"""To choose among all blends and the best single run; that run; the blend without parameters."""
 RESAMPLES = 500
 """For the interval of each method's gain."""
 
@@ -83,41 +83,41 @@ class ChosenBlend:
 def choose_blend(
     oof: OutOfFold, metric: Metric, method: str, random: np.random.Generator
 ) -> ChosenBlend:
-    """Fits the method named, or with "auto" the one with the best nested score.
+    """Fits the method named, or with "auto" the one that nested scores speak for.
 
-    A blend that does not beat the best single run out of fold is not chosen by "auto". The best
-    single run is itself chosen on these images, which favours it.
+    That is the mean, or the method with the best nested score where it beats the mean by more than
+    the standard error of its gain over the folds: of several lucky methods the simplest is to be
+    preferred (the one-standard-error rule, Breiman et al. 1984, section 3.4.3). A blend that does
+    not beat the best single run out of fold is not chosen; that run is itself chosen on these
+    images, which favours it.
 
     Raises:
         UnknownNameError: there is no such method.
     """
-    names = BLENDERS.names()
     if method not in (AUTO, BEST):
         BLENDERS[method]
-        names = [method]
     best = oof.best(metric)
-    blend: FittedBlend
     if len(oof.runs) == 1 or method == BEST:
         alone = _score(oof, metric, BEST, oof.runs[best], random)
         blend = single_blend(len(oof.runs), best)
         return ChosenBlend(BEST, blend, [alone], alone, f"{oof.names[best]} predicts alone.")
-    judged = [
-        _score(oof, metric, name, _nested(oof, metric, name, random), random) for name in names
-    ]
-    judged.sort(key=lambda one: (-metric.gain(one.score, 0.0), one.method != "mean", one.method))
-    nested = judged[0]
-    chosen = _pick(judged) if method == AUTO else method
-    # Two folds leave one to choose by, which cannot be split again.
-    if method == AUTO and len(np.unique(oof.fold)) > 2:
-        probabilities = _nested_choice(oof, metric, random)
-        nested = _score(oof, metric, AUTO, probabilities, random)
-    blend = (
-        single_blend(len(oof.runs), best)
-        if chosen == BEST
-        else BLENDERS[chosen](oof.runs, oof.truth, metric, random)
-    )
+    names = BLENDERS.names() if method == AUTO else [method]
+    nested = {name: _nested(oof, metric, name, random) for name in names}
+    judged = [_score(oof, metric, name, nested[name], random) for name in names]
+    judged.sort(key=lambda one: -metric.gain(one.score, 0.0))
+    chosen, expected = method, judged[0]
+    if method == AUTO:
+        chosen = _pick(oof, metric, nested)
+        # Two folds leave one to choose by, which cannot be split again.
+        if len(np.unique(oof.fold)) > 2:
+            expected = _score(oof, metric, AUTO, _nested_choice(oof, metric, random), random)
+    of_chosen = next((one for one in judged if one.method == chosen), judged[0])
     return ChosenBlend(
-        chosen, blend, judged, nested, _sentence(oof, metric, chosen, judged[0], best)
+        chosen,
+        _fitted(oof, metric, chosen, random),
+        judged,
+        expected,
+        _sentence(oof, metric, chosen, of_chosen, best),
     )
 
 
@@ -141,9 +141,32 @@ def blend_table(chosen: ChosenBlend, oof: OutOfFold, metric: Metric) -> pd.DataF
     return pd.DataFrame(lines).fillna("")
 
 
-def _pick(judged: Sequence[BlendScore]) -> str:
-    """The method with the best nested score, if it is better than the best single run's."""
-    return judged[0].method if judged[0].gain.score > 0 else BEST
+def _pick(oof: OutOfFold, metric: Metric, nested: Mapping[str, Probabilities]) -> str:
+    """The method to take of those with nested probabilities, or the best single run."""
+
+    def score(probabilities: Probabilities) -> float:
+        return metric.gain(metric(oof.truth, probabilities), 0.0)
+
+    first = max(nested, key=lambda name: score(nested[name]))
+    gains = [
+        metric.gain(
+            metric(oof.truth[part], nested[first][part]),
+            metric(oof.truth[part], nested[SIMPLEST][part]),
+        )
+        for part, _ in _parts(oof.fold)
+    ]
+    is_clear = np.mean(gains) > np.std(gains, ddof=1) / np.sqrt(len(gains))
+    chosen = first if is_clear else SIMPLEST
+    is_better = score(nested[chosen]) > score(oof.runs[oof.best(metric)])
+    return chosen if is_better else BEST
+
+
+def _fitted(
+    oof: OutOfFold, metric: Metric, method: str, random: np.random.Generator
+) -> FittedBlend:
+    if method == BEST:
+        return single_blend(len(oof.runs), oof.best(metric))
+    return BLENDERS[method](oof.runs, oof.truth, metric, random)
 
 
 def _nested(
@@ -158,23 +181,14 @@ def _nested(
 
 
 def _nested_choice(oof: OutOfFold, metric: Metric, random: np.random.Generator) -> Probabilities:
-    """The probabilities of each fold by the method that is best within the others."""
+    """The probabilities of each fold by the method that is picked within the others."""
     predicted = np.empty(oof.runs.shape[1:], np.float32)
     for part, rest in _parts(oof.fold):
         inner = OutOfFold(
             oof.names, oof.runs[:, rest], oof.truth[rest], oof.fold[rest], oof.groups[rest]
         )
-        best = inner.best(metric)
-        tried = {BEST: metric.gain(inner.scores(metric)[best], 0.0)}
-        for name in BLENDERS.names():
-            score = metric(inner.truth, _nested(inner, metric, name, random))
-            tried[name] = metric.gain(score, 0.0)
-        method = max(tried, key=lambda name: tried[name])
-        blend = (
-            single_blend(len(oof.runs), best)
-            if method == BEST
-            else BLENDERS[method](inner.runs, inner.truth, metric, random)
-        )
+        nested = {name: _nested(inner, metric, name, random) for name in BLENDERS.names()}
+        blend = _fitted(inner, metric, _pick(inner, metric, nested), random)
         predicted[part] = blend(list(oof.runs[:, part]))
     return predicted
 
@@ -201,14 +215,12 @@ def _score(
     return BlendScore(method, compared.a, compared.gain, probabilities)
 
 
-def _sentence(
-    oof: OutOfFold, metric: Metric, chosen: str, best_blend: BlendScore, best: int
-) -> str:
-    name, gain = metric.name.replace("_", " "), best_blend.gain
+def _sentence(oof: OutOfFold, metric: Metric, chosen: str, of_blend: BlendScore, best: int) -> str:
+    name, gain = metric.name.replace("_", " "), of_blend.gain
     interval = f"(95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
     if chosen == BEST:
         return (
-            f"No blend beats {oof.names[best]} alone out of fold: the best, {best_blend.method}, "
+            f"No blend beats {oof.names[best]} alone out of fold: the best, {of_blend.method}, "
             f"gains {gain.score:+.4f} {name} {interval}. {oof.names[best]} predicts alone."
         )
     verdict = "more than luck" if gain.low > 0 else "which may be luck"

@@ -14,7 +14,7 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import BrokenImageError, Image
-from kagglecxr.inference.export.file_formats import ExportedModel
+from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.predictor import Predictor
 

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,10 +15,10 @@ from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.data.sequences.sequence import OrderedSequence
-from kagglecxr.inference.members import Member, rebuild_model
+from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import average
+from kagglecxr.inference.traced_models import TracedModels
 from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
-from kagglecxr.models.frozen_trunk import split_frozen_trunk
 
 Pixels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
@@ -31,8 +29,6 @@ Fold = tuple[int, int]
 BATCH_SIZE = 64
 TIME_RESERVE = 1.5
 """A fold is begun only where so many times the last one's seconds are left."""
-KEPT_PARAMETERS = 2**27
-"""Models are kept for other folds while all of them have no more parameters, which is 512 MiB."""
 
 
 @dataclass(frozen=True)
@@ -42,61 +38,6 @@ class PredictorOutput:
     probabilities: Probabilities
     folds: int
     of: int
-
-
-@dataclass
-class _TracedModel:
-    """A model, what was made of it, and the run and fold of its weights."""
-
-    model: keras.Model
-    made: Any
-    weights: tuple[Path, int] | None = None
-
-
-class TracedModels:
-    """Models that a `Predictor` has built: one for each architecture, whatever its weights.
-
-    Building a model and tracing its graph takes as long as predicting some hundred images, so a
-    model is kept for other folds, other runs of its architecture, and the next call.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[str, _TracedModel] = {}
-
-    def whole(self, member: Member, fold: int) -> Callable[[Pixels], Probabilities]:
-        """Returns the function of a batch that the model of a fold is, until the next call."""
-        function: Callable[[Pixels], Probabilities]
-        function = self._load(member, fold, "all", lambda model: model.predict_on_batch)
-        return function
-
-    def split(self, member: Member, fold: int) -> tuple[keras.Model, keras.Model]:
-        """Returns a fold's frozen trunk and what learned on its features, until the next call."""
-        parts: tuple[keras.Model, keras.Model]
-        parts = self._load(member, fold, member.record.recipe["trainable"], split_frozen_trunk)
-        return parts
-
-    def _load(
-        self, member: Member, fold: int, trainable: str, make: Callable[[keras.Model], Any]
-    ) -> Any:
-        record = member.record
-        options = record.recipe["model_options"]
-        key = digest(record.model, record.input_shape, len(record.targets), options, trainable)
-        traced = self._kept.pop(key, None)
-        if traced is None:
-            model = rebuild_model(record, trainable)
-            traced = _TracedModel(model, make(model))
-        # Put last: the first is the one that has not been used for the longest time.
-        self._kept[key] = traced
-        while len(self._kept) > 1 and self._parameters() > KEPT_PARAMETERS:
-            del self._kept[next(iter(self._kept))]
-        if traced.weights != (member.run, fold):
-            traced.weights = None
-            member.load_fold(traced.model, fold)
-            traced.weights = (member.run, fold)
-        return traced.made
-
-    def _parameters(self) -> int:
-        return sum(traced.model.count_params() for traced in self._kept.values())
 
 
 @dataclass(frozen=True)

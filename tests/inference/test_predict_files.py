@@ -13,7 +13,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.inference import predict_files
-from kagglecxr.inference.export.file_formats import ExportedModel
+from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.members import member_for_files
 from kagglecxr.inference.predict_files import (
     FilePredictions,

@@ -13,7 +13,7 @@ from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
-from kagglecxr.inference import predictor
+from kagglecxr.inference import predictor, traced_models
 from kagglecxr.inference.members import Member, make_member, rebuild_model
 from kagglecxr.inference.predictor import Predictor, predict_views
 from tests.conftest import SIZE, PreparedDemo, copy_demo
@@ -114,7 +114,7 @@ def test_a_model_is_built_once_for_its_folds_runs_and_later_calls(
         built.append(arguments)
         return rebuild_model(*arguments)
 
-    monkeypatch.setattr(predictor, "rebuild_model", counted)
+    monkeypatch.setattr(traced_models, "rebuild_model", counted)
     both = Predictor(members)
     for _ in range(2):
         outputs = [run for _, run in both.predict_runs(IMAGES, np.arange(len(IMAGES)), Silent())]
@@ -136,8 +136,8 @@ def test_models_are_kept_while_they_are_small(
         calls.append(arguments)
         return rebuild_model(*arguments)
 
-    monkeypatch.setattr(predictor, "rebuild_model", counted)
-    monkeypatch.setattr(predictor, "KEPT_PARAMETERS", kept)
+    monkeypatch.setattr(traced_models, "rebuild_model", counted)
+    monkeypatch.setattr(traced_models, "KEPT_PARAMETERS", kept)
     both = Predictor([members[0], other])
     for _ in range(2):
         both.predict(IMAGES)

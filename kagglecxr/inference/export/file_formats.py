@@ -17,29 +17,12 @@ from keras import layers
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.registry import Registry
+from kagglecxr.inference.export.exported_model import ExportedModel, known_size
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
 from kagglecxr.models.runtime import compiled_function
 
-PredictFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes)."""
-
 CLASSES_FILE = "classes.txt"
 """The file inside a .tflite file, which keeps no layers, with the names of its outputs."""
-
-
-@dataclass(frozen=True)
-class ExportedModel:
-    """An exported file that was loaded.
-
-    Attributes:
-        predict: from raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes).
-        classes: the names of its outputs.
-        size: height and width of the images it takes; None for any.
-    """
-
-    predict: PredictFunction
-    classes: list[str]
-    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -157,7 +140,7 @@ def load_keras(path: Path) -> ExportedModel:
     with quiet_converters():
         model = keras.saving.load_model(path)
     classes = model.layers[-1].classes
-    return ExportedModel(compiled_function(model), classes, _size(*model.input_shape[1:3]))
+    return ExportedModel(compiled_function(model), classes, known_size(*model.input_shape[1:3]))
 
 
 def save_tflite(model: keras.Model, path: Path) -> None:
@@ -187,7 +170,7 @@ def load_tflite(path: Path) -> ExportedModel:
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-    return ExportedModel(predict, classes, _size(*given["shape_signature"][1:3].tolist()))
+    return ExportedModel(predict, classes, known_size(*given["shape_signature"][1:3].tolist()))
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -216,13 +199,7 @@ def load_onnx(path: Path) -> ExportedModel:
         return np.asarray(session.run(None, {given.name: images})[0])
 
     classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-    return ExportedModel(predict, classes, _size(*given.shape[1:3]))
-
-
-def _size(height: object, width: object) -> tuple[int, int] | None:
-    """The size of the images taken; a side that is not known is None, -1 or a name."""
-    sides = [side for side in (height, width) if isinstance(side, int) and side > 0]
-    return (sides[0], sides[1]) if len(sides) == 2 else None
+    return ExportedModel(predict, classes, known_size(*given.shape[1:3]))
 
 
 @contextlib.contextmanager
