@@ -48,7 +48,7 @@ def demo(
         run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
         report_run(run)
     with _step("ensemble"):
-        blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal)
+        blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal, seed=common.seed)
     with _step("submit"):
         result = rehearse(
             blend.submission,

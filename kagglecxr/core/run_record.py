@@ -10,6 +10,8 @@ from kagglecxr.core.files import read_json, write_json
 
 WEIGHTS = "model.weights.h5"
 """The weights file in each fold's folder."""
+OOF, TEST = "oof.npz", "test.npz"
+"""The files of out-of-fold predictions, and of those of the test set."""
 
 
 @dataclass(frozen=True)

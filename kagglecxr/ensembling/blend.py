@@ -1,14 +1,15 @@
 """Makes an ensemble: fits it, predicts the test set with it, and writes a submission."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from kagglecxr.core.errors import MissingError, SettingError, shorten
-from kagglecxr.core.files import read_table, write_table
+from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
+from kagglecxr.core.files import file_digest, read_table, write_table
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData, prepare_again
@@ -17,7 +18,7 @@ from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
 from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
-from kagglecxr.ensembling.out_of_fold import OOF, align_out_of_fold, has_out_of_fold
+from kagglecxr.ensembling.out_of_fold import align_out_of_fold, has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
 from kagglecxr.ensembling.view_selection import with_views
 from kagglecxr.inference.members import Member, members_for_data
@@ -88,19 +89,22 @@ def blend_runs(
         members = [viewed.members[number] for number in fit.used]
         views, lines = viewed.views, [*viewed.lines, *fit.lines()]
     else:
-        _check_plain(runs, options)
+        _check_plain(runs, workspace, options)
+        if options.views:
+            views = options.views
+            members = [replace(member, views=list(VIEW_SETS[views])) for member in members]
     names = [member.record.name for member in members]
     name = ensemble_name(names, method) + (f"_{views}" if views else "")
     folder = workspace.ensembles / name
     submission = submissions / f"{prepared.competition.name}-{name}.csv"
-    test = f"test-{views}.npz" if views else "test.npz"
+    test = f"test-{views}.npz" if views else TEST
     blended = _predict_test(members, test, ensemble, prepared, reporter)
     if fit is not None:
         ids = prepared.index.column("id", prepared.index.rows("train"))
         Predictions(np.array(ids), fit.probabilities, prepared.target_ids()).save(folder / OOF)
         if len(runs) > 1:
             write_table(folder / TABLE, fit.table)
-    blended.save(folder / "test.npz")
+    blended.save(folder / TEST)
     _write_submission(prepared, workspace, blended, submission)
     record = EnsembleRecord(
         names,
@@ -116,15 +120,24 @@ def blend_runs(
     return Blend(name, folder, record, submission, lines)
 
 
-def _check_plain(runs: Sequence[Path], options: EnsembleOptions) -> None:
-    wanted = [option for option in (options.calibrate, options.thresholds) if option != "none"]
-    if options.blend in (AUTO, "mean") and set(wanted) <= {"auto"}:
+def _check_plain(runs: Sequence[Path], workspace: Workspace, options: EnsembleOptions) -> None:
+    """Refuses what cannot be done with runs that have seen all training images."""
+    without = [run for run in runs if not has_out_of_fold(run)]
+    index = file_digest(workspace.index)
+    others = [run.name for run in without if read_run(run).data.get("index") != index]
+    if others:
+        raise DataError(
+            f"A run without out-of-fold predictions was trained on another index, so it may have "
+            f"learned from images that are test images now. Received: {shorten(others)}. Make it "
+            "again."
+        )
+    wanted = {options.calibrate, options.thresholds} - {"none", AUTO}
+    if options.blend in (AUTO, "mean") and not wanted and options.views != AUTO:
         return
-    without = [run.name for run in runs if not has_out_of_fold(run)]
     raise SettingError(
-        f"Blends, calibration and thresholds are fitted to out-of-fold predictions. Received: "
-        f"{shorten(without)}, which has none, since it has seen all training images. Leave it out, "
-        "or use --blend mean --calibrate none --thresholds none."
+        f"Blends, calibration, thresholds and views are chosen by out-of-fold predictions. "
+        f"Received: {shorten([run.name for run in without])}, which has none, since it has seen "
+        "all training images. Leave it out, or use --blend mean --calibrate none --thresholds none."
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.metrics import Labels, Metric, Probabilities
-from kagglecxr.core.paired_tests import compare_paired
+from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.ensembling.blenders import BLENDERS
 from kagglecxr.ensembling.blends import FittedBlend, Runs, single_blend
 
@@ -51,14 +51,23 @@ class BlendScore:
     """How a method of blending does on images that it was not fitted on.
 
     Attributes:
+        comparison: with the best single run.
         probabilities: (N, targets), nested: of each fold by the blend fitted on the others.
-        gain: over the best single run, with its interval; positive is better.
     """
 
     method: str
-    score: float
-    gain: Interval
+    comparison: PairedComparison
     probabilities: Probabilities
+
+    @property
+    def score(self) -> float:
+        """The score of the probabilities."""
+        return self.comparison.a
+
+    @property
+    def gain(self) -> Interval:
+        """The gain over the best single run, with its interval; positive is better."""
+        return self.comparison.gain
 
 
 @dataclass(frozen=True)
@@ -110,15 +119,13 @@ def choose_blend(
         chosen = _pick(oof, metric, nested)
         # Two folds leave one to choose by, which cannot be split again.
         if len(np.unique(oof.fold)) > 2:
-            expected = _score(oof, metric, AUTO, _nested_choice(oof, metric, random), random)
-    of_chosen = next((one for one in judged if one.method == chosen), judged[0])
-    return ChosenBlend(
-        chosen,
-        _fitted(oof, metric, chosen, random),
-        judged,
-        expected,
-        _sentence(oof, metric, chosen, of_chosen, best),
-    )
+            probabilities = _nested_choice(oof, metric, random)
+        else:
+            probabilities = nested.get(chosen, oof.runs[best])
+        expected = _score(oof, metric, AUTO, probabilities, random)
+    sentence = _sentence(oof, metric, chosen, judged, expected)
+    fitted = _fitted(oof, metric, chosen, random)
+    return ChosenBlend(chosen, fitted, judged, expected, sentence)
 
 
 def blend_table(chosen: ChosenBlend, oof: OutOfFold, metric: Metric) -> pd.DataFrame:
@@ -212,19 +219,29 @@ def _score(
     compared = compare_paired(
         metric, oof.truth, probabilities, single, oof.groups, random, RESAMPLES
     )
-    return BlendScore(method, compared.a, compared.gain, probabilities)
+    return BlendScore(method, compared, probabilities)
 
 
-def _sentence(oof: OutOfFold, metric: Metric, chosen: str, of_blend: BlendScore, best: int) -> str:
-    name, gain = metric.name.replace("_", " "), of_blend.gain
-    interval = f"(95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
+def _sentence(
+    oof: OutOfFold,
+    metric: Metric,
+    chosen: str,
+    judged: Sequence[BlendScore],
+    expected: BlendScore,
+) -> str:
+    name, best = metric.name.replace("_", " "), oof.names[oof.best(metric)]
     if chosen == BEST:
+        gain = judged[0].gain
         return (
-            f"No blend beats {oof.names[best]} alone out of fold: the best, {of_blend.method}, "
-            f"gains {gain.score:+.4f} {name} {interval}. {oof.names[best]} predicts alone."
+            f"No blend beats {best} alone out of fold: the best, {judged[0].method}, gains "
+            f"{gain.score:+.4f} {name} (95 % interval {gain.low:+.4f} to {gain.high:+.4f}). {best} "
+            "predicts alone."
         )
-    verdict = "more than luck" if gain.low > 0 else "which may be luck"
+    own = next(one for one in judged if one.method == chosen)
+    gain = expected.gain
+    how = "" if expected.method == chosen else f"; chosen anew for each fold, {gain.score:+.4f}"
+    luck = "more than luck" if expected.comparison.verdict == "better" else "it could be luck"
     return (
-        f"The blend {chosen} gains {gain.score:+.4f} {name} over {oof.names[best]}, the best "
-        f"single run, out of fold {interval}: {verdict}."
+        f"The blend {chosen} gains {own.gain.score:+.4f} {name} over {best}, the best single run, "
+        f"out of fold{how} (95 % interval {gain.low:+.4f} to {gain.high:+.4f}): {luck}."
     )

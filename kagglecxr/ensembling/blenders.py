@@ -59,8 +59,8 @@ def rank_mean(
 def greedy(runs: Runs, truth: Labels, metric: Metric, random: np.random.Generator) -> WeightedBlend:
     """Adds, with repetition, whichever run helps the metric most (Caruana et al. 2004).
 
-    Each of several bags has a random half of the runs to choose from; the weights are the mean of
-    the bags' shares, which keeps a lucky run from taking it all (section 2.3 there).
+    Each of several bags has a random majority of the runs to choose from; the weights are the mean
+    of the bags' shares, which keeps a lucky run from taking it all (section 2.3 there).
     """
     members = len(runs)
     weights = np.zeros(members)
@@ -106,7 +106,10 @@ def stacking(
 ) -> StackedBlend:
     """A regularised logistic regression on the logarithms of the runs' probabilities."""
     features = np.concatenate([log_probabilities(run) for run in runs], axis=1)
-    targets = runs.shape[2]
+    targets, seen = runs.shape[2], np.unique(truth)
+    if len(seen) == 1:
+        # The rare target of two may be missing where two folds are left out.
+        return _stacked(np.zeros((1, features.shape[1])), np.zeros(1), seen, targets)
     class_weight: Literal["balanced"] | None = "balanced" if _is_balanced(metric) else None
     model = LogisticRegression(C=STACKING_PENALTY, class_weight=class_weight, solver="newton-cg")
     model.fit(features, truth)
@@ -114,12 +117,19 @@ def stacking(
     if len(model.classes_) == 2:
         coefficients = np.concatenate([-coefficients / 2, coefficients / 2])
         intercepts = np.concatenate([-intercepts / 2, intercepts / 2])
-    # A target without an image among these is never predicted.
-    whole = np.zeros((targets, features.shape[1])), np.full(targets, -1e3)
-    whole[0][model.classes_], whole[1][model.classes_] = coefficients, intercepts
-    return StackedBlend(
-        [[float(value) for value in row] for row in whole[0]], [float(b) for b in whole[1]]
-    )
+    return _stacked(coefficients, intercepts, model.classes_, targets)
+
+
+def _stacked(
+    coefficients: npt.NDArray[np.float64],
+    intercepts: npt.NDArray[np.float64],
+    seen: Labels,
+    targets: int,
+) -> StackedBlend:
+    """The blend of all targets; one without an image in the fit is never predicted."""
+    rows, constants = np.zeros((targets, coefficients.shape[1])), np.full(targets, -1e3)
+    rows[seen], constants[seen] = coefficients, intercepts
+    return StackedBlend([[float(v) for v in row] for row in rows], [float(b) for b in constants])
 
 
 def _greedy_counts(runs: Runs, truth: Labels, metric: Metric) -> npt.NDArray[np.float64]:

@@ -19,8 +19,10 @@ Runs = npt.NDArray[np.float64]
 class WeightedBlend:
     """The weighted mean of probabilities, of their logarithms, or of their ranks.
 
-    The ranks are those among the predictions it was fitted on, so that a single image has one too;
-    rows of means of logarithms or ranks are scaled to sum to 1.
+    The ranks are those among the predictions it was fitted on, so that a single image has one too.
+    Rows of means of logarithms are scaled to sum to 1. Those of ranks are not, since that would
+    change the order of images within a target; they are small enough that a log loss is not
+    flattered.
 
     Attributes:
         weights: of each run, not negative, with the sum 1.
@@ -44,7 +46,8 @@ class WeightedBlend:
         if self.scale == "logit":
             mean = softmax(mean, axis=1)
         elif self.scale == "rank":
-            mean = mean / np.maximum(mean.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+            # Of two targets the ranks sum to 1 as they are.
+            mean = mean / (mean.shape[1] if mean.shape[1] > 2 else 1)
         return np.asarray(mean, np.float32)
 
     @property

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import LeaveOneGroupOut
 
-from kagglecxr.core.metrics import METRICS, Labels, Probabilities
+from kagglecxr.core.metrics import Labels, Probabilities
 from kagglecxr.inference.predictions import log_probabilities
 
 CalibrationMethod: TypeAlias = Literal["none", "temperature", "vector"]
@@ -51,20 +50,6 @@ class Calibration:
     def is_identity(self) -> bool:
         """Whether it changes nothing."""
         return self.method == "none"
-
-
-@dataclass(frozen=True)
-class CalibrationScore:
-    """How well calibrated probabilities are on images that the method was not fitted on.
-
-    Attributes:
-        log_loss: less is better.
-        calibration_error: the expected calibration error; less is better.
-    """
-
-    method: CalibrationMethod
-    log_loss: float
-    calibration_error: float
 
 
 def fit_calibration(
@@ -131,18 +116,6 @@ def reliability_table(probabilities: Probabilities, truth: Labels, bins: int = 1
     table.insert(0, "high", edges[table.index + 1])
     table.insert(0, "low", edges[table.index])
     return table.reset_index(drop=True)
-
-
-def judge_calibration(
-    probabilities: Probabilities, truth: Labels, folds: npt.NDArray[np.integer]
-) -> list[CalibrationScore]:
-    """Scores every method on each fold (N,) as fitted on all others; "none" is before it."""
-    judged = []
-    for method in CALIBRATIONS:
-        nested = cross_fit(partial(fit_calibration, method), probabilities, truth, folds)
-        error = expected_calibration_error(nested, truth)
-        judged.append(CalibrationScore(method, METRICS["log_loss"](truth, nested), error))
-    return judged
 
 
 def cross_fit(

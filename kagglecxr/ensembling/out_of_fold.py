@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.run_record import OOF
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.ensembling.blend_selection import OutOfFold
 from kagglecxr.inference.predictions import Predictions
 
-OOF = "oof.npz"
 _TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: half precision adds up to less."""
 

@@ -52,14 +52,23 @@ def runs_to_blend(
 ) -> list[Path]:
     """Finds the runs to blend, by name; defaults to all finished ones on these data and folds.
 
-    Runs that are left out are named with the reason.
+    Runs that are left out are named with the reason, and so are those named that have other folds:
+    what is fitted to their predictions has seen the images that it is judged on.
 
     Raises:
         UnknownNameError: there is no such run.
         MissingError: a run is not finished, or there is none at all.
     """
     if names:
-        return named_runs(workspace, names)
+        named = named_runs(workspace, names)
+        for run in named:
+            has_folds = has_out_of_fold(run) and (run / "folds.csv").is_file()
+            if len(named) > 1 and has_folds and _has_other_folds(run, prepared):
+                reporter.note(
+                    f"{run.name} has other folds than those of prepare, so the scores of blends "
+                    "with it are a little too good."
+                )
+        return named
     runs = []
     for run in finished_runs(workspace.runs):
         reason = _reason_against(run, prepared)
@@ -69,7 +78,7 @@ def runs_to_blend(
             runs.append(run)
     if not runs:
         raise _no_run(workspace)
-    return runs
+    return sorted(runs)
 
 
 def named_runs(workspace: Workspace, names: Sequence[str]) -> list[Path]:
@@ -85,7 +94,7 @@ def named_runs(workspace: Workspace, names: Sequence[str]) -> list[Path]:
 
 def ensemble_name(runs: Sequence[str], method: str = "mean") -> str:
     """The name of the blend of these runs by a method: a single run's own."""
-    return runs[0] if len(runs) == 1 else f"{method}-{digest(list(runs))[:8]}"
+    return runs[0] if len(runs) == 1 else f"{method}-{digest(sorted(runs))[:8]}"
 
 
 def export_name(
@@ -105,11 +114,14 @@ def _reason_against(run: Path, prepared: PreparedData) -> str:
     if not has_out_of_fold(run):
         return "it has no out-of-fold predictions, since it has seen all training images."
     try:
-        fold_of = read_folds(run / "folds.csv", prepared.index)
+        is_other = _has_other_folds(run, prepared)
     except (CxrError, OSError) as error:
         return str(error)
-    same = np.array_equal(fold_of, prepared.fold)
-    return "" if same else "its folds are others than those of prepare. Name it to blend it."
+    return "its folds are others than those of prepare. Name it to blend it." if is_other else ""
+
+
+def _has_other_folds(run: Path, prepared: PreparedData) -> bool:
+    return not np.array_equal(read_folds(run / "folds.csv", prepared.index), prepared.fold)
 
 
 def _no_run(workspace: Workspace) -> MissingError:

@@ -65,20 +65,6 @@ def apply_class_weights(
     return np.asarray(weighted / weighted.sum(axis=1, keepdims=True), np.float32)
 
 
-def weights_of_threshold(threshold: float) -> ClassWeights:
-    """Returns the weights by which the second of two targets needs more than this probability.
-
-    >>> weights_of_threshold(0.75).tolist()
-    [1.5, 0.5]
-    """
-    return 2.0 * np.array([threshold, 1.0 - threshold])
-
-
-def threshold_of_weights(weights: ClassWeights) -> float:
-    """Returns the threshold of the second of two targets that is the same as these weights."""
-    return float(weights[0] / weights.sum())
-
-
 def fit_class_weights(metric: Metric, probabilities: Probabilities, truth: Labels) -> ClassWeights:
     """Fits class weights to a metric of decisions by coordinate ascent from equal weights.
 

@@ -13,9 +13,10 @@ from kagglecxr.core.intervals import Groups
 from kagglecxr.core.metrics import Labels, Metric, Probabilities
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
-from kagglecxr.ensembling.out_of_fold import OOF
+from kagglecxr.ensembling.out_of_fold import align_out_of_fold
 from kagglecxr.inference.held_out_views import predict_held_out_views
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import Predictions, average
@@ -43,6 +44,30 @@ class JudgedViews:
     chosen: bool
 
 
+@dataclass(frozen=True)
+class ViewsJudgement:
+    """What sets of views gain on out-of-fold predictions.
+
+    Attributes:
+        sets: one of which is chosen.
+        of_fold: the set that all other folds speak for, by each fold: what its images would be
+            predicted from if they were new.
+    """
+
+    sets: list[JudgedViews]
+    of_fold: Mapping[int, str]
+
+    @property
+    def chosen(self) -> str:
+        """The set to predict with."""
+        return next(views.name for views in self.sets if views.chosen)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per set: its views, score, gain over "none" with interval and p value, choice."""
+        return pd.DataFrame([_row(views) for views in self.sets], columns=COLUMNS)
+
+
 def judge_views(
     predictions_by_set: Mapping[str, Probabilities],
     truth: Labels,
@@ -50,7 +75,7 @@ def judge_views(
     folds: npt.NDArray[np.intp],
     metric: Metric,
     random: np.random.Generator,
-) -> list[JudgedViews]:
+) -> ViewsJudgement:
     """Scores sets of views and chooses the best, if choosing it is better than no views.
 
     The best of several scores is too good, as it was chosen for it. So the choice is judged by
@@ -84,13 +109,14 @@ def judge_views(
         return found
 
     plain = predictions_by_set[NO_VIEWS]
+    of_fold = {int(fold): best(folds != fold) for fold in np.unique(folds)}
     nested = plain.copy()
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        nested[held_out] = predictions_by_set[best(~held_out)][held_out]
-    is_worth_it = metric.better(metric(truth, nested), metric(truth, plain))
-    chosen = best(np.ones(len(truth), np.bool_)) if is_worth_it else NO_VIEWS
-    return [
+    for fold, name in of_fold.items():
+        nested[folds == fold] = predictions_by_set[name][folds == fold]
+    chosen = best(np.ones(len(truth), np.bool_))
+    if not metric.better(metric(truth, nested), metric(truth, plain)):
+        chosen, of_fold = NO_VIEWS, dict.fromkeys(of_fold, NO_VIEWS)
+    judged = [
         JudgedViews(
             name,
             metric(truth, probabilities),
@@ -101,6 +127,7 @@ def judge_views(
         )
         for name, probabilities in predictions_by_set.items()
     ]
+    return ViewsJudgement(judged, of_fold)
 
 
 def choose_views(
@@ -110,7 +137,7 @@ def choose_views(
     sets: Sequence[str],
     random: np.random.Generator,
     reporter: Reporter,
-) -> tuple[str, pd.DataFrame]:
+) -> ViewsJudgement:
     """Chooses the set of views that the mean of some runs predicts best from, out of fold.
 
     Args:
@@ -121,10 +148,6 @@ def choose_views(
         random: for the bootstrap.
         reporter: shows the progress.
 
-    Returns:
-        The name of the set, and a table with a row per set: its name, the number of its views, its
-        score, the gain over "none" with its interval and p value, and whether it is chosen.
-
     Raises:
         UnknownNameError: there is no such set.
         MissingError, DataError: a run has no folds, or those of other images.
@@ -134,9 +157,9 @@ def choose_views(
     runs = [
         predict_held_out_views(member, prepared, workspace, views, reporter) for member in members
     ]
-    judged = judge_views(
+    return judge_views(
         {
-            name: average([run.of(VIEW_SETS[name]).probabilities for run in runs])
+            name: average([run.of_views(VIEW_SETS[name]).probabilities for run in runs])
             for name in simple_first
         },
         prepared.target_ids(),
@@ -145,8 +168,6 @@ def choose_views(
         prepared.competition.evaluation_metric(),
         random,
     )
-    chosen = next(views.name for views in judged if views.chosen)
-    return chosen, pd.DataFrame([_row(views) for views in judged], columns=COLUMNS)
 
 
 def _row(views: JudgedViews) -> dict[str, object]:
@@ -197,24 +218,39 @@ def with_views(
         UnknownNameError: there is no such set.
         MissingError, DataError: a run has no folds, or those of other images.
     """
+    own = {member.run / OOF: Predictions.load(member.run / OOF) for member in members}
+    # What was trained for other images or targets is refused before it predicts again.
+    align_out_of_fold(own, prepared)
     if wanted is None:
-        own = {member.run / OOF: Predictions.load(member.run / OOF) for member in members}
         return ViewedRuns("", list(members), own, _gain_of_recipes(own, prepared, random))
     sets = VIEW_SETS.names() if wanted == AUTO else [wanted]
-    chosen, table = choose_views(members, prepared, workspace, sets, random, reporter)
-    name = chosen if wanted == AUTO else wanted
+    judged = choose_views(members, prepared, workspace, sets, random, reporter)
+    name = judged.chosen if wanted == AUTO else wanted
+    of_fold = judged.of_fold if wanted == AUTO else dict.fromkeys(judged.of_fold, wanted)
+    needed = [view for each in {name, *of_fold.values()} for view in VIEW_SETS[each]]
+    predictions = {}
+    for member in members:
+        held_out = predict_held_out_views(member, prepared, workspace, needed, reporter)
+        predictions[member.run / OOF] = _of_folds(held_out, prepared.fold, of_fold)
     views = list(VIEW_SETS[name])
-    held_out = {
-        member.run / OOF: predict_held_out_views(member, prepared, workspace, views, reporter)
-        for member in members
-    }
-    text = table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
+    text = judged.table.to_string(index=False, na_rep="", float_format="{:.4f}".format)
     return ViewedRuns(
         name,
         [replace(member, views=views) for member in members],
-        {path: run.of(views) for path, run in held_out.items()},
+        predictions,
         [*text.splitlines(), f"Views: {name} ({', '.join(views)})."],
     )
+
+
+def _of_folds(
+    held_out: Predictions, fold: npt.NDArray[np.intp], of_fold: Mapping[int, str]
+) -> Predictions:
+    """The predictions of each fold from the views that the other folds speak for."""
+    probabilities = np.empty_like(held_out.probabilities)
+    for number, name in of_fold.items():
+        part = fold == number
+        probabilities[part] = held_out.of_views(VIEW_SETS[name]).probabilities[part]
+    return Predictions(held_out.ids, probabilities, held_out.truth)
 
 
 def _gain_of_recipes(

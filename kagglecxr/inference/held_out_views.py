@@ -1,16 +1,15 @@
 """What a run's folds predict for their held-out images from single views, computed once."""
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write
 from kagglecxr.core.progress import Reporter, Silent
+from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
 from kagglecxr.data.prepared import PreparedData
@@ -22,49 +21,17 @@ from kagglecxr.inference.tta import resolve_views
 FILE = "views.npz"
 
 
-@dataclass(frozen=True)
-class HeldOutViews:
-    """Out-of-fold probabilities of the training images, from each of several views.
-
-    Attributes:
-        ids: (N,) text.
-        names: (V,) text, of the views.
-        probabilities: (V, N, targets) float32.
-        truth: (N,) target ids.
-    """
-
-    ids: npt.NDArray[np.str_]
-    names: npt.NDArray[np.str_]
-    probabilities: npt.NDArray[np.float32]
-    truth: npt.NDArray[np.intp]
-
-    def of(self, views: Sequence[str]) -> Predictions:
-        """Returns the mean over some views; their names may be those of sets.
-
-        Raises:
-            DataError: it was not predicted from one of them.
-        """
-        names, wanted = self.names.tolist(), resolve_views(views)
-        if not set(wanted) <= set(names):
-            raise DataError(
-                f"Held-out images were not predicted from all views. Received: {wanted} of "
-                f"{names}. Predict them with predict_held_out_views."
-            )
-        mean = average([self.probabilities[names.index(view)] for view in wanted])
-        return Predictions(self.ids, mean, self.truth)
-
-
 def predict_held_out_views(
     member: Member,
     prepared: PreparedData,
     workspace: Workspace,
     views: Sequence[str],
     reporter: Reporter,
-) -> HeldOutViews:
+) -> Predictions:
     """Predicts the held-out images of each fold of a run with that fold, from each view.
 
     They are saved in the run's folder and read again by the next call, which predicts from the
-    views that are missing. Predictions of other images are replaced.
+    views that are missing. Predictions of other images or labels are replaced.
 
     Args:
         member: the run, of which all folds predict.
@@ -72,6 +39,9 @@ def predict_held_out_views(
         workspace: where it was trained.
         views: names of views or of sets.
         reporter: shows the progress.
+
+    Returns:
+        Those of all training images, the mean of the views, with each of them in `by_view`.
 
     Raises:
         MissingError: the run has no folds.csv, since it has seen all training images.
@@ -87,8 +57,9 @@ def predict_held_out_views(
             f"{member.record.folds} folds, and {fold_of.max() + 1} folds in its folds.csv. Leave "
             "it out, or choose the views by hand."
         )
-    saved = _read(member.run / FILE, ids) or _of_training(member.run / "oof.npz", ids)
-    missing = [view for view in resolve_views(views) if view not in saved]
+    wanted = resolve_views(views)
+    saved = _saved(member.run, ids, truth)
+    missing = [view for view in wanted if view not in saved]
     if missing:
         targets = len(member.record.targets)
         predicted = np.empty((len(missing), len(rows), targets), np.float32)
@@ -105,33 +76,25 @@ def predict_held_out_views(
                     predicted[by_view.index(of_view), held_out] = probabilities
                 bar.advance()
         saved |= dict(zip(missing, predicted, strict=True))
-        with atomic_write(member.run / FILE) as temporary:
-            np.savez_compressed(
-                temporary,
-                ids=ids,
-                names=np.array(list(saved)),
-                probabilities=np.stack(list(saved.values())),
-            )
-    return HeldOutViews(ids, np.array(list(saved)), np.stack(list(saved.values())), truth)
+        kept = Predictions(ids, average(list(saved.values())), truth, saved)
+        kept.save(member.run / FILE)
+    found = {view: saved[view] for view in wanted}
+    return Predictions(ids, average(list(found.values())), truth, found)
 
 
-def _of_training(path: Path, ids: npt.NDArray[np.str_]) -> dict[str, npt.NDArray[np.float32]]:
-    """Returns the probabilities of each view that the folds predicted from when they ended."""
-    predictions = Predictions.load(path)
-    if set(predictions.ids.tolist()) != set(ids.tolist()):
-        return {}
-    views = predictions.by_view
-    return {view: predictions.from_view(view).of(ids.tolist()) for view in views}
+def _saved(
+    run: Path, ids: npt.NDArray[np.str_], truth: npt.NDArray[np.intp]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Returns the saved probabilities of each view, of an earlier call or of the training itself.
 
-
-def _read(path: Path, ids: npt.NDArray[np.str_]) -> dict[str, npt.NDArray[np.float32]]:
-    """Returns the saved probabilities of each view; none where they are of other images."""
-    try:
-        # NumPy does not close a damaged file that it has opened itself.
-        with path.open("rb") as stream, np.load(stream) as arrays:
-            if arrays["ids"].tolist() != ids.tolist():
-                return {}
-            return dict(zip(arrays["names"].tolist(), arrays["probabilities"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        # There are none, or they are damaged; either way they are predicted.
-        return {}
+    None are those of other images or labels, or in a damaged file: they are predicted again.
+    """
+    for file in (FILE, OOF):
+        try:
+            kept = Predictions.load(run / file)
+        except DataError:
+            continue
+        true_of = dict(zip(kept.ids.tolist(), kept.truth.tolist(), strict=True))
+        if kept.by_view and true_of == dict(zip(ids.tolist(), truth.tolist(), strict=True)):
+            return {view: kept.from_view(view).of(ids.tolist()) for view in kept.by_view}
+    return {}

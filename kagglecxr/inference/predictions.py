@@ -1,5 +1,6 @@
 """Predictions of images, and how they are saved and loaded; no model is needed for that."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,11 +54,12 @@ class Predictions:
             DataError: the file is damaged.
         """
         try:
-            with np.load(path) as arrays:
+            # NumPy does not close a damaged file that it has opened itself.
+            with path.open("rb") as stream, np.load(stream) as arrays:
                 views = [name for name in arrays.files if name.startswith(_VIEW)]
                 by_view = {name.removeprefix(_VIEW): arrays[name] for name in views}
                 return cls(arrays["ids"], arrays["probabilities"], arrays["truth"], by_view)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(
                 f"A file of predictions cannot be read. Received: {path}. Remove it and run the "
                 "step that writes it again."
@@ -85,7 +87,12 @@ class Predictions:
 
     def from_view(self, view: str) -> "Predictions":
         """Returns those of a single view that is in `by_view`."""
-        return Predictions(self.ids, self.by_view[view], self.truth)
+        return self.of_views([view])
+
+    def of_views(self, views: Sequence[str]) -> "Predictions":
+        """Returns the mean over some of the views in `by_view`."""
+        mean = average([self.by_view[view] for view in views])
+        return Predictions(self.ids, mean, self.truth)
 
 
 def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Predictions:

@@ -10,7 +10,7 @@ from kagglecxr.core.files import file_digest
 from kagglecxr.core.metrics import Metric, Probabilities
 from kagglecxr.core.paired_tests import compare_paired, delong, mcnemar
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.core.run_record import read_run
+from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -18,8 +18,6 @@ from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import LedgerEntry
 from kagglecxr.leaderboard.solution import LabelledImages, read_solution, read_submission
-
-TEST, OUT_OF_FOLD = "test.npz", "oof.npz"
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def compare_two(
     """
     pair = [_find(name, workspace, submissions) for name in names]
     on_test = workspace.solution.is_file() and all(one.predicts(TEST) for one in pair)
-    if not on_test and all(one.predicts(OUT_OF_FOLD) for one in pair):
-        where, part, images = "Out of fold", OUT_OF_FOLD, _training_images(prepared)
+    if not on_test and all(one.predicts(OOF) for one in pair):
+        where, part, images = "Out of fold", OOF, _training_images(prepared)
     else:
         where, part = "On the rehearsal test set", TEST
         images = read_solution(workspace, prepared.competition.targets())
@@ -151,8 +149,8 @@ def _probabilities(
         )
     truth = dict(zip(predictions.ids.tolist(), predictions.truth.tolist(), strict=True))
     wanted = dict(zip(images.ids, images.truth.tolist(), strict=True))
-    if truth.keys() != wanted.keys() or (part == OUT_OF_FOLD and truth != wanted):
-        act = "Train again." if part == OUT_OF_FOLD else f"Run: {again}"
+    if truth.keys() != wanted.keys() or (part == OOF and truth != wanted):
+        act = "Train again." if part == OOF else f"Run: {again}"
         raise DataError(
             f"{one.name} has predicted other images or labels than those prepared now. Received: "
             f"{len(truth)} images in {file}, prepared are {len(wanted)}. {act}"

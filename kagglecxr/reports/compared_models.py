@@ -13,7 +13,7 @@ from kagglecxr.core.files import read_table
 from kagglecxr.core.intervals import Groups, Interval, bootstrap_interval
 from kagglecxr.core.metrics import Metric
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import RunRecord, finished_runs, read_run
+from kagglecxr.core.run_record import OOF, RunRecord, finished_runs, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -22,7 +22,6 @@ from kagglecxr.ensembling.calibration import cross_fit, fit_calibration
 from kagglecxr.ensembling.ensemble_record import RECORD, EnsembleRecord, read_ensemble
 from kagglecxr.inference.predictions import Predictions
 
-OOF = "oof.npz"
 RESAMPLES = 1000
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kagglecxr.core.files import read_table
+from kagglecxr.core.files import file_digest, read_table
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
+from kagglecxr.core.run_record import TEST
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.ensembling.calibration import expected_calibration_error
 from kagglecxr.inference.predictions import Predictions
@@ -149,7 +150,7 @@ def _latency_cells(model: ComparedModel, latencies: Mapping[str, Latency]) -> Ce
 def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
     """Returns the cells of the rehearsal test set; empty where there is none for this model."""
     titles = ("Test loss", "Test accuracy", "Test errors")
-    path = model.folder / "test.npz"
+    path = model.folder / TEST
     if not (path.is_file() and workspace.solution.is_file()):
         return dict.fromkeys(titles, "")
     solution = read_table(workspace.solution)
@@ -174,5 +175,8 @@ def _leaderboard(model: ComparedModel, ledger: Sequence[LedgerEntry]) -> str:
             is_local = entry.status in ("", REHEARSED)
             score = entry.public_score or (entry.local_score if is_local else "")
             text = f"{float(score):.4f}" if score else entry.status or "pending"
-            return f"{text}, rank {entry.rank}" if entry.rank else text
+            text += f", rank {entry.rank}" if entry.rank else ""
+            file = Path(entry.file)
+            is_other = file.is_file() and file_digest(file) != entry.sha256
+            return f"{text} (an earlier version)" if is_other else text
     return ""

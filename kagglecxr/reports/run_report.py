@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix as count_confusions
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import write_table
-from kagglecxr.core.run_record import RunRecord, fold_folder, read_run
+from kagglecxr.core.run_record import OOF, RunRecord, fold_folder, read_run
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.run_figures import (
     class_areas,
@@ -33,7 +33,7 @@ def report_run(run: Path) -> list[Path]:
     """
     record = read_run(run)
     save_figure(learning_curves(read_histories(run, record)), run / CURVES)
-    oof = Predictions.load(run / "oof.npz")
+    oof = Predictions.load(run / OOF)
     confusion = count_confusions(
         oof.truth, oof.probabilities.argmax(axis=1), labels=range(len(record.targets))
     )

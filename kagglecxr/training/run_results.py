@@ -10,7 +10,7 @@ import numpy as np
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import file_digest, read_json
-from kagglecxr.core.run_record import WEIGHTS, RunRecord
+from kagglecxr.core.run_record import OOF, WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
 from kagglecxr.data.prepared import PreparedData
@@ -34,7 +34,7 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
     folders = [run.fold_folder(fold) for fold in range(run.folds)]
     summaries = [FoldSummary.read(folder) for folder in folders]
     oof = concatenate_folds([Predictions.load(folder / "validation.npz") for folder in folders])
-    oof.save(run.folder / "oof.npz")
+    oof.save(run.folder / OOF)
     scores = {f"oof_{name}": score for name, score in run.task.scores(oof).items()}
     RunRecord(
         name=run.folder.name,

@@ -63,9 +63,10 @@ def run_name(
 
     The variant is what else decides it, as the seed of its folds or its teacher.
     """
-    table = prepared.index.table
+    table, pools = prepared.index.table, prepared.competition.classes.pools
+    pooled = ["pools", pools] if pools else []
     split = digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())
     decided = digest(
-        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, split, *variant
+        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, split, *pooled, *variant
     )
     return f"{recipe.model}-{decided[:8]}"

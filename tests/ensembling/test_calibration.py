@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -21,7 +22,6 @@ from kagglecxr.ensembling.calibration import (
     cross_fit,
     expected_calibration_error,
     fit_calibration,
-    judge_calibration,
     reliability_table,
 )
 
@@ -178,24 +178,33 @@ def test_probabilities_that_say_what_is_so_have_no_calibration_error() -> None:
     assert expected_calibration_error(confident([1.0] * 4), truth) == 0.25
 
 
+def nested(
+    method: CalibrationMethod, probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32]:
+    """Each of five folds calibrated as fitted on the others."""
+    fit = partial(fit_calibration, method)
+    return cross_fit(fit, probabilities, truth, np.arange(len(truth)) % 5)
+
+
 def test_overconfidence_is_seen_and_cured_out_of_fold() -> None:
     probabilities, truth = overconfident(1500, 3, 3.0)
-    judged = judge_calibration(probabilities, truth, np.arange(1500) % 5)
-    none, temperature, vector = judged
-    assert [one.method for one in judged] == list(CALIBRATIONS)
-    assert none.log_loss == pytest.approx(METRICS["log_loss"](truth, probabilities))
-    assert none.calibration_error == pytest.approx(
-        expected_calibration_error(probabilities, truth), abs=1e-6
-    )
-    for cured in (temperature, vector):
-        assert cured.log_loss < none.log_loss - 0.1
-        assert cured.calibration_error < none.calibration_error / 3
+    loss, error = METRICS["log_loss"], expected_calibration_error
+    for method in ("temperature", "vector"):
+        cured = nested(method, probabilities, truth)
+        assert loss(truth, cured) < loss(truth, probabilities) - 0.1
+        assert error(cured, truth) < error(probabilities, truth) / 3
+    assert list(CALIBRATIONS) == ["none", "temperature", "vector"]
 
 
 def test_what_is_calibrated_already_does_not_look_better_after_a_fit() -> None:
-    judged = [judge_calibration(*overconfident(100, 3, 1.0, seed), np.arange(100) % 5)
-              for seed in range(4)]  # fmt: skip
-    none, temperature, vector = np.array([[one.log_loss for one in row] for row in judged]).mean(0)
+    losses = np.empty((4, len(CALIBRATIONS)))
+    for seed in range(4):
+        probabilities, truth = overconfident(100, 3, 1.0, seed)
+        losses[seed] = [
+            METRICS["log_loss"](truth, nested(method, probabilities, truth))
+            for method in CALIBRATIONS
+        ]
+    none, temperature, vector = losses.mean(axis=0)
     assert none < temperature < vector
 
 

@@ -104,6 +104,7 @@ def test_all_runs_on_the_same_data_and_folds_are_blended_by_default(
         assert reasons[line.split()[0]] in line
     named = runs_to_blend(own.prepared, own.workspace, ["folds", "same-1"], notes)
     assert [run.name for run in named] == ["folds", "same-1"]
+    assert notes.lines[-1].startswith("folds has other folds than those of prepare")
 
 
 def test_a_run_that_is_unknown_or_not_finished_is_refused(own: PreparedDemo) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 
 from kagglecxr.core.errors import SettingError, UnknownNameError
@@ -13,7 +12,12 @@ from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.data.index import write_folds
-from kagglecxr.ensembling.view_selection import JudgedViews, choose_views, judge_views
+from kagglecxr.ensembling.view_selection import (
+    JudgedViews,
+    ViewsJudgement,
+    choose_views,
+    judge_views,
+)
 from kagglecxr.inference.members import make_member
 from kagglecxr.inference.tta import VIEW_SETS
 from tests.conftest import PreparedDemo, copy_demo
@@ -36,7 +40,9 @@ def judge(
     sets: dict[str, npt.NDArray[np.float32]], metric: str = "accuracy"
 ) -> dict[str, JudgedViews]:
     random = np.random.default_rng(0)
-    judged = judge_views(sets, TRUTH, GROUPS, FOLDS, METRICS[metric], random)
+    judgement = judge_views(sets, TRUTH, GROUPS, FOLDS, METRICS[metric], random)
+    judged = judgement.sets
+    assert judgement.of_fold.keys() == {0, 1, 2}
     assert [views.name for views in judged] == list(sets)
     assert sum(views.chosen for views in judged) == 1
     return {views.name: views for views in judged}
@@ -94,11 +100,12 @@ def test_views_of_runs_are_judged_together_and_shown_in_a_table(
         write_folds(run / "folds.csv", ids, prepared.fold)
         members.append(make_member(run, read_run(run)))
 
-    def choose(*sets: str) -> tuple[str, pd.DataFrame]:
+    def choose(*sets: str) -> ViewsJudgement:
         random = np.random.default_rng(0)
         return choose_views(members, prepared, own.workspace, sets, random, Silent())
 
-    chosen, table = choose("rotations", "hflip")
+    judged = choose("rotations", "hflip")
+    chosen, table = judged.chosen, judged.table
     assert table["views"].tolist() == ["none", "hflip", "rotations"]
     assert table["number"].tolist() == [len(VIEW_SETS[name]) for name in table["views"]]
     assert table.loc[table["chosen"], "views"].tolist() == [chosen]
@@ -106,3 +113,18 @@ def test_views_of_runs_are_judged_together_and_shown_in_a_table(
     np.testing.assert_allclose(table["gain"][1:], gains[1:])
     with pytest.raises(UnknownNameError, match=r"set of views.*'rotation'"):
         choose("rotation")
+
+
+def test_the_set_of_a_fold_is_that_of_the_others() -> None:
+    # Without fold 2 hflip is the best, which the fold itself speaks against.
+    own = np.flatnonzero(FOLDS == 2)
+    others = np.flatnonzero(FOLDS != 2)
+    sets = {
+        "none": right(*others[:20], *own[:4]),
+        "hflip": right(*own[:12]),
+        "rotations": right(others[0]),
+    }
+    random = np.random.default_rng(0)
+    judged = judge_views(sets, TRUTH, GROUPS, FOLDS, ACCURACY, random)
+    assert judged.chosen == "rotations"
+    assert judged.of_fold[2] == "hflip"

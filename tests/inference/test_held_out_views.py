@@ -1,6 +1,7 @@
 """Each fold predicts its held-out images from each view, once; the file in the run is extended."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from kagglecxr.core.errors import DataError, MissingError, UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.data.index import write_folds
-from kagglecxr.inference import held_out_views
-from kagglecxr.inference.held_out_views import FILE, HeldOutViews, predict_held_out_views
+from kagglecxr.inference.held_out_views import FILE, predict_held_out_views
 from kagglecxr.inference.members import Member, make_member
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.inference.predictor import Predictor, predict_views
+from kagglecxr.inference.tta import VIEW_SETS
 from tests.conftest import PreparedDemo, copy_demo
 from tests.inference.random_runs import random_run
 
@@ -41,7 +43,7 @@ def train_ids(own: PreparedDemo) -> list[str]:
     return index.column("id", index.rows("train"))
 
 
-def predict(own: PreparedDemo, member: Member, views: Sequence[str]) -> HeldOutViews:
+def predict(own: PreparedDemo, member: Member, views: Sequence[str]) -> Predictions:
     return predict_held_out_views(member, own.prepared, own.workspace, views, Silent())
 
 
@@ -50,7 +52,7 @@ def test_each_fold_predicts_what_it_has_not_seen_and_views_are_averaged(
 ) -> None:
     held_out = predict(own, member, ["hflip_zoom"])
     images, rows = own.prepared.cache.images, own.prepared.index.rows("train")
-    both, hflip = held_out.of(["identity", "hflip"]), held_out.of(["hflip"])
+    both, hflip = held_out.of_views(["identity", "hflip"]), held_out.from_view("hflip")
     assert both.ids.tolist() == train_ids(own)
     np.testing.assert_array_equal(both.truth, own.prepared.target_ids())
     for fold in range(3):
@@ -60,8 +62,7 @@ def test_each_fold_predicts_what_it_has_not_seen_and_views_are_averaged(
             expected = predict_views(model, images, rows[part], views=views)
             np.testing.assert_allclose(predictions.probabilities[part], expected, atol=1e-6)
     assert np.abs(both.probabilities - hflip.probabilities).max() > 0.01
-    with pytest.raises(DataError, match="rotate_left"):
-        held_out.of(["rotations"])
+    assert list(held_out.by_view) == list(VIEW_SETS["hflip_zoom"])
 
 
 def test_only_views_that_are_missing_are_predicted(
@@ -81,14 +82,12 @@ def test_only_views_that_are_missing_are_predicted(
     again = predict(own, member, ["none", "hflip"])
     assert seen == ["identity"] * 3
     for view in ("identity", "hflip"):
-        one, other = (found.of([view]).probabilities for found in (extended, again))
+        one, other = (found.by_view[view] for found in (extended, again))
         np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(
-        first.of(["hflip"]).probabilities, extended.of(["hflip"]).probabilities
-    )
+    np.testing.assert_array_equal(first.probabilities, extended.by_view["hflip"])
 
 
-@pytest.mark.parametrize("damage", ["other images", "half a file"])
+@pytest.mark.parametrize("damage", ["other images", "other labels", "half a file"])
 def test_a_file_of_other_images_or_a_damaged_one_is_renewed(
     own: PreparedDemo, member: Member, damage: str
 ) -> None:
@@ -96,13 +95,17 @@ def test_a_file_of_other_images_or_a_damaged_one_is_renewed(
     if damage == "half a file":
         (member.run / FILE).write_bytes((member.run / FILE).read_bytes()[:200])
     else:
-        names, wrong = first.names, np.zeros_like(first.probabilities)
-        np.savez(member.run / FILE, ids=first.ids[::-1], names=names, probabilities=wrong)
+        by_view = {"identity": np.zeros_like(first.probabilities)}
+        other = replace(first, by_view=by_view)
+        if damage == "other images":
+            other = replace(other, ids=np.char.add(first.ids, "x"))
+        else:
+            other = replace(other, truth=first.truth[::-1])
+        other.save(member.run / FILE)
     again = predict(own, member, ["none"])
     np.testing.assert_array_equal(again.probabilities, first.probabilities)
-    np.testing.assert_array_equal(
-        held_out_views._read(member.run / FILE, first.ids)["identity"], first.probabilities[0]
-    )
+    kept = Predictions.load(member.run / FILE)
+    np.testing.assert_array_equal(kept.by_view["identity"], first.probabilities)
 
 
 def test_a_run_that_has_seen_all_images_is_refused(own: PreparedDemo, member: Member) -> None:
