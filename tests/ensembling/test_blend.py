@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.errors import CxrError, DataError, MissingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
@@ -120,6 +120,16 @@ def test_what_views_gain_is_said_before_they_are_used(
     said = "The mean of the views identity, hflip is better than the image as it is by "
     assert blend.lines[0].startswith(said)
     assert "more than luck" in blend.lines[0]
+
+
+def test_a_run_that_misses_the_weights_of_a_fold_is_refused(
+    own: PreparedDemo, runs: list[Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / runs[0].name
+    shutil.copytree(runs[0], run, ignore=shutil.ignore_patterns("test*.npz"))
+    (run / "fold-1" / "model.weights.h5").unlink()
+    with pytest.raises(CxrError, match=r"Received: .*fold-1"):
+        blend_runs(own.prepared, own.workspace, [run], tmp_path, Silent(), PLAIN)
 
 
 def test_a_run_of_other_images_is_refused(

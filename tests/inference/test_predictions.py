@@ -44,9 +44,13 @@ def test_an_image_without_prediction_is_named(predictions: Predictions) -> None:
         predictions.of(["a", "zebra"])
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["no zip", "half a file", "no file"])
+def test_a_damaged_file_is_named(predictions: Predictions, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "oof.npz"
-    path.write_bytes(b"PK no zip")
+    if damage != "no file":
+        predictions.save(path)
+        whole = path.read_bytes()
+        path.write_bytes(b"PK no zip" if damage == "no zip" else whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"oof\.npz"):
         Predictions.load(path)
 

@@ -14,7 +14,7 @@ import pytest
 from kagglecxr.compare import compare as compare_verb
 from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.core.files import read_table, write_table
+from kagglecxr.core.files import file_digest, read_table, write_table
 from kagglecxr.core.intervals import bootstrap_interval
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
@@ -247,6 +247,17 @@ def test_the_leaderboards_cell_is_the_latest_line_of_the_runs_own_submission(
     make_run()
     write_ledger(ledger, entries)
     assert column(workspace, ledger)["Leaderboard score and rank"] == cell
+
+
+def test_a_score_of_a_file_that_has_changed_since_is_marked(
+    make_run: MakeRun, workspace: Workspace, ledger: Path, tmp_path: Path
+) -> None:
+    make_run()
+    file = tmp_path / Path(ENTRY.file).name
+    file.write_text("id,label\n")
+    for sha256, cell in ((file_digest(file), "0.7500"), ("0", "0.7500 (an earlier version)")):
+        write_ledger(ledger, [replace(ENTRY, file=str(file), sha256=sha256)])
+        assert column(workspace, ledger)["Leaderboard score and rank"] == cell
 
 
 def test_the_three_files_hold_the_same_cells(

@@ -1,5 +1,6 @@
 """A run gathers its folds; what is finished is not done again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder, read_run
 from kagglecxr.data.index import read_folds
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, run_name, train_run
@@ -74,8 +76,17 @@ def test_all_that_decides_a_run_is_in_its_name(own: PreparedDemo, recipe: Recipe
         run_name(own.prepared, recipe, FOLDS, 1),
         run_name(own.prepared, recipe, 4, 0),
         run_name(own.prepared, make_recipe({}, ["epochs=2"]), FOLDS, 0),
+        *(run_name(pooled(own, pools), recipe, FOLDS, 0) for pools in ("ill", "other")),
     }
-    assert len(names) == 4
+    assert len(names) == 6
+
+
+def pooled(own: PreparedDemo, name: str) -> PreparedData:
+    """The prepared data with the first two classes as one target."""
+    competition = own.prepared.competition
+    classes = competition.classes
+    changed = classes.model_copy(update={"pools": {name: classes.names[:2]}})
+    return replace(own.prepared, competition=competition.model_copy(update={"classes": changed}))
 
 
 @pytest.mark.parametrize("fold", [-1, FOLDS])

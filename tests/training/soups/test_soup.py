@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import LeakError, SettingError
+from kagglecxr.core.errors import DataError, LeakError, SettingError
 from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
@@ -250,6 +250,34 @@ def test_it_predicts_the_test_set(
     both = blend_runs(demo.prepared, demo.workspace, [run, fold_soup], tmp_path, Silent(), PLAIN)
     assert both.record.out_of_fold is None
     assert not (both.folder / "oof.npz").exists()
+
+
+def test_with_views_it_needs_no_out_of_fold_predictions(
+    fold_soup: Path, demo: PreparedDemo, tmp_path: Path
+) -> None:
+    options = dataclasses.replace(PLAIN, views="none")
+    blend = blend_runs(demo.prepared, demo.workspace, [fold_soup], tmp_path, Silent(), options)
+    assert blend.record.views == ["identity"]
+    model = rebuild_model(read_run(fold_soup))
+    model.load_weights(fold_folder(fold_soup, 0) / WEIGHTS)
+    rows = demo.prepared.index.rows("test")
+    seen = predict_views(model, demo.prepared.cache.images, rows, views=["identity"])
+    kept = Predictions.load(blend.folder / "test.npz")
+    np.testing.assert_allclose(kept.probabilities, seen, atol=1e-6)
+    for more in ({"views": "auto"}, {"blend": "stacking"}, {"calibrate": "vector"}):
+        options = dataclasses.replace(PLAIN, **more)
+        with pytest.raises(SettingError, match="has seen all training images"):
+            blend_runs(demo.prepared, demo.workspace, [fold_soup], tmp_path, Silent(), options)
+
+
+def test_one_of_another_index_may_have_seen_test_images(
+    fold_soup: Path, demo: PreparedDemo, tmp_path: Path
+) -> None:
+    record = read_run(fold_soup)
+    other = tmp_path / fold_soup.name
+    dataclasses.replace(record, data=record.data | {"index": "another"}).write(other)
+    with pytest.raises(DataError, match=f"test images now. Received: {fold_soup.name}"):
+        blend_runs(demo.prepared, demo.workspace, [other], tmp_path, Silent(), PLAIN)
 
 
 def test_export_and_compare_take_it(fold_soup: Path, demo: PreparedDemo, tmp_path: Path) -> None:
