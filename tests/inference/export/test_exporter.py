@@ -18,12 +18,11 @@ from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.inference.export.exported_model import ExportedModel, PredictFunction
 from kagglecxr.inference.export.exporter import ExportedFile, export_model
 from kagglecxr.inference.export.file_formats import (
     FORMATS,
-    ExportedModel,
     FileFormat,
-    PredictFunction,
     load_keras,
 )
 from kagglecxr.inference.members import members_for_data
