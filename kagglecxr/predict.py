@@ -49,8 +49,7 @@ def predict(
         )
     write_table(out, predictions.table())
     sys.stdout.write(predictions.preview())
-    count = len(predictions.paths)
-    result = f"Predicted {count:,} image{'s' if count != 1 else ''}: {out}."
+    result = predictions.describe(out)
     if picture is None:
         common.finish(result, f"the same with --picture {out.with_suffix('.png')}")
     else:

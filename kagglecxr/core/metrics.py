@@ -37,6 +37,11 @@ class Metric:
     needs_probabilities: bool = False
     measure_target: Callable[[Confusion, int], float] | None = None
 
+    @property
+    def title(self) -> str:
+        """The name as text."""
+        return self.name.replace("_", " ")
+
     def __call__(self, truth: Labels, probabilities: Probabilities) -> float:
         """Returns the score."""
         return self.measure(truth, probabilities)

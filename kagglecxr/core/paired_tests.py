@@ -31,7 +31,7 @@ class PairedComparison:
         p_value: of the permutation test that A and B are equally good.
     """
 
-    metric: str
+    metric: Metric
     a: float
     b: float
     gain: Interval
@@ -49,13 +49,18 @@ class PairedComparison:
                 return "worse"
         return "luck"
 
+    @property
+    def luck(self) -> str:
+        """Whether the gain or loss is more than luck, as text."""
+        return "it could be luck" if self.verdict == "luck" else "more than luck"
+
     def sentence(self, name_a: str, name_b: str) -> str:
         """Returns the verdict and its figures in one sentence."""
         by, low, high = self.gain.score, self.gain.low, self.gain.high
         if by < 0:
             name_a, name_b = name_b, name_a
             by, low, high = -by, -high, -low
-        metric = self.metric.replace("_", " ")
+        metric = self.metric.title
         images = f"{self.images} images"
         if self.groups < self.images:
             images += f" in {self.groups} groups"
@@ -66,9 +71,8 @@ class PairedComparison:
                 f"(95 % interval of the difference {figures})."
             )
         by_figures = f"{by:.4f} {metric} (95 % interval {figures})"
-        if self.verdict == "luck":
-            return f"{name_a} is ahead of {name_b} by {by_figures}: it could be luck."
-        return f"{name_a} is better than {name_b} by {by_figures}: more than luck."
+        lead = "is ahead of" if self.verdict == "luck" else "is better than"
+        return f"{name_a} {lead} {name_b} by {by_figures}: {self.luck}."
 
 
 def compare_paired(
@@ -115,7 +119,7 @@ def compare_paired(
         exchanged[i] = gain(truth, one, other)
     as_large = int((np.abs(exchanged) >= abs(observed) - _ROUNDING).sum())
     return PairedComparison(
-        metric=metric.name,
+        metric=metric,
         a=metric(truth, a),
         b=metric(truth, b),
         gain=percentile_interval(observed, drawn),

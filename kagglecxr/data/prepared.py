@@ -48,6 +48,10 @@ class PreparedData:
         """Returns (n_train,) int, the target id of each training image in the index's order."""
         return self._label_ids(self.competition.target_of_class())
 
+    def groups(self) -> npt.NDArray[np.object_]:
+        """Returns (n_train,) text, the group of each training image in the index's order."""
+        return np.array(self.index.column("group", self.index.rows("train")), dtype=object)
+
     def _label_ids(self, id_of: dict[str, int]) -> npt.NDArray[np.intp]:
         labels = self.index.column("label", self.index.rows("train"))
         return np.array([id_of[label] for label in labels], np.intp)

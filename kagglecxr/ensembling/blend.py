@@ -13,12 +13,11 @@ from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData, prepare_again
-from kagglecxr.ensembling.blend_selection import AUTO
 from kagglecxr.ensembling.blends import equal_blend
-from kagglecxr.ensembling.ensemble_options import EnsembleOptions
+from kagglecxr.ensembling.ensemble_options import AUTO, EnsembleOptions
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
 from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
-from kagglecxr.ensembling.out_of_fold import align_out_of_fold, has_out_of_fold
+from kagglecxr.ensembling.out_of_fold import has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
 from kagglecxr.ensembling.view_selection import with_views
 from kagglecxr.inference.members import Member, members_for_data
@@ -36,15 +35,22 @@ class Blend:
     Attributes:
         folder: with blend.json, its predictions and, of several runs, blends.csv.
         record: what it is.
-        submission: the CSV for the leaderboard.
         lines: what was chosen and why; none where a run in it has no out-of-fold predictions.
     """
 
-    name: str
     folder: Path
     record: EnsembleRecord
-    submission: Path
     lines: list[str]
+
+    @property
+    def name(self) -> str:
+        """The name, which is its folder's."""
+        return self.folder.name
+
+    @property
+    def submission(self) -> Path:
+        """The CSV for the leaderboard."""
+        return Path(self.record.submission)
 
     def __str__(self) -> str:
         """One sentence on its runs and its score."""
@@ -83,8 +89,7 @@ def blend_runs(
     if all(has_out_of_fold(run) for run in runs):
         random = generator(seed, "views")
         viewed = with_views(members, prepared, workspace, options.views, random, reporter)
-        oof = align_out_of_fold(viewed.predictions, prepared)
-        fit = fit_ensemble(oof, metric, options, generator(seed, "blend"))
+        fit = fit_ensemble(viewed.oof, metric, options, generator(seed, "blend"))
         ensemble, method = fit.ensemble, fit.method
         members = [viewed.members[number] for number in fit.used]
         views, lines = viewed.views, [*viewed.lines, *fit.lines()]
@@ -117,7 +122,7 @@ def blend_runs(
         str(submission),
     )
     record.write(folder)
-    return Blend(name, folder, record, submission, lines)
+    return Blend(folder, record, lines)
 
 
 def _check_plain(runs: Sequence[Path], workspace: Workspace, options: EnsembleOptions) -> None:

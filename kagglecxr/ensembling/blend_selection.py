@@ -12,9 +12,10 @@ from kagglecxr.core.metrics import Labels, Metric, Probabilities
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.ensembling.blenders import BLENDERS
 from kagglecxr.ensembling.blends import FittedBlend, Runs, single_blend
+from kagglecxr.ensembling.ensemble_options import AUTO
 
-AUTO, BEST, SIMPLEST = "auto", "best", "mean"
-"""To choose among all blends and the best single run; that run; the blend without parameters."""
+BEST, SIMPLEST = "best", "mean"
+"""The best single run; the blend without parameters."""
 RESAMPLES = 500
 """For the interval of each method's gain."""
 
@@ -229,7 +230,7 @@ def _sentence(
     judged: Sequence[BlendScore],
     expected: BlendScore,
 ) -> str:
-    name, best = metric.name.replace("_", " "), oof.names[oof.best(metric)]
+    name, best = metric.title, oof.names[oof.best(metric)]
     if chosen == BEST:
         gain = judged[0].gain
         return (
@@ -238,9 +239,8 @@ def _sentence(
             "predicts alone."
         )
     own = next(one for one in judged if one.method == chosen)
-    gain = expected.gain
+    gain, luck = expected.gain, expected.comparison.luck
     how = "" if expected.method == chosen else f"; chosen anew for each fold, {gain.score:+.4f}"
-    luck = "more than luck" if expected.comparison.verdict == "better" else "it could be luck"
     return (
         f"The blend {chosen} gains {own.gain.score:+.4f} {name} over {best}, the best single run, "
         f"out of fold{how} (95 % interval {gain.low:+.4f} to {gain.high:+.4f}): {luck}."

@@ -5,6 +5,9 @@ from typing import Literal
 
 from cyclopts import Parameter
 
+AUTO = "auto"
+"""To choose by out-of-fold predictions."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)

@@ -29,13 +29,12 @@ def align_out_of_fold(predictions: Mapping[Path, Predictions], prepared: Prepare
             rows that are no probabilities.
     """
     ids = prepared.index.column("id", prepared.index.rows("train"))
-    groups = prepared.index.column("group", prepared.index.rows("train"))
     truth = prepared.target_ids()
     targets = len(prepared.competition.targets())
     arrays = [_aligned(*one, ids, truth, targets) for one in predictions.items()]
     return OutOfFold(
         [path.parent.name for path in predictions], np.stack(arrays), truth, prepared.fold,
-        np.array(groups, dtype=object),
+        prepared.groups(),
     )  # fmt: skip
 
 

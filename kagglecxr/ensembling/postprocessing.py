@@ -13,12 +13,11 @@ from kagglecxr.ensembling.calibration import (
     CALIBRATIONS,
     Calibration,
     CalibrationMethod,
-    Transform,
     cross_fit,
     fit_calibration,
 )
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
-from kagglecxr.ensembling.thresholds import apply_class_weights, fit_class_weights
+from kagglecxr.ensembling.thresholds import apply_class_weights, fit_class_weights, fit_thresholds
 
 RESAMPLES = 1000
 """For the interval of each gain."""
@@ -100,8 +99,7 @@ class PostprocessingSearch:
             best = (method, changed) if is_taken else best
             sentences.append(_sentence(f"{method.capitalize()} scaling", compared))
             if cost > 0:
-                name = self.metric.name.replace("_", " ")
-                sentences[-1] += f" It costs {cost:.4f} {name}."
+                sentences[-1] += f" It costs {cost:.4f} {self.metric.title}."
         used = f"{best[0]} scaling" if best[0] != "none" else "no scaling"
         return *best, [*sentences, f"Calibration: {used} is used."] if sentences else []
 
@@ -109,7 +107,7 @@ class PostprocessingSearch:
         self, nested: Probabilities, fitted: Probabilities, options: EnsembleOptions
     ) -> tuple[Sequence[float], Probabilities, str]:
         """The class weights, the nested probabilities with them, and what they gained."""
-        changed = cross_fit(self._class_weights, nested, self.truth, self.fold)
+        changed = cross_fit(partial(fit_thresholds, self.metric), nested, self.truth, self.fold)
         compared = self._compare(self.metric, changed, nested)
         weights = fit_class_weights(self.metric, fitted, self.truth)
         weighted = apply_class_weights(fitted, weights)
@@ -126,10 +124,6 @@ class PostprocessingSearch:
             return [], nested, sentence
         return [float(weight) for weight in weights], changed, sentence
 
-    def _class_weights(self, probabilities: Probabilities, truth: Labels) -> Transform:
-        weights = fit_class_weights(self.metric, probabilities, truth)
-        return lambda given: apply_class_weights(given, weights)
-
     def _compare(
         self, metric: Metric, after: Probabilities, before: Probabilities
     ) -> PairedComparison:
@@ -140,9 +134,8 @@ class PostprocessingSearch:
 
 def _sentence(what: str, compared: PairedComparison) -> str:
     gain = compared.gain
-    verdict = "more than luck" if compared.verdict == "better" else "no more than luck"
     return (
-        f"{what}: out-of-fold {compared.metric.replace('_', ' ')} {compared.a:.4f} after "
-        f"{compared.b:.4f} (gain {gain.score:+.4f}, 95 % interval {gain.low:+.4f} to "
-        f"{gain.high:+.4f}): {verdict}."
+        f"{what}: out-of-fold {compared.metric.title} {compared.a:.4f} after {compared.b:.4f} "
+        f"(gain {gain.score:+.4f}, 95 % interval {gain.low:+.4f} to {gain.high:+.4f}): "
+        f"{compared.luck}."
     )

@@ -30,19 +30,18 @@ class ThresholdJudgement:
     """What class weights gain, and how much of it is luck.
 
     Attributes:
-        metric: its name.
         score: with equal weights.
         apparent_gain: over that, on the images that the weights were fitted on.
         nested_gain: over that, on each fold with weights fitted on all others.
     """
 
-    metric: str
+    metric: Metric
     score: float
     apparent_gain: float
     nested_gain: float
 
     def __str__(self) -> str:
-        name = self.metric.replace("_", " ")
+        name = self.metric.title
         if self.apparent_gain <= 0:
             return f"Moving the thresholds gains no {name}."
         if self.nested_gain <= 0:
@@ -101,6 +100,11 @@ def fit_class_weights(metric: Metric, probabilities: Probabilities, truth: Label
     return np.asarray(targets * softmax(logs), np.float64)
 
 
+def fit_thresholds(metric: Metric, probabilities: Probabilities, truth: Labels) -> Transform:
+    """Fits class weights and returns what applies them, for `cross_fit`."""
+    return partial(apply_class_weights, weights=fit_class_weights(metric, probabilities, truth))
+
+
 def nested_gain(
     metric: Metric, probabilities: Probabilities, truth: Labels, folds: npt.NDArray[np.integer]
 ) -> ThresholdJudgement:
@@ -111,16 +115,12 @@ def nested_gain(
     Raises:
         SettingError: the metric scores probabilities, not decisions.
     """
-
-    def fit(probabilities: Probabilities, truth: Labels) -> Transform:
-        weights = fit_class_weights(metric, probabilities, truth)
-        return partial(apply_class_weights, weights=weights)
-
+    fit = partial(fit_thresholds, metric)
     score = metric(truth, probabilities)
     apparent = metric(truth, fit(probabilities, truth)(probabilities))
     nested = metric(truth, cross_fit(fit, probabilities, truth, folds))
     return ThresholdJudgement(
-        metric.name, score, metric.gain(apparent, score), metric.gain(nested, score)
+        metric, score, metric.gain(apparent, score), metric.gain(nested, score)
     )
 
 

@@ -12,14 +12,14 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.ensembling.blend_selection import OutOfFold
+from kagglecxr.ensembling.ensemble_options import AUTO
 from kagglecxr.ensembling.out_of_fold import align_out_of_fold
 from kagglecxr.ensembling.view_judgement import NO_VIEWS, ViewsJudgement, judge_views
 from kagglecxr.inference.held_out_views import predict_held_out_views
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import Predictions, average
 from kagglecxr.inference.tta import VIEW_SETS
-
-AUTO = "auto"
 
 
 def choose_views(
@@ -55,7 +55,7 @@ def choose_views(
             for name in simple_first
         },
         prepared.target_ids(),
-        np.array(prepared.index.column("group", prepared.index.rows("train")), dtype=object),
+        prepared.groups(),
         prepared.fold,
         prepared.competition.evaluation_metric(),
         random,
@@ -69,13 +69,13 @@ class ViewedRuns:
     Attributes:
         views: the set of views; empty for those of each run's recipe.
         members: the runs.
-        predictions: the out-of-fold predictions of each, by a file in its folder.
+        oof: their out-of-fold predictions from these views.
         lines: what the views gain over the image as it is, as text.
     """
 
     views: str
     members: list[Member]
-    predictions: dict[Path, Predictions]
+    oof: OutOfFold
     lines: list[str]
 
 
@@ -103,9 +103,9 @@ def with_views(
     """
     own = {member.run / OOF: Predictions.load(member.run / OOF) for member in members}
     # What was trained for other images or targets is refused before it predicts again.
-    align_out_of_fold(own, prepared)
+    oof = align_out_of_fold(own, prepared)
     if wanted is None:
-        return ViewedRuns("", list(members), own, _gain_of_recipes(own, prepared, random))
+        return ViewedRuns("", list(members), oof, _gain_of_recipes(own, prepared, random))
     sets = VIEW_SETS.names() if wanted == AUTO else [wanted]
     judged = choose_views(members, prepared, workspace, sets, random, reporter)
     name = judged.chosen if wanted == AUTO else wanted
@@ -120,7 +120,7 @@ def with_views(
     return ViewedRuns(
         name,
         [replace(member, views=views) for member in members],
-        predictions,
+        align_out_of_fold(predictions, prepared),
         [*text.splitlines(), f"Views: {name} ({', '.join(views)})."],
     )
 
@@ -145,13 +145,12 @@ def _gain_of_recipes(
     if len(plain) < len(runs):
         return []
     ids = prepared.index.column("id", prepared.index.rows("train"))
-    groups = prepared.index.column("group", prepared.index.rows("train"))
     compared = compare_paired(
         prepared.competition.evaluation_metric(),
         prepared.target_ids(),
         average([run.of(ids) for run in runs]),
         average([run.of(ids) for run in plain]),
-        np.array(groups, dtype=object),
+        prepared.groups(),
         random,
     )
     views = ", ".join(dict.fromkeys(view for run in runs for view in run.by_view))

@@ -54,6 +54,11 @@ class FilePredictions:
         table[LABEL] = self.labels
         return table
 
+    def describe(self, out: Path) -> str:
+        """Returns a sentence on how many were predicted into which file."""
+        count = len(self.paths)
+        return f"Predicted {count:,} image{'s' if count != 1 else ''}: {out}."
+
     def preview(self) -> str:
         """Returns the table as lines of text if it has few of them, else nothing."""
         if len(self.paths) > MAX_PREVIEW:

@@ -124,8 +124,8 @@ def _find(name: str, workspace: Workspace, submissions: Path) -> Contender:
 
 def _training_images(prepared: PreparedData) -> LabelledImages:
     rows = prepared.index.rows("train")
-    groups = np.array(prepared.index.column("group", rows), dtype=object)
-    return LabelledImages(prepared.index.column("id", rows), prepared.target_ids(), groups)
+    ids = prepared.index.column("id", rows)
+    return LabelledImages(ids, prepared.target_ids(), prepared.groups())
 
 
 def _probabilities(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kagglecxr.core.files import file_digest, read_table
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import file_digest
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
 from kagglecxr.core.run_record import TEST
@@ -13,6 +14,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.ensembling.calibration import expected_calibration_error
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry
+from kagglecxr.leaderboard.solution import read_solution
 from kagglecxr.reports.compared_models import ComparedModel, ComparedModels
 from kagglecxr.reports.latency import BATCH_SIZE, Latency
 
@@ -57,11 +59,6 @@ def cells_of(
     }
 
 
-def title_of(metric: Metric) -> str:
-    """Returns the metric's name as text."""
-    return metric.name.replace("_", " ")
-
-
 def interval_text(score: Interval | None) -> str:
     """Returns the bounds of a score as text; empty where they are not known."""
     return "" if score is None or np.isnan(score.low) else f"{score.low:.4f} to {score.high:.4f}"
@@ -81,10 +78,10 @@ def _score_cells(model: ComparedModel, compared: ComparedModels) -> Cells:
     for name in dict.fromkeys((metric.name, "accuracy", "balanced_accuracy")):
         measure = metric if name == metric.name else METRICS[name]
         value = None if oof is None else measure(oof.truth, oof.probabilities)
-        cells[f"Out-of-fold {title_of(measure)}"] = _shown(value)
+        cells[f"Out-of-fold {measure.title}"] = _shown(value)
         if name == metric.name:
             cells["95 % interval"] = interval_text(model.score)
-            cells[f"Apparent {title_of(metric)}"] = _shown(_apparent_score(model, metric))
+            cells[f"Apparent {metric.title}"] = _shown(_apparent_score(model, metric))
     return cells | {
         "Gain of test-time augmentation": _signed(_view_gain(model, metric)),
         "Gain of the blend": _signed(_blend_gain(model, compared)),
@@ -153,13 +150,15 @@ def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
     path = model.folder / TEST
     if not (path.is_file() and workspace.solution.is_file()):
         return dict.fromkeys(titles, "")
-    solution = read_table(workspace.solution)
     test = Predictions.load(path)
-    is_other = not set(solution["label"]) <= set(model.targets)
-    if is_other or set(test.ids.tolist()) != set(solution["id"]):
+    try:
+        solution = read_solution(workspace, model.targets)
+    except DataError:
+        # It is of other targets than the model.
         return dict.fromkeys(titles, "")
-    truth = np.array([model.targets.index(label) for label in solution["label"]], np.intp)
-    probabilities = test.of(list(solution["id"]))
+    if set(test.ids.tolist()) != set(solution.ids):
+        return dict.fromkeys(titles, "")
+    probabilities, truth = test.of(solution.ids), solution.truth
     errors = int((probabilities.argmax(axis=1) != truth).sum())
     loss, accuracy = _log_loss(probabilities, truth), 1.0 - errors / len(truth)
     return dict(zip(titles, (f"{loss:.4f}", f"{accuracy:.4f}", str(errors)), strict=True))

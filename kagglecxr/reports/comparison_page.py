@@ -8,7 +8,6 @@ from kagglecxr.data.competition import Competition
 from kagglecxr.reports import comparison_sections as sections_of
 from kagglecxr.reports.compared_models import ComparedModels
 from kagglecxr.reports.comparison import Comparison
-from kagglecxr.reports.comparison_cells import title_of
 from kagglecxr.reports.curves import score_intervals
 from kagglecxr.reports.page import PageFigure, PageSection, render_page
 from kagglecxr.reports.run_figures import png_of
@@ -66,7 +65,7 @@ def _sections(comparison: Comparison, workspace: Workspace, seed: int) -> list[P
 def _scores_section(compared: ComparedModels) -> PageSection:
     models, _, scores = zip(*compared.scored, strict=True)
     are_ensembles = [model.ensemble is not None for model in models]
-    metric = title_of(compared.metric)
+    metric = compared.metric.title
     figure = score_intervals([m.name for m in models], scores, are_ensembles, metric)
     caption = (
         f"Out-of-fold {metric} with 95 % intervals; the grey band is that of the best. Two whose "

@@ -15,7 +15,7 @@ from kagglecxr.ensembling.operating_points import nested_operating_points, opera
 from kagglecxr.ensembling.thresholds import nested_gain
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.compared_models import RESAMPLES, ComparedModel
-from kagglecxr.reports.comparison_cells import interval_text, title_of
+from kagglecxr.reports.comparison_cells import interval_text
 from kagglecxr.reports.curves import reliability_diagram, roc_and_precision_recall
 from kagglecxr.reports.error_grid import SHOWN, cached_images, error_grid
 from kagglecxr.reports.page import PageFigure, PageSection
@@ -129,13 +129,13 @@ def metrics_section(models: Models, metric: Metric, seed: int) -> PageSection:
     """Returns the section of all metrics, with two kinds of interval for the competition's."""
     columns = {}
     for model, oof in models:
-        column = {title_of(metric): _value(metric, oof)}
+        column = {metric.title: _value(metric, oof)}
         column["95 % interval, percentile"] = interval_text(model.score)
         column["95 % interval, BCa"] = interval_text(_corrected_interval(model, oof, metric, seed))
         for name in METRICS.names():
             other = METRICS[name]
             of = f" of {model.targets[-1]}" if other.measure_target is not None else ""
-            column.setdefault(f"{title_of(other)}{of}", _value(other, oof))
+            column.setdefault(f"{other.title}{of}", _value(other, oof))
         columns[model.name] = column
     table = pd.DataFrame(columns).fillna("").reset_index(names="")
     sentences = [

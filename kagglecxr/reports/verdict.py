@@ -6,7 +6,6 @@ from kagglecxr.core.intervals import Interval
 from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.seeding import generator
 from kagglecxr.reports.compared_models import RESAMPLES, ComparedModels, count_models
-from kagglecxr.reports.comparison_cells import title_of
 
 
 def describe_best(compared: ComparedModels, seed: int) -> list[str]:
@@ -18,7 +17,7 @@ def describe_best(compared: ComparedModels, seed: int) -> list[str]:
     count = count_models([model for model, *_ in compared.scored])
     rank = f"the best of {count}" if others else "the only one with an out-of-fold score"
     first = (
-        f"{best.name} is {rank}: {title_of(metric)} {_score_text(score)} on "
+        f"{best.name} is {rank}: {metric.title} {_score_text(score)} on "
         f"{len(oof.ids):,} training images, each predicted by a model that has not seen it."
     )
     return [first, _describe_lead(compared, seed)] if others else [first]

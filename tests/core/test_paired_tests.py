@@ -160,7 +160,7 @@ def test_images_of_one_target_have_no_area_to_compare() -> None:
 
 
 RESULT = PairedComparison(
-    "balanced_accuracy", 0.91, 0.889, Interval(0.021, 0.004, 0.038), 0.012, 349, 250
+    METRICS["balanced_accuracy"], 0.91, 0.889, Interval(0.021, 0.004, 0.038), 0.012, 349, 250
 )
 
 

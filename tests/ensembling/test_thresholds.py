@@ -194,7 +194,7 @@ def test_a_shift_of_the_classes_is_a_gain_that_holds() -> None:
     ],
 )
 def test_a_judgement_says_how_much_is_luck(apparent: float, nested: float, sentence: str) -> None:
-    judgement = ThresholdJudgement("balanced_accuracy", 0.9, apparent, nested)
+    judgement = ThresholdJudgement(BALANCED, 0.9, apparent, nested)
     assert str(judgement).endswith(sentence)
 
 
