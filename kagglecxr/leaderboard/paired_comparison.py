@@ -7,8 +7,9 @@ import numpy as np
 
 from kagglecxr.core.errors import DataError, MissingError, SubmissionError
 from kagglecxr.core.files import file_digest
+from kagglecxr.core.independent_tests import delong, mcnemar
 from kagglecxr.core.metrics import Metric, Probabilities
-from kagglecxr.core.paired_tests import compare_paired, delong, mcnemar
+from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.registry import unknown_name_error
 from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.seeding import generator
