@@ -62,6 +62,8 @@ class PairedComparison:
         images = f"{self.images} images"
         if self.groups < self.images:
             images += f" in {self.groups} groups"
+        # Quantiles have errors in their last digits, which decide how a tie is rounded.
+        low, high = round(low, 9), round(high, 9)
         figures = f"{low:z.4f} to {high:z.4f}, {show_p_value(self.p_value)}, {images}"
         if by == 0:
             return (

@@ -27,6 +27,7 @@ from tests.remote.fake_kaggle import (
     stored_file,
 )
 from tests.remote.kernels.fake_kernels import OUTPUT, STATUS, FakeKernels
+from tests.training.eager_models import eagerly
 
 FOLDS = 2
 KERNELS = [f"mary/demo-train-fold-{fold}" for fold in range(FOLDS)]
@@ -41,11 +42,11 @@ def copy_of(played: PreparedDemo, folder: Path) -> Workspace:
 def whole(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of all folds, trained on one machine."""
     workspace = copy_of(demo, tmp_path_factory.mktemp("there") / "work")
-    # TensorFlow traces AdamW's graph for seconds, SGD's at once.
     changes = ("epochs=1", "model_options.width=4", "batch_size=64", "optimizer=sgd")
     recipe = make_recipe({}, changes)
     prepared = load_prepared(demo.competition, workspace)
-    return train_run(prepared, workspace, recipe, Silent(), RunOptions(folds=FOLDS))
+    with eagerly():
+        return train_run(prepared, workspace, recipe, Silent(), RunOptions(folds=FOLDS))
 
 
 @pytest.fixture

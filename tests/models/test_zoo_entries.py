@@ -22,7 +22,6 @@ ONE_OF_EACH = {
     "vgg16",
     "resnet50_v2",
     "mobilenet_025",
-    "mobilenet_v2_035",
     "mobilenet_v2_fc3",
     "mobilenet_v3_small_minimalistic",
     "efficientnet_b0",

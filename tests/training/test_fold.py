@@ -24,6 +24,7 @@ from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
 from kagglecxr.training.task import make_task
 from tests.conftest import PreparedDemo
+from tests.training.eager_models import eagerly
 from tests.training.run_factories import fold_data, train_demo_fold
 
 
@@ -71,7 +72,8 @@ def test_statistics_measured_anew_are_those_of_the_kept_weights(
 ) -> None:
     changes = ["epochs=1", "model_options.width=4", 'batch_norm="recalibrated"']
     recipe = make_recipe({}, changes)
-    folder = train_demo_fold(demo, recipe, tmp_path)
+    with eagerly():
+        folder = train_demo_fold(demo, recipe, tmp_path)
     model = build_model(make_task(demo.prepared), recipe)
     load_weights(model, folder / "model.weights.h5")
     before = model.get_weights()
@@ -159,8 +161,9 @@ def test_a_fold_augmented_in_its_model_is_taken_up_with_the_same_bytes(
 def test_weights_learnt_under_augmentation_layers_predict_without_them(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    recipe = make_recipe({}, [*INSIDE, "epochs=1"])
-    folder = train_demo_fold(demo, recipe, tmp_path)
+    recipe = make_recipe({}, [*INSIDE, "epochs=1", "steps=5"])
+    with eagerly():
+        folder = train_demo_fold(demo, recipe, tmp_path)
     model = build_model(make_task(demo.prepared), make_recipe({}, ["model_options.width=4"]))
     load_weights(model, folder / "model.weights.h5")
     data = fold_data(demo)
@@ -217,7 +220,8 @@ def train_halved(
 def test_a_fold_in_stages_is_taken_up(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = train_halved(demo, make_recipe({}, STAGED), tmp_path, monkeypatch)
+    with eagerly():
+        history = train_halved(demo, make_recipe({}, [*STAGED, "steps=2"]), tmp_path, monkeypatch)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["learning_rate"].iloc[0] == pytest.approx(1e-2)
     assert (tmp_path / "fold-0" / "history.csv").is_file()
@@ -282,7 +286,8 @@ def test_a_fold_ends_in_time_with_its_best_epoch(
 
 def test_a_fold_that_learns_no_more_ends_early(demo: PreparedDemo, tmp_path: Path) -> None:
     changes = ["epochs=30", "patience=1", "learning_rate=0.3", "model_options.width=4", "steps=2"]
-    folder = train_demo_fold(demo, make_recipe({}, changes), tmp_path)
+    with eagerly():
+        folder = train_demo_fold(demo, make_recipe({}, changes), tmp_path)
     losses = pd.read_csv(folder / "history.csv")["val_loss"]
     assert FoldSummary.read(folder).ended == "early"
     assert losses.argmin() == len(losses) - 2
@@ -296,7 +301,8 @@ def test_mixed_precision_keeps_weights_and_answers_whole(
 ) -> None:
     changes = ["epochs=1", "model_options.width=4", f"precision={precision}", "steps=2"]
     recipe = make_recipe({}, changes)
-    folder = train_demo_fold(demo, recipe, tmp_path)
+    with eagerly():
+        folder = train_demo_fold(demo, recipe, tmp_path)
     assert keras.config.dtype_policy().name == "float32"
     kept = Predictions.load(folder / "validation.npz")
     np.testing.assert_allclose(kept.probabilities.sum(axis=1), 1.0, rtol=1e-5)

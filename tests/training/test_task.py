@@ -21,6 +21,7 @@ from kagglecxr.training.run import describe_run
 from kagglecxr.training.run_results import finish_run
 from kagglecxr.training.task import ClassificationTask, Outputs, Part, Task, make_task
 from tests.conftest import PreparedDemo
+from tests.training.eager_models import eagerly
 from tests.training.run_factories import TINY, run_spec
 
 
@@ -65,8 +66,9 @@ def test_another_task_trains_by_the_same_trainer(demo: PreparedDemo, tmp_path: P
     )
     train = demo.prepared.index.rows("train")
     write_folds(run.folder / "folds.csv", demo.prepared.index.column("id", train), run.fold_of)
-    for fold in run.missing_folds():
-        train_fold(run, fold, Silent())
+    with eagerly():
+        for fold in run.missing_folds():
+            train_fold(run, fold, Silent())
     finish_run(run)
     record = read_run(run.folder)
     assert record.targets == demo.prepared.competition.targets()[:1]

@@ -19,6 +19,8 @@ from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
 from tests.training.search.conftest import DISTRIBUTIONS, make_spec
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 SMALL = make_recipe({}, ["epochs=2", "steps=2", "model_options.width=4"])
 
 
