@@ -21,7 +21,7 @@ from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.stage import build_model, compile_model
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 
 SIZE, EPOCHS = 128, 20
 STILL = [

@@ -30,7 +30,7 @@ from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import load_recipe
 from kagglecxr.training.run_spec import RunSpec
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 
 HELD_OUT, LEARNED = 0, 1
 

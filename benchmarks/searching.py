@@ -39,7 +39,8 @@ from kagglecxr.training.search.space import Range, Space, load_space, make_space
 from kagglecxr.training.search.trial_process import WarmPool
 from kagglecxr.training.search.tuning import tune_recipe
 from kagglecxr.training.stage import build_model, compile_model
-from kagglecxr.training.task import Task, make_task
+from kagglecxr.training.task import Task
+from kagglecxr.training.tasks import make_task
 from kagglecxr.training.training_options import SearchBudget
 
 SEED = 0

@@ -13,6 +13,7 @@ VERBS = (
     "download",
     "prepare",
     "explore",
+    "segment",
     "train",
     "tune",
     "ensemble",

@@ -71,10 +71,18 @@ def read_run(folder: Path) -> RunRecord:
         ) from error
 
 
-def finished_runs(runs: Path) -> list[Path]:
-    """Returns the folders of finished runs, oldest first."""
+def finished_runs(runs: Path, *, segmentation: bool = False) -> list[Path]:
+    """Returns the folders of finished runs that classify, or that segment, oldest first."""
     records = [(path.stat().st_mtime, path.parent.name) for path in runs.glob("*/run.json")]
-    return [runs / name for _, name in sorted(records)]
+    return [runs / name for _, name in sorted(records) if segments(runs / name) == segmentation]
+
+
+def segments(run: Path) -> bool:
+    """Whether a finished run learned masks; one whose record is damaged counts as a classifier."""
+    try:
+        return read_json(run / "run.json")["recipe"].get("segmentation") is not None
+    except (OSError, ValueError, KeyError, AttributeError):
+        return False
 
 
 def fold_folder(run: Path, fold: int) -> Path:

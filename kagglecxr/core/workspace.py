@@ -51,6 +51,8 @@ class Workspace:
     """A submission in the leaderboard's format, with its ids."""
     solution = _PathInWorkspace("rehearsal/solution.csv")
     """The labels of the rehearsal test set, read by the rehearsal leaderboard only."""
+    masks = _PathInWorkspace("masks")
+    """Predicted lung masks, and flags.csv."""
     ensembles = _PathInWorkspace("ensemble")
     """One folder per ensemble."""
     runs = _PathInWorkspace("runs")

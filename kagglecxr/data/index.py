@@ -14,6 +14,8 @@ from kagglecxr.data.folds import assert_disjoint
 COLUMNS = [
     "id", "path", "label", "split", "group", "source", "mask", "width", "height", "phash",
 ]  # fmt: skip
+MASK_SOURCE = "mask_source"
+"""A column more, where anything is known of who drew the masks."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Index:
     """The images of a competition; row i belongs to row i of the cache.
 
     Attributes:
-        table: `id,path,label,split,group,source,mask,width,height,phash`, all text.
+        table: `id,path,label,split,group,source,mask,width,height,phash,mask_source`, all text.
     """
 
     table: pd.DataFrame
@@ -88,12 +90,14 @@ def read_index(path: Path) -> Index:
             f"The index lacks columns. Received: {path} without {shorten(missing)}. "
             "Run prepare again."
         )
-    return Index(table[COLUMNS])
+    sources = table.get(MASK_SOURCE, pd.Series("", index=table.index))
+    return Index(table[COLUMNS].assign(**{MASK_SOURCE: sources}))
 
 
 def write_index(path: Path, index: Index) -> None:
-    """Writes index.csv atomically."""
-    write_table(path, index.table[COLUMNS])
+    """Writes index.csv atomically; who drew the masks only where that is known."""
+    is_known = MASK_SOURCE in index.table and (index.table[MASK_SOURCE] != "").any()
+    write_table(path, index.table[[*COLUMNS, MASK_SOURCE] if is_known else COLUMNS])
 
 
 def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:

@@ -30,7 +30,9 @@ class ImageFiles:
     scratch: Path
     reporter: Reporter
     broken: dict[str, str] = field(default_factory=dict)
-    _decoded: dict[tuple[object, ...], npt.NDArray[np.uint8]] = field(default_factory=dict)
+    _decoded: dict[tuple[object, ...], tuple[npt.NDArray[np.uint8], npt.NDArray[np.void]]] = field(
+        default_factory=dict
+    )
 
     def images(self, member: Member) -> npt.NDArray[np.uint8]:
         """Returns the images as a run's models take them, (paths, H, W) or (paths, H, W, 3).
@@ -38,13 +40,25 @@ class ImageFiles:
         Raises:
             OSError: the disk is full.
         """
+        return self._maps(member)[0]
+
+    def sizes(self, member: Member) -> list[tuple[int, int]]:
+        """Returns the (height, width) of each image in its file; 0 of broken ones."""
+        measures = self._maps(member)[1]
+        return [
+            (int(h), int(w)) for h, w in zip(measures["height"], measures["width"], strict=True)
+        ]
+
+    def _maps(self, member: Member) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.void]]:
         shape = member.record.input_shape
         key = (member.pipeline.text, shape)
         if key not in self._decoded:
             self._decoded[key] = self._decode(member, shape[:2] if shape[2] == 1 else shape)
         return self._decoded[key]
 
-    def _decode(self, member: Member, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    def _decode(
+        self, member: Member, shape: tuple[int, ...]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.void]]:
         # The key has the files' times too: files of the same names may have been others before.
         states = [_file_state(self.root / path) for path in self.paths]
         key = digest(str(self.root), self.paths, states, member.pipeline.text, shape)
@@ -54,7 +68,7 @@ class ImageFiles:
         loader = _UntrustedFiles(self.root, self.paths, None, member.pipeline, shape)
         with self.reporter.bar("Decoding images", len(self.paths)) as bar:
             self.broken.update(decode_all(loader, images, measures, bar))
-        return images
+        return images, measures
 
 
 @dataclass(frozen=True)

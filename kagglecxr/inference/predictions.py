@@ -100,6 +100,17 @@ def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Pr
     return Predictions(np.array(ids), probabilities, np.full(len(ids), -1, np.intp))
 
 
+def concatenate(parts: Sequence[Predictions]) -> Predictions:
+    """The predictions of several parts of the images, as those of one."""
+    views = [view for view in parts[0].by_view if all(view in part.by_view for part in parts)]
+    return Predictions(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        {view: np.concatenate([part.by_view[view] for part in parts]) for view in views},
+    )
+
+
 def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32]:
     """The mean of equally long predictions (N, targets), summed in double precision."""
     return np.asarray(np.stack(parts).mean(axis=0, dtype=np.float64), np.float32)

@@ -36,6 +36,7 @@ class ModelCard:
             "segmenter" returns a mask.
         head: defaults of the head's arguments on this backbone.
         lungs_layer: in a net with a U-Net in front, the layer that returns the mask.
+        encoder_layer: in a U-Net on a backbone, the backbone's last layer.
         imagenet_layers: first and last layer of the part that ImageNet weights are for, if not the
             whole backbone.
         weights_file: the file of its ImageNet weights, as Keras names it; empty if there are none.
@@ -56,6 +57,7 @@ class ModelCard:
     kind: Kind = "net"
     head: Mapping[str, Any] = field(default_factory=dict)
     lungs_layer: str = ""
+    encoder_layer: str = ""
     imagenet_layers: tuple[str, str] | None = None
     weights_file: str = ""
     download: Callable[[], object] | None = None

@@ -99,9 +99,11 @@ def create_model(
                 CxrWarning,
                 stacklevel=2,
             )
-    set_trainable(model, parts.backbone, trainable)
+    # A U-Net's decoder always learns, and from the statistics of its own images.
+    pretrained = parts.imagenet if card.encoder_layer else parts.backbone
+    set_trainable(model, pretrained, trainable)
     if batch_norm is not None:
-        set_batch_norm(parts.backbone, batch_norm)
+        set_batch_norm(pretrained, batch_norm)
     return model
 
 
@@ -121,6 +123,9 @@ def _features_and_scores(
 def _parts(card: ModelCard, model: keras.Model, features: KerasTensor) -> ModelParts:
     backbone = keras.Model(model.inputs, features, name=f"{card.name}_backbone")
     imagenet, lungs = backbone, None
+    if card.encoder_layer:
+        last = model.get_layer(card.encoder_layer).output
+        imagenet = keras.Model(model.inputs, last, name=f"{card.name}_imagenet")
     if card.imagenet_layers:
         first, last = (model.get_layer(name) for name in card.imagenet_layers)
         imagenet = keras.Model(first.input, last.output, name=f"{card.name}_imagenet")

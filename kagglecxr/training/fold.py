@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
-from kagglecxr.inference.predictions import average
 from kagglecxr.inference.tta import resolve_views
 from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
@@ -106,9 +105,8 @@ def train_fold(
     if run.recipe.batch_norm == RECALIBRATED:
         recalibrate_batch_norm(result.model, data.plain_images(run.recipe, fold_seed))
     by_view = {view: result.inputs.predict([view]) for view in resolve_views(run.recipe.views)}
-    predicted = data.predictions(average(list(by_view.values())))
     # Single views are kept, so that what they gain is known before they are used.
-    replace(predicted, by_view=by_view).save(folder / "validation.npz")
+    data.predictions(by_view).save(folder / "validation.npz")
     return _finish(result, history, folder)
 
 

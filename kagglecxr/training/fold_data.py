@@ -1,6 +1,6 @@
 """The two sides of one fold: batches to learn from, and held-out images to be judged by."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,10 +14,9 @@ from kagglecxr.data.sequences.semi_supervised import (
     unlabelled_per_batch,
 )
 from kagglecxr.data.sequences.sequence import OrderedSequence, SampledSequence
-from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.endless_batches import Batches
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.task import Outputs, Task
+from kagglecxr.training.task import HeldOut, Outputs, Task
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,6 @@ class FoldData:
         for number in range(len(batches)):
             yield batches[number][0].astype(np.float32)
 
-    def predictions(self, outputs: Outputs) -> Predictions:
-        """What was predicted for the held-out images, with what is true."""
-        return self.task.held_out(self.held_out, outputs)
+    def predictions(self, by_view: Mapping[str, Outputs]) -> HeldOut:
+        """What was predicted for the held-out images from each view, with what is true."""
+        return self.task.held_out(self.held_out, by_view)

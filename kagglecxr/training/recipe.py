@@ -43,6 +43,20 @@ class Stage(BaseModel):
     augmented: bool = True
 
 
+class SegmentationSettings(BaseModel):
+    """The images that a segmentation is trained on, whatever those of a competition's classifiers.
+
+    Attributes:
+        size: height and width in pixels.
+        pipeline: the preprocessing; masks are moved and resized as their images.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(224, ge=16, le=4096)
+    pipeline: str = "gray | resize"
+
+
 class Recipe(BaseModel):
     """How a model is built and trained; docs/recipes.md shows every setting.
 
@@ -71,6 +85,7 @@ class Recipe(BaseModel):
         best_epochs: the final weights are the mean of so many epochs of lowest validation loss;
             those of the last epoch where 0.
         label_smoothing: the share of each label that is spread over all classes.
+        segmentation: lung masks are learned, from images of this size; None for classification.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -103,6 +118,7 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()
     views: list[str] = ["identity", "hflip"]
+    segmentation: SegmentationSettings | None = None
 
     def in_stages(self) -> list["Recipe"]:
         """One recipe for each stage in their order, each without stages."""
@@ -170,6 +186,7 @@ def _advice(key: str, kind: str) -> str:
         *Recipe.model_fields,
         *(f"augmentation.{k}" for k in Augmentation.model_fields),
         *(f"stages.{k}" for k in Stage.model_fields),
+        *(f"segmentation.{k}" for k in SegmentationSettings.model_fields),
     ]
     if kind == "extra_forbidden":
         return f"The nearest entries are {', '.join(nearest(key, fields))}."

@@ -25,7 +25,7 @@ from kagglecxr.training.initial_weights import InitialWeights, fetch_weights
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run_results import finish_run
 from kagglecxr.training.run_spec import FoldExecutor, RunSpec, run_name
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 
 
 class Labeller(Protocol):

@@ -14,13 +14,12 @@ from kagglecxr.core.run_record import OOF, WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
 from kagglecxr.data.prepared import PreparedData
-from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run_spec import RunSpec, run_name
 from kagglecxr.training.stage import input_shape
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 
 SOURCE_RUNS = "source_runs"
 _LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-learn")
@@ -33,9 +32,9 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
     """
     folders = [run.fold_folder(fold) for fold in range(run.folds)]
     summaries = [FoldSummary.read(folder) for folder in folders]
-    oof = concatenate_folds([Predictions.load(folder / "validation.npz") for folder in folders])
+    oof = run.task.load_held_out([folder / "validation.npz" for folder in folders])
     oof.save(run.folder / OOF)
-    scores = {f"oof_{name}": score for name, score in run.task.scores(oof).items()}
+    scores = {f"oof_{name}": score for name, score in oof.scores().items()}
     RunRecord(
         name=run.folder.name,
         competition=run.prepared.competition.name,
@@ -88,21 +87,10 @@ def assemble_run(folder: Path, prepared: PreparedData, workspace: Workspace) -> 
     return missing
 
 
-def concatenate_folds(parts: Sequence[Predictions]) -> Predictions:
-    """The predictions of several folds as those of one run."""
-    views = [view for view in parts[0].by_view if all(view in part.by_view for part in parts)]
-    return Predictions(
-        np.concatenate([part.ids for part in parts]),
-        np.concatenate([part.probabilities for part in parts]),
-        np.concatenate([part.truth for part in parts]),
-        {view: np.concatenate([part.by_view[view] for part in parts]) for view in views},
-    )
-
-
 def _mean_epoch(run: RunSpec, summaries: Sequence[FoldSummary]) -> dict[str, float]:
     """The means over the folds of the last epoch's losses and metrics, if all folds have them."""
     last = [summary.last_epoch for summary in summaries]
-    names = ("loss", *run.task.epoch_metrics)
+    names = ("loss", *(metric.name for metric in run.task.epoch_metrics()))
     return {
         key: float(np.mean([epoch[key] for epoch in last]))
         for key in (*names, *(f"val_{name}" for name in names))

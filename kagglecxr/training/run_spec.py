@@ -66,7 +66,8 @@ def run_name(
     table, pools = prepared.index.table, prepared.competition.classes.pools
     pooled = ["pools", pools] if pools else []
     split = digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())
-    decided = digest(
-        recipe.model_dump(mode="json"), prepared.cache.key, folds, seed, split, *pooled, *variant
-    )
+    settings = recipe.model_dump(mode="json")
+    if settings["segmentation"] is None:
+        del settings["segmentation"]
+    decided = digest(settings, prepared.cache.key, folds, seed, split, *pooled, *variant)
     return f"{recipe.model}-{decided[:8]}"

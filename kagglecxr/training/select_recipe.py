@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.models.losses import LOSSES
+from kagglecxr.models.losses import LOSSES, MASK_LOSSES
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
 from kagglecxr.models.zoo import MODELS
@@ -69,22 +69,43 @@ def select_recipe(
 
 
 def check_model(recipe: Recipe) -> Recipe:
-    """Returns the recipe if its model can be trained to classify.
+    """Returns the recipe if its model can be trained for its task.
 
     Raises:
         UnknownNameError: no such model or loss.
-        SettingError: a segmentation model, or a model without the weights that it needs.
+        SettingError: a model of the other task, a model without the weights that it needs, or
+            augmentations that cannot move masks.
     """
     card = MODELS[recipe.model]
+    if recipe.segmentation is not None:
+        return _check_segmentation(recipe)
     LOSSES[recipe.loss]
     if card.kind == "segmenter":
         raise SettingError(
             f"A U-Net segments and cannot classify. Received: --model {card.name}. Use another "
-            "model of the zoo."
+            "model of the zoo, or a recipe of masks: --recipe lungs."
         )
     if card.lungs_layer and not set(each_source(recipe.weights)) - {IMAGENET}:
         raise SettingError(
             f"This model contains a U-Net that is not trained here. Received: {card.name} "
             "without weights. Name the weights of a trained unet_bn: --set weights=FILE."
+        )
+    return recipe
+
+
+def _check_segmentation(recipe: Recipe) -> Recipe:
+    card, augmentation = MODELS[recipe.model], recipe.augmentation
+    MASK_LOSSES[recipe.loss]
+    if card.kind != "segmenter":
+        raise SettingError(
+            f"This model classifies and cannot segment. Received: {card.name} in a recipe of "
+            f"masks. Use a U-Net, for example unet_{card.name}."
+        )
+    mixing = [name for name in ("mixup", "cutmix", "custom") if getattr(augmentation, name)]
+    if augmentation.where != "data" or mixing:
+        raise SettingError(
+            f"This augmentation does not move masks with their images. Received: "
+            f"{', '.join(mixing) or 'augmentation.where = model'}. Leave it out of recipes of "
+            "masks."
         )
     return recipe

@@ -114,7 +114,8 @@ class StageTrainer:
         steps = len(inputs.batches)
         left = (recipe.epochs - done) * steps
         if left and not has_stopped_improving(checkpoint.losses, recipe.patience):
-            shown = ("loss", *self.data.task.epoch_metrics)
+            measured = self.data.task.epoch_metrics()
+            shown = ("loss", *(metric.name for metric in measured))
             with self.reporter.bar(self.title, left) as bar:
                 inputs.model.fit(
                     endless_batches(lambda batch: inputs.batches.batch_at(done * steps + batch)),
@@ -188,10 +189,10 @@ def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> ker
 def compile_model(model: keras.Model, task: Task, recipe: Recipe) -> None:
     """Sets optimizer, loss and metrics; `RateSchedule` sets the learning rate in training."""
     optimizer = make_optimizer(model, recipe)
-    model.compile(optimizer, task.loss(recipe), metrics=list(task.epoch_metrics))
+    model.compile(optimizer, task.loss(recipe), metrics=task.epoch_metrics())
     # Variables that are created inside `fit` make TensorFlow trace its graph twice.
     model.optimizer.build(model.trainable_variables)
-    truth = task.targets(np.arange(len(task.prepared.index.rows("train"))) == 0)
+    truth = task.targets(np.arange(len(task.prepared.index.rows("train"))) == 0)[:]
     model.compute_metrics(None, truth, np.zeros((1, *model.output_shape[1:]), np.float32))
     model.reset_metrics()
 

@@ -16,7 +16,7 @@ from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run_results import finish_run
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.stage import build_model
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo
 
 TINY = ("model_options.width=4", "batch_size=64")

@@ -22,7 +22,7 @@ from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.fold import FoldOptions, FoldSummary
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo
 from tests.training.eager_models import eagerly
 from tests.training.run_factories import fold_data, train_demo_fold

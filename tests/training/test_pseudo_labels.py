@@ -25,7 +25,7 @@ from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.pseudo_labels import Teacher, check_pseudo_labels
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, train_run
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.training.run_factories import TINY, fold_data, make_run, run_spec
 

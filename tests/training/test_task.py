@@ -19,7 +19,8 @@ from kagglecxr.training.fold import train_fold
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import describe_run
 from kagglecxr.training.run_results import finish_run
-from kagglecxr.training.task import ClassificationTask, Outputs, Part, Task, make_task
+from kagglecxr.training.task import Outputs, Part, Task
+from kagglecxr.training.tasks import ClassificationTask, make_task
 from tests.conftest import PreparedDemo
 from tests.training.eager_models import eagerly
 from tests.training.run_factories import TINY, run_spec

@@ -20,7 +20,7 @@ from kagglecxr.data.files.splits_by_table import labelled_rows
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import Layout
 
-COLUMNS = ["id", "path", "label", "split", "group", "source", "mask"]
+COLUMNS = ["id", "path", "label", "split", "group", "source", "mask", "mask_source"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class FoundImages:
     """The images of a data folder.
 
     Attributes:
-        table: text, `id,path,label,split,group,source,mask`, sorted by id. Paths are relative to
-            the data folder (or absolute, for data merged from an absolute folder) and have forward
-            slashes; unknown values are empty. Test images have their label if the layout has it:
-            whoever writes the index must remove it.
+        table: text, `id,path,label,split,group,source,mask,mask_source`, sorted by id. Paths are
+            relative to the data folder (or absolute, for data merged from an absolute folder) and
+            have forward slashes; unknown values are empty. Test images have their label if the
+            layout has it: whoever writes the index must remove it.
         summary: a line that says what was taken for what, and what was left out.
         sample: the sample submission that the layout names.
     """
@@ -97,6 +97,7 @@ def _find_data_set(
     if layout.masks:
         masks = masks_by_pattern(root, table, layout.masks, folders)
     table["mask"] = [masks.get(path, "") for path in table["path"]]
+    table["mask_source"] = ""
     if layout.patient:
         table["group"] = find_patients(table["path"], layout.patient)
     table = _with_tables(table, root, layout, files.images)

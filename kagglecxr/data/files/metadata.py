@@ -55,6 +55,7 @@ def with_metadata(
         ("group", "group_id"),
         ("source", "source"),
         ("mask", "mask_path"),
+        ("mask_source", "mask_source"),
     ):
         if name in metadata:
             both = zip(metadata[name], table[column], strict=True)

@@ -36,7 +36,7 @@ class ImageAndMask:
 Step = Callable[..., ImageAndMask]
 
 STEPS = Registry[Step]("preprocessing step")
-NEED_MASK = frozenset({"mask", "lung_box"})
+NEED_MASK = frozenset({"mask", "lung_box", "lungs"})
 """The steps that need a lung mask."""
 
 
@@ -100,8 +100,14 @@ def gamma(image: Image, exponent: Exponent) -> Image:
 @STEPS.add
 def mask(both: ImageAndMask) -> ImageAndMask:
     """Blackens everything outside the lungs."""
-    lungs = _lungs(both) > 0
-    return replace(both, image=both.image * (lungs if both.image.ndim == 2 else lungs[..., None]))
+    inside = _lungs(both) > 0
+    return replace(both, image=both.image * (inside if both.image.ndim == 2 else inside[..., None]))
+
+
+@STEPS.add
+def lungs(both: ImageAndMask) -> ImageAndMask:
+    """Replaces the image by its lung mask: 255 in the lungs, 0 elsewhere."""
+    return replace(both, image=np.where(_lungs(both) > 0, np.uint8(255), np.uint8(0)))
 
 
 @STEPS.add

@@ -16,6 +16,7 @@ from kagglecxr.core.registry import Registry, unknown_name_error
 from kagglecxr.data.sequences.mixup import OneHot, Pixels, mix
 
 Matrix = npt.NDArray[np.float64]
+Masks = npt.NDArray[Any]
 CustomAugmentation = Callable[[Pixels, float, np.random.Generator], Pixels]
 CUSTOM_AUGMENTATIONS = Registry[CustomAugmentation]("augmentation")
 """Further augmentations, for `[augmentation.custom]` of a recipe.
@@ -50,8 +51,8 @@ class Augmentation(AugmentationSettings):
 
 
 def augment_with_masks(
-    images: Pixels, masks: Pixels, random: np.random.Generator, settings: AugmentationSettings
-) -> tuple[Pixels, Pixels]:
+    images: Pixels, masks: Masks, random: np.random.Generator, settings: AugmentationSettings
+) -> tuple[Pixels, Masks]:
     """Augments images (batch, H, W, C) and their masks (batch, H, W, 1), each moved as its image.
 
     The images are those that `Augmentation` makes of the same batch and generator. Masks are
@@ -66,7 +67,7 @@ def augment_with_masks(
             f"{images.shape} and masks of shape {masks.shape}. Resize the masks as their images."
         )
     changed, matrices = _augment(images, random, settings)
-    moved = np.empty(masks.shape, np.uint8)
+    moved = np.empty_like(masks)
     for mask, matrix, target in zip(masks, matrices, moved, strict=True):
         target[...] = _move(mask, matrix, cv2.INTER_NEAREST, target)
     return changed, moved
@@ -134,7 +135,9 @@ def _make_matrix(image: Pixels, draw: _Draw, settings: AugmentationSettings) -> 
     return turn
 
 
-def _move(image: Pixels, matrix: Matrix | None, interpolation: int, target: Pixels) -> Pixels:
+def _move(
+    image: npt.NDArray[Any], matrix: Matrix | None, interpolation: int, target: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
     """Moves an image (H, W, C) into `target`; its border is repeated outside."""
     if matrix is None:
         return image

@@ -14,7 +14,7 @@ from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Items
 from kagglecxr.data.sequences.mixup import OneHot, Pixels
-from kagglecxr.data.sequences.sequence import SampledSequence, Transform, take_images
+from kagglecxr.data.sequences.sequence import SampledSequence, TargetRows, Transform, take_images
 
 UNLABELLED_SHARE = 0.25
 """Share of a batch that pseudo-labelled images fill."""
@@ -88,7 +88,7 @@ class SemiSupervisedSequence(SampledSequence):
         unlabelled: PseudoLabelledImages,
         per_batch: int,
         *,
-        targets: OneHot | None = None,
+        targets: TargetRows | None = None,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
         steps: int | None = None,
@@ -98,10 +98,11 @@ class SemiSupervisedSequence(SampledSequence):
             images, sampler, targets=targets, transform=transform, rows=rows, steps=steps,
             **pydataset_kwargs,
         )  # fmt: skip
-        if unlabelled.targets.shape[1:] != self._targets.shape[1:]:
+        labelled = self._targets[:1].shape[1:]
+        if unlabelled.targets.shape[1:] != labelled:
             raise DataError(
                 f"Images without a label have other targets than the labelled ones. Received: "
-                f"targets of shape {unlabelled.targets.shape}, and {self._targets.shape[1]} "
+                f"targets of shape {unlabelled.targets.shape}, and {labelled[0]} "
                 "targets of labelled images. Predict them with a model for these targets."
             )
         self._unlabelled = unlabelled

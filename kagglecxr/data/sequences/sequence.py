@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsIndex
+from typing import Any, Protocol, SupportsIndex
 
 import keras
 import numpy as np
@@ -17,6 +17,14 @@ from kagglecxr.data.sequences.mixup import OneHot, Pixels
 Transform = Callable[[Pixels, OneHot, np.random.Generator], tuple[npt.NDArray[Any], OneHot]]
 """Changes a batch's images (batch, H, W, C) and one-hot targets (batch, targets); the generator,
 which is fixed by (seed, epoch, batch), is its only source of randomness."""
+
+
+class TargetRows(Protocol):
+    """What is true of images: an array (images, ...) float32, or what is read as one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, items: Any, /) -> OneHot: ...
 
 
 class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
@@ -46,7 +54,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
         images: Pixels,
         sampler: EpochSampler,
         *,
-        targets: OneHot | None = None,
+        targets: TargetRows | None = None,
         transform: Transform | None = None,
         rows: npt.NDArray[np.intp] | None = None,
         steps: int | None = None,
@@ -62,7 +70,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
         self._images, self._rows = images, rows
         self._sampler, self._transform = sampler, transform
         one_hot = np.eye(self.num_targets, dtype=np.float32)
-        self._targets = one_hot[sampler.targets.of_item] if targets is None else targets
+        self._targets: TargetRows = one_hot[sampler.targets.of_item] if targets is None else targets
         self._steps = sampler.batches if steps is None else steps
         self.epoch = 0
 
@@ -189,7 +197,7 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         rows: npt.NDArray[np.intp],
         batch_size: int,
         *,
-        targets: OneHot | None = None,
+        targets: TargetRows | None = None,
         view: Callable[[Pixels], Pixels] | None = None,
         **pydataset_kwargs: Any,
     ) -> None:

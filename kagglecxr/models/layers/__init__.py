@@ -18,4 +18,5 @@ from kagglecxr.models.layers.pixel_operations import ImageNormalization as Image
 from kagglecxr.models.layers.pixel_operations import RGBToGray as RGBToGray
 from kagglecxr.models.layers.pixel_operations import RoundPixels as RoundPixels
 from kagglecxr.models.layers.pooling import GeneralizedMeanPooling2D as GeneralizedMeanPooling2D
+from kagglecxr.models.layers.resizing import ResizeLike as ResizeLike
 from kagglecxr.models.layers.resizing import SquareResizing as SquareResizing

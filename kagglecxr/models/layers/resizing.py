@@ -1,9 +1,10 @@
 """Resizing inside a model, with the exact values of cv2.resize."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import KerasTensor, ops
+from keras import KerasTensor, layers, ops
 
 from kagglecxr.models.layers.pixel_operations import PixelLayer, Shape
 
@@ -71,6 +72,24 @@ class SquareResizing(PixelLayer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Returns the input's shape with both sides set."""
         return (input_shape[0], self.size, self.size, input_shape[3])
+
+
+@keras.saving.register_keras_serializable(package="kagglecxr")
+class ResizeLike(layers.Layer):  # type: ignore[misc]
+    """Resizes a feature map to the height and width of another one, bilinearly.
+
+    Takes [(batch, h, w, C), (batch, H, W, any)] and returns (batch, H, W, C).
+    """
+
+    def call(self, tensors: Sequence[KerasTensor]) -> KerasTensor:
+        """Returns the first, of the second's size."""
+        features, like = tensors
+        return ops.image.resize(features, ops.shape(like)[1:3])
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """Returns the first shape with the second's height and width."""
+        features, like = input_shape
+        return (features[0], like[1], like[2], features[3])
 
 
 def _mean_taps(

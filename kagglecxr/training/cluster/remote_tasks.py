@@ -98,7 +98,7 @@ def run_fold_task(task: FoldTask, get: GetChunk, notes: Reporter) -> TaskResult:
     """
     from kagglecxr.training.fold import FoldOptions, train_fold
     from kagglecxr.training.run_spec import RunSpec
-    from kagglecxr.training.task import make_task
+    from kagglecxr.training.tasks import make_task
 
     workspace, prepared, weights = _unpack_files(task, get)
     run = RunSpec(

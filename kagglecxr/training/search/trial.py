@@ -24,7 +24,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
-from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.models.runtime import setup_keras
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FitInputs
@@ -33,7 +33,8 @@ from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.search.study import ReportScore, score_reporter
 from kagglecxr.training.search.trial_process import LOG_FILE, TrialResult, TrialSpec
-from kagglecxr.training.task import Part, Task, make_task
+from kagglecxr.training.task import Part, Task
+from kagglecxr.training.tasks import make_task
 
 
 class ReportEpochScore(keras.callbacks.Callback):  # type: ignore[misc]
@@ -100,7 +101,7 @@ def train_trial(
             return TrialResult("pruned")
         for weights_file in folder.rglob("*.weights.h5"):
             weights_file.unlink()
-        scores.append(task.score(Predictions.load(folder / "validation.npz")))
+        scores.append(task.load_held_out([folder / "validation.npz"]).score())
     return TrialResult("finished", float(np.mean(scores)))
 
 
@@ -108,7 +109,8 @@ def _score_callbacks(
     task: Task, held_out: Part, report: ReportScore, path: Path, inputs: FitInputs
 ) -> list[ReportEpochScore]:
     def score() -> float:
-        return task.score(task.held_out(held_out, inputs.predict(["identity"])))
+        plain = inputs.predict([PLAIN_VIEW])
+        return task.held_out(held_out, {PLAIN_VIEW: plain}).score()
 
     return [ReportEpochScore(score, report, path)]
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.inference.members import rebuild_model
-from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.tta import resolve_views
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.loading import load_mean_weights, load_weights
 from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.run_spec import RunSpec
+from kagglecxr.training.task import Outputs
 
 _NONE = -1
 """The number of no fold."""
@@ -36,14 +37,14 @@ class AveragedFold:
         self.model = rebuild_model(read_run(runs[0]))
         self._learned: dict[int, list[str]] = {}
 
-    def predict(self, runs: Sequence[Path], fold: int) -> Predictions:
-        """What the mean of one fold predicts for the images that are held out there."""
+    def predict(self, runs: Sequence[Path], fold: int) -> dict[str, Outputs]:
+        """What the mean of one fold predicts for the images held out there, from each view."""
         if fold not in self._learned:
             self._learned[fold] = learned_statistics(self.model, _files(self._runs, fold))
         data = FoldData(self.soup.task, self.soup.fold_of, fold)
         self._load(_files(runs, fold), self._learned[fold], data, fold)
-        rows, views = data.rows[data.held_out], self.soup.recipe.views
-        return data.predictions(self.soup.task.predict(self.model, rows, views))
+        rows, views = data.rows[data.held_out], resolve_views(self.soup.recipe.views)
+        return {view: self.soup.task.predict(self.model, rows, [view]) for view in views}
 
     def load_all_folds(self, run: Path) -> None:
         """Gives the model the mean weights of all folds of one run; no image is held out then."""

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import digest, write_json
 from kagglecxr.core.metrics import Metric
@@ -25,10 +27,10 @@ from kagglecxr.models.runtime import seed_everything
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.run_results import SOURCE_RUNS, concatenate_folds, finish_run
+from kagglecxr.training.run_results import SOURCE_RUNS, finish_run
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.mean_weights import AveragedFold
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 
 
 def make_soup(
@@ -103,8 +105,14 @@ def _select(members: dict[Path, RunRecord], mean: AveragedFold, reporter: Report
     metric = task.metric
 
     def score(runs: Sequence[Path]) -> float:
-        folds = range(record.folds)
-        return task.score(concatenate_folds([mean.predict(runs, fold) for fold in folds]))
+        fold_of = mean.soup.fold_of
+        by_fold = [mean.predict(runs, fold) for fold in range(record.folds)]
+        # The images in the order of their folds, as one part.
+        order = np.argsort(np.argsort(fold_of, kind="stable"), kind="stable")
+        everything = {
+            view: np.concatenate([part[view] for part in by_fold])[order] for view in by_fold[0]
+        }
+        return task.held_out(np.ones(len(fold_of), np.bool_), everything).score()
 
     with reporter.bar("Averaging weights", len(members)) as bar:
         chosen, best, recalibrated = [first], _score(record, metric), score([first])
@@ -133,7 +141,8 @@ def _write(mean: AveragedFold, members: dict[Path, RunRecord]) -> None:
     write_json(soup.folder / "recipe.json", saved)
     for fold in range(soup.folds):
         folder = soup.fold_folder(fold)
-        mean.predict(list(members), fold).save(folder / "validation.npz")
+        held_out = soup.task.held_out(soup.fold_of == fold, mean.predict(list(members), fold))
+        held_out.save(folder / "validation.npz")
         save_weights(mean.model, folder / WEIGHTS)
         seconds = sum(member.seconds[fold] for member in members.values())
         FoldSummary(round(seconds, 1), first.parameters, {}).write(folder)

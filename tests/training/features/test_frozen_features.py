@@ -22,7 +22,7 @@ from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_
 from kagglecxr.training.fold import FoldOptions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
-from kagglecxr.training.task import make_task
+from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo, prepare_demo
 from tests.training.run_factories import fold_data, train_demo_fold
 

@@ -1,0 +1,103 @@
+"""The verb `segment`: lung masks of a competition's images, or of any."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from kagglecxr.core.cli import CommonOptions, run_verb
+from kagglecxr.segmentation.segment_options import SegmentOptions
+
+
+def segment(
+    target: str,
+    *,
+    model: Path | None = None,
+    out: Path | None = None,
+    changes: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    options: SegmentOptions = SegmentOptions(),  # noqa: B008 frozen
+    common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
+) -> None:
+    """Predicts the lung masks of a competition's images, or of any images.
+
+    Example: python -m kagglecxr.segment demo --train --set epochs=3
+
+    Args:
+        target: A competition; with --out, image files, a folder, or a pattern in quotes.
+        model: The run that predicts, by its name or folder; defaults to the newest.
+        out: The folder of <stem>.png and flags.csv, for images of no competition.
+        changes: A setting of the recipe as key=value; can be given several times.
+        options: What is trained first, and which masks are replaced.
+        common: Options of every verb.
+    """
+    from kagglecxr.models.runtime import setup_keras
+
+    setup_keras()
+    if out is not None:
+        _segment_files(target, model, out, common)
+        return
+    from kagglecxr.core.deadline import Deadline
+    from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.prepared import load_prepared
+    from kagglecxr.reports.mask_report import WORST, draw_suspicious, report_masks
+    from kagglecxr.segmentation.mask_files import MaskFolder
+    from kagglecxr.segmentation.mask_training import find_mask_run, masked_data
+    from kagglecxr.segmentation.segment_competition import segment_competition
+    from kagglecxr.training.run import RunOptions, train_run
+    from kagglecxr.training.select_recipe import select_recipe
+
+    described = load_competition(target)
+    workspace = common.workspace(described.name, target)
+    prepared = load_prepared(described, workspace)
+    if options.train or options.by_source:
+        chosen = select_recipe(options.recipe, None, changes, common.terminal)
+        data = masked_data(
+            prepared, workspace, chosen, common.terminal,
+            mask_source=options.mask_source, leave_sources_out=options.by_source,
+        )  # fmt: skip
+        deadline = None if options.timeout is None else Deadline.within(options.timeout)
+        run = train_run(
+            data, workspace, chosen, common.terminal, RunOptions(common.seed, deadline=deadline)
+        )
+        judged = report_masks(run, data)
+        common.terminal.note(judged.describe())
+        if options.by_source:
+            sys.stdout.write(f"{judged.source_table()}\n")
+            common.finish(f"Trained without each source: {run}.", f"open {run / WORST}")
+            return
+    else:
+        run = find_mask_run(workspace, model)
+    segmented = segment_competition(
+        prepared, workspace, run, common.terminal, replace_given=options.replace
+    )
+    sheet = draw_suspicious(segmented.flags, MaskFolder(segmented.folder), prepared.root)
+    shown = f" The suspicious ones: {sheet}." if sheet else ""
+    following = workspace.command("prepare", "--pipeline", "gray | resize | mask")
+    common.finish(f"{segmented.describe()}{shown}", following)
+
+
+def _segment_files(target: str, model: Path | None, out: Path, common: CommonOptions) -> None:
+    from kagglecxr.core.errors import SettingError
+    from kagglecxr.core.files import temporary_folder
+    from kagglecxr.data.files.image_arguments import find_images
+    from kagglecxr.reports.mask_report import draw_suspicious
+    from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
+    from kagglecxr.segmentation.segment_files import segment_files
+
+    if model is None:
+        raise SettingError(
+            "Images of no competition need a net. Received: no --model. Name the folder of a run "
+            "that learned masks: --model work/demo/runs/NAME."
+        )
+    paths = find_images([target])
+    with temporary_folder(common.work) as scratch:
+        flags = segment_files(model, paths, out, scratch, common.terminal)
+    sheet = draw_suspicious(flags, MaskFolder(out), Path())
+    suspicious = int((flags[SUSPICIOUS] != "").sum())
+    result = f"Wrote {len(flags):,} masks, {suspicious:,} of them suspicious: {out}."
+    common.finish(result, f"open {sheet or out}")
+
+
+if __name__ == "__main__":
+    run_verb(segment)

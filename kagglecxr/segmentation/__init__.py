@@ -1,0 +1,1 @@
+"""Lung masks: their prediction, cleaning, quality and comparison with true ones."""

@@ -1,0 +1,107 @@
+"""Masks of all images of a competition, written to its workspace and into its index."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.cache.cache import build_cache
+from kagglecxr.data.index import MASK_SOURCE, Index, write_index
+from kagglecxr.data.masked import OUT_OF_FOLD, PREDICTED_BY_ALL, is_predicted
+from kagglecxr.data.prepared import PreparedData
+from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
+from kagglecxr.segmentation.quality import MaskQuality
+from kagglecxr.segmentation.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class SegmentedCompetition:
+    """The masks of a competition's images.
+
+    Attributes:
+        folder: of the masks and flags.csv.
+        flags: one line an image, with what is suspicious of its mask.
+        kept: images whose own masks are kept.
+    """
+
+    folder: Path
+    flags: pd.DataFrame
+    kept: int
+
+    def describe(self) -> str:
+        """Returns a sentence on the masks."""
+        suspicious = int((self.flags[SUSPICIOUS] != "").sum())
+        own = f", {self.kept:,} images keep their own" if self.kept else ""
+        return (
+            f"Predicted {len(self.flags):,} masks, {suspicious:,} of them suspicious{own}: "
+            f"{self.folder}."
+        )
+
+
+def segment_competition(
+    prepared: PreparedData,
+    workspace: Workspace,
+    run: Path,
+    reporter: Reporter,
+    *,
+    replace_given: bool = False,
+) -> SegmentedCompetition:
+    """Predicts the masks of all images and gives them to those that have none.
+
+    An image that the run learned from is predicted by the fold that held it out alone, any other by
+    all folds. index.csv has the masks, and says in `mask_source` whose they are; caches and runs
+    that use no masks stay valid.
+
+    Args:
+        prepared: the competition's data.
+        workspace: where the masks go.
+        run: a finished run that learned masks.
+        reporter: shows the progress.
+        replace_given: give predicted masks to images that have masks of their own, too.
+
+    Raises:
+        SettingError: the run classifies.
+        DataError, MissingError: its files are damaged or not there.
+    """
+    segmenter = Segmenter.of_run(run)
+    reporter.note(segmenter.cleaning.describe())
+    table = prepared.index.table
+    fold_of = _folds_of(run)
+    every = list(segmenter.member.folds)
+    folds = [[fold_of[name]] if name in fold_of else every for name in table["id"]]
+    sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
+    pipeline = segmenter.member.pipeline
+    cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
+    masks, qualities = MaskFolder(workspace.masks), dict[str, MaskQuality]()
+    with reporter.bar("Segmenting", len(table)) as bar:
+        for predicted in segmenter.segment(cache.images, sizes, folds, bar.advance):
+            name = table["id"].iloc[predicted.row]
+            masks.write_mask(name, predicted.mask)
+            qualities[name] = predicted.quality
+    names = dict(zip(table["path"], table["id"], strict=True))
+    flags = masks.write_flags(names, qualities, segmenter.bounds)
+    is_given = ((table["mask"] != "") & ~is_predicted(table)).to_numpy()
+    write_index(workspace.index, _with_masks(prepared.index, masks, fold_of, replace_given))
+    return SegmentedCompetition(masks.root, flags, 0 if replace_given else int(is_given.sum()))
+
+
+def _folds_of(run: Path) -> dict[str, int]:
+    """The fold that held out each image that a run learned from."""
+    folds = pd.read_csv(run / "folds.csv", dtype={"id": str})
+    return dict(zip(folds["id"], folds["fold"], strict=True))
+
+
+def _with_masks(
+    index: Index, masks: MaskFolder, fold_of: dict[str, int], replace_given: bool
+) -> Index:
+    table = index.table.copy()
+    empty = (table["mask"] == "") | is_predicted(table)
+    rows = slice(None) if replace_given else empty
+    names = table.loc[rows, "id"]
+    table.loc[rows, "mask"] = [str(masks.path(name).resolve()) for name in names]
+    table.loc[rows, MASK_SOURCE] = [
+        OUT_OF_FOLD if name in fold_of else PREDICTED_BY_ALL for name in names
+    ]
+    return replace(index, table=table)

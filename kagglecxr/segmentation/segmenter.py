@@ -1,0 +1,141 @@
+"""Predicts the lung masks of images with the folds of a segmentation run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.run_record import OOF, segments
+from kagglecxr.data.sequences.sequence import take_images
+from kagglecxr.inference.members import Member, member_for_files
+from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.models.runtime import compiled_function
+from kagglecxr.segmentation.cleaning import CleaningGain, clean_mask, judge_cleaning
+from kagglecxr.segmentation.quality import Bounds, MaskQuality, measure_quality, quality_bounds
+from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
+
+Pixels = npt.NDArray[np.uint8]
+Maps = npt.NDArray[np.float32]
+"""(batch, H, W) probabilities."""
+
+BATCH = 16
+HFLIP = "hflip"
+
+
+@dataclass(frozen=True)
+class PredictedMask:
+    """A mask of an image of the size it has in its file, and what speaks for it.
+
+    Attributes:
+        mask: (H, W), 255 in the lungs.
+    """
+
+    row: int
+    mask: Pixels
+    quality: MaskQuality
+
+
+@dataclass
+class Segmenter:
+    """The folds of a run that learned lung masks, each built when it is first needed.
+
+    Attributes:
+        cleaning: what cleaning gains out of fold; masks are cleaned only where it does.
+        bounds: beyond which a measure of a mask is suspicious.
+    """
+
+    member: Member
+    cleaning: CleaningGain
+    bounds: Bounds
+    _functions: dict[int, Callable[[Pixels], Maps]] = field(default_factory=dict)
+
+    @classmethod
+    def of_run(cls, run: Path) -> "Segmenter":
+        """Makes the segmenter of a finished run.
+
+        Raises:
+            SettingError: the run classifies.
+            DataError: its record or its out-of-fold masks are damaged.
+            MissingError: weights of a fold are not there.
+        """
+        if not segments(run):
+            raise SettingError(
+                f"This run classifies and has no masks. Received: {run}. Name a run of `segment`."
+            )
+        held_out = HeldOutMasks.load(run / OOF)
+        cleaning = judge_cleaning(held_out.probabilities >= INSIDE, held_out.truth >= INSIDE)
+        return cls(member_for_files(run), cleaning, quality_bounds(_qualities(held_out)))
+
+    def segment(
+        self,
+        images: Pixels,
+        sizes: Sequence[tuple[int, int]],
+        folds: Sequence[Sequence[int]],
+        advance: Callable[[int], None],
+    ) -> Iterator[PredictedMask]:
+        """Yields the mask of each image, in any order.
+
+        Args:
+            images: (N, H, W) or (N, H, W, C) as the run's models take them.
+            sizes: (height, width) of each image in its file.
+            folds: the folds that predict each image, which did not learn from it; an image without
+                any is left out.
+            advance: called with the number of images that are done.
+        """
+        rows_of: dict[tuple[int, ...], list[int]] = {}
+        for row, predicting in enumerate(folds):
+            if not predicting:
+                continue
+            rows_of.setdefault(tuple(predicting), []).append(row)
+        for predicting, rows in rows_of.items():
+            for start in range(0, len(rows), BATCH):
+                batch = rows[start : start + BATCH]
+                pixels = take_images(images, np.array(batch))
+                plain, flipped = self.predict(pixels, predicting)
+                for row, one, other in zip(batch, plain, flipped, strict=True):
+                    yield PredictedMask(
+                        row, self._whole_mask(one, other, sizes[row]), measure_quality(one, other)
+                    )
+                advance(len(batch))
+
+    def predict(self, pixels: Pixels, folds: Sequence[int]) -> tuple[Maps, Maps]:
+        """Returns the probabilities of a batch (batch, H, W, C), and those of its mirror images.
+
+        Of several folds each sees the images or their mirror images, by turns: that costs as much
+        as one view of them, and both views are there.
+        """
+        plain, flipped = (
+            [self._function(fold)(pixels)[..., 0] for fold in folds[::2]],
+            [
+                self._function(fold)(pixels[:, :, ::-1])[:, :, ::-1, 0]
+                for fold in (folds[1::2] or folds)
+            ],
+        )
+        return np.mean(plain, axis=0), np.mean(flipped, axis=0)
+
+    def _whole_mask(self, plain: Maps, flipped: Maps, size: tuple[int, int]) -> Pixels:
+        mean = (plain + flipped) / 2
+        height, width = size
+        mask = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+        if self.cleaning.helps:
+            mask = clean_mask(mask)
+        return np.where(mask, np.uint8(255), np.uint8(0))
+
+    def _function(self, fold: int) -> Callable[[Pixels], Maps]:
+        if fold not in self._functions:
+            self._functions[fold] = compiled_function(self.member.load_model(fold))
+        return self._functions[fold]
+
+
+def _qualities(held_out: HeldOutMasks) -> list[MaskQuality]:
+    plain = held_out.by_view[PLAIN_VIEW]
+    flipped = held_out.by_view.get(HFLIP, plain)
+    scale = np.float32(255)
+    return [
+        measure_quality(one / scale, other / scale)
+        for one, other in zip(plain, flipped, strict=True)
+    ]
