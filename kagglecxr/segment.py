@@ -37,37 +37,31 @@ def segment(
     if out is not None:
         _segment_files(target, model, out, common)
         return
-    from kagglecxr.core.deadline import Deadline
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.reports.mask_report import WORST, draw_suspicious, report_masks
     from kagglecxr.segmentation.mask_files import MaskFolder
-    from kagglecxr.segmentation.mask_training import find_mask_run, masked_data
+    from kagglecxr.segmentation.mask_training import find_mask_run, train_masks
     from kagglecxr.segmentation.segment_competition import segment_competition
-    from kagglecxr.training.run import RunOptions, train_run
-    from kagglecxr.training.select_recipe import select_recipe
+    from kagglecxr.training.select_recipe import select_mask_recipe
 
     described = load_competition(target)
     workspace = common.workspace(described.name, target)
     prepared = load_prepared(described, workspace)
     if options.train or options.by_source:
-        chosen = select_recipe(options.recipe, None, changes, common.terminal)
-        data = masked_data(
-            prepared, workspace, chosen, common.terminal,
-            mask_source=options.mask_source, leave_sources_out=options.by_source,
-        )  # fmt: skip
-        deadline = None if options.timeout is None else Deadline.within(options.timeout)
-        run = train_run(
-            data, workspace, chosen, common.terminal, RunOptions(common.seed, deadline=deadline)
+        chosen = select_mask_recipe(options.recipe, changes, common.terminal)
+        run, data = train_masks(
+            prepared, workspace, chosen, common.terminal, options, seed=common.seed
         )
         judged = report_masks(run, data)
         common.terminal.note(judged.describe())
         if options.by_source:
-            sys.stdout.write(f"{judged.source_table()}\n")
+            shown = judged.by_source().to_string(index=False, float_format="{:.4f}".format)
+            sys.stdout.write(f"{shown}\n")
             common.finish(f"Trained without each source: {run}.", f"open {run / WORST}")
             return
     else:
-        run = find_mask_run(workspace, model)
+        run = find_mask_run(workspace, model, common.terminal)
     segmented = segment_competition(
         prepared, workspace, run, common.terminal, replace_given=options.replace
     )
@@ -83,16 +77,20 @@ def _segment_files(target: str, model: Path | None, out: Path, common: CommonOpt
     from kagglecxr.data.files.image_arguments import find_images
     from kagglecxr.reports.mask_report import draw_suspicious
     from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
+    from kagglecxr.segmentation.packaged_net import CAUTION, packaged_run
     from kagglecxr.segmentation.segment_files import segment_files
 
-    if model is None:
+    run = model or packaged_run()
+    if run is None:
         raise SettingError(
             "Images of no competition need a net. Received: no --model. Name the folder of a run "
             "that learned masks: --model work/demo/runs/NAME."
         )
+    if model is None:
+        common.terminal.note(CAUTION)
     paths = find_images([target])
     with temporary_folder(common.work) as scratch:
-        flags = segment_files(model, paths, out, scratch, common.terminal)
+        flags = segment_files(run, paths, out, scratch, common.terminal)
     sheet = draw_suspicious(flags, MaskFolder(out), Path())
     suspicious = int((flags[SUSPICIOUS] != "").sum())
     result = f"Wrote {len(flags):,} masks, {suspicious:,} of them suspicious: {out}."

@@ -110,6 +110,7 @@ def test_the_public_names_are_where_the_contract_says() -> None:
         (["train", "demo"], r"kagglecxr\.prepare demo"),
         (["tune", "demo"], r"kagglecxr\.prepare demo"),
         (["explore", "demo"], r"kagglecxr\.prepare demo"),
+        (["segment", "demo"], r"kagglecxr\.prepare demo"),
         (["export", "demo", "--format", "onx"], "onnx"),
         (["submit", "umons-covid19"], r"kagglecxr\.ensemble umons-covid19"),
         (["submit", "demo", "--local"], r"kagglecxr\.prepare demo"),

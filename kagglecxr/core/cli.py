@@ -9,13 +9,14 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, Token
 
+from kagglecxr.core.deadline import parse_duration
 from kagglecxr.core.errors import CxrError, CxrWarning
 from kagglecxr.core.progress import Terminal
 from kagglecxr.core.workspace import Workspace
@@ -37,6 +38,14 @@ _DISK_MESSAGES = {
     errno.EACCES: "A file or folder may not be read or written. Received: {error}. Change its "
     "permissions, or choose another folder with --work.",
 }
+
+
+def _to_seconds(type_: object, tokens: Sequence[Token]) -> float:
+    return parse_duration(tokens[0].value)
+
+
+Duration = Annotated[float, Parameter(converter=_to_seconds)]
+"""The type of an option that is a number of seconds, or 30m, 1h and the like."""
 
 
 @Parameter(name="*")

@@ -81,7 +81,7 @@ def segments(run: Path) -> bool:
     """Whether a finished run learned masks; one whose record is damaged counts as a classifier."""
     try:
         return read_json(run / "run.json")["recipe"].get("segmentation") is not None
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
 
 

@@ -16,6 +16,8 @@ COLUMNS = [
 ]  # fmt: skip
 MASK_SOURCE = "mask_source"
 """A column more, where anything is known of who drew the masks."""
+OUT_OF_FOLD, PREDICTED_BY_ALL = "out of fold", "predicted"
+"""Sources of masks that `segment` wrote: of a fold that held the image out, or of all folds."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,14 @@ def read_index(path: Path) -> Index:
 
 
 def write_index(path: Path, index: Index) -> None:
-    """Writes index.csv atomically; who drew the masks only where that is known."""
+    """Writes index.csv atomically."""
+    write_table(path, index.table[index_columns(index)])
+
+
+def index_columns(index: Index) -> list[str]:
+    """Returns the columns of index.csv: who drew the masks only where that is known."""
     is_known = MASK_SOURCE in index.table and (index.table[MASK_SOURCE] != "").any()
-    write_table(path, index.table[[*COLUMNS, MASK_SOURCE] if is_known else COLUMNS])
+    return [*COLUMNS, MASK_SOURCE] if is_known else COLUMNS
 
 
 def read_folds(path: Path, index: Index) -> npt.NDArray[np.intp]:

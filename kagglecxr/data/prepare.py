@@ -26,6 +26,7 @@ from kagglecxr.data.index import Index, read_index, write_folds, write_index
 from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
+from kagglecxr.data.predicted_masks import with_predicted_masks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
 from kagglecxr.data.sample_form import with_sample_form
 
@@ -102,7 +103,7 @@ def prepare_competition(
     if workspace.prepared.is_file() and workspace.index.is_file():
         check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     given, images = competition, find_images(root, competition)
-    found = images.table
+    found = with_predicted_masks(images.table, workspace)
     tests = list(found.loc[found["split"] == "test", "path"])
     competition = with_sample_form(competition, _labels(found), images.sample, tests)
     workspace.prepared.unlink(missing_ok=True)

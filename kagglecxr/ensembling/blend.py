@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, shorten
-from kagglecxr.core.files import file_digest, read_table, write_table
+from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.data.prepared import PreparedData, prepare_again
 from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.ensemble_options import AUTO, EnsembleOptions
@@ -128,7 +129,7 @@ def blend_runs(
 def _check_plain(runs: Sequence[Path], workspace: Workspace, options: EnsembleOptions) -> None:
     """Refuses what cannot be done with runs that have seen all training images."""
     without = [run for run in runs if not has_out_of_fold(run)]
-    index = file_digest(workspace.index)
+    index = index_digest(workspace)
     others = [run.name for run in without if read_run(run).data.get("index") != index]
     if others:
         raise DataError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import MissingError, SettingError, shorten
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import segments
 from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
 from kagglecxr.ensembling.pooling import pool_probabilities, read_pools
 from kagglecxr.inference.export.exporter import EXPORTS
@@ -91,6 +92,11 @@ def check_outputs(out: Path, picture: Path | None) -> None:
 
 
 def _load_predictor(folder: Path) -> Predictor:
+    if segments(folder):
+        raise SettingError(
+            f"This run learned masks and classifies nothing. Received: {folder}. Write its masks: "
+            f"python -m kagglecxr.segment IMAGES --model {folder} --out masks"
+        )
     if (folder / RUN).is_file():
         return Predictor([member_for_files(folder)])
     if (folder / RECORD).is_file():

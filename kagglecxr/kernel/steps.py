@@ -47,6 +47,7 @@ def build(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
+    from kagglecxr.core.run_record import finished_runs
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs
@@ -59,7 +60,7 @@ def build(
     workspace, terminal = common.workspace(described.name, competition), common.terminal
     owner = options.owner or username(terminal)
     chosen = []
-    if runs or any(workspace.runs.glob("*/run.json")):
+    if runs or finished_runs(workspace.runs):
         chosen = choose_runs(load_prepared(described, workspace), workspace, runs)
     datasets = pack_datasets(owner, workspace, chosen)
     settings = plan_kernels(described, competition, workspace, owner, datasets, chosen, options)

@@ -11,7 +11,7 @@ from kagglecxr.core.independent_tests import delong, mcnemar
 from kagglecxr.core.metrics import Metric, Probabilities
 from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.core.run_record import OOF, TEST, read_run
+from kagglecxr.core.run_record import OOF, TEST, finished_runs, read_run
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -111,7 +111,7 @@ def _find(name: str, workspace: Workspace, submissions: Path) -> Contender:
         if file.is_file():
             return Contender(name, file)
     known = [
-        *(path.parent.name for path in workspace.runs.glob("*/run.json")),
+        *(run.name for run in finished_runs(workspace.runs)),
         *(path.parent.name for path in workspace.ensembles.glob("*/blend.json")),
         *(path.name for path in submissions.glob(f"{workspace.competition}-*.csv")),
     ]

@@ -74,7 +74,8 @@ def cross_entropy_dice() -> keras.Loss:
 @MASK_LOSSES.add
 def tversky() -> keras.Loss:
     """Tversky loss of each image (Salehi et al. 2017) with 0.3 for false, 0.7 for missed pixels."""
-    return keras.losses.Tversky(alpha=0.3, beta=0.7, axis=(1, 2, 3))
+    # Keras' alpha is of missed pixels, whatever its documentation says.
+    return keras.losses.Tversky(alpha=0.7, beta=0.3, axis=(1, 2, 3))
 
 
 class CrossEntropyDice(keras.Loss):  # type: ignore[misc]

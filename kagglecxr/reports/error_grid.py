@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kagglecxr.core.errors import CxrError
-from kagglecxr.core.files import file_digest
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import open_cache
 from kagglecxr.data.images.image import Image
 from kagglecxr.data.index import read_index
+from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.reports.compared_models import ComparedModel
 from kagglecxr.reports.run_figures import shorten_name
 
@@ -22,7 +22,7 @@ def cached_images(model: ComparedModel, workspace: Workspace, ids: list[str]) ->
     """Returns the prepared images of these ids; none where they are no longer cached."""
     data = model.records[0].data
     # The cache has rows only: they are those of the index that the run was trained with.
-    if not workspace.index.is_file() or file_digest(workspace.index) != data.get("index"):
+    if not workspace.index.is_file() or index_digest(workspace) != data.get("index"):
         return []
     try:
         images = open_cache(workspace.cache / data["cache"]).images

@@ -2,16 +2,20 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kagglecxr.core.files import write_table
 from kagglecxr.core.mask_metrics import MASK_METRICS
+from kagglecxr.core.run_record import OOF
 from kagglecxr.data.masked import MaskedData
 from kagglecxr.segmentation.surface_distance import surface_distance
 from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
 
 HAUSDORFF, SURFACE = "hausdorff95", "surface"
+LEFT_OUT = "left_out_sources.csv"
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,10 @@ class MaskEvaluation:
         ]
         return pd.DataFrame(rows)
 
-    def source_table(self) -> str:
-        """Returns images, IoU, Dice and Hausdorff distance of each source as lines of text."""
+    def by_source(self) -> pd.DataFrame:
+        """Returns images, IoU, Dice and Hausdorff distance of each source."""
         table = self.summary()
-        sources = table[table["of"] == "source"]
-        columns = ["name", "images", "iou", "dice", HAUSDORFF]
-        return sources[columns].to_string(index=False, float_format="{:.4f}".format)
+        return table.loc[table["of"] == "source", ["name", "images", "iou", "dice", HAUSDORFF]]
 
     def describe(self) -> str:
         """Returns a sentence on all images."""
@@ -78,3 +80,18 @@ def evaluate_masks(held_out: HeldOutMasks, data: MaskedData) -> MaskEvaluation:
         measured = np.array(list(pool.map(distances, range(len(held_out.ids)))))
     table = known.assign(**scores, **{HAUSDORFF: measured[:, 0], SURFACE: measured[:, 1]})
     return MaskEvaluation(table.sort_values("iou", kind="stable").reset_index(drop=True))
+
+
+def write_left_out_sources(run: Path, data: MaskedData) -> pd.DataFrame:
+    """Writes and returns how good masks of each source are, by a net that has not learned from it.
+
+    The file also tells that the run is no good for other images: each of its folds lacks a source.
+    """
+    table = evaluate_masks(HeldOutMasks.load(run / OOF), data).by_source()
+    write_table(run / LEFT_OUT, table.round(4))
+    return table
+
+
+def holds_sources_out(run: Path) -> bool:
+    """Whether each fold of a run held a source out, see `write_left_out_sources`."""
+    return (run / LEFT_OUT).is_file()

@@ -53,7 +53,7 @@ class MaskFolder:
         rows = [
             {
                 "path": path,
-                "mask": self.path(name).name if "/" not in name else f"{name}.png",
+                "mask": f"{name}.png",
                 **asdict(qualities[name]),
                 SUSPICIOUS: ", ".join(suspicions(qualities[name], bounds)),
             }

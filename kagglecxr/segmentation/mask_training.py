@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import finished_runs, segments
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.masked import MaskedData, by_source, load_masked
+from kagglecxr.data.masked import MaskedData, by_source, load_masked, with_unmasked
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.segmentation.evaluation import holds_sources_out, write_left_out_sources
+from kagglecxr.segmentation.packaged_net import CAUTION, packaged_run
+from kagglecxr.segmentation.pseudo_masks import train_with_pseudo_masks
+from kagglecxr.segmentation.segment_options import SegmentOptions
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run import RunOptions, train_run
 
 
 def masked_data(
@@ -17,9 +22,7 @@ def masked_data(
     workspace: Workspace,
     recipe: Recipe,
     reporter: Reporter,
-    *,
-    mask_source: str | None = None,
-    leave_sources_out: bool = False,
+    options: SegmentOptions = SegmentOptions(),  # noqa: B008 frozen
 ) -> MaskedData:
     """Returns the images that a recipe of masks learns from; see `load_masked`.
 
@@ -28,8 +31,8 @@ def masked_data(
         workspace: its cache takes the decoded images and masks.
         recipe: says their size and preprocessing.
         reporter: shows the progress.
-        mask_source: who drew the masks; defaults to who drew most of them.
-        leave_sources_out: makes a fold of each source, in place of the competition's folds.
+        options: whose masks are learned, whether each source is a fold, and whether images without
+            masks are behind the others.
 
     Raises:
         SettingError: a recipe that classifies.
@@ -40,24 +43,62 @@ def masked_data(
             f"This recipe classifies. Received: one of {recipe.model} without [segmentation]. Use "
             "the recipe lungs."
         )
-    pipeline = Pipeline.parse(recipe.segmentation.pipeline, recipe.segmentation.size)
-    data = load_masked(prepared, workspace, pipeline, reporter, mask_source)
-    return by_source(data) if leave_sources_out else data
+    pipeline = recipe.segmentation.preprocessing()
+    data = load_masked(prepared, workspace, pipeline, reporter, options.mask_source)
+    if options.pseudo_masks:
+        data = with_unmasked(data, prepared, workspace, pipeline, reporter)
+    return by_source(data) if options.by_source else data
 
 
-def find_mask_run(workspace: Workspace, named: Path | None) -> Path:
-    """Returns a run that predicts masks: the one named, or the newest.
+def train_masks(
+    prepared: PreparedData,
+    workspace: Workspace,
+    recipe: Recipe,
+    reporter: Reporter,
+    options: SegmentOptions,
+    *,
+    seed: int,
+) -> tuple[Path, MaskedData]:
+    """Trains a net of lung masks on a competition's own.
+
+    Returns:
+        The folder of the run, and the data that it was trained on.
+
+    Raises:
+        SettingError: a recipe that classifies.
+        MissingError, DataError: there are no masks, or they are no masks.
+    """
+    data = masked_data(prepared, workspace, recipe, reporter, options)
+    deadline = None if options.timeout is None else Deadline.within(options.timeout)
+    train = train_with_pseudo_masks if options.pseudo_masks else train_run
+    run = train(data, workspace, recipe, reporter, RunOptions(seed, deadline=deadline))
+    if options.by_source:
+        write_left_out_sources(run, data)
+    return run, data
+
+
+def find_mask_run(workspace: Workspace, named: Path | None, reporter: Reporter) -> Path:
+    """Returns a run that predicts masks: the one named, the newest, or the package's own.
 
     Args:
         workspace: the competition's.
         named: the run's name or folder.
+        reporter: says where the package's own net is used, and for whom it was not tried.
 
     Raises:
         MissingError: there is no such run.
         SettingError: it classifies.
     """
     if named is None:
-        runs = finished_runs(workspace.runs, segmentation=True)
+        runs = [
+            run
+            for run in finished_runs(workspace.runs, segmentation=True)
+            if not holds_sources_out(run)
+        ]
+        packaged = packaged_run()
+        if not runs and packaged:
+            reporter.note(CAUTION)
+            return packaged
         if not runs:
             raise MissingError(
                 f"There is no net of lung masks. Looked in: {workspace.runs}. Train one on the "

@@ -1,15 +1,26 @@
 """Masks of all images of a competition, written to its workspace and into its index."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import build_cache
-from kagglecxr.data.index import MASK_SOURCE, Index, write_index
-from kagglecxr.data.masked import OUT_OF_FOLD, PREDICTED_BY_ALL, is_predicted
+from kagglecxr.data.index import (
+    MASK_SOURCE,
+    OUT_OF_FOLD,
+    PREDICTED_BY_ALL,
+    Index,
+    write_index,
+)
+from kagglecxr.data.predicted_masks import (
+    with_predicted_masks,
+    without_predicted_masks,
+    write_predicted_masks,
+)
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
 from kagglecxr.segmentation.quality import MaskQuality
@@ -66,9 +77,9 @@ def segment_competition(
         DataError, MissingError: its files are damaged or not there.
     """
     segmenter = Segmenter.of_run(run)
-    reporter.note(segmenter.cleaning.describe())
+    reporter.note(segmenter.standards.cleaning.describe())
     table = prepared.index.table
-    fold_of = _folds_of(run)
+    fold_of = _folds_of(run) if run.resolve().parent == workspace.runs.resolve() else {}
     every = list(segmenter.member.folds)
     folds = [[fold_of[name]] if name in fold_of else every for name in table["id"]]
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
@@ -81,27 +92,16 @@ def segment_competition(
             masks.write_mask(name, predicted.mask)
             qualities[name] = predicted.quality
     names = dict(zip(table["path"], table["id"], strict=True))
-    flags = masks.write_flags(names, qualities, segmenter.bounds)
-    is_given = ((table["mask"] != "") & ~is_predicted(table)).to_numpy()
-    write_index(workspace.index, _with_masks(prepared.index, masks, fold_of, replace_given))
-    return SegmentedCompetition(masks.root, flags, 0 if replace_given else int(is_given.sum()))
+    flags = masks.write_flags(names, qualities, segmenter.standards.bounds)
+    given = without_predicted_masks(table, workspace)
+    used = flags if replace_given else flags[(given["mask"] == "").to_numpy()]
+    sources = [OUT_OF_FOLD if names[path] in fold_of else PREDICTED_BY_ALL for path in used["path"]]
+    write_predicted_masks(workspace, used.assign(**{MASK_SOURCE: sources}), given)
+    write_index(workspace.index, Index(with_predicted_masks(given, workspace)))
+    return SegmentedCompetition(masks.root, flags, len(flags) - len(used))
 
 
 def _folds_of(run: Path) -> dict[str, int]:
     """The fold that held out each image that a run learned from."""
-    folds = pd.read_csv(run / "folds.csv", dtype={"id": str})
-    return dict(zip(folds["id"], folds["fold"], strict=True))
-
-
-def _with_masks(
-    index: Index, masks: MaskFolder, fold_of: dict[str, int], replace_given: bool
-) -> Index:
-    table = index.table.copy()
-    empty = (table["mask"] == "") | is_predicted(table)
-    rows = slice(None) if replace_given else empty
-    names = table.loc[rows, "id"]
-    table.loc[rows, "mask"] = [str(masks.path(name).resolve()) for name in names]
-    table.loc[rows, MASK_SOURCE] = [
-        OUT_OF_FOLD if name in fold_of else PREDICTED_BY_ALL for name in names
-    ]
-    return replace(index, table=table)
+    folds = read_table(run / "folds.csv")
+    return dict(zip(folds["id"], folds["fold"].astype(int), strict=True))

@@ -51,4 +51,4 @@ def segment_files(
             masks.write_mask(name, predicted.mask)
             qualities[name] = predicted.quality
     shown = {paths[row]: names[paths[row]] for row in readable}
-    return masks.write_flags(shown, qualities, segmenter.bounds)
+    return masks.write_flags(shown, qualities, segmenter.standards.bounds)

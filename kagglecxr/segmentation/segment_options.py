@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from kagglecxr.core.cli import Duration
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -13,18 +15,22 @@ class SegmentOptions:
 
     Attributes:
         train: Train a net on the competition's own masks first.
-        recipe: The recipe of that net; its name or TOML file.
+        recipe: The recipe of that net, its name or TOML file; defaults to lungs, or to
+            lungs_scratch where ImageNet weights are missing.
         by_source: Train a fold for each source of images, which holds that source out, to see how
             masks of a source that nobody has masks of would be; predicts no others.
+        pseudo_masks: Learn from sure masks of images that came without, too, if masks of left-out
+            sources gain by that; trains up to four nets a fold.
         mask_source: Learn from the masks of this source, as metadata.csv has it in `mask_source`;
             defaults to the one of most masks.
-        timeout: Seconds that the training takes at most.
+        timeout: How long the training takes at most: seconds, or 30m, 1h.
         replace: Give predicted masks to images that have masks of their own, too.
     """
 
     train: Annotated[bool, Parameter(negative="")] = False
-    recipe: str = "lungs"
+    recipe: str | None = None
     by_source: Annotated[bool, Parameter(negative="")] = False
+    pseudo_masks: Annotated[bool, Parameter(negative="")] = False
     mask_source: str | None = None
-    timeout: float | None = None
+    timeout: Duration | None = None
     replace: Annotated[bool, Parameter(negative="")] = False

@@ -9,21 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.run_record import OOF, segments
+from kagglecxr.core.run_record import segments
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member, member_for_files
-from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.models.runtime import compiled_function
-from kagglecxr.segmentation.cleaning import CleaningGain, clean_mask, judge_cleaning
-from kagglecxr.segmentation.quality import Bounds, MaskQuality, measure_quality, quality_bounds
-from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
+from kagglecxr.segmentation.cleaning import clean_mask
+from kagglecxr.segmentation.mask_standards import MaskStandards
+from kagglecxr.segmentation.quality import MaskQuality, measure_quality
 
 Pixels = npt.NDArray[np.uint8]
 Maps = npt.NDArray[np.float32]
 """(batch, H, W) probabilities."""
 
 BATCH = 16
-HFLIP = "hflip"
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,12 @@ class Segmenter:
     """The folds of a run that learned lung masks, each built when it is first needed.
 
     Attributes:
-        cleaning: what cleaning gains out of fold; masks are cleaned only where it does.
-        bounds: beyond which a measure of a mask is suspicious.
+        member: the run.
+        standards: by what its masks are treated and judged.
     """
 
     member: Member
-    cleaning: CleaningGain
-    bounds: Bounds
+    standards: MaskStandards
     _functions: dict[int, Callable[[Pixels], Maps]] = field(default_factory=dict)
 
     @classmethod
@@ -66,9 +63,7 @@ class Segmenter:
             raise SettingError(
                 f"This run classifies and has no masks. Received: {run}. Name a run of `segment`."
             )
-        held_out = HeldOutMasks.load(run / OOF)
-        cleaning = judge_cleaning(held_out.probabilities >= INSIDE, held_out.truth >= INSIDE)
-        return cls(member_for_files(run), cleaning, quality_bounds(_qualities(held_out)))
+        return cls(member_for_files(run), MaskStandards.of_run(run))
 
     def segment(
         self,
@@ -121,7 +116,7 @@ class Segmenter:
         mean = (plain + flipped) / 2
         height, width = size
         mask = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
-        if self.cleaning.helps:
+        if self.standards.cleaning.helps:
             mask = clean_mask(mask)
         return np.where(mask, np.uint8(255), np.uint8(0))
 
@@ -129,13 +124,3 @@ class Segmenter:
         if fold not in self._functions:
             self._functions[fold] = compiled_function(self.member.load_model(fold))
         return self._functions[fold]
-
-
-def _qualities(held_out: HeldOutMasks) -> list[MaskQuality]:
-    plain = held_out.by_view[PLAIN_VIEW]
-    flipped = held_out.by_view.get(HFLIP, plain)
-    scale = np.float32(255)
-    return [
-        measure_quality(one / scale, other / scale)
-        for one, other in zip(plain, flipped, strict=True)
-    ]

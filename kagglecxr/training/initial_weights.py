@@ -11,8 +11,9 @@ from kagglecxr.core.errors import LeakError, shorten
 from kagglecxr.core.files import file_digest
 from kagglecxr.core.kaggle_model import SCHEME, KaggleModel
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import read_run
+from kagglecxr.core.run_record import read_run, segments
 from kagglecxr.data.index import read_index
+from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.models.weights.sources import each_source, find_weights, keras_models_folder
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.remote.download.model_files import fetch_model
@@ -50,7 +51,9 @@ class InitialWeights:
             MissingError, WeightsError: weights that do not exist or cannot be read.
         """
         for source in self.sources:
-            if (Path(source) / "run.json").is_file():
+            # From masks nothing is learned of labels.
+            is_of_masks = self.run.recipe.segmentation is None and segments(Path(source))
+            if (Path(source) / "run.json").is_file() and not is_of_masks:
                 self._assert_no_leak(Path(source), self.run.fold_of == fold)
         card = MODELS[self.run.recipe.model]
         return [find_weights(card, source, fold=fold) for source in self.sources]
@@ -58,7 +61,7 @@ class InitialWeights:
     def _assert_no_leak(self, source: Path, held_out: npt.NDArray[np.bool_]) -> None:
         """Refuses a run that has learned from images held out here, or from test images."""
         record, prepared = read_run(source), self.run.prepared
-        split = file_digest(self.run.workspace.index), file_digest(self.folds)
+        split = index_digest(self.run.workspace), file_digest(self.folds)
         if split == (record.data["index"], record.data["folds"]):
             return
         index_of_source = source.parent.parent / "index.csv"

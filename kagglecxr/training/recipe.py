@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import nearest, unknown_name_error
+from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE, Pipeline
 from kagglecxr.data.samplers.sampling import Sampling
 from kagglecxr.data.sequences.augmentation import Augmentation
 
@@ -54,7 +55,15 @@ class SegmentationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: int = Field(224, ge=16, le=4096)
-    pipeline: str = "gray | resize"
+    pipeline: str = DEFAULT_PIPELINE
+
+    def preprocessing(self) -> Pipeline:
+        """Returns the parsed pipeline.
+
+        Raises:
+            SettingError, UnknownNameError: it is not valid.
+        """
+        return Pipeline.parse(self.pipeline, self.size)
 
 
 class Recipe(BaseModel):

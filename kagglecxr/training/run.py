@@ -18,6 +18,7 @@ from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.index import read_folds, write_folds
+from kagglecxr.data.masked import MaskedData
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.training.fold import FoldOptions, train_fold
@@ -136,6 +137,11 @@ def _plan_run(
     prepared: PreparedData, workspace: Workspace, recipe: Recipe, options: RunOptions
 ) -> RunSpec:
     """What the run is, also written to its folder, so that another machine can resume it."""
+    if (recipe.segmentation is None) == isinstance(prepared, MaskedData):
+        raise SettingError(
+            f"A recipe of masks is trained by segment. Received: one of {recipe.model} with "
+            f"{prepared.competition.name}. Run: {workspace.command('segment', '--train')}"
+        )
     seed, teacher = options.seed, options.teacher
     fold_seed = seed if options.fold_seed is None else options.fold_seed
     fold_of = _fold_of(prepared, options.folds, fold_seed)

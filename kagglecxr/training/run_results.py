@@ -13,6 +13,7 @@ from kagglecxr.core.files import file_digest, read_json
 from kagglecxr.core.run_record import OOF, WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
+from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary
@@ -45,7 +46,7 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
         targets=run.task.output_names,
         input_shape=input_shape(run.prepared),
         data={
-            "index": file_digest(run.workspace.index),
+            "index": index_digest(run.workspace),
             "folds": file_digest(run.folder / "folds.csv"),
             "cache": run.prepared.cache.key,
             **({SOURCE_RUNS: " ".join(source_runs)} if source_runs else {}),

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from kagglecxr.core.mask_metrics import MASK_METRICS, count_overlap
 from kagglecxr.core.metrics import Metric
 from kagglecxr.data.masked import MaskedData
+from kagglecxr.data.samplers.epoch_sampler import EpochSampler
+from kagglecxr.data.samplers.progressive import linear_rate
+from kagglecxr.data.samplers.sampling import make_sampler
 from kagglecxr.data.sequences.augmentation import augment_with_masks
 from kagglecxr.data.sequences.mixup import Pixels
 from kagglecxr.data.sequences.sequence import Transform
@@ -72,6 +75,12 @@ class SegmentationTask(Task):
     def targets(self, part: Part) -> MaskTargets:
         """(images, H, W, 1), 1 in the lungs."""
         return MaskTargets(self.prepared.masks, self.prepared.index.rows("train")[part])
+
+    def sampler(self, part: Part, recipe: Recipe, seed: int) -> EpochSampler:
+        """The recipe's sampling of those classes that have masks; pools are of classifiers."""
+        _, present = np.unique(self.prepared.class_ids()[part], return_inverse=True)
+        rate = linear_rate(*recipe.balance, recipe.epochs)
+        return make_sampler(recipe.sampling, present, None, recipe.batch_size, seed, rate)
 
     def augmentation(self, recipe: Recipe) -> Transform:
         """Moves each mask as its image."""

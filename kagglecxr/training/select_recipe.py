@@ -12,6 +12,7 @@ from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, load_recipe
 
 DEFAULT, FROM_SCRATCH = "default", "cpu_scratch"
+MASKS, MASKS_FROM_SCRATCH = "lungs", "lungs_scratch"
 
 
 def default_recipe(devices: Sequence[str]) -> str:
@@ -55,17 +56,40 @@ def select_recipe(
     card = MODELS[check_model(recipe).model]
     if not card.download:
         return load_recipe(FROM_SCRATCH, overrides)
-    if any(change.partition("=")[0].strip() == "weights" for change in changes):
-        return recipe
     try:
-        for source in each_source(recipe.weights):
-            find_weights(card, source)
+        _check_weights(recipe, changes)
     except MissingError as error:
         if model:
             raise
         reporter.note(f"Training from scratch, which does less well than fine-tuning: {error}")
         return load_recipe(FROM_SCRATCH, changes)
     return recipe
+
+
+def select_mask_recipe(name: str | None, changes: Sequence[str], reporter: Reporter) -> Recipe:
+    """Selects a recipe of masks as `select_recipe` does; the name None stands for the default.
+
+    Raises:
+        UnknownNameError: no such recipe or model.
+        SettingError: a setting that a recipe cannot have.
+    """
+    recipe = check_model(load_recipe(name or MASKS, changes))
+    if name is not None:
+        return recipe
+    try:
+        _check_weights(recipe, changes)
+    except MissingError as error:
+        reporter.note(f"Training from scratch on small images: {error}")
+        return check_model(load_recipe(MASKS_FROM_SCRATCH, changes))
+    return recipe
+
+
+def _check_weights(recipe: Recipe, changes: Sequence[str]) -> None:
+    """Raises MissingError where the weights of a default recipe are not there."""
+    if any(change.partition("=")[0].strip() == "weights" for change in changes):
+        return
+    for source in each_source(recipe.weights):
+        find_weights(MODELS[recipe.model], source)
 
 
 def check_model(recipe: Recipe) -> Recipe:
@@ -88,7 +112,8 @@ def check_model(recipe: Recipe) -> Recipe:
     if card.lungs_layer and not set(each_source(recipe.weights)) - {IMAGENET}:
         raise SettingError(
             f"This model contains a U-Net that is not trained here. Received: {card.name} "
-            "without weights. Name the weights of a trained unet_bn: --set weights=FILE."
+            "without weights. Train one with segment COMPETITION --train --recipe report3_unet, "
+            "and name its run or weights of a trained unet_bn: --set weights=RUN_OR_FILE."
         )
     return recipe
 

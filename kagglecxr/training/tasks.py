@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.metrics import METRICS, Metric
-from kagglecxr.data.masked import MaskedData
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.masked import MaskedData, load_masked
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions, average, concatenate
 from kagglecxr.inference.predictor import predict_views
@@ -100,3 +102,16 @@ def make_task(prepared: PreparedData) -> Task:
     if isinstance(prepared, MaskedData):
         return SegmentationTask(prepared)
     return ClassificationTask(prepared)
+
+
+def data_of_recipe(
+    prepared: PreparedData, workspace: Workspace, recipe: Recipe, reporter: Reporter
+) -> PreparedData:
+    """Returns the data that a recipe learns from: those prepared, or masked images of its size.
+
+    Raises:
+        MissingError, DataError: it learns masks, and there are none, or they are no masks.
+    """
+    if recipe.segmentation is None:
+        return prepared
+    return load_masked(prepared, workspace, recipe.segmentation.preprocessing(), reporter)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cyclopts import Parameter
 
+from kagglecxr.core.cli import Duration
 from kagglecxr.core.deadline import check_timeout
 from kagglecxr.core.errors import SettingError
 
@@ -22,7 +23,8 @@ class TrainOptions:
         seeds: Train so many runs, with SEED, SEED + 1 and so on, all on the folds of the first.
         pseudo_rounds: Train so many students more, which learn from the previous run's predictions
             of the test set, as long as the out-of-fold score rises.
-        timeout: Seconds that all takes at most: a fold whose epochs do not fit ends with its best.
+        timeout: How long all takes at most, in seconds or as 30m, 1h: a fold whose epochs do not
+            fit ends with its best.
         cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
     """
 
@@ -30,7 +32,7 @@ class TrainOptions:
     fold: int | None = None
     seeds: int = 1
     pseudo_rounds: int = 0
-    timeout: float | None = None
+    timeout: Duration | None = None
     cluster: str | None = None
 
     def check(self) -> None:
@@ -67,7 +69,8 @@ class SearchBudget:
 
     Attributes:
         trials: Trials in all, those of earlier calls counted; failed ones are not.
-        timeout: Seconds that all trials may take together, those of earlier calls counted.
+        timeout: How long all trials may take together, in seconds or as 30m, 1h, those of earlier
+            calls counted.
         workers: Trials trained at the same time on this machine.
         trial_folds: Folds that each trial trains; its score is their mean.
         storage: The URL of a database that several machines share; defaults to a file in the
@@ -76,7 +79,7 @@ class SearchBudget:
     """
 
     trials: int = 20
-    timeout: float | None = None
+    timeout: Duration | None = None
     workers: int = 1
     trial_folds: int = 1
     storage: str | None = None

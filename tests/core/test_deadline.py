@@ -3,7 +3,7 @@
 import pytest
 
 from kagglecxr.core import deadline
-from kagglecxr.core.deadline import Deadline, TimeBudget, check_timeout
+from kagglecxr.core.deadline import Deadline, TimeBudget, check_timeout, parse_duration
 from kagglecxr.core.errors import SettingError
 
 
@@ -23,3 +23,24 @@ def test_a_time_limit_is_positive() -> None:
     for seconds in (0.0, -1.0, float("nan")):
         with pytest.raises(SettingError, match="positive number of seconds"):
             check_timeout(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("45", 45.0),
+        ("0.5", 0.5),
+        ("90s", 90.0),
+        ("30m", 1800.0),
+        ("1.5h", 5400.0),
+        ("1h 30m", 5400.0),
+    ],
+)
+def test_a_duration_is_seconds_or_hours_minutes_and_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "30 minutes", "1m1h", "5x"])
+def test_what_is_no_duration_is_refused_with_one_that_is(text: str) -> None:
+    with pytest.raises(SettingError, match="30m"):
+        parse_duration(text)

@@ -1,5 +1,6 @@
 """A run's record: written, read again, refused when damaged."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.run_record import RunRecord, finished_runs, fold_folder, read_run
+from kagglecxr.core.run_record import RunRecord, finished_runs, fold_folder, read_run, segments
 
 
 @pytest.fixture
@@ -47,6 +48,26 @@ def test_the_record_alone_makes_a_run_finished(record: RunRecord, tmp_path: Path
     (tmp_path / "half").mkdir()
     record.write(tmp_path / "whole")
     assert finished_runs(tmp_path) == [tmp_path / "whole"]
+
+
+def test_runs_of_masks_are_listed_by_themselves(record: RunRecord, tmp_path: Path) -> None:
+    masks = dataclasses.replace(record, recipe=record.recipe | {"segmentation": {"size": 224}})
+    none = dataclasses.replace(record, recipe=record.recipe | {"segmentation": None})
+    for name, one in (("older", record), ("masks", masks), ("none", none)):
+        one.write(tmp_path / name)
+    assert {run.name for run in finished_runs(tmp_path)} == {"older", "none"}
+    assert finished_runs(tmp_path, segmentation=True) == [tmp_path / "masks"]
+
+
+@pytest.mark.parametrize("damage", ["", "[1, 2]", "null", "{}", '{"recipe": null}', "\xff\xfe"])
+def test_a_run_of_a_damaged_record_is_listed_so_that_reading_it_says_so(
+    damage: str, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_bytes(damage.encode("latin-1"))
+    assert finished_runs(tmp_path) == [tmp_path / "run"]
+    assert finished_runs(tmp_path, segmentation=True) == []
+    assert not segments(tmp_path / "nowhere")
 
 
 def test_no_folder_holds_no_runs(tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from kagglecxr.core.errors import CxrError, DataError, LeakError
 from kagglecxr.core.files import write_table
-from kagglecxr.data.index import COLUMNS, Index, read_folds, read_index, write_folds, write_index
+from kagglecxr.data.index import (
+    COLUMNS,
+    Index,
+    read_folds,
+    read_index,
+    write_folds,
+    write_index,
+)
 
 
 def table(**changes: list[str]) -> pd.DataFrame:
@@ -24,6 +31,7 @@ def table(**changes: list[str]) -> pd.DataFrame:
         "width": ["10"] * 4,
         "height": ["12"] * 4,
         "phash": ["00ff", "1e10", "0000", "9999"],
+        "mask_source": [""] * 4,
     }
     return pd.DataFrame({**columns, **changes}, dtype=str)
 
@@ -51,7 +59,23 @@ def test_rows_and_columns_are_those_of_the_split() -> None:
 
 def test_columns_that_a_user_added_are_left_out(tmp_path: Path) -> None:
     write_table(tmp_path / "index.csv", table().assign(note="mine")[["note", *COLUMNS[::-1]]])
-    assert list(read_index(tmp_path / "index.csv").table.columns) == COLUMNS
+    kept = [*COLUMNS, "mask_source"]
+    assert list(read_index(tmp_path / "index.csv").table.columns) == kept
+
+
+def test_an_index_without_the_masks_sources_is_read_with_none(tmp_path: Path) -> None:
+    write_table(tmp_path / "index.csv", table().drop(columns="mask_source"))
+    assert read_index(tmp_path / "index.csv").table["mask_source"].tolist() == [""] * 4
+
+
+def test_sources_of_masks_are_written_where_one_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "index.csv"
+    write_index(path, Index(table()))
+    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+    write_index(path, Index(table(mask_source=["", "NA", "out of fold", ""])))
+    assert path.read_text().splitlines()[0] == ",".join([*COLUMNS, "mask_source"])
+    again = read_index(path)
+    assert again.table["mask_source"].tolist() == ["", "NA", "out of fold", ""]
 
 
 def test_an_index_without_a_column_is_refused_by_its_name(tmp_path: Path) -> None:

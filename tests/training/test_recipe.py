@@ -90,3 +90,14 @@ def test_what_is_no_toml_is_named(tmp_path: Path) -> None:
 def test_an_unknown_recipe_raises_with_the_known_names() -> None:
     with pytest.raises(UnknownNameError, match=r"'cup'.*cpu"):
         load_recipe("cup")
+
+
+def test_the_settings_of_masks_are_typed_and_checked() -> None:
+    assert make_recipe({}).segmentation is None
+    recipe = make_recipe({"segmentation": {}}, ["segmentation.size=64"])
+    assert recipe.segmentation is not None
+    assert recipe.segmentation.preprocessing().text == "gray | resize(64)"
+    with pytest.raises(SettingError, match=r"segmentation\.size"):
+        make_recipe({}, ["segmentation.size=8"])
+    with pytest.raises(SettingError, match=r"nearest.*segmentation\.size"):
+        make_recipe({}, ["segmentation.sise=64"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.core.files import digest
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder, read_run
@@ -90,6 +91,28 @@ def pooled(own: PreparedDemo, name: str) -> PreparedData:
     classes = competition.classes
     changed = classes.model_copy(update={"pools": {name: classes.names[:2]}})
     return replace(own.prepared, competition=competition.model_copy(update={"classes": changed}))
+
+
+def test_the_names_of_classifiers_runs_are_those_of_recipes_without_masks(
+    own: PreparedDemo, recipe: Recipe
+) -> None:
+    # As they were before masks could be learned: finished runs are found again.
+    settings = recipe.model_dump(mode="json", exclude={"segmentation"})
+    table = own.prepared.index.table
+    split = digest(list(table["id"]), list(table["split"]), own.prepared.fold.tolist())
+    decided = digest(settings, own.prepared.cache.key, FOLDS, 0, split)
+    assert run_name(own.prepared, recipe, FOLDS, 0) == f"cnn_small-{decided[:8]}"
+    names = {
+        run_name(own.prepared, make_recipe({"segmentation": masks}), FOLDS, 0)
+        for masks in ({"size": 32}, {"size": 64}, {"size": 32, "pipeline": "equalise | resize"})
+    }
+    assert len(names | {run_name(own.prepared, make_recipe({}), FOLDS, 0)}) == 4
+
+
+def test_a_recipe_of_masks_is_refused_by_the_training_of_classifiers(own: PreparedDemo) -> None:
+    recipe = make_recipe({"model": "unet_small", "loss": "dice", "segmentation": {"size": 32}})
+    with pytest.raises(SettingError, match=r"Run: python -m kagglecxr\.segment .*--train"):
+        train_run(own.prepared, own.workspace, recipe, Silent())
 
 
 @pytest.mark.parametrize("fold", [-1, FOLDS])

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.core.errors import MissingError, UnknownNameError
+from kagglecxr.core.errors import CxrError, MissingError, SettingError, UnknownNameError
 from kagglecxr.core.progress import Silent
+from kagglecxr.models.losses import MASK_LOSSES
 from kagglecxr.models.zoo import MODELS
-from kagglecxr.training.select_recipe import check_accelerators, select_recipe
+from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.select_recipe import (
+    check_accelerators,
+    check_model,
+    select_mask_recipe,
+    select_recipe,
+)
 
 
 class _Listening(Silent):
@@ -73,6 +80,68 @@ def test_accelerators_are_shown_with_the_recipe_they_mean(
     check = check_accelerators()
     assert words in check.found
     assert f"recipe {'gpu' if devices else 'cpu'} by default" in check.found
+
+
+def test_without_weights_masks_are_learned_from_scratch(no_weights: Path) -> None:
+    reporter = _Listening()
+    recipe = select_mask_recipe(None, ["epochs=2"], reporter)
+    assert (recipe.weights, recipe.epochs) == ("", 2)
+    assert recipe.segmentation is not None
+    assert MODELS[recipe.model].kind == "segmenter"
+    assert "no network" in reporter.notes[0]
+
+
+def test_with_weights_the_u_nets_encoder_is_fine_tuned(no_weights: Path) -> None:
+    (no_weights / "models").mkdir()
+    (no_weights / "models" / MODELS["unet_mobilenet"].weights_file).touch()
+    reporter = _Listening()
+    recipe = select_mask_recipe(None, [], reporter)
+    assert (recipe.model, recipe.weights) == ("unet_mobilenet", "imagenet")
+    assert reporter.notes == []
+
+
+def test_a_recipe_of_masks_that_is_named_is_never_replaced(no_weights: Path) -> None:
+    reporter = _Listening()
+    assert select_mask_recipe("lungs", [], reporter).model == "unet_mobilenet"
+    assert reporter.notes == []
+
+
+MASKS = {"model": "unet_mobilenet_025", "loss": "dice", "segmentation": {"size": 32}}
+
+
+def test_a_recipe_of_masks_is_checked_for_what_it_learns() -> None:
+    recipe = make_recipe(MASKS)
+    assert check_model(recipe) is recipe
+    for loss in MASK_LOSSES.names():
+        check_model(recipe.model_copy(update={"loss": loss}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["model=mobilenet_025"], "cannot segment. Received: mobilenet_025 .*unet_mobilenet_025"),
+        (["augmentation.mixup=0.2"], "does not move masks.*Received: mixup"),
+        (["augmentation.cutmix=0.2", "augmentation.mixup=0.2"], "Received: mixup, cutmix"),
+        (["augmentation.where=model"], "Received: augmentation.where = model"),
+        (["loss=focal"], "no loss of masks of that name.*cross_entropy_dice"),
+        (["loss=dicee"], "dice"),
+    ],
+)
+def test_what_cannot_learn_masks_is_refused(changes: list[str], words: str) -> None:
+    with pytest.raises(CxrError, match=words):
+        check_model(make_recipe(MASKS, changes))
+
+
+@pytest.mark.parametrize("model", ["unet_small", "unet_mobilenet_025"])
+def test_a_u_net_classifies_nothing(model: str) -> None:
+    with pytest.raises(SettingError, match=r"cannot classify.*--recipe lungs"):
+        select_recipe("demo", model, [], Silent())
+
+
+@pytest.mark.parametrize("loss", ["dice", "tversky", "cross_entropy_dice"])
+def test_a_loss_of_masks_is_none_of_classes(loss: str) -> None:
+    with pytest.raises(UnknownNameError, match="no loss of that name"):
+        select_recipe("demo", None, [f"loss={loss}"], Silent())
 
 
 def test_an_unknown_loss_is_refused_with_the_nearest() -> None:

@@ -1,7 +1,7 @@
 """Classification is one task, and another one trains by the same stages, folds and runs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from kagglecxr.core.metrics import Metric
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.data.index import write_folds, write_index
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler
-from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.predictions import PLAIN_VIEW, Predictions, concatenate
 from kagglecxr.training.fold import train_fold
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import describe_run
@@ -26,14 +27,36 @@ from tests.training.eager_models import eagerly
 from tests.training.run_factories import TINY, run_spec
 
 
+@dataclasses.dataclass(frozen=True)
+class FirstTargetHeldOut:
+    """Probabilities of the first target, with what is true."""
+
+    predictions: Predictions
+
+    def save(self, path: Path) -> None:
+        self.predictions.save(path)
+
+    def scores(self) -> dict[str, float]:
+        return {"error": self.score()}
+
+    def score(self) -> float:
+        kept = self.predictions
+        return float(np.abs(kept.truth - kept.probabilities[:, 1]).mean())
+
+
 class FirstTargetTask(Task):
     """Is it the first target? One sigmoid unit, scored by its error."""
-
-    epoch_metrics = ("binary_accuracy",)
 
     @property
     def output_names(self) -> list[str]:
         return self.prepared.competition.targets()[:1]
+
+    @property
+    def metric(self) -> Metric:
+        return Metric("error", lambda truth, p: float(np.abs(truth - p[:, 1]).mean()), False)
+
+    def epoch_metrics(self) -> list[keras.Metric]:
+        return [keras.metrics.BinaryAccuracy(name="binary_accuracy")]
 
     def loss(self, recipe: Recipe) -> keras.Loss:
         return keras.losses.BinaryCrossentropy()
@@ -49,12 +72,14 @@ class FirstTargetTask(Task):
     ) -> Outputs:
         return ClassificationTask(self.prepared).predict(model, rows, views)
 
-    def held_out(self, part: Part, outputs: Outputs) -> Predictions:
-        kept = ClassificationTask(self.prepared).held_out(part, outputs)
-        return dataclasses.replace(kept, truth=(kept.truth == 0).astype(np.intp))
+    def held_out(self, part: Part, by_view: Mapping[str, Outputs]) -> FirstTargetHeldOut:
+        kept = ClassificationTask(self.prepared).held_out(part, by_view).predictions
+        return FirstTargetHeldOut(
+            dataclasses.replace(kept, truth=(kept.truth == 0).astype(np.intp))
+        )
 
-    def scores(self, predictions: Predictions) -> dict[str, float]:
-        return {"error": float(np.abs(predictions.truth - predictions.probabilities[:, 1]).mean())}
+    def load_held_out(self, paths: Sequence[Path]) -> FirstTargetHeldOut:
+        return FirstTargetHeldOut(concatenate([Predictions.load(path) for path in paths]))
 
 
 def test_another_task_trains_by_the_same_trainer(demo: PreparedDemo, tmp_path: Path) -> None:
@@ -77,8 +102,8 @@ def test_another_task_trains_by_the_same_trainer(demo: PreparedDemo, tmp_path: P
     assert "accuracy" not in record.metrics
     history = pd.read_csv(run.fold_folder(1) / "history.csv")
     assert np.isfinite(history["val_binary_accuracy"]).all()
-    oof = Predictions.load(run.folder / "oof.npz")
-    assert record.metrics["oof_error"] == pytest.approx(run.task.scores(oof)["error"])
+    oof = run.task.load_held_out([run.folder / "oof.npz"])
+    assert record.metrics["oof_error"] == pytest.approx(oof.scores()["error"])
     assert "out-of-fold error 0." in describe_run(run.folder)
 
 
@@ -87,6 +112,6 @@ def test_classification_has_one_hot_targets_and_the_competitions_metric(demo: Pr
     targets = task.targets(part)
     assert targets.shape == (part.sum(), len(task.output_names))
     np.testing.assert_array_equal(targets.argmax(axis=1), demo.prepared.target_ids()[part])
-    right = task.held_out(part, targets)
-    assert task.score(right) == task.scores(right)[task.metric.name] == 1.0
-    assert task.scores(right)["log_loss"] == 0.0
+    right = task.held_out(part, {PLAIN_VIEW: targets})
+    assert right.score() == right.scores()[task.metric.name] == 1.0
+    assert right.scores()["log_loss"] == 0.0

@@ -25,7 +25,7 @@ class PseudoLabelledImages:
     """Rows (M,) of images without a label, and a model's probabilities (M, targets) for them."""
 
     rows: npt.NDArray[np.intp]
-    targets: OneHot
+    targets: TargetRows
 
     def __post_init__(self) -> None:
         if not len(self.rows) or len(self.rows) != len(self.targets):
@@ -98,11 +98,11 @@ class SemiSupervisedSequence(SampledSequence):
             images, sampler, targets=targets, transform=transform, rows=rows, steps=steps,
             **pydataset_kwargs,
         )  # fmt: skip
-        labelled = self._targets[:1].shape[1:]
-        if unlabelled.targets.shape[1:] != labelled:
+        labelled, others = (each[:1].shape[1:] for each in (self._targets, unlabelled.targets))
+        if others != labelled:
             raise DataError(
                 f"Images without a label have other targets than the labelled ones. Received: "
-                f"targets of shape {unlabelled.targets.shape}, and {labelled[0]} "
+                f"targets of shape {(len(unlabelled.targets), *others)}, and {labelled[0]} "
                 "targets of labelled images. Predict them with a model for these targets."
             )
         self._unlabelled = unlabelled

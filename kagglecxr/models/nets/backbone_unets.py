@@ -123,6 +123,8 @@ def _card(row: dict[str, str]) -> ModelCard:
         source=f"U-Net (Ronneberger et al. 2015) on {backbone.source}",
         gradcam_layer=LAST,
         encoder_layer=ENCODER,
+        parameters=int(row["unet_parameters"]),
+        trainable_parameters=int(row["unet_trainable_parameters"]),
         smallest=max(backbone.smallest, 32),
         classes=1,
         kind="segmenter",

@@ -106,7 +106,8 @@ def parameter_importances(study: Study, finished: Sequence[FrozenTrial]) -> dict
 def write_best_recipe(result: SearchResult, workspace: Workspace) -> tuple[Path, str]:
     """Writes the best recipe as a TOML file; returns its path and the command that trains it."""
     path = workspace.recipes / f"{result.name}.toml"
-    command = workspace.command("train", "--recipe", path)
+    verb = ["train"] if result.recipe.segmentation is None else ["segment", "--train"]
+    command = workspace.command(*verb, "--recipe", path)
     if result.pipeline:
         command = f"{prepare_again(workspace, pipeline=result.pipeline)} && {command}"
     fold = "fold 0" if result.folds == 1 else f"folds 0 to {result.folds - 1}"

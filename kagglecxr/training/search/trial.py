@@ -34,7 +34,7 @@ from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.search.study import ReportScore, score_reporter
 from kagglecxr.training.search.trial_process import LOG_FILE, TrialResult, TrialSpec
 from kagglecxr.training.task import Part, Task
-from kagglecxr.training.tasks import make_task
+from kagglecxr.training.tasks import data_of_recipe, make_task
 
 
 class ReportEpochScore(keras.callbacks.Callback):  # type: ignore[misc]
@@ -77,8 +77,10 @@ def train_trial(
     The score of an epoch is computed without test-time augmentation, the final one with the
     recipe's views. Weights are removed at the end.
     """
-    task = make_task(with_cache(prepared, workspace, spec.cache_key))
-    run = RunSpec(task, workspace, spec.recipe, prepared.fold, spec.seed, spec.folder)
+    prepared = with_cache(prepared, workspace, spec.cache_key)
+    data = data_of_recipe(prepared, workspace, spec.recipe, Silent())
+    task = make_task(data)
+    run = RunSpec(task, workspace, spec.recipe, data.fold, spec.seed, spec.folder)
     weights = InitialWeights(run, fetch_weights(spec.recipe, Silent()), workspace.folds)
     epochs = sum(stage.epochs for stage in spec.recipe.in_stages())
     scores: list[float] = []

@@ -7,7 +7,7 @@ from optuna.trial import Trial
 
 from kagglecxr.core.errors import MissingError, SettingError, WeightsError
 from kagglecxr.core.files import digest
-from kagglecxr.core.progress import Reporter
+from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.weights.sources import each_source, find_weights
@@ -22,6 +22,7 @@ from kagglecxr.training.search.study import open_study, to_distributions
 from kagglecxr.training.search.study_storage import explain_storage_errors, storage_location
 from kagglecxr.training.search.trial_process import RunningTrial, TrialLauncher, TrialSpec
 from kagglecxr.training.search.trial_queue import PIPELINE_TEXT, RECIPE, RUN, WorkerLock
+from kagglecxr.training.tasks import data_of_recipe, make_task
 from kagglecxr.training.training_options import SearchBudget
 
 
@@ -55,7 +56,8 @@ def tune_recipe(
         SettingError: The space or the budget is not valid, the storage cannot be opened or was
             lost, or no trial finished.
     """
-    folds = int(prepared.fold.max()) + 1
+    data = data_of_recipe(prepared, workspace, recipe, reporter)
+    folds = int(data.fold.max()) + 1
     budget.check(folds)
     space.check(recipe)
     caches = PipelineCaches(prepared, workspace, reporter)
@@ -63,11 +65,11 @@ def tune_recipe(
     name = study_name(prepared, recipe, space, budget.trial_folds, seed)
     folder = workspace.studies / name
     location = storage_location(folder, budget.storage)
-    metric = prepared.competition.evaluation_metric()
+    metric = make_task(data).metric
 
     def start(trial: Trial) -> RunningTrial:
         chosen, images = space.recipe(recipe, trial.params), caches.get(trial.params)
-        run = run_name(images, chosen, folds, seed)
+        run = run_name(data_of_recipe(images, workspace, chosen, Silent()), chosen, folds, seed)
         cache_key = "" if images is prepared else images.cache.key
         trial.set_user_attr(RECIPE, chosen.model_dump(mode="json"))
         trial.set_user_attr(PIPELINE_TEXT, cache_key and images.pipeline_text)

@@ -35,7 +35,22 @@ def test_a_mask_blackens_what_is_not_lung_and_nothing_else() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["mask", "lung_box"])
+def test_lungs_are_the_mask_itself_in_black_and_white() -> None:
+    image, mask = noise(20, 30), box(20, 30, slice(5, 15), slice(3, 9)) // 255
+    for picture in (image, np.dstack([image] * 3)):
+        both = STEPS["lungs"](ImageAndMask(picture, mask))
+        np.testing.assert_array_equal(both.image, 255 * mask)
+        assert both.image.dtype == np.uint8
+
+
+def test_lungs_are_cropped_and_resized_as_their_image() -> None:
+    image, mask = noise(40, 60), box(40, 60, slice(10, 30), slice(20, 40))
+    step = Pipeline.parse("lung_box(0.5) | resize(16) | lungs", 0)
+    assert step.needs_mask
+    np.testing.assert_array_equal(step(image, mask), box(16, 16, slice(4, 12), slice(4, 12)))
+
+
+@pytest.mark.parametrize("name", ["mask", "lung_box", "lungs"])
 @pytest.mark.parametrize("mask", [None, np.ones((9, 9), np.uint8)])
 def test_a_step_that_needs_a_mask_refuses_to_go_without(name: str, mask: Image | None) -> None:
     with pytest.raises(DataError, match="needs a lung mask"):

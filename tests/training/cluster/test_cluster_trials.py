@@ -11,6 +11,7 @@ import pytest
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.training.cluster.cluster_trials import ClusterTrial, RayTrialLauncher, weight_files
 from kagglecxr.training.cluster.file_bundle import read_folder
 from kagglecxr.training.cluster.task_messages import TaskResult
@@ -43,7 +44,7 @@ def train_nothing(run: RunSpec, fold: int, reporter: Reporter, options: FoldOpti
     (callback,) = options.callbacks(inputs)
     callback.on_epoch_end(0)
     folder = run.fold_folder(fold)
-    run.task.held_out(held_out, truth).save(folder / "validation.npz")
+    run.task.held_out(held_out, {PLAIN_VIEW: truth}).save(folder / "validation.npz")
     (folder / "fold.json").write_text("{}")
 
 

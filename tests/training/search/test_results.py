@@ -51,7 +51,8 @@ def test_the_recipe_that_is_written_is_the_one_that_was_tried(name: str, tmp_pat
     assert "# 12 s a fold" in text
     assert f"# {command}\n" in text
     place = f"--recipe {path} --work {tmp_path}"
-    assert command == f"python -m kagglecxr.train 'my demo' {place}"
+    verb, learned = ("train", "") if recipe.segmentation is None else ("segment", " --train")
+    assert command == f"python -m kagglecxr.{verb} 'my demo'{learned} {place}"
 
 
 def test_every_trial_that_counts_has_a_line() -> None:

@@ -14,7 +14,7 @@ from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.ensembling.run_selection import choose_runs
 from kagglecxr.inference.members import rebuild_model
-from kagglecxr.inference.predictions import Predictions
+from kagglecxr.inference.predictions import PLAIN_VIEW, Predictions
 from kagglecxr.inference.predictor import predict_views
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
@@ -22,6 +22,7 @@ from kagglecxr.training.run import train_run
 from kagglecxr.training.run_results import SOURCE_RUNS
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.soups.soup import make_soup
+from kagglecxr.training.task import Outputs
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.ensembling.plain import PLAIN
 from tests.training.run_factories import TINY, fold_data, make_run
@@ -46,13 +47,12 @@ class Scripted:
     def __init__(self, soup: RunSpec, runs: object) -> None:
         self.soup, self.truth = soup, soup.prepared.target_ids()
 
-    def predict(self, runs: Sequence[Path], fold: int) -> Predictions:
+    def predict(self, runs: Sequence[Path], fold: int) -> dict[str, Outputs]:
         share = self.right[frozenset(run.name for run in runs)]
         truth = self.truth[self.soup.fold_of == fold]
         wrong = (truth + 1) % 4
         decided = np.where(np.arange(len(truth)) < share * len(truth), truth, wrong)
-        ids = np.array([str(n) for n in range(len(truth))])
-        return Predictions(ids, np.eye(4, dtype=np.float32)[decided], truth)
+        return {PLAIN_VIEW: np.eye(4, dtype=np.float32)[decided]}
 
 
 def with_scores(runs: Sequence[Path], folder: Path, scores: Sequence[float]) -> list[Path]:
@@ -142,7 +142,8 @@ def test_its_out_of_fold_predictions_are_those_of_its_own_weights(
     model.load_weights(fold_folder(soup, 1) / WEIGHTS)
     data = fold_data(own, 1)
     recipe = make_recipe(record.recipe)
-    again = data.predictions(data.fit_inputs(model, recipe, 0).predict(recipe.views))
+    inputs = data.fit_inputs(model, recipe, 0)
+    again = data.predictions({view: inputs.predict([view]) for view in recipe.views}).predictions
     np.testing.assert_allclose(oof.of(again.ids.tolist()), again.probabilities, atol=1e-6)
     assert sorted(oof.ids.tolist()) == sorted(
         own.prepared.index.column("id", own.prepared.index.rows("train"))

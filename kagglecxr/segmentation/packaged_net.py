@@ -1,0 +1,38 @@
+"""The small net of lung masks in the package, for images that came without any masks."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
+from kagglecxr.segmentation.mask_standards import MaskStandards
+
+PACKAGED = Path(__file__).parent / "lung_net"
+"""A run of one fold, as `pack_net` writes it; its README.md is the model card."""
+
+CAUTION = (
+    "No net of lung masks is trained here, so the package's own predicts them. It has learned "
+    "from X-rays of children alone (Kermany et al. 2018, masks of V7 Labs): look at the masks, "
+    "above all of adults, of portable X-rays and of white lungs."
+)
+
+
+def packaged_run() -> Path | None:
+    """Returns the folder of the package's net; None where an installation left it out."""
+    return PACKAGED if (PACKAGED / "run.json").is_file() else None
+
+
+def pack_net(run: Path, fold: int, folder: Path) -> None:
+    """Writes one fold of a run as a run of its own, with what its out-of-fold masks say.
+
+    Args:
+        run: a finished run that learned masks.
+        fold: the fold that is packed; what it held out is what its scores are of.
+        folder: where run.json, the weights and mask_standards.json go.
+    """
+    record = read_run(run)
+    target = fold_folder(folder, 0)
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(fold_folder(run, fold) / WEIGHTS, target / WEIGHTS)
+    MaskStandards.of_run(run).write(folder)
+    replace(record, name=folder.name, folds=1, seconds=[record.seconds[fold]]).write(folder)

@@ -1,0 +1,50 @@
+"""One fold of a run is packed as a net that predicts where no masks came with the images."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import read_run
+from kagglecxr.segmentation import packaged_net
+from kagglecxr.segmentation.mask_training import find_mask_run
+from kagglecxr.segmentation.packaged_net import CAUTION, pack_net
+from kagglecxr.segmentation.segmenter import Segmenter
+from tests.segmentation.conftest import MaskedFolder
+from tests.segmentation.mask_runs import mask_run
+
+
+class _Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture
+def packed(folder: MaskedFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    run = mask_run(folder.data, folder.workspace, "run", [0.9, 0.3])
+    pack_net(run, 1, tmp_path / "net")
+    monkeypatch.setattr(packaged_net, "PACKAGED", tmp_path / "net")
+    return tmp_path / "net"
+
+
+def test_a_packed_fold_is_a_run_of_one_fold_without_out_of_fold_masks(packed: Path) -> None:
+    assert read_run(packed).folds == 1
+    assert sorted(path.name for path in packed.iterdir()) == [
+        "fold-0", "mask_standards.json", "run.json",
+    ]  # fmt: skip
+    logits = Segmenter.of_run(packed).member.load_model(0).get_layer("logits")
+    # The odds of 0.3, which the second fold predicts.
+    assert float(logits.get_weights()[1][0]) == pytest.approx(-0.8473, abs=1e-4)
+
+
+def test_it_predicts_only_where_no_net_was_trained(folder: MaskedFolder, packed: Path) -> None:
+    notes = _Notes()
+    trained = folder.workspace.runs / "run"
+    assert find_mask_run(folder.workspace, None, notes) == trained
+    assert notes.told == []
+    (trained / "run.json").unlink()
+    assert find_mask_run(folder.workspace, None, notes) == packed
+    assert notes.told == [CAUTION]

@@ -1,0 +1,93 @@
+"""Any image files get masks of their size, and those that cannot be read are named."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import read_table
+from kagglecxr.core.progress import Silent
+from kagglecxr.segmentation.mask_files import MaskFolder, names_of
+from kagglecxr.segmentation.segment_files import segment_files
+from tests.segmentation.conftest import MaskedFolder
+from tests.segmentation.mask_runs import mask_run, predict_without_models
+
+
+class _Listening(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def run(folder: MaskedFolder, monkeypatch: pytest.MonkeyPatch) -> Path:
+    predict_without_models(monkeypatch)
+    return mask_run(folder.data, folder.workspace, "run", [0.9, 0.9])
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, tuple[int, int]]:
+    """Files of several sizes, one of them in colour, by their paths."""
+    sizes = {f"{tmp_path}/wide.png": (30, 50), f"{tmp_path}/tall.jpg": (70, 20)}
+    for path, size in sizes.items():
+        cv2.imwrite(path, np.full((*size, 3), 90, np.uint8))
+    return sizes
+
+
+def test_masks_have_their_images_names_and_sizes(
+    run: Path, images: dict[str, tuple[int, int]], tmp_path: Path
+) -> None:
+    out = tmp_path / "new" / "out"
+    table = segment_files(run, list(images), out, tmp_path / "scratch", Silent())
+    for path, size in images.items():
+        mask = cv2.imread(str(out / f"{Path(path).stem}.png"), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == size
+        assert (mask == 255).all()
+    assert sorted(path.name for path in out.iterdir()) == ["flags.csv", "tall.png", "wide.png"]
+    flags = read_table(out / "flags.csv")
+    assert flags["path"].tolist() == table["path"].tolist() == list(images)
+    assert flags["mask"].tolist() == ["wide.png", "tall.png"]
+    assert [float(area) for area in flags["area"]] == [1.0, 1.0]
+    assert all("large" in words for words in flags["suspicious"])
+
+
+def test_files_that_cannot_be_read_are_named_and_left_out(
+    run: Path, images: dict[str, tuple[int, int]], tmp_path: Path
+) -> None:
+    broken, absent = tmp_path / "broken.png", tmp_path / "absent.png"
+    broken.write_bytes(b"no image")
+    paths = [str(broken), *images, str(absent)]
+    reporter, out = _Listening(), tmp_path / "out"
+    table = segment_files(run, paths, out, tmp_path / "scratch", reporter)
+    assert table["path"].tolist() == list(images)
+    assert not (out / "broken.png").exists()
+    (note,) = reporter.notes
+    assert note.startswith("Left out, since they cannot be read: ")
+    assert f"{broken} (" in note
+    assert f"{absent} (" in note
+    with pytest.raises(DataError, match=r"No image can be read\. Received: .*broken\.png"):
+        segment_files(run, [str(broken)], tmp_path / "none", tmp_path / "scratch", Silent())
+    assert not (tmp_path / "none").exists()
+
+
+def test_two_images_of_one_name_are_refused_before_anything_is_written(
+    run: Path, images: dict[str, tuple[int, int]], tmp_path: Path
+) -> None:
+    other = tmp_path / "b" / "wide.jpg"
+    with pytest.raises(DataError, match=r"one name.*b/wide\.jpg and .*/wide\.png"):
+        segment_files(run, [*images, str(other)], tmp_path / "out", tmp_path / "s", Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_path_twice_is_one_image() -> None:
+    assert names_of(["a/x.png", "a/y.v2.png", "a/x.png"]) == {"a/x.png": "x", "a/y.v2.png": "y.v2"}
+
+
+def test_a_name_may_have_folders(tmp_path: Path) -> None:
+    masks = MaskFolder(tmp_path)
+    masks.write_mask("test/1", np.full((3, 4), 255, np.uint8))
+    assert cv2.imread(str(tmp_path / "test" / "1.png"), cv2.IMREAD_UNCHANGED).shape == (3, 4)
