@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,7 +19,7 @@ from kagglecxr.inference.export.exporter import export_model
 from kagglecxr.inference.export.file_formats import FORMATS
 from kagglecxr.inference.members import members_for_data
 from tests.conftest import PreparedDemo, copy_demo
-from tests.inference.random_runs import random_run
+from tests.inference.random_runs import add_novelty, random_run
 from tests.test_verbs import verb_here
 
 IMAGES = 6
@@ -30,6 +31,7 @@ def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Prepare
     own = copy_demo(demo, tmp_path_factory.mktemp("user") / "work" / "demo")
     random_run(own, "one", seed=1, folds=1)
     random_run(own, "two", seed=2, folds=1, views=["identity"])
+    add_novelty(own, random_run(own, "choosy", seed=1, folds=1))
     targets = own.prepared.competition.targets()
     weights = [2.0, *[1.0] * (len(targets) - 1)]
     combine = FittedEnsemble(equal_blend(2), class_weights=weights)
@@ -95,6 +97,23 @@ def test_a_run_an_ensemble_and_their_images_need_no_competition(
     assert len(lines) == IMAGES + 2
     assert lines[1].split()[-1] in own.prepared.competition.targets()
     assert re.search(r"Predicted 6 images: predictions\.csv\. Next: \S", lines[-1])
+
+
+def test_images_that_are_no_chest_x_rays_are_told(own: PreparedDemo, xrays: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    (xrays / "noise.png").write_bytes(cv2.imencode(".png", noise)[1].tobytes())
+    first, *others = own.prepared.competition.targets()
+    pools = ("--pool", f"ill={first}", "--pool", f"other={','.join(others)}")
+    choosy = str(own.workspace.runs / "choosy")
+    done = verb_here("predict", choosy, "xrays", *pools)
+    assert (done.returncode, done.stderr) == (0, "")
+    table = read_table(Path("predictions.csv"))
+    assert list(table.columns) == ["path", "ill", "other", "label", "unusual"]
+    unusual = dict(zip(table["path"], table["unusual"], strict=True))
+    assert unusual.pop("xrays/noise.png") == "1"
+    assert list(unusual.values()) == ["0"] * IMAGES
+    told = "1 of 7 images looks unlike the chest X-rays of the training set."
+    assert f"Predicted 7 images: predictions.csv. {told} Next: " in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ WEIGHTS = "model.weights.h5"
 """The weights file in each fold's folder."""
 OOF, TEST = "oof.npz", "test.npz"
 """The files of out-of-fold predictions, and of those of the test set."""
+NOVELTY, NOVELTY_THRESHOLD = "novelty.npz", "novelty.json"
+"""The file in each fold's folder, and in the run's, that tell unusual images."""
 
 
 @dataclass(frozen=True)

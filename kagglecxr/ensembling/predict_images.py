@@ -1,6 +1,7 @@
 """Predicts images with whatever a path stands for: a run, an ensemble or an exported file."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kagglecxr.core.errors import MissingError, SettingError, shorten
@@ -68,8 +69,10 @@ def _pooled(
         return lambda predictions: predictions
     pools = read_pools(words, classes)
     members = list(pools.values())
-    return lambda predictions: FilePredictions(
-        predictions.paths, list(pools), pool_probabilities(predictions.probabilities, members)
+    return lambda predictions: replace(
+        predictions,
+        classes=list(pools),
+        probabilities=pool_probabilities(predictions.probabilities, members),
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,10 @@ from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import BrokenImageError, Image
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
+from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.inference.predictor import Predictor
 
-PATH, LABEL = "path", "label"
+PATH, LABEL, UNUSUAL = "path", "label", "unusual"
 MAX_NAMED, MAX_PREVIEW = 50, 10
 """Images named in one line, and in a preview of the table."""
 CHUNK = 16
@@ -35,11 +36,14 @@ class FilePredictions:
         paths: the files, without those that cannot be read.
         classes: the classes' names, in the order of the columns.
         probabilities: (paths, classes) float32.
+        unusual: (paths,), which images are unlike those of the training set; None where the model
+            does not know.
     """
 
     paths: list[str]
     classes: list[str]
     probabilities: npt.NDArray[np.float32]
+    unusual: npt.NDArray[np.bool_] | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -47,17 +51,31 @@ class FilePredictions:
         return [self.classes[number] for number in self.probabilities.argmax(axis=1)]
 
     def table(self) -> pd.DataFrame:
-        """Returns `path,<one column a class>,label`; a class of such a name is "path (class)"."""
-        columns = [f"{name} (class)" if name in (PATH, LABEL) else name for name in self.classes]
+        """Returns `path,<one column a class>,label,unusual`, the last one where it is known.
+
+        A class of such a name is "path (class)".
+        """
+        own = (PATH, LABEL, UNUSUAL)
+        columns = [f"{name} (class)" if name in own else name for name in self.classes]
         table = pd.DataFrame(self.probabilities, columns=columns)
         table.insert(0, PATH, self.paths)
         table[LABEL] = self.labels
+        if self.unusual is not None:
+            table[UNUSUAL] = self.unusual.astype(int)
         return table
 
     def describe(self, out: Path) -> str:
-        """Returns a sentence on how many were predicted into which file."""
+        """Returns how many were predicted into which file, and how many of them are unusual."""
         count = len(self.paths)
-        return f"Predicted {count:,} image{'s' if count != 1 else ''}: {out}."
+        images = f"{count:,} image{'s' if count != 1 else ''}"
+        unusual = 0 if self.unusual is None else int(self.unusual.sum())
+        if not unusual:
+            return f"Predicted {images}: {out}."
+        verb = "looks" if unusual == 1 else "look"
+        return (
+            f"Predicted {images}: {out}. {unusual:,} of {images} {verb} unlike the chest X-rays of "
+            "the training set."
+        )
 
     def preview(self) -> str:
         """Returns the table as lines of text if it has few of them, else nothing."""
@@ -74,7 +92,7 @@ def predict_with_runs(
     *,
     skip_unreadable: bool,
 ) -> FilePredictions:
-    """Predicts image files with runs.
+    """Predicts image files with runs, and tells which are unusual if one of the runs can.
 
     Args:
         predictor: its members are made by `member_for_files`.
@@ -84,7 +102,7 @@ def predict_with_runs(
         skip_unreadable: leave out files that cannot be read instead of raising an error.
 
     Raises:
-        DataError: runs for different classes, or files that cannot be read.
+        DataError: runs for different classes, files that cannot be read, or damaged runs.
     """
     classes = predictor.members[0].record.targets
     for member in predictor.members:
@@ -93,6 +111,7 @@ def predict_with_runs(
                 f"The runs of an ensemble have different classes. Received: {classes} and, in "
                 f"{member.run}, {member.record.targets}. Make that ensemble again."
             )
+    predictor = replace(predictor, novelties=load_novelties(predictor.members))
     files = ImageFiles(Path(), list(paths), scratch, reporter)
     for member in predictor.members:
         # All that cannot be read is known before anything is predicted.
@@ -100,7 +119,9 @@ def predict_with_runs(
     _report_unreadable(files.broken, len(paths), reporter, skip_unreadable=skip_unreadable)
     rows = np.flatnonzero([path not in files.broken for path in paths])
     output = predictor.predict(files.images, rows, reporter=reporter)
-    return FilePredictions([paths[row] for row in rows.tolist()], classes, output.probabilities)
+    unusual = None if output.novelty is None else output.novelty > 1.0
+    readable = [paths[row] for row in rows.tolist()]
+    return FilePredictions(readable, classes, output.probabilities, unusual)
 
 
 def predict_with_export(

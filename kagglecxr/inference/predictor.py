@@ -1,11 +1,12 @@
 """Predicts with finished runs: the mean of views and of folds, then a combination of runs."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from time import monotonic
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,13 +17,15 @@ from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.members import Member
-from kagglecxr.inference.predictions import average
+from kagglecxr.inference.novelty import Novelty, Scores
+from kagglecxr.inference.predictions import PLAIN_VIEW, average
 from kagglecxr.inference.traced_models import TracedModels
 from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
 
 Pixels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.intp]
-Probabilities = npt.NDArray[np.float32]
+Array = npt.NDArray[np.float32]
+Probabilities = Array
 Fold = tuple[int, int]
 """The number of a member and of one of its folds."""
 
@@ -33,11 +36,26 @@ TIME_RESERVE = 1.5
 
 @dataclass(frozen=True)
 class PredictorOutput:
-    """The probabilities (images, targets) of a `Predictor`, and how many of its folds predicted."""
+    """What a `Predictor` predicts, and how many of its folds did.
+
+    Attributes:
+        probabilities: (images, targets).
+        novelty: (images,), how unlike the training images they are, more than 1 where they look
+            unusual; the mean over the folds that know, None where none does.
+    """
 
     probabilities: Probabilities
     folds: int
     of: int
+    novelty: Scores | None = None
+
+
+@dataclass(frozen=True)
+class FoldOutput:
+    """The probabilities (images, targets) of one fold, and their novelty (images,) if it knows."""
+
+    probabilities: Probabilities
+    novelty: Scores | None
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,14 @@ class Predictor:
         members: the runs.
         combine: makes one array (images, targets) of those of the runs; defaults to their mean.
         models: the models built so far; predictors that predict in turn may have them in common.
+        novelties: of the folds that tell how unusual images are, see `load_novelties`. They cost no
+            further pass where the views contain the image as it is.
     """
 
     members: Sequence[Member]
     combine: Callable[[Sequence[Probabilities]], Probabilities] = average
     models: TracedModels = field(default_factory=TracedModels, repr=False, compare=False)
+    novelties: Mapping[Fold, Novelty] = field(default_factory=dict)
 
     def predict(
         self,
@@ -76,15 +97,18 @@ class Predictor:
             deadline: until when the predictions are needed; folds that do not fit are left out.
         """
         done: dict[Fold, Probabilities] = {}
+        novelty: list[Scores] = []
         for folds in self._predict_folds(images, rows, reporter, deadline):
-            done |= folds
+            done |= {fold: output.probabilities for fold, output in folds.items()}
+            novelty += [each.novelty for each in folds.values() if each.novelty is not None]
         runs = [
             average([done[number, fold] for fold in member.folds if (number, fold) in done])
             for number, member in enumerate(self.members)
             if any((number, fold) in done for fold in member.folds)
         ]
         total = sum(len(member.folds) for member in self.members)
-        return PredictorOutput(self.combine(runs), len(done), total)
+        mean = np.mean(novelty, axis=0) if novelty else None
+        return PredictorOutput(self.combine(runs), len(done), total, mean)
 
     def predict_runs(
         self, images: Pixels, rows: Rows, reporter: Reporter
@@ -93,7 +117,7 @@ class Predictor:
         waiting = dict(enumerate(self.members))
         done: dict[Fold, Probabilities] = {}
         for folds in self._predict_folds(images, rows, reporter):
-            done |= folds
+            done |= {fold: output.probabilities for fold, output in folds.items()}
             for number, member in list(waiting.items()):
                 if all((number, fold) in done for fold in member.folds):
                     del waiting[number]
@@ -105,8 +129,8 @@ class Predictor:
         rows: Rows | None,
         reporter: Reporter,
         deadline: Deadline | None = None,
-    ) -> Iterator[dict[Fold, Probabilities]]:
-        """Yields the probabilities of folds, one or several at a time, in their order."""
+    ) -> Iterator[dict[Fold, FoldOutput]]:
+        """Yields what folds predict, one or several at a time, in their order."""
         seconds = -math.inf
         with reporter.bar("Predicting", sum(len(m.folds) for m in self.members)) as bar:
             for folds in self._groups:
@@ -120,11 +144,24 @@ class Predictor:
                 if len(folds) > 1:
                     predicted = self._predict_on_trunk(folds, pixels, chosen)
                 else:
-                    function = self.models.whole(member, fold)
-                    predicted = [_predict_in_batches(function, pixels, chosen, member.views)]
-                yield dict(zip(folds, predicted, strict=True))
+                    pooled = (number, fold) in self.novelties
+                    function = self.models.whole(member, fold, pooled=pooled)
+                    views = _views(member.views, pooled)
+                    predicted = [_predict_in_batches(function, pixels, chosen, views)]
+                yield {
+                    fold: self._fold_output(fold, by_view)
+                    for fold, by_view in zip(folds, predicted, strict=True)
+                }
                 seconds = monotonic() - start
                 bar.advance(len(folds))
+
+    def _fold_output(self, fold: Fold, by_view: Mapping[str, Sequence[Array]]) -> FoldOutput:
+        views = resolve_views(self.members[fold[0]].views)
+        probabilities = _mean_of_views([by_view[view][0] for view in views])
+        if fold not in self.novelties:
+            return FoldOutput(probabilities, None)
+        novelty = self.novelties[fold].scores(by_view[PLAIN_VIEW][1:])
+        return FoldOutput(probabilities, novelty)
 
     @cached_property
     def _groups(self) -> list[list[Fold]]:
@@ -132,19 +169,21 @@ class Predictor:
         total = sum(len(member.folds) for member in self.members)
         groups: dict[object, list[Fold]] = {}
         for number, member in enumerate(self.members):
-            trunks = self._trunk_keys(member) if total > 1 else {}
+            trunks = self._trunk_keys(number) if total > 1 else {}
             for fold in member.folds:
                 groups.setdefault(trunks.get(fold, (number, fold)), []).append((number, fold))
         return list(groups.values())
 
     def _predict_on_trunk(
         self, folds: Sequence[Fold], images: Pixels, rows: Rows
-    ) -> list[Probabilities]:
-        """The probabilities of folds that share a frozen trunk."""
-        members = [self.members[number] for number, _ in folds]
-        views_of = [resolve_views(member.views) for member in members]
-        trunk, heads = self._load_heads(members, [fold for _, fold in folds])
-        outputs = [{view: list[Probabilities]() for view in views} for views in views_of]
+    ) -> list[dict[str, list[Array]]]:
+        """Does what `_predict_in_batches` does with folds that share a frozen trunk."""
+        views_of = [
+            _views(self.members[number].views, (number, fold) in self.novelties)
+            for number, fold in folds
+        ]
+        trunk, heads = self._load_heads(folds)
+        outputs = [{view: list[Sequence[Array]]() for view in views} for views in views_of]
         for view in dict.fromkeys(view for views in views_of for view in views):
             batches = OrderedSequence(images, rows, BATCH_SIZE, view=VIEWS[view].array)
             for batch in range(len(batches)):
@@ -153,20 +192,17 @@ class Predictor:
                 for head, output in zip(heads, outputs, strict=True):
                     if view in output:
                         # Called as it is: to compile a head for each fold takes longer.
-                        predicted = head(features, training=False)
-                        output[view].append(keras.ops.convert_to_numpy(predicted))
-        return [
-            _mean_of_views([np.concatenate(batches) for batches in output.values()])
-            for output in outputs
-        ]
+                        output[view].append(_as_arrays(head(features, training=False), view))
+        return [_concatenate(output) for output in outputs]
 
-    def _trunk_keys(self, member: Member) -> dict[int, str]:
+    def _trunk_keys(self, number: int) -> dict[int, str]:
         """A digest of the frozen trunk of each fold; empty where the whole model learned."""
+        member = self.members[number]
         if member.record.recipe.get("trainable", "all") == "all":
             return {}
         keys = {}
         for fold in member.folds:
-            trunk, _ = self.models.split(member, fold)
+            trunk, _ = self.models.split(member, fold, pooled=(number, fold) in self.novelties)
             if not trunk.weights:
                 return {}
             layers = [{**each.get_config(), "name": type(each).__name__} for each in trunk.layers]
@@ -176,13 +212,12 @@ class Predictor:
             keys[fold] = digest(member.record.pipeline, layers, weights.hexdigest())
         return keys
 
-    def _load_heads(
-        self, members: Sequence[Member], folds: Sequence[int]
-    ) -> tuple[keras.Model, list[keras.Model]]:
+    def _load_heads(self, folds: Sequence[Fold]) -> tuple[keras.Model, list[keras.Model]]:
         """The trunk that folds share, and what each of them has on it."""
         heads: list[keras.Model] = []
-        for member, fold in zip(members, folds, strict=True):
-            trunk, head = self.models.split(member, fold)
+        for number, fold in folds:
+            pooled = (number, fold) in self.novelties
+            trunk, head = self.models.split(self.members[number], fold, pooled=pooled)
             # A copy, so that the model and its trunk are in memory once.
             heads.append(keras.models.clone_model(head))
             heads[-1].set_weights(head.get_weights())
@@ -215,16 +250,40 @@ def predict_views(
 
 
 def _predict_in_batches(
-    function: Callable[[Pixels], Probabilities], images: Pixels, rows: Rows, views: Sequence[str]
-) -> Probabilities:
-    """Does what `predict_views` does, without the data pipeline that `predict` makes each time."""
+    function: Callable[[Pixels], Any], images: Pixels, rows: Rows, views: Sequence[str]
+) -> dict[str, list[Array]]:
+    """Predicts without the data pipeline that `predict` makes each time.
+
+    Returns:
+        By view, the probabilities (rows, targets), and behind them the pooled features of the image
+        as it is, if the function returns any.
+    """
     batches = OrderedSequence(images, rows, BATCH_SIZE)
-    outputs = {name: list[Probabilities]() for name in resolve_views(views)}
+    outputs = {name: list[Sequence[Array]]() for name in views}
     for number in range(len(batches)):
         pixels = batches[number][0]
         for name, output in outputs.items():
-            output.append(function(VIEWS[name].array(pixels)))
-    return _mean_of_views([np.concatenate(output) for output in outputs.values()])
+            output.append(_as_arrays(function(VIEWS[name].array(pixels)), name))
+    return _concatenate(outputs)
+
+
+def _views(names: Sequence[str], pooled: bool) -> list[str]:
+    """The views that are predicted: those that are wanted, and the one whose features are."""
+    return resolve_views([*names, *([PLAIN_VIEW] if pooled else [])])
+
+
+def _as_arrays(outputs: Any, view: str) -> list[Array]:
+    """The outputs of a batch, without features of other views, which nobody needs."""
+    listed = outputs if isinstance(outputs, list) else [outputs]
+    kept = listed if view == PLAIN_VIEW else listed[:1]
+    return [keras.ops.convert_to_numpy(output) for output in kept]
+
+
+def _concatenate(by_view: Mapping[str, Sequence[Sequence[Array]]]) -> dict[str, list[Array]]:
+    return {
+        view: [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+        for view, batches in by_view.items()
+    }
 
 
 def _mean_of_views(outputs: Sequence[Probabilities]) -> Probabilities:

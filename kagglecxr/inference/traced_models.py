@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from kagglecxr.core.files import digest
 from kagglecxr.inference.members import Member, rebuild_model
+from kagglecxr.models.feature_maps import add_pooled_features
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
+from kagglecxr.models.zoo import MODELS
 
 Pixels = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float32]
 
 KEPT_PARAMETERS = 2**27
 """Models are kept for other folds while all of them have no more parameters, which is 512 MiB."""
@@ -33,34 +34,46 @@ class TracedModels:
     """Models that a `Predictor` has built: one for each architecture, whatever its weights.
 
     Building a model and tracing its graph takes as long as predicting some hundred images, so a
-    model is kept for other folds, other runs of its architecture, and the next call.
+    model is kept for other folds, other runs of its architecture, and the next call. With pooled
+    features a model has more outputs, see `add_pooled_features`.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, _TracedModel] = {}
 
-    def whole(self, member: Member, fold: int) -> Callable[[Pixels], Probabilities]:
+    def whole(self, member: Member, fold: int, *, pooled: bool = False) -> Callable[[Pixels], Any]:
         """Returns the function of a batch that the model of a fold is, until the next call."""
-        function: Callable[[Pixels], Probabilities]
-        function = self._load(member, fold, "all", lambda model: model.predict_on_batch)
+        function: Callable[[Pixels], Any]
+        function = self._load(member, fold, "all", lambda model: model.predict_on_batch, pooled)
         return function
 
-    def split(self, member: Member, fold: int) -> tuple[keras.Model, keras.Model]:
+    def split(
+        self, member: Member, fold: int, *, pooled: bool = False
+    ) -> tuple[keras.Model, keras.Model]:
         """Returns a fold's frozen trunk and what learned on its features, until the next call."""
         parts: tuple[keras.Model, keras.Model]
-        parts = self._load(member, fold, member.record.recipe["trainable"], split_frozen_trunk)
+        trainable = member.record.recipe["trainable"]
+        parts = self._load(member, fold, trainable, split_frozen_trunk, pooled)
         return parts
 
     def _load(
-        self, member: Member, fold: int, trainable: str, make: Callable[[keras.Model], Any]
+        self,
+        member: Member,
+        fold: int,
+        trainable: str,
+        make: Callable[[keras.Model], Any],
+        pooled: bool,
     ) -> Any:
         record = member.record
         options = record.recipe["model_options"]
-        key = digest(record.model, record.input_shape, len(record.targets), options, trainable)
+        shape = (record.input_shape, len(record.targets))
+        key = digest(record.model, shape, options, trainable, pooled)
         traced = self._kept.pop(key, None)
         if traced is None:
             model = rebuild_model(record, trainable)
-            traced = _TracedModel(model, make(model))
+            last = MODELS[record.model].gradcam_layer
+            source = add_pooled_features(model, last) if pooled else model
+            traced = _TracedModel(model, make(source))
         # Put last: the first is the one that has not been used for the longest time.
         self._kept[key] = traced
         while len(self._kept) > 1 and self._parameters() > KEPT_PARAMETERS:

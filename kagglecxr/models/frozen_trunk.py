@@ -54,7 +54,8 @@ def split_frozen_trunk(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
     The trunk holds every layer that is neither trained nor random and depends on no such layer: the
     frozen layers of a backbone and the pooling of their features. Both parts share the model's
-    layers, so training the second trains the model.
+    layers, so training the second trains the model. Of a model with several outputs, those that
+    never change are features too.
 
     Returns:
         The trunk, from images to features (one tensor or a list of them), and the rest, from these
@@ -70,9 +71,13 @@ def split_frozen_trunk(model: keras.Model) -> tuple[keras.Model, keras.Model]:
             fixed.add(id(operation.output))
         else:
             features |= {id(tensor): tensor for tensor in inputs if id(tensor) in fixed}
+    features |= {id(tensor): tensor for tensor in model.outputs if id(tensor) in fixed}
     outputs = list(features.values())
     between = outputs[0] if len(outputs) == 1 else outputs
-    return keras.Model(model.input, between), keras.Model(between, model.output)
+    # Keras has no models whose output is their input.
+    ends = [layers.Identity()(t) if id(t) in fixed else t for t in model.outputs]
+    rest = keras.Model(between, ends if len(ends) > 1 else ends[0])
+    return keras.Model(model.input, between), rest
 
 
 def _is_fixed(operation: Any) -> bool:

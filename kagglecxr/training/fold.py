@@ -11,7 +11,7 @@ import pandas as pd
 from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json, write_table
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import WEIGHTS
+from kagglecxr.core.run_record import NOVELTY, WEIGHTS
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.tta import resolve_views
@@ -19,6 +19,7 @@ from kagglecxr.models.batch_norm import RECALIBRATED, recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
 from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold_novelty import learn_novelty
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.stage import (
     CallbackFactory,
@@ -66,12 +67,14 @@ class FoldOptions:
         callbacks: makes callbacks that are called before the fold's own, so that what they save is
             never an epoch behind.
         budget: where the epochs do not fit into it, the fold ends with its best epoch so far.
+        learn_novelty: fit what tells unusual images, which takes one more pass over the images.
     """
 
     weights: Callable[[], Sequence[Path]] = tuple
     unlabelled: Callable[[], PseudoLabelledImages | None] = lambda: None
     callbacks: CallbackFactory = lambda _: ()
     budget: TimeBudget | None = None
+    learn_novelty: bool = True
 
 
 def train_fold(
@@ -84,7 +87,8 @@ def train_fold(
 
     A finished fold is only read; an interrupted one resumes after its last whole epoch, and ends
     with the same weights as if it had never stopped. Its folder holds the weights, history.csv, the
-    TensorBoard log, validation.npz, and fold.json, which is written last.
+    TensorBoard log, validation.npz, of a classifier novelty.npz, and fold.json, which is written
+    last.
     """
     folder = run.fold_folder(fold)
     if (folder / "fold.json").is_file():
@@ -107,6 +111,9 @@ def train_fold(
     by_view = {view: result.inputs.predict([view]) for view in resolve_views(run.recipe.views)}
     # Single views are kept, so that what they gain is known before they are used.
     data.predictions(by_view).save(folder / "validation.npz")
+    if options.learn_novelty and run.recipe.segmentation is None:
+        random = np.random.default_rng(derive_seed(fold_seed, "novelty"))
+        learn_novelty(result.model, data, random).save(folder / NOVELTY)
     return _finish(result, history, folder)
 
 

@@ -15,6 +15,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.index import read_folds
 from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.inference.novelty import write_threshold
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.training.fold import FoldSummary
 from kagglecxr.training.recipe import Recipe
@@ -27,7 +28,7 @@ _LIBRARIES = ("kagglecxr", "keras", "tensorflow", "numpy", "pandas", "scikit-lea
 
 
 def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
-    """Writes oof.npz and run.json of a run whose folds are all finished.
+    """Writes oof.npz, novelty.json and run.json of a run whose folds are all finished.
 
     The source runs are those whose weights it averages or whose labels it learned from.
     """
@@ -35,6 +36,7 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
     summaries = [FoldSummary.read(folder) for folder in folders]
     oof = run.task.load_held_out([folder / "validation.npz" for folder in folders])
     oof.save(run.folder / OOF)
+    write_threshold(run.folder, run.folds)
     scores = {f"oof_{name}": score for name, score in oof.scores().items()}
     RunRecord(
         name=run.folder.name,

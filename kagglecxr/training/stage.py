@@ -27,6 +27,7 @@ from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheck
 from kagglecxr.training.endless_batches import endless_batches
 from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
+from kagglecxr.training.fold_novelty import MAX_IMAGES
 from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.optimizer import make_optimizer
 from kagglecxr.training.recipe import Recipe
@@ -152,6 +153,7 @@ class StageTrainer:
         if self.budget is None:
             return []
         predictions = int(self.data.held_out.sum()) * (1 + len(recipe.views))
+        predictions += min(len(self.data.rows), 2 * MAX_IMAGES)
         return [TimeLimit(self.budget.deadline, predictions, recipe.batch_size)]
 
 

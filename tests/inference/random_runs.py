@@ -7,8 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from kagglecxr.core.run_record import RunRecord
-from kagglecxr.inference.members import rebuild_model
+from kagglecxr.core.run_record import NOVELTY, RunRecord, fold_folder
+from kagglecxr.inference.members import member_for_files, rebuild_model
+from kagglecxr.inference.novelty import write_threshold
+from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold_novelty import learn_novelty
+from kagglecxr.training.tasks import make_task
 from tests.conftest import SIZE, PreparedDemo
 
 
@@ -53,3 +57,13 @@ def random_run(
         model.save_weights(folder / f"fold-{fold}" / "model.weights.h5")
     record.write(folder)
     return folder
+
+
+def add_novelty(own: PreparedDemo, run: Path) -> None:
+    """Writes what training would have: which images are unlike those that the run was made for."""
+    member = member_for_files(run)
+    for fold in member.folds:
+        data = FoldData(make_task(own.prepared), own.prepared.fold, fold)
+        learned = learn_novelty(member.load_model(fold), data, np.random.default_rng(0))
+        learned.save(fold_folder(run, fold) / NOVELTY)
+    write_threshold(run, len(member.folds))

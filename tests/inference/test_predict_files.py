@@ -207,6 +207,21 @@ def test_the_table_has_a_column_a_class_and_the_most_probable_one() -> None:
     assert predictions.preview().splitlines()[1].split() == ["x.png", "0.2500", "0.7500", "covid"]
 
 
+def test_the_table_ends_with_what_is_unusual_where_that_is_known() -> None:
+    predictions = FilePredictions(
+        ["x.png", "y.png", "z.png"], ["unusual"], np.ones((3, 1), np.float32),
+        np.array([True, False, True]),
+    )  # fmt: skip
+    assert predictions.table().to_csv(index=False).splitlines() == [
+        "path,unusual (class),label,unusual",
+        "x.png,1.0,unusual,1", "y.png,1.0,unusual,0", "z.png,1.0,unusual,1",
+    ]  # fmt: skip
+    told = "Predicted 3 images: o.csv. 2 of 3 images look unlike the chest X-rays of"
+    assert predictions.describe(Path("o.csv")).startswith(told)
+    usual = dataclasses.replace(predictions, unusual=np.zeros(3, np.bool_))
+    assert usual.describe(Path("o.csv")) == "Predicted 3 images: o.csv."
+
+
 def test_classes_called_as_columns_of_the_table_do_not_break_it() -> None:
     predictions = FilePredictions(["x"], ["path", "label"], np.array([[0.25, 0.75]], np.float32))
     assert predictions.table().to_csv(index=False).splitlines() == [

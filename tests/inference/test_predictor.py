@@ -15,9 +15,11 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.inference import predictor, traced_models
 from kagglecxr.inference.members import Member, make_member, rebuild_model
+from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.inference.predictor import Predictor, predict_views
+from kagglecxr.models.feature_maps import add_pooled_features
 from tests.conftest import SIZE, PreparedDemo, copy_demo
-from tests.inference.random_runs import random_run
+from tests.inference.random_runs import add_novelty, random_run
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (5, SIZE, SIZE), np.uint8)
 ROWS = np.array([3, 0, 3, 4])
@@ -88,10 +90,12 @@ def test_folds_that_there_is_no_time_for_are_left_out_but_never_the_first(
 ) -> None:
     now = 0.0
 
-    def three_seconds(*arguments: object, **options: object) -> npt.NDArray[np.float32]:
+    def three_seconds(
+        function: object, images: object, rows: object, views: list[str]
+    ) -> dict[str, list[npt.NDArray[np.float32]]]:
         nonlocal now
         now += 3.0
-        return np.full((len(IMAGES), 4), now, np.float32)
+        return {view: [np.full((len(IMAGES), 4), now, np.float32)] for view in views}
 
     monkeypatch.setattr(predictor, "_predict_in_batches", three_seconds)
     for module in ("core.deadline", "inference.predictor"):
@@ -200,6 +204,29 @@ def test_frozen_trunks_of_other_weights_are_not_shared(
     ]
     np.testing.assert_array_equal(output.probabilities, np.mean(folds, axis=0))
     assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("views", "trainable"), [(["hflip"], "all"), (["identity", "hflip"], "head")]
+)
+def test_novelty_is_the_mean_over_the_folds_that_know_of_the_image_as_it_is(
+    own: PreparedDemo, members: list[Member], views: list[str], trainable: str
+) -> None:
+    run = random_run(own, f"novel-{trainable}", seed=8, views=views, trainable=trainable)
+    add_novelty(own, run)
+    both = [make_member(run, read_run(run)), members[1]]
+    novelties = load_novelties(both)
+    assert list(novelties) == [(0, 0), (0, 1)]
+    scores = []
+    for (_, fold), novelty in novelties.items():
+        whole = add_pooled_features(both[0].load_model(fold), "block4_2_relu")
+        scores.append(novelty.scores(whole.predict_on_batch(IMAGES[..., None])[1:]))
+    output = Predictor(both, novelties=novelties).predict(IMAGES)
+    assert output.novelty is not None
+    np.testing.assert_allclose(output.novelty, np.mean(scores, axis=0), rtol=1e-3)
+    plain = Predictor(both).predict(IMAGES)
+    assert plain.novelty is None
+    np.testing.assert_allclose(output.probabilities, plain.probabilities, atol=1e-5)
 
 
 def _left_half_model(units: int) -> keras.Model:

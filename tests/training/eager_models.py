@@ -10,8 +10,9 @@ import pytest
 
 @contextmanager
 def eagerly() -> Iterator[None]:
-    """Whatever is compiled inside runs operation by operation."""
+    """Whatever is compiled or predicts inside runs operation by operation."""
     compile_eagerly = functools.partialmethod(keras.Model.compile, run_eagerly=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "compile", compile_eagerly)
+        patch.setattr(keras.Model, "run_eagerly", property(lambda _: True, lambda *_: None))
         yield

@@ -42,7 +42,8 @@ def test_a_finished_fold_holds_weights_history_and_predictions(
     trained: Path, demo: PreparedDemo, recipe: Recipe
 ) -> None:
     assert sorted(path.name for path in trained.iterdir()) == [
-        "fold.json", "history.csv", "model.weights.h5", "tensorboard", "validation.npz",
+        "fold.json", "history.csv", "model.weights.h5", "novelty.npz", "tensorboard",
+        "validation.npz",
     ]  # fmt: skip
     history = pd.read_csv(trained / "history.csv")
     assert history["epoch"].tolist() == [1, 2, 3]

@@ -13,6 +13,8 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder, read_run
 from kagglecxr.data.index import read_folds
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.inference.members import member_for_files
+from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, run_name, train_run
@@ -51,6 +53,10 @@ def test_folds_trained_one_by_one_make_a_run(run: Path, own: PreparedDemo) -> No
         METRICS["accuracy"](oof.truth, oof.probabilities)
     )
     assert describe_run(run).startswith(f"Trained {FOLDS} folds of cnn_small")
+    novelties = load_novelties([member_for_files(run)]).values()
+    scores = np.concatenate([novelty.held_out for novelty in novelties])
+    assert len(scores) == len(train)
+    assert np.mean(scores > 1.0) <= 0.01
 
 
 def test_a_finished_run_is_not_trained_again(run: Path, own: PreparedDemo, recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ import keras
 from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.models.feature_maps import find_skips
 from kagglecxr.models.layers.resizing import ResizeLike
 from kagglecxr.models.model_card import MODELS, ModelCard, read_backbones
 from kagglecxr.models.nets.backbones import build_backbone
@@ -19,7 +20,6 @@ MOMENTUM = 0.9
 """Of the decoder's statistics, which start from nothing and have some hundred steps."""
 ENCODER, LAST = "encoder", "decoder"
 """The last layers of the backbone and of the decoder."""
-_PADDINGS = (layers.ZeroPadding2D, layers.Cropping2D)
 
 
 def build_backbone_unet(
@@ -75,43 +75,6 @@ def build_backbone_unet(
     if x.shape[1:3] != inputs.shape[1:3]:
         x = ResizeLike(name="resize")([x, inputs])
     return x
-
-
-def find_skips(backbone: keras.Model, size: int) -> dict[int, KerasTensor]:
-    """Returns a backbone's last features before each of its halvings.
-
-    Args:
-        backbone: a flat model of square images.
-        size: their height and width.
-
-    Returns:
-        Features (batch, h, w, channels) by how often their size was halved, from 0 on; without an
-        entry where the only tensor of that size is the image.
-    """
-    halvings = {id(backbone.inputs[0]): 0}
-    padded: dict[int, KerasTensor] = {}
-    skips: dict[int, KerasTensor] = {}
-    learned = {id(backbone.inputs[0]): False}
-    for layer in backbone.operations[1:]:
-        # Of ConvNeXt's nested blocks, `layer.output` is inside of the block.
-        node = layer._inbound_nodes[-1]
-        tensors, output = node.input_tensors, node.outputs[0]
-        source = tensors[0]
-        learned[id(output)] = bool(getattr(layer, "weights", ())) or any(
-            learned.get(id(t), False) for t in tensors
-        )
-        if len(output.shape) != 4 or output.shape[1] < 1:
-            continue
-        halvings[id(output)] = round(math.log2(size / output.shape[1]))
-        # Padding is only for the convolution behind it.
-        padded[id(output)] = (
-            padded.get(id(source), source) if isinstance(layer, _PADDINGS) else output
-        )
-        source = padded.get(id(source), source)
-        level = halvings.get(id(source), -1)
-        if level >= 0 and halvings[id(output)] == level + 1 and learned[id(source)]:
-            skips[level] = source
-    return skips
 
 
 def _card(row: dict[str, str]) -> ModelCard:

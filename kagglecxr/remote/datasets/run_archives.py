@@ -9,14 +9,14 @@ from pathlib import Path
 
 from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import reproducible_zip, zip_member
-from kagglecxr.core.run_record import OOF, WEIGHTS
+from kagglecxr.core.run_record import NOVELTY, NOVELTY_THRESHOLD, OOF, WEIGHTS
 from kagglecxr.remote.archives import unpack
 
 _FINISHED = "fold.json"
-_FOLD_FILES = (WEIGHTS, "history.csv", "validation.npz", _FINISHED)
+_FOLD_FILES = (WEIGHTS, "history.csv", "validation.npz", NOVELTY, _FINISHED)
 """What is kept of a fold; the last is written last."""
 _IDENTITY = ("recipe.json", "folds.csv")
-_RESULTS = (OOF, "run.json")
+_RESULTS = (OOF, NOVELTY_THRESHOLD, "run.json")
 
 
 def pack_run(run: Path, folder: Path) -> Path:

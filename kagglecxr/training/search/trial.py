@@ -95,6 +95,7 @@ def train_trial(
             callbacks=functools.partial(
                 _score_callbacks, task, run.fold_of == fold, report_epoch, path
             ),
+            learn_novelty=False,
         )
         try:
             train_fold(run, fold, Silent(), options)

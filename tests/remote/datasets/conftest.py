@@ -89,13 +89,14 @@ def make_run(run: Path, folds: list[int], *, of: int = 3, finished: bool = False
     run.mkdir(parents=True)
     files = {"recipe.json": b'{"seed": 0}', "folds.csv": b"id,fold\n1,0\n", "notes.txt": b"!"}
     if finished:
-        files |= {"run.json": b'{"folds": 3}', "oof.npz": b"all folds"}
+        files |= {"run.json": b'{"folds": 3}', "oof.npz": b"all folds", "novelty.json": b"1"}
     for fold in range(of):
         (run / f"fold-{fold}" / "logs").mkdir(parents=True)
         files |= {
             f"fold-{fold}/model.weights.h5": b"weights of %d" % fold,
             f"fold-{fold}/history.csv": b"epoch\n%d\n" % fold,
             f"fold-{fold}/validation.npz": b"answers of %d" % fold,
+            f"fold-{fold}/novelty.npz": b"images of %d" % fold,
             f"fold-{fold}/checkpoint.weights.h5": b"half",
             f"fold-{fold}/logs/events": b"log",
         }

@@ -13,7 +13,7 @@ from kagglecxr.remote.datasets.run_archives import pack_run, unpack_run
 from tests.remote.datasets.conftest import make_run
 
 NAME = "vgg16-1a2b3c4d"
-OF_FOLD = {"model.weights.h5", "history.csv", "validation.npz", "fold.json"}
+OF_FOLD = {"model.weights.h5", "history.csv", "validation.npz", "novelty.npz", "fold.json"}
 
 
 def files_under(folder: Path) -> dict[str, bytes]:
@@ -26,7 +26,7 @@ def files_under(folder: Path) -> dict[str, bytes]:
 
 def expected(folds: list[int], *, finished: bool = False) -> set[str]:
     names = {f"fold-{fold}/{name}" for fold in folds for name in OF_FOLD}
-    outcome = {"run.json", "oof.npz"} if finished else set()
+    outcome = {"run.json", "oof.npz", "novelty.json"} if finished else set()
     return names | {"recipe.json", "folds.csv"} | outcome
 
 
@@ -123,7 +123,7 @@ def test_what_was_gathered_elsewhere_is_taken_only_with_its_very_folds(tmp_path:
     other = make_run(tmp_path / "others" / NAME, [0])
     (other / "fold-0" / "validation.npz").write_bytes(b"others")
     assert unpack_run(archive, tmp_path / "others") == other
-    assert not {"run.json", "oof.npz"} & {*files_under(other)}
+    assert not {"run.json", "oof.npz", "novelty.json"} & {*files_under(other)}
     assert expected([0, 1, 2]) <= {*files_under(other)}
 
 

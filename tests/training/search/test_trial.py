@@ -89,6 +89,7 @@ def test_a_trials_score_is_the_metric_of_its_held_out_images(
     first, second = scores(demo, trained.folder)
     assert trained.result == TrialResult("finished", pytest.approx((first + second) / 2))
     assert not list(trained.folder.rglob("*.h5"))
+    assert not list(trained.folder.rglob("novelty.npz"))
 
 
 def test_each_epoch_of_each_fold_is_a_step(trained: Trained, demo: PreparedDemo) -> None:

@@ -1,0 +1,39 @@
+"""Learns in one fold which images are unusual."""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.data.sequences.sequence import OrderedSequence
+from kagglecxr.inference.novelty import Novelty, fit_novelty
+from kagglecxr.models.feature_maps import add_pooled_features
+from kagglecxr.models.model_card import MODELS
+from kagglecxr.training.fold_data import FoldData
+
+MAX_IMAGES = 2000
+"""Of each side; enough for a Gaussian of `MAX_DIRECTIONS` directions and a threshold."""
+_BATCH = 64
+
+
+def learn_novelty(model: keras.Model, data: FoldData, random: np.random.Generator) -> Novelty:
+    """Fits the features of the images that a model learned from, without augmentation.
+
+    Its held-out images are scored; of either side at most `MAX_IMAGES`, chosen at random.
+    """
+    last = MODELS[model.name].gradcam_layer
+    pooled = keras.Model(model.input, add_pooled_features(model, last).outputs[1:])
+    sides = []
+    for is_held_out in (False, True):
+        rows = data.rows[data.held_out == is_held_out]
+        if len(rows) > MAX_IMAGES:
+            rows = np.sort(random.choice(rows, MAX_IMAGES, replace=False))
+        sides.append(_features(pooled, data.task.prepared.cache.images, rows))
+    return fit_novelty(*sides)
+
+
+def _features(
+    pooled: keras.Model, images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp]
+) -> list[npt.NDArray[np.float32]]:
+    sequence = OrderedSequence(images, rows, _BATCH)
+    batches = [pooled.predict_on_batch(sequence[n][0]) for n in range(len(sequence))]
+    return [np.concatenate(depth) for depth in zip(*batches, strict=True)]
