@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.data.sequences.sequence import OrderedSequence
-from kagglecxr.inference.predictor import Pixels, Probabilities, Rows
 from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
+from kagglecxr.inference.view_passes import Pixels, Probabilities, Rows
 
 BATCH_SIZE = 16
 """Maps of a batch take as much memory as its images in float32, times channels."""

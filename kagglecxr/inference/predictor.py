@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from time import monotonic
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.files import digest
@@ -20,16 +18,23 @@ from kagglecxr.inference.members import Member
 from kagglecxr.inference.novelty import Novelty, Scores
 from kagglecxr.inference.predictions import PLAIN_VIEW, average
 from kagglecxr.inference.traced_models import TracedModels
-from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
+from kagglecxr.inference.tta import VIEWS, resolve_views
+from kagglecxr.inference.view_passes import (
+    BATCH_SIZE,
+    Array,
+    Pixels,
+    Probabilities,
+    Rows,
+    as_arrays,
+    concatenate_batches,
+    mean_of_views,
+    predict_in_batches,
+    views_to_predict,
+)
 
-Pixels = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.intp]
-Array = npt.NDArray[np.float32]
-Probabilities = Array
 Fold = tuple[int, int]
 """The number of a member and of one of its folds."""
 
-BATCH_SIZE = 64
 TIME_RESERVE = 1.5
 """A fold is begun only where so many times the last one's seconds are left."""
 
@@ -146,8 +151,8 @@ class Predictor:
                 else:
                     pooled = (number, fold) in self.novelties
                     function = self.models.whole(member, fold, pooled=pooled)
-                    views = _views(member.views, pooled)
-                    predicted = [_predict_in_batches(function, pixels, chosen, views)]
+                    views = views_to_predict(member.views, pooled)
+                    predicted = [predict_in_batches(function, pixels, chosen, views)]
                 yield {
                     fold: self._fold_output(fold, by_view)
                     for fold, by_view in zip(folds, predicted, strict=True)
@@ -157,7 +162,7 @@ class Predictor:
 
     def _fold_output(self, fold: Fold, by_view: Mapping[str, Sequence[Array]]) -> FoldOutput:
         views = resolve_views(self.members[fold[0]].views)
-        probabilities = _mean_of_views([by_view[view][0] for view in views])
+        probabilities = mean_of_views([by_view[view][0] for view in views])
         if fold not in self.novelties:
             return FoldOutput(probabilities, None)
         novelty = self.novelties[fold].scores(by_view[PLAIN_VIEW][1:])
@@ -177,9 +182,9 @@ class Predictor:
     def _predict_on_trunk(
         self, folds: Sequence[Fold], images: Pixels, rows: Rows
     ) -> list[dict[str, list[Array]]]:
-        """Does what `_predict_in_batches` does with folds that share a frozen trunk."""
+        """Does what `predict_in_batches` does with folds that share a frozen trunk."""
         views_of = [
-            _views(self.members[number].views, (number, fold) in self.novelties)
+            views_to_predict(self.members[number].views, (number, fold) in self.novelties)
             for number, fold in folds
         ]
         trunk, heads = self._load_heads(folds)
@@ -192,8 +197,8 @@ class Predictor:
                 for head, output in zip(heads, outputs, strict=True):
                     if view in output:
                         # Called as it is: to compile a head for each fold takes longer.
-                        output[view].append(_as_arrays(head(features, training=False), view))
-        return [_concatenate(output) for output in outputs]
+                        output[view].append(as_arrays(head(features, training=False), view))
+        return [concatenate_batches(output) for output in outputs]
 
     def _trunk_keys(self, number: int) -> dict[int, str]:
         """A digest of the frozen trunk of each fold; empty where the whole model learned."""
@@ -222,70 +227,3 @@ class Predictor:
             heads.append(keras.models.clone_model(head))
             heads[-1].set_weights(head.get_weights())
         return trunk, heads
-
-
-def predict_views(
-    model: keras.Model, images: Pixels, rows: Rows, *, views: Sequence[str] = DEFAULT_VIEWS
-) -> Probabilities:
-    """Predicts images with one model: the mean of several views.
-
-    Args:
-        model: takes a batch of raw pixels and returns probabilities.
-        images: (N, H, W) or (N, H, W, C) uint8.
-        rows: which of them.
-        views: names of views, see `kagglecxr.inference.tta`.
-
-    Returns:
-        (rows, targets); one sigmoid unit becomes two columns.
-    """
-    # By `predict`: batch by batch, each device of a distributed model would get a whole batch.
-    return _mean_of_views(
-        [
-            model.predict(
-                OrderedSequence(images, rows, BATCH_SIZE, view=VIEWS[name].array), verbose=0
-            )
-            for name in resolve_views(views)
-        ]
-    )
-
-
-def _predict_in_batches(
-    function: Callable[[Pixels], Any], images: Pixels, rows: Rows, views: Sequence[str]
-) -> dict[str, list[Array]]:
-    """Predicts without the data pipeline that `predict` makes each time.
-
-    Returns:
-        By view, the probabilities (rows, targets), and behind them the pooled features of the image
-        as it is, if the function returns any.
-    """
-    batches = OrderedSequence(images, rows, BATCH_SIZE)
-    outputs = {name: list[Sequence[Array]]() for name in views}
-    for number in range(len(batches)):
-        pixels = batches[number][0]
-        for name, output in outputs.items():
-            output.append(_as_arrays(function(VIEWS[name].array(pixels)), name))
-    return _concatenate(outputs)
-
-
-def _views(names: Sequence[str], pooled: bool) -> list[str]:
-    """The views that are predicted: those that are wanted, and the one whose features are."""
-    return resolve_views([*names, *([PLAIN_VIEW] if pooled else [])])
-
-
-def _as_arrays(outputs: Any, view: str) -> list[Array]:
-    """The outputs of a batch, without features of other views, which nobody needs."""
-    listed = outputs if isinstance(outputs, list) else [outputs]
-    kept = listed if view == PLAIN_VIEW else listed[:1]
-    return [keras.ops.convert_to_numpy(output) for output in kept]
-
-
-def _concatenate(by_view: Mapping[str, Sequence[Sequence[Array]]]) -> dict[str, list[Array]]:
-    return {
-        view: [np.concatenate(parts) for parts in zip(*batches, strict=True)]
-        for view, batches in by_view.items()
-    }
-
-
-def _mean_of_views(outputs: Sequence[Probabilities]) -> Probabilities:
-    mean = average(outputs)
-    return np.concatenate([1 - mean, mean], axis=1) if mean.shape[1] == 1 else mean

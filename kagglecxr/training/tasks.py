@@ -14,7 +14,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.masked import MaskedData, load_masked
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions, average, concatenate
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.models.losses import make_loss
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.segmentation_task import SegmentationTask

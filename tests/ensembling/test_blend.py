@@ -16,7 +16,7 @@ from kagglecxr.data.index import Index
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from tests.conftest import PreparedDemo, copy_demo
 from tests.ensembling.plain import PLAIN
 from tests.training.run_factories import make_run

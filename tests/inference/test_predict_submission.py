@@ -21,7 +21,7 @@ from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predict_submission import PredictedSubmission, predict_submission
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.models.weights.loading import load_weights
 from tests.conftest import PreparedDemo, copy_demo
 from tests.ensembling.plain import PLAIN

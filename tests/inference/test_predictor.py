@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pytest
 
 from kagglecxr.core.deadline import Deadline
-from kagglecxr.core.errors import UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.inference import predictor, traced_models
 from kagglecxr.inference.members import Member, make_member, rebuild_model
 from kagglecxr.inference.novelty import load_novelties
-from kagglecxr.inference.predictor import Predictor, predict_views
+from kagglecxr.inference.predictor import Predictor
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.models.feature_maps import add_pooled_features
 from tests.conftest import SIZE, PreparedDemo, copy_demo
 from tests.inference.random_runs import add_novelty, random_run
@@ -97,7 +97,7 @@ def test_folds_that_there_is_no_time_for_are_left_out_but_never_the_first(
         now += 3.0
         return {view: [np.full((len(IMAGES), 4), now, np.float32)] for view in views}
 
-    monkeypatch.setattr(predictor, "_predict_in_batches", three_seconds)
+    monkeypatch.setattr(predictor, "predict_in_batches", three_seconds)
     for module in ("core.deadline", "inference.predictor"):
         monkeypatch.setattr(f"kagglecxr.{module}.monotonic", lambda: now)
     output = Predictor(members).predict(IMAGES, deadline=Deadline.within(seconds))
@@ -227,34 +227,3 @@ def test_novelty_is_the_mean_over_the_folds_that_know_of_the_image_as_it_is(
     plain = Predictor(both).predict(IMAGES)
     assert plain.novelty is None
     np.testing.assert_allclose(output.probabilities, plain.probabilities, atol=1e-5)
-
-
-def _left_half_model(units: int) -> keras.Model:
-    """Predicts the mean brightness of the left half, so that a flip changes it."""
-    inputs = keras.Input((4, 4, 1))
-    left = keras.layers.Cropping2D(((0, 0), (0, 2)))(inputs)
-    share = keras.layers.Rescaling(1 / 255)(keras.layers.GlobalAveragePooling2D()(left))
-    if units == 1:
-        return keras.Model(inputs, share)
-    rest = keras.layers.Rescaling(-1.0, offset=1.0)(share)
-    return keras.Model(inputs, keras.layers.Concatenate()([rest, share]))
-
-
-@pytest.mark.parametrize("units", [1, 2])
-def test_views_are_averaged_and_one_unit_becomes_two_columns(
-    units: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(predictor, "BATCH_SIZE", 2)
-    images = np.zeros((5, 4, 4), np.uint8)
-    images[3, :, :2] = 255
-    rows = np.array([3, 0, 3])
-    both = predict_views(_left_half_model(units), images, rows)
-    np.testing.assert_allclose(both, [[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]], atol=1e-6)
-    alone = predict_views(_left_half_model(units), images, rows, views=["identity"])
-    np.testing.assert_allclose(alone[:, 1], [1.0, 0.0, 1.0], atol=1e-6)
-
-
-def test_an_unknown_view_is_named() -> None:
-    images = np.zeros((1, 4, 4), np.uint8)
-    with pytest.raises(UnknownNameError, match="sideways"):
-        predict_views(_left_half_model(1), images, np.array([0]), views=["sideways"])

@@ -18,7 +18,7 @@ from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.fold_data import FoldData

@@ -12,7 +12,7 @@ from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training import stage as stage_module

@@ -15,7 +15,7 @@ from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.ensembling.run_selection import choose_runs
 from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import PLAIN_VIEW, Predictions
-from kagglecxr.inference.predictor import predict_views
+from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import train_run
