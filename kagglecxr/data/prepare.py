@@ -22,7 +22,7 @@ from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.folds import Fold, TooFewGroupsError, make_folds
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.index import Index, read_index, write_folds, write_index
+from kagglecxr.data.index import COLUMNS, MASK_SOURCE, Index, read_index, write_folds, write_index
 from kagglecxr.data.leakage.duplicates import find_duplicates, joined_groups
 from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
@@ -163,7 +163,7 @@ def _split(
     test_seed = derive_seed(options.seed, "test")
     try:
         found = split_test_set(found, sample, competition, workspace, options.test, test_seed)
-        index = Index(found.astype(str))
+        index = Index(found[[*COLUMNS, MASK_SOURCE]].astype(str))
         index.check_disjoint()
         train = index.rows("train")
         label, group, source = (index.column(name, train) for name in ("label", "group", "source"))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.data.index import write_folds
-from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.fold import FoldOptions, FoldSummary, train_fold
 from kagglecxr.training.fold_data import FoldData
@@ -70,7 +70,9 @@ def make_run(
         outputs = np.random.default_rng(seed).dirichlet(np.ones(4), len(truth)).astype(np.float32)
         if wrong:
             outputs = np.eye(4, dtype=np.float32)[(truth + 1) % 4]
-        data.predictions({PLAIN_VIEW: outputs}).save(run.fold_folder(fold) / "validation.npz")
+        # Without single views: they are predicted where they are needed.
+        ids_of_fold = np.array(ids)[data.held_out]
+        Predictions(ids_of_fold, outputs, truth).save(run.fold_folder(fold) / "validation.npz")
         summary = FoldSummary(10.0 * seed + fold, {"all": 1, "trainable": 1}, {})
         summary.write(run.fold_folder(fold))
     finish_run(run)
