@@ -23,8 +23,9 @@ from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.phantoms import draw_phantom
 from kagglecxr.inference.members import Member, make_member, rebuild_model
-from kagglecxr.inference.predictor import BATCH_SIZE, Predictor
+from kagglecxr.inference.predictor import Predictor
 from kagglecxr.inference.tta import VIEWS
+from kagglecxr.inference.view_passes import BATCH_SIZE
 from kagglecxr.models.weights.hdf5 import save_weights
 
 IMAGES, SIDE, FOLDS, RUNS, TURNS = 581, 299, 5, 3, 2

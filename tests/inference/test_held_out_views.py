@@ -13,8 +13,9 @@ from kagglecxr.data.index import write_folds
 from kagglecxr.inference.held_out_views import FILE, predict_held_out_views
 from kagglecxr.inference.members import Member, make_member
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.inference.predictor import Predictor, predict_views
+from kagglecxr.inference.predictor import Predictor
 from kagglecxr.inference.tta import VIEW_SETS
+from kagglecxr.inference.view_passes import predict_views
 from tests.conftest import PreparedDemo, copy_demo
 from tests.inference.random_runs import random_run
 

@@ -88,6 +88,7 @@ _NEEDS_MASK = "It needs a lung mask, which a file alone does not get."
 _WHY = {
     "mask": _NEEDS_MASK,
     "lung_box": _NEEDS_MASK,
+    "lungs": _NEEDS_MASK,
     "trim": "It cuts every image of a batch to another size.",
 }
 
