@@ -74,7 +74,7 @@ def test_a_step_that_no_layer_does_is_refused(text: str, message: str) -> None:
 
 
 def test_every_step_is_either_done_or_refused_for_a_reason() -> None:
-    assert set(STEP_LAYERS.names()) | {"mask", "lung_box", "trim"} == set(STEPS.names())
+    assert set(STEP_LAYERS.names()) | {"mask", "lung_box", "lungs", "trim"} == set(STEPS.names())
 
 
 def constant() -> RunModels:
