@@ -40,6 +40,7 @@ def segment(
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.reports.mask_report import WORST, draw_suspicious, report_masks
+    from kagglecxr.segmentation.evaluation import write_left_out_sources
     from kagglecxr.segmentation.mask_files import MaskFolder
     from kagglecxr.segmentation.mask_training import find_mask_run, train_masks
     from kagglecxr.segmentation.segment_competition import segment_competition
@@ -56,8 +57,8 @@ def segment(
         judged = report_masks(run, data)
         common.terminal.note(judged.describe())
         if options.by_source:
-            shown = judged.by_source().to_string(index=False, float_format="{:.4f}".format)
-            sys.stdout.write(f"{shown}\n")
+            table = write_left_out_sources(run, judged)
+            sys.stdout.write(f"{table.to_string(index=False)}\n")
             common.finish(f"Trained without each source: {run}.", f"open {run / WORST}")
             return
     else:
@@ -72,29 +73,19 @@ def segment(
 
 
 def _segment_files(target: str, model: Path | None, out: Path, common: CommonOptions) -> None:
-    from kagglecxr.core.errors import SettingError
     from kagglecxr.core.files import temporary_folder
     from kagglecxr.data.files.image_arguments import find_images
     from kagglecxr.reports.mask_report import draw_suspicious
-    from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
-    from kagglecxr.segmentation.packaged_net import CAUTION, packaged_run
+    from kagglecxr.segmentation.mask_files import MaskFolder, count_suspicious
+    from kagglecxr.segmentation.packaged_net import run_or_packaged
     from kagglecxr.segmentation.segment_files import segment_files
 
-    run = model or packaged_run()
-    if run is None:
-        raise SettingError(
-            "Images of no competition need a net. Received: no --model. Name the folder of a run "
-            "that learned masks: --model work/demo/runs/NAME."
-        )
-    if model is None:
-        common.terminal.note(CAUTION)
+    run = run_or_packaged(model, common.terminal)
     paths = find_images([target])
     with temporary_folder(common.work) as scratch:
         flags = segment_files(run, paths, out, scratch, common.terminal)
     sheet = draw_suspicious(flags, MaskFolder(out), Path())
-    suspicious = int((flags[SUSPICIOUS] != "").sum())
-    result = f"Wrote {len(flags):,} masks, {suspicious:,} of them suspicious: {out}."
-    common.finish(result, f"open {sheet or out}")
+    common.finish(f"Wrote {count_suspicious(flags)}: {out}.", f"open {sheet or out}")
 
 
 if __name__ == "__main__":

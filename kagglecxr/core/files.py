@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import CxrError
+from kagglecxr.core.errors import CxrError, DataError
 
 
 @contextlib.contextmanager
@@ -74,6 +75,22 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def read_table(path: Path) -> pd.DataFrame:
     """Reads a CSV with all cells as text; empty cells are empty strings."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+@contextlib.contextmanager
+def open_arrays(path: Path, problem: str) -> Iterator[Mapping[str, Any]]:
+    """Opens an .npz file; its arrays are read as they are asked for.
+
+    Raises:
+        DataError: the file, or an array that the block asks for, is damaged or missing; `problem`
+            is its message.
+    """
+    try:
+        # NumPy does not close a damaged file that it has opened itself.
+        with path.open("rb") as stream, np.load(stream) as arrays:
+            yield arrays
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(problem) from error
 
 
 def digest(*parts: object) -> str:

@@ -7,7 +7,6 @@ classes, the marginal distance of Kamoi and Kobayashi 2020 (arXiv:2003.00402).
 """
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.utils.extmath import randomized_svd
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write, read_json, write_json
+from kagglecxr.core.files import atomic_write, open_arrays, read_json, write_json
 from kagglecxr.core.run_record import NOVELTY, NOVELTY_THRESHOLD, fold_folder
 from kagglecxr.inference.members import Member
 
@@ -131,19 +130,16 @@ class Novelty:
             DataError: the file is damaged.
         """
         names = [field.name for field in fields(FeatureGaussian)]
-        try:
-            # NumPy does not close a damaged file that it has opened itself.
-            with path.open("rb") as stream, np.load(stream) as arrays:
-                gaussians = [
-                    FeatureGaussian(*(arrays[f"{name}-{depth}"] for name in names))
-                    for depth in range(len(arrays["scales"]))
-                ]
-                return cls(gaussians, arrays["scales"], arrays["held_out"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"What a fold knows of its training images cannot be read. Received: {path}. "
-                f"Remove {NOVELTY_THRESHOLD} of that run to predict without it, or train again."
-            ) from error
+        problem = (
+            f"What a fold knows of its training images cannot be read. Received: {path}. Remove "
+            f"{NOVELTY_THRESHOLD} of that run to predict without it, or train again."
+        )
+        with open_arrays(path, problem) as arrays:
+            gaussians = [
+                FeatureGaussian(*(arrays[f"{name}-{depth}"] for name in names))
+                for depth in range(len(arrays["scales"]))
+            ]
+            return cls(gaussians, arrays["scales"], arrays["held_out"])
 
 
 def fit_novelty(learned: Features, held_out: Features) -> Novelty:

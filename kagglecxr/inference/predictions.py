@@ -1,15 +1,15 @@
 """Predictions of images, and how they are saved and loaded; no model is needed for that."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import atomic_write, open_arrays
 
 PLAIN_VIEW = "identity"
 """The view that is the image as it is."""
@@ -36,14 +36,13 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Writes an .npz file, atomically."""
-        views = {f"{_VIEW}{name}": array for name, array in self.by_view.items()}
         with atomic_write(path) as temporary:
             np.savez_compressed(
                 temporary,
                 ids=self.ids,
                 probabilities=self.probabilities,
                 truth=self.truth,
-                **views,  # type: ignore[arg-type]
+                **named_views(self.by_view),
             )
 
     @classmethod
@@ -53,17 +52,13 @@ class Predictions:
         Raises:
             DataError: the file is damaged.
         """
-        try:
-            # NumPy does not close a damaged file that it has opened itself.
-            with path.open("rb") as stream, np.load(stream) as arrays:
-                views = [name for name in arrays.files if name.startswith(_VIEW)]
-                by_view = {name.removeprefix(_VIEW): arrays[name] for name in views}
-                return cls(arrays["ids"], arrays["probabilities"], arrays["truth"], by_view)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"A file of predictions cannot be read. Received: {path}. Remove it and run the "
-                "step that writes it again."
-            ) from error
+        problem = (
+            f"A file of predictions cannot be read. Received: {path}. Remove it and run the step "
+            "that writes it again."
+        )
+        with open_arrays(path, problem) as arrays:
+            by_view = read_views(arrays)
+            return cls(arrays["ids"], arrays["probabilities"], arrays["truth"], by_view)
 
     def of(self, ids: list[str]) -> npt.NDArray[np.float32]:
         """Returns the probabilities of these ids, in this order.
@@ -98,6 +93,17 @@ class Predictions:
 def unlabelled(ids: Sequence[str], probabilities: npt.NDArray[np.float32]) -> Predictions:
     """Predictions of images whose labels are not known."""
     return Predictions(np.array(ids), probabilities, np.full(len(ids), -1, np.intp))
+
+
+def named_views(by_view: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Returns the arrays of views by the names that they have in a file."""
+    return {f"{_VIEW}{name}": array for name, array in by_view.items()}
+
+
+def read_views(arrays: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """Reads the arrays of views from an .npz file."""
+    names = [name for name in arrays if name.startswith(_VIEW)]
+    return {name.removeprefix(_VIEW): arrays[name] for name in names}
 
 
 def concatenate(parts: Sequence[Predictions]) -> Predictions:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from keras import layers
 
 from kagglecxr.core.registry import Registry, unknown_name_error
+from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.models.layers.affine import AffineView, AffineWindow
 from kagglecxr.models.layers.outputs import HorizontalFlip
 
@@ -35,7 +36,8 @@ class View:
 VIEWS = Registry[View]("view")
 VIEW_SETS = Registry[tuple[str, ...]]("set of views")
 
-DEFAULT_VIEWS = ("identity", "hflip")
+HFLIP = "hflip"
+DEFAULT_VIEWS = (PLAIN_VIEW, HFLIP)
 
 
 def resolve_views(names: Sequence[str]) -> list[str]:
@@ -75,9 +77,9 @@ ANGLE = 5.0
 """Degrees, about as far as radiographs are tilted."""
 _TO_EDGE = (1 - ZOOM) / 2
 
-VIEWS.add_as("identity")(View(_same, layers.Identity, _same))
+VIEWS.add_as(PLAIN_VIEW)(View(_same, layers.Identity, _same))
 # The heart changes sides, the disease stays the same.
-VIEWS.add_as("hflip")(View(_flip_left_right, HorizontalFlip, _flip_left_right))
+VIEWS.add_as(HFLIP)(View(_flip_left_right, HorizontalFlip, _flip_left_right))
 VIEWS.add_as("zoom")(_affine(AffineWindow(ZOOM)))
 VIEWS.add_as("zoom_hflip")(_affine(AffineWindow(ZOOM, flip=True)))
 VIEWS.add_as("rotate_left")(_affine(AffineWindow(degrees=ANGLE)))

@@ -36,7 +36,7 @@ def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for column, colour, name in (
-            (what, TRAIN, "training (balanced, augmented)"),
+            (what, TRAIN, "training (sampled, augmented)"),
             (f"val_{what}", VALIDATION, "validation (as it is)"),
         ):
             for history in histories:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from kagglecxr.core.files import write_table
 from kagglecxr.core.mask_metrics import MASK_METRICS
-from kagglecxr.core.run_record import OOF
 from kagglecxr.data.masked import MaskedData
 from kagglecxr.segmentation.surface_distance import surface_distance
 from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
@@ -82,13 +81,13 @@ def evaluate_masks(held_out: HeldOutMasks, data: MaskedData) -> MaskEvaluation:
     return MaskEvaluation(table.sort_values("iou", kind="stable").reset_index(drop=True))
 
 
-def write_left_out_sources(run: Path, data: MaskedData) -> pd.DataFrame:
+def write_left_out_sources(run: Path, evaluation: MaskEvaluation) -> pd.DataFrame:
     """Writes and returns how good masks of each source are, by a net that has not learned from it.
 
     The file also tells that the run is no good for other images: each of its folds lacks a source.
     """
-    table = evaluate_masks(HeldOutMasks.load(run / OOF), data).by_source()
-    write_table(run / LEFT_OUT, table.round(4))
+    table = evaluation.by_source().round(4)
+    write_table(run / LEFT_OUT, table)
     return table
 
 

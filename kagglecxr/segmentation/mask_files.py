@@ -1,6 +1,6 @@
 """Masks as PNG files with a table of their quality, and the masks of a competition's index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +11,7 @@ import pandas as pd
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import atomic_write, write_table
 from kagglecxr.segmentation.quality import Bounds, MaskQuality, suspicions
-from kagglecxr.segmentation.segmenter import Pixels
+from kagglecxr.segmentation.segmenter import Pixels, PredictedMask
 
 FLAGS = "flags.csv"
 SUSPICIOUS = "suspicious"
@@ -37,46 +37,60 @@ class MaskFolder:
         with atomic_write(path) as temporary:
             temporary.write_bytes(np.asarray(data).tobytes())
 
-    def write_flags(
-        self, names: Mapping[str, str], qualities: Mapping[str, MaskQuality], bounds: Bounds
+    def write(
+        self,
+        predicted: Iterable[PredictedMask],
+        paths: Sequence[str],
+        names: Sequence[str],
+        bounds: Bounds,
     ) -> pd.DataFrame:
-        """Writes flags.csv: path, mask, the measures, and in words what is suspicious.
+        """Writes masks and flags.csv: path, mask, the measures, and what is suspicious in words.
 
         Args:
-            names: the name of each image's mask by the image's path.
-            qualities: those of the masks, by their names.
+            predicted: the masks, in any order.
+            paths: of the images, by their rows.
+            names: of their masks, by the images' rows.
             bounds: beyond which a measure is suspicious.
 
         Returns:
-            The table.
+            The table, in the order of the rows.
         """
-        rows = [
+        qualities: dict[int, MaskQuality] = {}
+        for one in predicted:
+            self.write_mask(names[one.row], one.mask)
+            qualities[one.row] = one.quality
+        lines = [
             {
-                "path": path,
-                "mask": f"{name}.png",
-                **asdict(qualities[name]),
-                SUSPICIOUS: ", ".join(suspicions(qualities[name], bounds)),
+                "path": paths[row],
+                "mask": f"{names[row]}.png",
+                **asdict(quality),
+                SUSPICIOUS: ", ".join(suspicions(quality, bounds)),
             }
-            for path, name in names.items()
+            for row, quality in sorted(qualities.items())
         ]
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(lines)
         write_table(self.root / FLAGS, table)
         return table
 
 
-def names_of(paths: Sequence[str]) -> dict[str, str]:
+def count_suspicious(flags: pd.DataFrame) -> str:
+    """Returns how many masks of flags.csv there are, and how many suspicious ones, in words."""
+    return f"{len(flags):,} masks, {(flags[SUSPICIOUS] != '').sum():,} of them suspicious"
+
+
+def names_of(paths: Sequence[str]) -> list[str]:
     """Returns the name of each image's mask: its file's without suffix.
 
     Raises:
         DataError: two images would have one mask.
     """
-    names = {path: PurePosixPath(path).stem for path in paths}
-    seen: dict[str, str] = {}
-    twice = [path for path, name in names.items() if seen.setdefault(name, path) != path]
+    names = [PurePosixPath(path).stem for path in paths]
+    first: dict[str, str] = {}
+    both = [(first.setdefault(name, path), path) for path, name in zip(paths, names, strict=True)]
+    twice = [f"{other} and {path}" for path, other in both if path != other]
     if twice:
         raise DataError(
             f"Two images have one name, so that their masks would have one file. Received: "
-            f"{shorten([f'{path} and {seen[names[path]]}' for path in twice])}. Segment their "
-            "folders one by one."
+            f"{shorten(twice)}. Segment their folders one by one."
         )
     return names

@@ -9,12 +9,12 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.run_record import OOF
 from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.inference.tta import HFLIP
 from kagglecxr.segmentation.cleaning import CleaningGain, judge_cleaning
 from kagglecxr.segmentation.quality import Bounds, MaskQuality, measure_quality, quality_bounds
 from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
 
 STANDARDS = "mask_standards.json"
-HFLIP = "hflip"
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from kagglecxr.core.deadline import Deadline
+from kagglecxr.core.deadline import Deadline, check_timeout
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import finished_runs, segments
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.masked import MaskedData, by_source, load_masked, with_unmasked
 from kagglecxr.data.prepared import PreparedData
-from kagglecxr.segmentation.evaluation import holds_sources_out, write_left_out_sources
+from kagglecxr.segmentation.evaluation import holds_sources_out
 from kagglecxr.segmentation.packaged_net import CAUTION, packaged_run
 from kagglecxr.segmentation.pseudo_masks import train_with_pseudo_masks
 from kagglecxr.segmentation.segment_options import SegmentOptions
@@ -65,16 +65,14 @@ def train_masks(
         The folder of the run, and the data that it was trained on.
 
     Raises:
-        SettingError: a recipe that classifies.
+        SettingError: a recipe that classifies, or a time limit that is not positive.
         MissingError, DataError: there are no masks, or they are no masks.
     """
+    check_timeout(options.timeout)
     data = masked_data(prepared, workspace, recipe, reporter, options)
     deadline = None if options.timeout is None else Deadline.within(options.timeout)
     train = train_with_pseudo_masks if options.pseudo_masks else train_run
-    run = train(data, workspace, recipe, reporter, RunOptions(seed, deadline=deadline))
-    if options.by_source:
-        write_left_out_sources(run, data)
-    return run, data
+    return train(data, workspace, recipe, reporter, RunOptions(seed, deadline=deadline)), data
 
 
 def find_mask_run(workspace: Workspace, named: Path | None, reporter: Reporter) -> Path:

@@ -4,6 +4,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.segmentation.mask_standards import MaskStandards
 
@@ -20,6 +22,23 @@ CAUTION = (
 def packaged_run() -> Path | None:
     """Returns the folder of the package's net; None where an installation left it out."""
     return PACKAGED if (PACKAGED / "run.json").is_file() else None
+
+
+def run_or_packaged(named: Path | None, reporter: Reporter) -> Path:
+    """Returns the run that is named, or the package's own with a note for whom it was not tried.
+
+    Raises:
+        SettingError: neither is there.
+    """
+    run = named or packaged_run()
+    if run is None:
+        raise SettingError(
+            "Images of no competition need a net. Received: no --model. Name the folder of a run "
+            "that learned masks: --model work/demo/runs/NAME."
+        )
+    if named is None:
+        reporter.note(CAUTION)
+    return run
 
 
 def pack_net(run: Path, fold: int, folder: Path) -> None:

@@ -9,13 +9,16 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import atomic_write
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.masked import MaskedData, by_source
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.data.sequences.sequence import take_images
-from kagglecxr.segmentation.evaluation import write_left_out_sources
+from kagglecxr.segmentation.evaluation import evaluate_masks, write_left_out_sources
 from kagglecxr.segmentation.quality import measure_quality, suspicions
 from kagglecxr.segmentation.segmenter import BATCH, Segmenter
+from kagglecxr.training.held_out_masks import HeldOutMasks
+from kagglecxr.training.pseudo_labels import unrelated_rows
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions, train_run
 from kagglecxr.training.run_spec import RunSpec
@@ -111,21 +114,14 @@ def train_with_pseudo_masks(
 
 
 def _mean_over_sources(run: Path, data: MaskedData) -> float:
-    return float(write_left_out_sources(run, data)["iou"].mean())
+    evaluation = evaluate_masks(HeldOutMasks.load(run / OOF), data)
+    return float(write_left_out_sources(run, evaluation)["iou"].mean())
 
 
 def _unrelated_rows(run: RunSpec, fold: int) -> npt.NDArray[np.intp]:
     """The images behind the masked ones that have nothing to do with a held-out one."""
     index, held_out = run.prepared.index, run.fold_of == fold
-    train, rows = index.rows("train"), index.rows("test")
-    groups = set(index.column("group", train[held_out]))
+    train, rows = index.rows("train"), unrelated_rows(run.prepared, held_out)
     learned = set(index.column("source", train[~held_out]))
     sources = set(index.column("source", train[held_out])) - learned
-    is_unrelated = [
-        group not in groups and source not in sources
-        for group, source in zip(
-            index.column("group", rows), index.column("source", rows), strict=True
-        )
-    ]
-    kept: npt.NDArray[np.intp] = rows[np.array(is_unrelated, bool)]
-    return kept
+    return rows[[source not in sources for source in index.column("source", rows)]]

@@ -22,8 +22,7 @@ from kagglecxr.data.predicted_masks import (
     write_predicted_masks,
 )
 from kagglecxr.data.prepared import PreparedData
-from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
-from kagglecxr.segmentation.quality import MaskQuality
+from kagglecxr.segmentation.mask_files import MaskFolder, count_suspicious
 from kagglecxr.segmentation.segmenter import Segmenter
 
 
@@ -43,12 +42,8 @@ class SegmentedCompetition:
 
     def describe(self) -> str:
         """Returns a sentence on the masks."""
-        suspicious = int((self.flags[SUSPICIOUS] != "").sum())
         own = f", {self.kept:,} images keep their own" if self.kept else ""
-        return (
-            f"Predicted {len(self.flags):,} masks, {suspicious:,} of them suspicious{own}: "
-            f"{self.folder}."
-        )
+        return f"Predicted {count_suspicious(self.flags)}{own}: {self.folder}."
 
 
 def segment_competition(
@@ -85,17 +80,14 @@ def segment_competition(
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
     pipeline = segmenter.member.pipeline
     cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
-    masks, qualities = MaskFolder(workspace.masks), dict[str, MaskQuality]()
+    masks, bounds = MaskFolder(workspace.masks), segmenter.standards.bounds
     with reporter.bar("Segmenting", len(table)) as bar:
-        for predicted in segmenter.segment(cache.images, sizes, folds, bar.advance):
-            name = table["id"].iloc[predicted.row]
-            masks.write_mask(name, predicted.mask)
-            qualities[name] = predicted.quality
-    names = dict(zip(table["path"], table["id"], strict=True))
-    flags = masks.write_flags(names, qualities, segmenter.standards.bounds)
+        predicted = segmenter.segment(cache.images, sizes, folds, bar.advance)
+        flags = masks.write(predicted, list(table["path"]), prepared.index.ids, bounds)
     given = without_predicted_masks(table, workspace)
     used = flags if replace_given else flags[(given["mask"] == "").to_numpy()]
-    sources = [OUT_OF_FOLD if names[path] in fold_of else PREDICTED_BY_ALL for path in used["path"]]
+    learned = set(table.loc[table["id"].isin(fold_of), "path"])
+    sources = [OUT_OF_FOLD if path in learned else PREDICTED_BY_ALL for path in used["path"]]
     write_predicted_masks(workspace, used.assign(**{MASK_SOURCE: sources}), given)
     write_index(workspace.index, Index(with_predicted_masks(given, workspace)))
     return SegmentedCompetition(masks.root, flags, len(flags) - len(used))

@@ -9,7 +9,6 @@ from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
-from kagglecxr.segmentation.quality import MaskQuality
 from kagglecxr.segmentation.segmenter import Segmenter
 
 
@@ -36,19 +35,13 @@ def segment_files(
     segmenter = Segmenter.of_run(run)
     files = ImageFiles(Path(), list(paths), scratch, reporter)
     images, sizes = files.images(segmenter.member), files.sizes(segmenter.member)
-    readable = [row for row, path in enumerate(paths) if path not in files.broken]
     if files.broken:
         named = shorten([f"{path} ({why})" for path, why in sorted(files.broken.items())], 10)
-        if not readable:
+        if len(files.broken) == len(paths):
             raise DataError(f"No image can be read. Received: {named}. Name another folder.")
         reporter.note(f"Left out, since they cannot be read: {named}.")
-    masks, qualities = MaskFolder(out), dict[str, MaskQuality]()
     every = list(segmenter.member.folds)
     folds = [[] if path in files.broken else every for path in paths]
-    with reporter.bar("Segmenting", len(readable)) as bar:
-        for predicted in segmenter.segment(images, sizes, folds, bar.advance):
-            name = names[paths[predicted.row]]
-            masks.write_mask(name, predicted.mask)
-            qualities[name] = predicted.quality
-    shown = {paths[row]: names[paths[row]] for row in readable}
-    return masks.write_flags(shown, qualities, segmenter.standards.bounds)
+    with reporter.bar("Segmenting", len(paths) - len(files.broken)) as bar:
+        predicted = segmenter.segment(images, sizes, folds, bar.advance)
+        return MaskFolder(out).write(predicted, paths, names, segmenter.standards.bounds)

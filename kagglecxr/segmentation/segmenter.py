@@ -12,6 +12,7 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.run_record import segments
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member, member_for_files
+from kagglecxr.inference.tta import HFLIP, VIEWS
 from kagglecxr.models.runtime import compiled_function
 from kagglecxr.segmentation.cleaning import clean_mask
 from kagglecxr.segmentation.mask_standards import MaskStandards
@@ -103,13 +104,12 @@ class Segmenter:
         Of several folds each sees the images or their mirror images, by turns: that costs as much
         as one view of them, and both views are there.
         """
-        plain, flipped = (
-            [self._function(fold)(pixels)[..., 0] for fold in folds[::2]],
-            [
-                self._function(fold)(pixels[:, :, ::-1])[:, :, ::-1, 0]
-                for fold in (folds[1::2] or folds)
-            ],
-        )
+        plain = [self._function(fold)(pixels)[..., 0] for fold in folds[::2]]
+        view = VIEWS[HFLIP]
+        mirrored = view.array(pixels)
+        flipped = [
+            view.inverse(self._function(fold)(mirrored))[..., 0] for fold in folds[1::2] or folds
+        ]
         return np.mean(plain, axis=0), np.mean(flipped, axis=0)
 
     def _whole_mask(self, plain: Maps, flipped: Maps, size: tuple[int, int]) -> Pixels:

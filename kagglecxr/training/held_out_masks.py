@@ -1,7 +1,6 @@
 """Predicted masks of held-out images, with the true ones, and how they are saved."""
 
 import functools
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import atomic_write, open_arrays
 from kagglecxr.core.mask_metrics import MASK_METRICS, count_overlap
-from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.inference.predictions import PLAIN_VIEW, named_views, read_views
 
 INSIDE = 128
 """From this 255th on a pixel is in the mask."""
 SCORE = "iou"
 _CHUNK = 256
-_VIEW = "view "
-"""Before a view's name, in the names of the arrays of a file."""
 
 Maps = npt.NDArray[np.uint8]
 """(N, H, W): probabilities in 255ths, an eighth of what float64 needs."""
@@ -49,14 +45,13 @@ class HeldOutMasks:
 
     def save(self, path: Path) -> None:
         """Writes an .npz file, atomically."""
-        views = {f"{_VIEW}{name}": maps for name, maps in self.by_view.items()}
         with atomic_write(path) as temporary:
             np.savez_compressed(
                 temporary,
                 ids=self.ids,
                 truth=np.packbits(self.truth > 0, axis=-1),
                 width=self.truth.shape[-1],
-                **views,  # type: ignore[arg-type]
+                **named_views(self.by_view),
             )
 
     @classmethod
@@ -66,21 +61,13 @@ class HeldOutMasks:
         Raises:
             DataError: the file is damaged.
         """
-        try:
-            # NumPy does not close a damaged file that it has opened itself.
-            with path.open("rb") as stream, np.load(stream) as arrays:
-                views = [name for name in arrays.files if name.startswith(_VIEW)]
-                inside = np.unpackbits(arrays["truth"], axis=-1, count=int(arrays["width"]))
-                return cls(
-                    arrays["ids"],
-                    inside * np.uint8(255),
-                    {name.removeprefix(_VIEW): arrays[name] for name in views},
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"A file of predicted masks cannot be read. Received: {path}. Remove it and run "
-                "the step that writes it again."
-            ) from error
+        problem = (
+            f"A file of predicted masks cannot be read. Received: {path}. Remove it and run the "
+            "step that writes it again."
+        )
+        with open_arrays(path, problem) as arrays:
+            inside = np.unpackbits(arrays["truth"], axis=-1, count=int(arrays["width"]))
+            return cls(arrays["ids"], inside * np.uint8(255), read_views(arrays))
 
     def image_scores(self) -> dict[str, npt.NDArray[np.float64]]:
         """Returns each metric's (N,) scores by its name."""

@@ -49,7 +49,7 @@ class Teacher:
         labels of the test set are not read, even where a rehearsal keeps them. The predictions are
         saved in the folder of the student's run.
         """
-        rows = _unrelated_rows(run.prepared, run.fold_of == fold)
+        rows = unrelated_rows(run.prepared, run.fold_of == fold)
         ids, path = run.prepared.index.column("id", rows), run.fold_folder(fold) / PSEUDO_LABELS
         if not path.is_file():
             member = make_member(self.run, read_run(self.run), fold)
@@ -122,10 +122,8 @@ def check_pseudo_labels(prepared: PreparedData, workspace: Workspace, recipe: Re
     unlabelled_per_batch(recipe.batch_size)
 
 
-def _unrelated_rows(
-    prepared: PreparedData, held_out: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.intp]:
-    """The test images that share no group with a held-out one."""
+def unrelated_rows(prepared: PreparedData, held_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Returns the rows of test images that share no group with a held-out one (n_train,)."""
     index = prepared.index
     theirs = set(index.column("group", index.rows("train")[held_out]))
     rows = index.rows("test")

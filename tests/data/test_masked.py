@@ -19,18 +19,11 @@ from kagglecxr.data.masked import MaskedData, by_source, load_masked, of_source
 from kagglecxr.data.predicted_masks import with_predicted_masks, write_predicted_masks
 from kagglecxr.data.prepared import PreparedData
 from tests.conftest import PreparedDemo
+from tests.notes import Notes
 
 Pixels = npt.NDArray[np.uint8]
 SIDE = 60
 PIPELINE = Pipeline.parse("gray | resize", 32)
-
-
-class _Listening(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def lungs(side: int = SIDE) -> Pixels:
@@ -152,10 +145,10 @@ SOURCES = ["human", "human", "copied", "", "human", "copied", "human", "human", 
 
 
 def test_the_source_of_most_masks_is_used_and_said(folder: Folder) -> None:
-    reporter = _Listening()
+    reporter = Notes()
     data = folder.changed(mask_source=SOURCES).load(reporter=reporter)
     assert data.index.ids == ["a", "b", "d", "f", "g"]
-    assert reporter.notes == [
+    assert reporter.told == [
         "Of 8 masks the 5 of 'human' are used, the other 3 not: their convention may differ."
     ]
 
@@ -168,9 +161,9 @@ def test_a_source_can_be_named(folder: Folder) -> None:
 
 
 def test_one_source_needs_no_words(folder: Folder) -> None:
-    reporter = _Listening()
+    reporter = Notes()
     folder.changed(mask_source=["human"] * 9).load(reporter=reporter)
-    assert reporter.notes == []
+    assert reporter.told == []
 
 
 @pytest.mark.parametrize("side", [51, 30, 120])

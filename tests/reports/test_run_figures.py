@@ -48,7 +48,7 @@ def test_the_legend_says_which_images_each_curve_is_of() -> None:
     legend = learning_curves([history([1.0, 0.5])]).axes[0].get_legend()
     assert legend is not None
     labels = [text.get_text() for text in legend.get_texts()]
-    assert labels == ["training (balanced, augmented)", "validation (as it is)"]
+    assert labels == ["training (sampled, augmented)", "validation (as it is)"]
 
 
 def test_folds_that_stopped_early_leave_the_mean_to_the_others() -> None:

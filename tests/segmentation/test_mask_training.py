@@ -3,19 +3,26 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
-from kagglecxr.segmentation.evaluation import write_left_out_sources
+from kagglecxr.core.run_record import WEIGHTS, fold_folder
+from kagglecxr.models.weights.hdf5 import save_weights
+from kagglecxr.models.zoo import create_model
+from kagglecxr.segmentation.evaluation import evaluate_masks, write_left_out_sources
 from kagglecxr.segmentation.mask_training import find_mask_run, masked_data
 from kagglecxr.segmentation.segment_options import SegmentOptions
+from kagglecxr.training.held_out_masks import HeldOutMasks
+from kagglecxr.training.initial_weights import InitialWeights
 from kagglecxr.training.recipe import make_recipe
 from tests.conftest import PreparedDemo
 from tests.inference.random_runs import random_run
 from tests.segmentation.conftest import WITH_MASKS, MaskedFolder
 from tests.segmentation.mask_runs import MASKS, mask_run
+from tests.training.run_factories import run_spec
 
 
 @pytest.fixture
@@ -39,7 +46,8 @@ def test_a_run_without_a_source_predicts_no_other_images(folder: MaskedFolder) -
     for run, age in ((whole, 100), (apart, 300)):
         os.utime(run / "run.json", (age, age))
     assert find_mask_run(folder.workspace, None, Silent()) == apart
-    write_left_out_sources(apart, folder.data)
+    held_out = HeldOutMasks.load(apart / "oof.npz")
+    write_left_out_sources(apart, evaluate_masks(held_out, folder.data))
     assert find_mask_run(folder.workspace, None, Silent()) == whole
     assert read_table(apart / "left_out_sources.csv")["name"].tolist() == ["one", "two"]
 
@@ -77,3 +85,19 @@ def test_a_recipe_of_classifiers_learns_no_masks(folder: MaskedFolder) -> None:
     options = SegmentOptions()
     with pytest.raises(SettingError, match=r"without \[segmentation\]. Use the recipe lungs"):
         masked_data(folder.prepared, folder.workspace, make_recipe({}), Silent(), options)
+
+
+def test_the_chain_of_report_3_starts_from_a_run_of_masks(
+    folder: MaskedFolder, demo: PreparedDemo
+) -> None:
+    run = mask_run(folder.data, folder.workspace, "masks", [0.5])
+    unet = create_model("unet_bn", num_classes=1, input_shape=(256, 256, 1))
+    unet.get_layer("down1_norm1").moving_mean.assign(np.arange(16))
+    save_weights(unet, fold_folder(run, 0) / WEIGHTS)
+    recipe = make_recipe({}, ["model=masked_separable_cnn", f"weights={run}"])
+    chain = run_spec(demo, recipe, folder.workspace.runs / "chain")
+    # The run learned from other images of the workspace, but from their masks alone.
+    weights = InitialWeights(chain, [str(run)], demo.workspace.folds).of_fold(1)
+    model = create_model(recipe.model, num_classes=2, input_shape=(None, None, 1), weights=weights)
+    assert model.count_params() == 678_483
+    np.testing.assert_array_equal(model.get_layer("down1_norm1").moving_mean, np.arange(16))

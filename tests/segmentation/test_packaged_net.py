@@ -4,22 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import read_run
 from kagglecxr.segmentation import packaged_net
 from kagglecxr.segmentation.mask_training import find_mask_run
 from kagglecxr.segmentation.packaged_net import CAUTION, pack_net
 from kagglecxr.segmentation.segmenter import Segmenter
+from tests.notes import Notes
 from tests.segmentation.conftest import MaskedFolder
 from tests.segmentation.mask_runs import mask_run
-
-
-class _Notes(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture
@@ -41,7 +33,7 @@ def test_a_packed_fold_is_a_run_of_one_fold_without_out_of_fold_masks(packed: Pa
 
 
 def test_it_predicts_only_where_no_net_was_trained(folder: MaskedFolder, packed: Path) -> None:
-    notes = _Notes()
+    notes = Notes()
     trained = folder.workspace.runs / "run"
     assert find_mask_run(folder.workspace, None, notes) == trained
     assert notes.told == []

@@ -11,16 +11,9 @@ from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
 from kagglecxr.segmentation.segment_files import segment_files
+from tests.notes import Notes
 from tests.segmentation.conftest import MaskedFolder
 from tests.segmentation.mask_runs import mask_run, predict_without_models
-
-
-class _Listening(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture
@@ -61,11 +54,11 @@ def test_files_that_cannot_be_read_are_named_and_left_out(
     broken, absent = tmp_path / "broken.png", tmp_path / "absent.png"
     broken.write_bytes(b"no image")
     paths = [str(broken), *images, str(absent)]
-    reporter, out = _Listening(), tmp_path / "out"
+    reporter, out = Notes(), tmp_path / "out"
     table = segment_files(run, paths, out, tmp_path / "scratch", reporter)
     assert table["path"].tolist() == list(images)
     assert not (out / "broken.png").exists()
-    (note,) = reporter.notes
+    (note,) = reporter.told
     assert note.startswith("Left out, since they cannot be read: ")
     assert f"{broken} (" in note
     assert f"{absent} (" in note
@@ -84,7 +77,7 @@ def test_two_images_of_one_name_are_refused_before_anything_is_written(
 
 
 def test_one_path_twice_is_one_image() -> None:
-    assert names_of(["a/x.png", "a/y.v2.png", "a/x.png"]) == {"a/x.png": "x", "a/y.v2.png": "y.v2"}
+    assert names_of(["a/x.png", "a/y.v2.png", "a/x.png"]) == ["x", "y.v2", "x"]
 
 
 def test_a_name_may_have_folders(tmp_path: Path) -> None:

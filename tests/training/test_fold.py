@@ -11,7 +11,6 @@ import pytest
 from kagglecxr.core import deadline
 from kagglecxr.core.deadline import Deadline, TimeBudget
 from kagglecxr.core.errors import DataError, LeakError
-from kagglecxr.core.progress import Silent
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
@@ -24,6 +23,7 @@ from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
 from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo
+from tests.notes import Notes
 from tests.training.eager_models import eagerly
 from tests.training.run_factories import fold_data, train_demo_fold
 
@@ -267,7 +267,7 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
 def test_a_fold_ends_in_time_with_its_best_epoch(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), _Notes()
+    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), Notes()
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
     monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))
@@ -310,11 +310,3 @@ def test_mixed_precision_keeps_weights_and_answers_whole(
     model = build_model(make_task(demo.prepared), recipe, [folder / "model.weights.h5"])
     answers = fold_data(demo).fit_inputs(model, recipe, 5).predict
     np.testing.assert_allclose(answers(recipe.views), kept.probabilities, atol=0.02)
-
-
-class _Notes(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)

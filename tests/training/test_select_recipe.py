@@ -15,14 +15,7 @@ from kagglecxr.training.select_recipe import (
     select_mask_recipe,
     select_recipe,
 )
-
-
-class _Listening(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
+from tests.notes import Notes
 
 
 @pytest.fixture
@@ -39,30 +32,30 @@ def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_weights_the_small_net_is_trained_and_the_user_informed(no_weights: Path) -> None:
-    reporter = _Listening()
+    reporter = Notes()
     recipe = select_recipe(None, None, [], reporter)
     assert (recipe.model, recipe.weights) == ("cnn_small", "")
-    assert "no network" in reporter.notes[0]
+    assert "no network" in reporter.told[0]
 
 
 def test_with_weights_the_default_is_fine_tuned(no_weights: Path) -> None:
     (no_weights / "models").mkdir()
     (no_weights / "models" / MODELS["mobilenet"].weights_file).touch()
-    reporter = _Listening()
+    reporter = Notes()
     recipe = select_recipe(None, None, ["epochs=2"], reporter)
     assert (recipe.model, recipe.weights, recipe.epochs) == ("mobilenet", "imagenet", 2)
-    assert reporter.notes == []
+    assert reporter.told == []
 
 
 def test_named_weights_are_not_looked_for_elsewhere(no_weights: Path) -> None:
-    recipe = select_recipe(None, None, ["weights=/somewhere"], _Listening())
+    recipe = select_recipe(None, None, ["weights=/somewhere"], Notes())
     assert (recipe.model, recipe.weights) == ("mobilenet", "/somewhere")
 
 
 def test_a_model_requested_by_name_is_never_replaced(no_weights: Path) -> None:
     with pytest.raises(MissingError, match="mobilenet_v2"):
-        select_recipe(None, "mobilenet_v2", [], _Listening())
-    assert select_recipe(None, "cnn_small", [], _Listening()).weights == ""
+        select_recipe(None, "mobilenet_v2", [], Notes())
+    assert select_recipe(None, "cnn_small", [], Notes()).weights == ""
 
 
 def test_an_unknown_model_is_named() -> None:
@@ -83,27 +76,27 @@ def test_accelerators_are_shown_with_the_recipe_they_mean(
 
 
 def test_without_weights_masks_are_learned_from_scratch(no_weights: Path) -> None:
-    reporter = _Listening()
+    reporter = Notes()
     recipe = select_mask_recipe(None, ["epochs=2"], reporter)
     assert (recipe.weights, recipe.epochs) == ("", 2)
     assert recipe.segmentation is not None
     assert MODELS[recipe.model].kind == "segmenter"
-    assert "no network" in reporter.notes[0]
+    assert "no network" in reporter.told[0]
 
 
 def test_with_weights_the_u_nets_encoder_is_fine_tuned(no_weights: Path) -> None:
     (no_weights / "models").mkdir()
     (no_weights / "models" / MODELS["unet_mobilenet"].weights_file).touch()
-    reporter = _Listening()
+    reporter = Notes()
     recipe = select_mask_recipe(None, [], reporter)
     assert (recipe.model, recipe.weights) == ("unet_mobilenet", "imagenet")
-    assert reporter.notes == []
+    assert reporter.told == []
 
 
 def test_a_recipe_of_masks_that_is_named_is_never_replaced(no_weights: Path) -> None:
-    reporter = _Listening()
+    reporter = Notes()
     assert select_mask_recipe("lungs", [], reporter).model == "unet_mobilenet"
-    assert reporter.notes == []
+    assert reporter.told == []
 
 
 MASKS = {"model": "unet_mobilenet_025", "loss": "dice", "segmentation": {"size": 32}}

@@ -12,7 +12,8 @@ from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.sequences.mixup import OneHot
 from kagglecxr.data.sequences.sequence import SampledSequence
-from kagglecxr.inference.predictions import average
+from kagglecxr.inference.predictions import PLAIN_VIEW, average
+from kagglecxr.inference.tta import HFLIP
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.features.feature_cache import FeatureCache, Features
@@ -20,7 +21,6 @@ from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import Outputs
 
-IDENTITY, HFLIP = "identity", "hflip"
 _BATCH = 64
 
 
@@ -53,7 +53,7 @@ def frozen_fit_inputs(
     name = f"{recipe.model} {recipe.model_options.get('scaling', '')}"
     cache = FeatureCache(data.task.prepared.cache, data.rows, trunk, name, reporter, deadline)
     hflip = recipe.augmentation.hflip
-    views = [cache.of(name) for name in ([IDENTITY, HFLIP] if hflip else [IDENTITY])]
+    views = [cache.of(name) for name in ([PLAIN_VIEW, HFLIP] if hflip else [PLAIN_VIEW])]
     held_out, targets = np.flatnonzero(data.held_out), data.task.targets(data.held_out)
     steps = -(-len(held_out) // _BATCH)
 
