@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.timing import in_turn, seconds
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference.export.end_to_end import end_to_end_model
+from kagglecxr.inference.export.end_to_end import RunModels, end_to_end_model
 from kagglecxr.inference.export.file_formats import FORMATS
 from kagglecxr.inference.tta import DEFAULT_VIEWS
 from kagglecxr.models.runtime import seed_everything, setup_keras
@@ -38,7 +38,7 @@ def main() -> None:
     models = folds()
     classes = [str(number) for number in range(CLASSES)]
     steps = Pipeline.parse("gray | resize", SIZE).steps
-    whole = end_to_end_model(steps, [(models, DEFAULT_VIEWS)], classes, "untrained")
+    whole = end_to_end_model(steps, [RunModels(models, DEFAULT_VIEWS)], classes, "untrained")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "whole.keras"
         FORMATS["keras"].save(whole, path)

@@ -1,4 +1,4 @@
-"""The verb `export`: one file that maps raw images to class probabilities."""
+"""The verb `export`: one file that maps raw images to class probabilities or lung masks."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ def export(
     form: Annotated[str | None, Parameter(name="--format")] = None,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
-    """Writes one file that maps raw images of any size to class probabilities.
+    """Writes one file that maps raw images of any size to class probabilities or lung masks.
 
     Example: python -m kagglecxr.export demo --format onnx
 
@@ -28,7 +28,8 @@ def export(
         runs: Names of finished runs or of ensembles; defaults to the run with the best out-of-fold
             score.
         fold: Export this fold only; defaults to the mean of all folds.
-        views: Views of test-time augmentation, identity, hflip or both; defaults to the recipe's.
+        views: Views of test-time augmentation, identity, hflip or both; defaults to the recipe's,
+            of masks to identity.
         out: The file, whose suffix gives the format; defaults to exports/COMPETITION-RUN.keras.
         form: keras, h5, tflite or onnx.
         common: Options of every verb.
@@ -42,16 +43,20 @@ def export(
     from kagglecxr.inference.export.exporter import EXPORTS, export_model
     from kagglecxr.inference.export.file_formats import format_of
     from kagglecxr.inference.members import members_for_data
+    from kagglecxr.segmentation.export_masks import export_masks, have_masks
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     kind = format_of(form, out)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)
-    members = members_for_data(chosen, prepared, fold, views)
     name = export_name(described.name, runs, chosen, fold)
     path = out or EXPORTS / f"{name}{kind.suffix}"
-    made = export_model(prepared, members, kind, path, common.terminal)
+    if have_masks(chosen):
+        made = export_masks(prepared, chosen[0], kind, path, common.terminal, fold, views)
+    else:
+        members = members_for_data(chosen, prepared, fold, views)
+        made = export_model(prepared, members, kind, path, common.terminal)
     common.finish(
         f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, returns the "
         f"probabilities of {', '.join(made.classes)}.",

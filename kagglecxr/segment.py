@@ -25,7 +25,8 @@ def segment(
 
     Args:
         target: A competition; with --out, image files, a folder, or a pattern in quotes.
-        model: The run that predicts, by its name or folder; defaults to the newest.
+        model: The run that predicts, by its name or folder, defaults to the newest; with --out, its
+            folder or a file that export wrote of it.
         out: The folder of <stem>.png and flags.csv, for images of no competition.
         changes: A setting of the recipe as key=value; can be given several times.
         options: What is trained first, and which masks are replaced.
@@ -72,7 +73,7 @@ def segment(
     common.finish(f"{segmented.describe()}{shown}", following)
 
 
-def _segment_files(target: str, model: Path | None, out: Path, common: CommonOptions) -> None:
+def _segment_files(target: str, named: Path | None, out: Path, common: CommonOptions) -> None:
     from kagglecxr.core.files import temporary_folder
     from kagglecxr.data.files.image_arguments import find_images
     from kagglecxr.reports.mask_report import draw_suspicious
@@ -80,10 +81,10 @@ def _segment_files(target: str, model: Path | None, out: Path, common: CommonOpt
     from kagglecxr.segmentation.packaged_net import run_or_packaged
     from kagglecxr.segmentation.segment_files import segment_files
 
-    run = run_or_packaged(model, common.terminal)
+    model = run_or_packaged(named, common.terminal)
     paths = find_images([target])
     with temporary_folder(common.work) as scratch:
-        flags = segment_files(run, paths, out, scratch, common.terminal)
+        flags = segment_files(model, paths, out, scratch, common.terminal)
     sheet = draw_suspicious(flags, MaskFolder(out), Path())
     common.finish(f"Wrote {count_suspicious(flags)}: {out}.", f"open {sheet or out}")
 

@@ -1,8 +1,6 @@
 """Predicts image files that no index knows, with runs or with an exported file."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,22 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.data.images.decode import read_image
-from kagglecxr.data.images.image import BrokenImageError, Image
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.inference.predictor import Predictor
+from kagglecxr.inference.raw_images import RawImages, report_unreadable
 
 PATH, LABEL, UNUSUAL = "path", "label", "unusual"
-MAX_NAMED, MAX_PREVIEW = 50, 10
-"""Images named in one line, and in a preview of the table."""
-CHUNK = 16
-"""Raw images in memory at once."""
-MAX_VALUES = 2**24
-"""Values (pixels times channels) of a batch of raw images, unless one image has more."""
+MAX_PREVIEW = 10
+"""Images in a preview of the table."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,7 @@ def predict_with_runs(
     for member in predictor.members:
         # All that cannot be read is known before anything is predicted.
         files.images(member)
-    _report_unreadable(files.broken, len(paths), reporter, skip_unreadable=skip_unreadable)
+    report_unreadable(files.broken, len(paths), reporter, skip=skip_unreadable)
     rows = np.flatnonzero([path not in files.broken for path in paths])
     output = predictor.predict(files.images, rows, reporter=reporter)
     unusual = None if output.novelty is None else output.novelty > 1.0
@@ -127,66 +120,32 @@ def predict_with_runs(
 def predict_with_export(
     model: ExportedModel, paths: Sequence[str], reporter: Reporter, *, skip_unreadable: bool
 ) -> FilePredictions:
-    """Predicts image files with an exported file, a few at a time; see `predict_with_runs`."""
-    unreadable: dict[str, str] = {}
-    predicted: dict[str, npt.NDArray[np.float32]] = {}
+    """Predicts image files with an exported file, a few at a time; see `predict_with_runs`.
 
-    def read(path: str) -> Image | BrokenImageError:
-        try:
-            image = read_image(Path(path))
-        except BrokenImageError as error:
-            return error
-        except OSError as error:
-            return BrokenImageError(path, str(error))
-        if model.size not in (None, image.shape[:2]):
-            return BrokenImageError(path, f"it is of {image.shape[:2]} and not {model.size} pixels")
-        return image
-
-    with reporter.bar("Predicting", len(paths)) as bar, ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), CHUNK):
-            chunk = paths[start : start + CHUNK]
-            images: dict[str, Image] = {}
-            for path, image in zip(chunk, pool.map(read, chunk), strict=True):
-                if isinstance(image, BrokenImageError):
-                    unreadable[path] = image.reason
-                else:
-                    images[path] = image
-            # The error will name all such files; the others need no predictions for that.
-            if skip_unreadable or not unreadable:
-                for names, batch in _batches(images):
-                    predicted.update(zip(names, model.predict(batch), strict=True))
-            bar.advance(len(chunk))
-    _report_unreadable(unreadable, len(paths), reporter, skip_unreadable=skip_unreadable)
-    readable = [path for path in paths if path in predicted]
-    probabilities = np.stack([predicted[path] for path in readable])
-    return FilePredictions(readable, model.classes, probabilities)
-
-
-def _batches(images: Mapping[str, Image]) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
-    """Yields paths and raw pixels (batch, H, W, 1 or 3) of images of one shape each."""
-    of_shape: dict[tuple[int, ...], list[str]] = {}
-    for path, image in images.items():
-        of_shape.setdefault(image.shape, []).append(path)
-    for shape, paths in of_shape.items():
-        most = max(1, MAX_VALUES // math.prod(shape))
-        for start in range(0, len(paths), most):
-            some = paths[start : start + most]
-            pixels = np.stack([images[path] for path in some]).astype(np.float32)
-            yield some, pixels.reshape(len(some), *shape[:2], -1)
-
-
-def _report_unreadable(
-    reasons: Mapping[str, str], files: int, reporter: Reporter, *, skip_unreadable: bool
-) -> None:
-    if not reasons:
-        return
-    named = shorten([f"{path} ({reasons[path]})" for path in sorted(reasons)], MAX_NAMED)
-    count = "an image" if len(reasons) == 1 else f"{len(reasons):,} images"
-    if len(reasons) == files:
-        raise DataError(f"No image can be read. Received: {named}. Name other files.")
-    if not skip_unreadable:
-        raise DataError(
-            f"{count.capitalize()} cannot be read. Received: {named}. Replace such files, or leave "
-            "them out with --skip-unreadable."
+    Raises:
+        SettingError: the file returns masks.
+    """
+    if model.standards:
+        raise SettingError(
+            "This file returns masks and classifies nothing. Received: one of "
+            f"{', '.join(model.classes)}. Write its masks: python -m kagglecxr.segment IMAGES "
+            "--model FILE --out masks"
         )
-    reporter.note(f"Left out {count} that cannot be read: {named}.")
+    images = RawImages(paths, model.size)
+    predicted: dict[str, npt.NDArray[np.float32]] = {}
+    novelty: dict[str, np.float32] = {}
+    for names, batch in images.batches(reporter, "Predicting"):
+        # The error will name all such files; the others need no predictions for that.
+        if skip_unreadable or not images.unreadable:
+            probabilities, unusual = model.predict_with_novelty(batch)
+            predicted.update(zip(names, probabilities, strict=True))
+            if unusual is not None:
+                novelty.update(zip(names, unusual, strict=True))
+    report_unreadable(images.unreadable, len(paths), reporter, skip=skip_unreadable)
+    readable = [path for path in paths if path in predicted]
+    return FilePredictions(
+        readable,
+        model.classes,
+        np.stack([predicted[path] for path in readable]),
+        np.array([novelty[path] > 1.0 for path in readable]) if novelty else None,
+    )

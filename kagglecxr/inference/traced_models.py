@@ -71,7 +71,7 @@ class TracedModels:
         traced = self._kept.pop(key, None)
         if traced is None:
             model = rebuild_model(record, trainable)
-            last = MODELS[record.model].gradcam_layer
+            last = MODELS[record.model].deepest_layer
             source = add_pooled_features(model, last) if pooled else model
             traced = _TracedModel(model, make(source))
         # Put last: the first is the one that has not been used for the longest time.

@@ -62,6 +62,11 @@ class ModelCard:
     weights_file: str = ""
     download: Callable[[], object] | None = None
 
+    @property
+    def deepest_layer(self) -> str:
+        """The layer of its deepest features: in a U-Net on a backbone, the backbone's."""
+        return self.encoder_layer or self.gradcam_layer
+
 
 MODELS = Registry[ModelCard]("model")
 

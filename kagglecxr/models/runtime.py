@@ -109,7 +109,7 @@ def generated_dataset(batches: Callable[[int], tuple[Any, ...]]) -> Any:
 
 
 def compiled_function(model: Any) -> Callable[[Any], Any]:
-    """Returns a function from images (batch, H, W, C) to a model's outputs, both NumPy arrays.
+    """Returns a function from images (batch, H, W, C) to a model's outputs, NumPy arrays.
 
     On TensorFlow it is traced once for images of any size; `predict_on_batch`, which it is
     elsewhere, is traced again for the second size, number of images and number of channels.
@@ -126,7 +126,9 @@ def compiled_function(model: Any) -> Callable[[Any], Any]:
         input_signature=[tensorflow.TensorSpec(model.input_shape, "float32")],
         autograph=False,
     )
-    return lambda images: traced(images.astype("float32")).numpy()
+    return lambda images: keras.tree.map_structure(
+        keras.ops.convert_to_numpy, traced(images.astype("float32"))
+    )
 
 
 def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[object]:

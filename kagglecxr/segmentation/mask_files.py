@@ -10,8 +10,8 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.files import atomic_write, write_table
-from kagglecxr.segmentation.quality import Bounds, MaskQuality, suspicions
-from kagglecxr.segmentation.segmenter import Pixels, PredictedMask
+from kagglecxr.inference.predict_files import UNUSUAL
+from kagglecxr.segmentation.predicted_mask import Pixels, PredictedMask
 
 FLAGS = "flags.csv"
 SUSPICIOUS = "suspicious"
@@ -42,33 +42,30 @@ class MaskFolder:
         predicted: Iterable[PredictedMask],
         paths: Sequence[str],
         names: Sequence[str],
-        bounds: Bounds,
     ) -> pd.DataFrame:
         """Writes masks and flags.csv: path, mask, the measures, and what is suspicious in words.
+
+        Where the net tells which images are unlike those that it learned from, a column says so.
 
         Args:
             predicted: the masks, in any order.
             paths: of the images, by their rows.
             names: of their masks, by the images' rows.
-            bounds: beyond which a measure is suspicious.
 
         Returns:
             The table, in the order of the rows.
         """
-        qualities: dict[int, MaskQuality] = {}
+        lines: dict[int, dict[str, object]] = {}
         for one in predicted:
             self.write_mask(names[one.row], one.mask)
-            qualities[one.row] = one.quality
-        lines = [
-            {
-                "path": paths[row],
-                "mask": f"{names[row]}.png",
-                **asdict(quality),
-                SUSPICIOUS: ", ".join(suspicions(quality, bounds)),
+            lines[one.row] = {
+                "path": paths[one.row],
+                "mask": f"{names[one.row]}.png",
+                **asdict(one.quality),
+                **({} if one.unusual is None else {UNUSUAL: int(one.unusual)}),
+                SUSPICIOUS: ", ".join(one.suspicions),
             }
-            for row, quality in sorted(qualities.items())
-        ]
-        table = pd.DataFrame(lines)
+        table = pd.DataFrame([line for _, line in sorted(lines.items())])
         write_table(self.root / FLAGS, table)
         return table
 

@@ -1,12 +1,14 @@
 """What out-of-fold masks say of a run's others: does cleaning help them, and what is usual?"""
 
+import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.files import atomic_write
 from kagglecxr.core.run_record import OOF
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.inference.tta import HFLIP
@@ -29,9 +31,38 @@ class MaskStandards:
     cleaning: CleaningGain
     bounds: Bounds
 
+    def to_json(self) -> str:
+        """Returns it as JSON, in which no bound is null."""
+        bounds = {
+            name: [bound if math.isfinite(bound) else None for bound in both]
+            for name, both in self.bounds.items()
+        }
+        return json.dumps({"cleaning": asdict(self.cleaning), "bounds": bounds}, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "MaskStandards":
+        """Reads what `to_json` returned.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        try:
+            values = json.loads(text)
+            bounds = {
+                name: (
+                    -math.inf if low is None else float(low),
+                    math.inf if high is None else float(high),
+                )
+                for name, (low, high) in values["bounds"].items()
+            }
+            return cls(CleaningGain(**values["cleaning"]), bounds)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(str(error)) from error
+
     def write(self, folder: Path) -> None:
         """Writes mask_standards.json into a run's folder, atomically."""
-        write_json(folder / STANDARDS, asdict(self))
+        with atomic_write(folder / STANDARDS) as temporary:
+            temporary.write_text(self.to_json() + "\n", encoding="utf-8")
 
     @classmethod
     def of_run(cls, run: Path) -> "MaskStandards":
@@ -46,12 +77,8 @@ class MaskStandards:
             standards.write(run)
             return standards
         try:
-            values = read_json(path)
-            bounds = {
-                name: (float(low), float(high)) for name, (low, high) in values["bounds"].items()
-            }
-            return cls(CleaningGain(**values["cleaning"]), bounds)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise DataError(
                 f"A run's standards of masks cannot be read. Received: {path} ({error}). Remove "
                 "that file: it is made again from the run's out-of-fold masks."

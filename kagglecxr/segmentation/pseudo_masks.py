@@ -67,7 +67,8 @@ class MaskTeacher:
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             pixels = take_images(run.prepared.cache.images, batch)
-            for row, plain, flipped in zip(batch, *segmenter.predict(pixels, [fold]), strict=True):
+            maps = segmenter.predict(pixels, [fold])
+            for row, plain, flipped in zip(batch, maps.plain, maps.flipped, strict=True):
                 if not suspicions(measure_quality(plain, flipped), segmenter.standards.bounds):
                     kept.append(row)
                     masks.append(np.rint(255 * (plain + flipped) / 2).astype(np.uint8))

@@ -80,10 +80,10 @@ def segment_competition(
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
     pipeline = segmenter.member.pipeline
     cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
-    masks, bounds = MaskFolder(workspace.masks), segmenter.standards.bounds
+    masks = MaskFolder(workspace.masks)
     with reporter.bar("Segmenting", len(table)) as bar:
         predicted = segmenter.segment(cache.images, sizes, folds, bar.advance)
-        flags = masks.write(predicted, list(table["path"]), prepared.index.ids, bounds)
+        flags = masks.write(predicted, list(table["path"]), prepared.index.ids)
     given = without_predicted_masks(table, workspace)
     used = flags if replace_given else flags[(given["mask"] == "").to_numpy()]
     learned = set(table.loc[table["id"].isin(fold_of), "path"])

@@ -1,24 +1,30 @@
 """Masks of any image files, which no competition needs to know."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.progress import Reporter
+from kagglecxr.inference.export.exported_model import ExportedModel
+from kagglecxr.inference.export.file_formats import FORMATS, load_export
 from kagglecxr.inference.image_files import ImageFiles
+from kagglecxr.inference.raw_images import RawImages, report_unreadable
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
+from kagglecxr.segmentation.mask_standards import MaskStandards
+from kagglecxr.segmentation.predicted_mask import PredictedMask, make_mask
 from kagglecxr.segmentation.segmenter import Segmenter
 
 
 def segment_files(
-    run: Path, paths: Sequence[str], out: Path, scratch: Path, reporter: Reporter
+    model: Path, paths: Sequence[str], out: Path, scratch: Path, reporter: Reporter
 ) -> pd.DataFrame:
     """Writes the mask of each image, `<stem>.png` of the image's own size, and flags.csv.
 
     Args:
-        run: a finished run that learned masks.
+        model: a finished run that learned masks, or a file that was exported of one.
         paths: image files, relative to the current folder or absolute.
         out: the folder of the masks.
         scratch: a folder for the decoded images, which are not held in memory.
@@ -29,19 +35,57 @@ def segment_files(
 
     Raises:
         DataError: two images of one name, no image that can be read, or damaged files of the run.
-        SettingError: the run classifies.
+        SettingError: the model classifies.
     """
     names = names_of(paths)
+    if model.suffix.removeprefix(".") in FORMATS and model.is_file():
+        masks = _masks_of_export(load_export(model), model, paths, reporter)
+    else:
+        masks = _masks_of_run(model, paths, scratch, reporter)
+    return MaskFolder(out).write(masks, paths, names)
+
+
+def _masks_of_run(
+    run: Path, paths: Sequence[str], scratch: Path, reporter: Reporter
+) -> Iterator[PredictedMask]:
     segmenter = Segmenter.of_run(run)
     files = ImageFiles(Path(), list(paths), scratch, reporter)
     images, sizes = files.images(segmenter.member), files.sizes(segmenter.member)
-    if files.broken:
-        named = shorten([f"{path} ({why})" for path, why in sorted(files.broken.items())], 10)
-        if len(files.broken) == len(paths):
-            raise DataError(f"No image can be read. Received: {named}. Name another folder.")
-        reporter.note(f"Left out, since they cannot be read: {named}.")
+    report_unreadable(files.broken, len(paths), reporter, skip=True)
     every = list(segmenter.member.folds)
     folds = [[] if path in files.broken else every for path in paths]
     with reporter.bar("Segmenting", len(paths) - len(files.broken)) as bar:
-        predicted = segmenter.segment(images, sizes, folds, bar.advance)
-        return MaskFolder(out).write(predicted, paths, names, segmenter.standards.bounds)
+        yield from segmenter.segment(images, sizes, folds, bar.advance)
+
+
+def _masks_of_export(
+    model: ExportedModel, file: Path, paths: Sequence[str], reporter: Reporter
+) -> Iterator[PredictedMask]:
+    if not model.standards:
+        raise SettingError(
+            f"This file classifies and has no masks. Received: {file}. Export a run of segment."
+        )
+    try:
+        standards = MaskStandards.from_json(model.standards)
+    except ValueError as error:
+        raise DataError(
+            f"A file's standards of masks cannot be read. Received: {file} ({error}). Export the "
+            "run again."
+        ) from error
+    row_of = {path: row for row, path in enumerate(paths)}
+    images = RawImages(paths, model.size)
+    for names, batch in images.batches(reporter, "Segmenting"):
+        plain, novelty = model.predict_with_novelty(batch)
+        flipped = np.flip(model.predict(np.flip(batch, axis=2)), axis=2)
+        size = (batch.shape[1], batch.shape[2])
+        for number, name in enumerate(names):
+            unusual = None if novelty is None else float(novelty[number])
+            yield make_mask(
+                row_of[name],
+                plain[number, ..., 0],
+                flipped[number, ..., 0],
+                unusual,
+                size,
+                standards,
+            )
+    report_unreadable(images.unreadable, len(paths), reporter, skip=True)

@@ -1,10 +1,10 @@
 """Predicts the lung masks of images with the folds of a segmentation run."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -12,30 +12,36 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.run_record import segments
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member, member_for_files
+from kagglecxr.inference.novelty import Novelty, Scores, load_novelties
 from kagglecxr.inference.tta import HFLIP, VIEWS
+from kagglecxr.models.feature_maps import add_pooled_features
+from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.runtime import compiled_function
-from kagglecxr.segmentation.cleaning import clean_mask
 from kagglecxr.segmentation.mask_standards import MaskStandards
-from kagglecxr.segmentation.quality import MaskQuality, measure_quality
+from kagglecxr.segmentation.predicted_mask import Pixels, PredictedMask, make_mask
 
-Pixels = npt.NDArray[np.uint8]
 Maps = npt.NDArray[np.float32]
 """(batch, H, W) probabilities."""
+Outputs = list[npt.NDArray[np.float32]]
+"""Maps (batch, H, W, 1), and where it is known what is unusual, pooled features by depth."""
 
 BATCH = 16
 
 
 @dataclass(frozen=True)
-class PredictedMask:
-    """A mask of an image of the size it has in its file, and what speaks for it.
+class PredictedMaps:
+    """What folds predict for a batch of images.
 
     Attributes:
-        mask: (H, W), 255 in the lungs.
+        plain: from the images.
+        flipped: from their mirror images, turned back.
+        novelty: (batch,), how unlike the training images they are, more than 1 where they look
+            unusual; None where no fold knows.
     """
 
-    row: int
-    mask: Pixels
-    quality: MaskQuality
+    plain: Maps
+    flipped: Maps
+    novelty: Scores | None
 
 
 @dataclass
@@ -45,11 +51,13 @@ class Segmenter:
     Attributes:
         member: the run.
         standards: by what its masks are treated and judged.
+        novelties: by fold, what tells which images are unusual; none of runs without.
     """
 
     member: Member
     standards: MaskStandards
-    _functions: dict[int, Callable[[Pixels], Maps]] = field(default_factory=dict)
+    novelties: Mapping[int, Novelty]
+    _functions: dict[int, Callable[[Pixels], Outputs]] = field(default_factory=dict)
 
     @classmethod
     def of_run(cls, run: Path) -> "Segmenter":
@@ -64,7 +72,9 @@ class Segmenter:
             raise SettingError(
                 f"This run classifies and has no masks. Received: {run}. Name a run of `segment`."
             )
-        return cls(member_for_files(run), MaskStandards.of_run(run))
+        member = member_for_files(run)
+        novelties = {fold: novelty for (_, fold), novelty in load_novelties([member]).items()}
+        return cls(member, MaskStandards.of_run(run), novelties)
 
     def segment(
         self,
@@ -90,37 +100,45 @@ class Segmenter:
         for predicting, rows in rows_of.items():
             for start in range(0, len(rows), BATCH):
                 batch = rows[start : start + BATCH]
-                pixels = take_images(images, np.array(batch))
-                plain, flipped = self.predict(pixels, predicting)
-                for row, one, other in zip(batch, plain, flipped, strict=True):
-                    yield PredictedMask(
-                        row, self._whole_mask(one, other, sizes[row]), measure_quality(one, other)
+                maps = self.predict(take_images(images, np.array(batch)), predicting)
+                for number, row in enumerate(batch):
+                    novelty = None if maps.novelty is None else float(maps.novelty[number])
+                    yield make_mask(
+                        row,
+                        maps.plain[number],
+                        maps.flipped[number],
+                        novelty,
+                        sizes[row],
+                        self.standards,
                     )
                 advance(len(batch))
 
-    def predict(self, pixels: Pixels, folds: Sequence[int]) -> tuple[Maps, Maps]:
-        """Returns the probabilities of a batch (batch, H, W, C), and those of its mirror images.
+    def predict(self, pixels: Pixels, folds: Sequence[int]) -> PredictedMaps:
+        """Predicts a batch (batch, H, W, C) and its mirror images.
 
         Of several folds each sees the images or their mirror images, by turns: that costs as much
         as one view of them, and both views are there.
         """
-        plain = [self._function(fold)(pixels)[..., 0] for fold in folds[::2]]
+        plain = {fold: self._function(fold)(pixels) for fold in folds[::2]}
         view = VIEWS[HFLIP]
         mirrored = view.array(pixels)
-        flipped = [
-            view.inverse(self._function(fold)(mirrored))[..., 0] for fold in folds[1::2] or folds
+        flipped = [view.inverse(self._function(fold)(mirrored)[0]) for fold in folds[1::2] or folds]
+        novelty = [
+            self.novelties[fold].scores(features)
+            for fold, (_, *features) in plain.items()
+            if fold in self.novelties
         ]
-        return np.mean(plain, axis=0), np.mean(flipped, axis=0)
+        return PredictedMaps(
+            np.mean([maps for maps, *_ in plain.values()], axis=0)[..., 0],
+            np.mean(flipped, axis=0)[..., 0],
+            np.mean(novelty, axis=0) if novelty else None,
+        )
 
-    def _whole_mask(self, plain: Maps, flipped: Maps, size: tuple[int, int]) -> Pixels:
-        mean = (plain + flipped) / 2
-        height, width = size
-        mask = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
-        if self.standards.cleaning.helps:
-            mask = clean_mask(mask)
-        return np.where(mask, np.uint8(255), np.uint8(0))
-
-    def _function(self, fold: int) -> Callable[[Pixels], Maps]:
+    def _function(self, fold: int) -> Callable[[Pixels], Outputs]:
         if fold not in self._functions:
-            self._functions[fold] = compiled_function(self.member.load_model(fold))
+            model = self.member.load_model(fold)
+            if fold in self.novelties:
+                model = add_pooled_features(model, MODELS[self.member.record.model].deepest_layer)
+            compiled = compiled_function(model)
+            self._functions[fold] = lambda pixels: keras.tree.flatten(compiled(pixels))
         return self._functions[fold]

@@ -87,7 +87,7 @@ def train_fold(
 
     A finished fold is only read; an interrupted one resumes after its last whole epoch, and ends
     with the same weights as if it had never stopped. Its folder holds the weights, history.csv, the
-    TensorBoard log, validation.npz, of a classifier novelty.npz, and fold.json, which is written
+    TensorBoard log, validation.npz, novelty.npz, and fold.json, which is written
     last.
     """
     folder = run.fold_folder(fold)
@@ -111,7 +111,7 @@ def train_fold(
     by_view = {view: result.inputs.predict([view]) for view in resolve_views(run.recipe.views)}
     # Single views are kept, so that what they gain is known before they are used.
     data.predictions(by_view).save(folder / "validation.npz")
-    if options.learn_novelty and run.recipe.segmentation is None:
+    if options.learn_novelty:
         random = np.random.default_rng(derive_seed(fold_seed, "novelty"))
         learn_novelty(result.model, data, random).save(folder / NOVELTY)
     return _finish(result, history, folder)

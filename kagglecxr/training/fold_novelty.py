@@ -20,7 +20,7 @@ def learn_novelty(model: keras.Model, data: FoldData, random: np.random.Generato
 
     Its held-out images are scored; of either side at most `MAX_IMAGES`, chosen at random.
     """
-    last = MODELS[model.name].gradcam_layer
+    last = MODELS[model.name].deepest_layer
     pooled = keras.Model(model.input, add_pooled_features(model, last).outputs[1:])
     sides = []
     for is_held_out in (False, True):

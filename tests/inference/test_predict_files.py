@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference import predict_files
+from kagglecxr.inference import raw_images
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.members import member_for_files
 from kagglecxr.inference.predict_files import (
@@ -86,6 +86,32 @@ def test_an_exported_file_gets_each_image_as_it_is_decoded(files: list[str]) -> 
     white = [read_image(Path(path)).mean() / 255 for path in readable]
     np.testing.assert_allclose(predicted.probabilities[:, 1], white, atol=1e-6)
     assert predicted.labels == [CLASSES[int(share > 0.5)] for share in white]
+
+
+def test_an_exported_file_tells_what_is_unusual_if_it_knows(files: list[str]) -> None:
+    readable = [path for path in files if Path(path).stem not in ("broken", "gone")]
+    white = [read_image(Path(path)).mean() for path in readable]
+    middle = float(np.median(white))
+
+    def predict(images: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        # In the order in which some converters return them.
+        return [images.mean(axis=(1, 2, 3)) / (middle + 0.1), brightness(images)]
+
+    model = ExportedModel(predict, CLASSES, None)
+    predicted = predict_with_export(model, readable, Silent(), skip_unreadable=False)
+    bright = [mean > middle + 0.1 for mean in white]
+    assert 0 < sum(bright) < len(bright)
+    assert predicted.unusual is not None
+    assert predicted.unusual.tolist() == bright
+    expected = by_brightness(readable)
+    assert expected.unusual is None
+    np.testing.assert_array_equal(predicted.probabilities, expected.probabilities)
+
+
+def test_an_exported_file_of_masks_is_refused() -> None:
+    model = ExportedModel(brightness, ["lungs"], None, "{}")
+    with pytest.raises(SettingError, match=r"returns masks.*kagglecxr\.segment"):
+        predict_with_export(model, ["a.png"], Silent(), skip_unreadable=False)
 
 
 def predicted_by_a_run(
@@ -162,10 +188,10 @@ def test_memory_is_bounded_by_chunks_of_files_and_batches_of_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = []
-    for number in range(2 * predict_files.CHUNK + 3):
+    for number in range(2 * raw_images.CHUNK + 3):
         paths.append(str(tmp_path / f"{number:03}.png"))
         write(Path(paths[-1]), np.full((4, 5 + number % 2), number, np.uint8))
-    monkeypatch.setattr(predict_files, "MAX_VALUES", 3 * 4 * 6)
+    monkeypatch.setattr(raw_images, "MAX_VALUES", 3 * 4 * 6)
     batches = []
 
     def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -186,7 +212,7 @@ def test_an_image_larger_than_a_batch_is_predicted_alone(
 ) -> None:
     grey = [path for path in files if Path(path).stem in ("grey", "same size")]
     expected = by_brightness(grey).probabilities
-    monkeypatch.setattr(predict_files, "MAX_VALUES", 1)
+    monkeypatch.setattr(raw_images, "MAX_VALUES", 1)
     np.testing.assert_array_equal(by_brightness(grey).probabilities, expected)
 
 

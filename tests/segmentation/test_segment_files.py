@@ -59,7 +59,7 @@ def test_files_that_cannot_be_read_are_named_and_left_out(
     assert table["path"].tolist() == list(images)
     assert not (out / "broken.png").exists()
     (note,) = reporter.told
-    assert note.startswith("Left out, since they cannot be read: ")
+    assert note.startswith("Left out 2 images that cannot be read: ")
     assert f"{broken} (" in note
     assert f"{absent} (" in note
     with pytest.raises(DataError, match=r"No image can be read\. Received: .*broken\.png"):

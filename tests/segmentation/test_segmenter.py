@@ -1,5 +1,6 @@
 """Masks of the image's own size, from both views, cleaned where that helps."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy.typing as npt
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.core.files import read_table
 from kagglecxr.core.run_record import OOF, WEIGHTS, fold_folder
+from kagglecxr.inference.novelty import Features, Novelty, Scores
+from kagglecxr.segmentation.mask_files import MaskFolder
 from kagglecxr.segmentation.mask_standards import STANDARDS, MaskStandards
-from kagglecxr.segmentation.segmenter import PredictedMask, Segmenter
+from kagglecxr.segmentation.predicted_mask import NO_CHEST, PredictedMask
+from kagglecxr.segmentation.segmenter import Segmenter
 from tests.conftest import PreparedDemo
 from tests.inference.random_runs import random_run
 from tests.segmentation.conftest import MaskedFolder
@@ -68,9 +73,9 @@ def test_each_image_is_predicted_by_its_own_folds(
         0: True, 1: False, 3: True, 4: False, 5: False,
     }  # fmt: skip
     # Folds 0 and 2 see the image and fold 1 its mirror image.
-    plain, flipped = segmenter.predict(np.zeros((1, 32, 32, 1), np.uint8), [0, 1, 2])
-    np.testing.assert_allclose(plain, 0.6, atol=1e-6)
-    np.testing.assert_allclose(flipped, 0.3, atol=1e-6)
+    maps = segmenter.predict(np.zeros((1, 32, 32, 1), np.uint8), [0, 1, 2])
+    np.testing.assert_allclose(maps.plain, 0.6, atol=1e-6)
+    np.testing.assert_allclose(maps.flipped, 0.3, atol=1e-6)
 
 
 def test_more_images_than_a_batch_are_all_predicted(bright: Segmenter) -> None:
@@ -137,5 +142,38 @@ def test_a_colour_net_sees_colours(bright: Segmenter) -> None:
 
 def test_a_fold_predicts_by_its_weights(folder: MaskedFolder) -> None:
     segmenter = Segmenter.of_run(mask_run(folder.data, folder.workspace, "run", [0.5, 0.8]))
-    for maps in segmenter.predict(np.zeros((2, 32, 32, 1), np.uint8), [1]):
+    predicted = segmenter.predict(np.zeros((2, 32, 32, 1), np.uint8), [1])
+    for maps in (predicted.plain, predicted.flipped):
         np.testing.assert_allclose(maps, np.full((2, 32, 32), 0.8), atol=1e-6)
+
+
+class Bright(Novelty):
+    """Calls bright images unusual."""
+
+    def scores(self, features: Features) -> Scores:
+        return np.asarray(features[0][:, 0] / 128, np.float64)
+
+
+def test_images_unlike_those_learned_from_are_suspicious(
+    folder: MaskedFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    predict_without_models(monkeypatch)
+
+    def with_features(_: object) -> Callable[[Pixels], list[npt.NDArray[np.floating]]]:
+        return lambda images: [images / np.float32(255), images.mean(axis=(1, 2))]
+
+    monkeypatch.setattr("kagglecxr.segmentation.segmenter.compiled_function", with_features)
+    segmenter = Segmenter.of_run(mask_run(folder.data, folder.workspace, "run", [0.5, 0.5]))
+    assert segmenter.novelties == {}
+    knowing = dataclasses.replace(segmenter, novelties={0: Bright([], np.ones(1), np.ones(1))})
+    images = np.stack([np.full((32, 32), level, np.uint8) for level in (10, 200, 200)])
+    found = segmented(knowing, images, (32, 32), [[0, 1], [0, 1], [1]])
+    assert [one.unusual for one in found] == [False, True, None]
+    assert [one.suspicions[0] == NO_CHEST for one in found] == [False, True, False]
+    names = ["a", "b", "c"]
+    MaskFolder(tmp_path).write(found[:2], names, names)
+    flags = read_table(tmp_path / "flags.csv")
+    assert flags["unusual"].tolist() == ["0", "1"]
+    assert flags["suspicious"][1].startswith("no chest X-ray?, ")
+    unknown = MaskFolder(tmp_path / "other").write(found[2:], names, names)
+    assert "unusual" not in unknown

@@ -16,6 +16,7 @@ from kagglecxr.data.index import Index
 from kagglecxr.data.masked import MaskedData, load_masked
 from kagglecxr.ensembling.run_selection import choose_runs, runs_to_blend
 from kagglecxr.inference.members import member_for_files
+from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.training.callbacks.resume_checkpoint import ResumeCheckpoint
 from kagglecxr.training.held_out_masks import HeldOutMasks
@@ -162,6 +163,11 @@ def test_a_run_says_what_it_learned_and_how_well(run: Path, data: MaskedData) ->
     oof = HeldOutMasks.load(run / "oof.npz")
     assert sorted(oof.ids.tolist()) == sorted(data.index.ids)
     assert record.metrics["oof_iou"] == oof.score()
+    novelties = load_novelties([member_for_files(run)])
+    assert {fold for _, fold in novelties} == {0, 1}
+    held_out = np.concatenate([novelty.held_out for novelty in novelties.values()])
+    assert len(held_out) == len(data.index.ids)
+    assert held_out.max() == pytest.approx(1.0)
     row_of = {name: row for row, name in enumerate(data.index.ids)}
     rows = [row_of[name] for name in oof.ids.tolist()]
     np.testing.assert_array_equal(oof.truth, data.masks[rows])

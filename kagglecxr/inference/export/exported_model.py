@@ -1,13 +1,12 @@
 """An exported file that was loaded: what it takes and what it returns, whatever its format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-PredictFunction = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes)."""
+Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -15,14 +14,32 @@ class ExportedModel:
     """An exported file that was loaded.
 
     Attributes:
-        predict: from raw pixels (batch, H, W, 1 or 3) to probabilities (batch, classes).
+        function: from raw pixels (batch, H, W, 1 or 3) to probabilities, (batch, classes) or of
+            masks (batch, h, w, 1); or to them and, (batch,), how unusual the images are.
         classes: the names of its outputs.
         size: height and width of the images it takes; None for any.
+        standards: of its masks, as `MaskStandards.to_json`; empty where it classifies.
     """
 
-    predict: PredictFunction
+    function: Callable[[Array], Array | Sequence[Array]]
     classes: list[str]
     size: tuple[int, int] | None
+    standards: str = ""
+
+    def predict(self, images: Array) -> Array:
+        """Returns the probabilities of raw pixels (batch, H, W, 1 or 3)."""
+        return self.predict_with_novelty(images)[0]
+
+    def predict_with_novelty(self, images: Array) -> tuple[Array, Array | None]:
+        """Returns the probabilities and, (batch,), how unlike the training images they are.
+
+        That is more than 1 where an image looks unusual, and None where the file does not know.
+        """
+        returned = self.function(images)
+        outputs = [returned] if isinstance(returned, np.ndarray) else list(returned)
+        # Converters keep neither the outputs' order nor their names.
+        outputs.sort(key=lambda array: array.ndim == 1)
+        return outputs[0], outputs[1] if len(outputs) > 1 else None
 
 
 def known_size(height: object, width: object) -> tuple[int, int] | None:

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import layers
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.registry import Registry
-from kagglecxr.inference.export.exported_model import ExportedModel, known_size
+from kagglecxr.inference.export.exported_model import Array, ExportedModel, known_size
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
 from kagglecxr.models.runtime import compiled_function
 
 CLASSES_FILE = "classes.txt"
 """The file inside a .tflite file, which keeps no layers, with the names of its outputs."""
+STANDARDS_FILE = "standards.json"
+"""The file inside it with the standards of its masks."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +140,28 @@ def load_keras(path: Path) -> ExportedModel:
     """Loads a .keras or .h5 file."""
     with quiet_converters():
         model = keras.saving.load_model(path)
-    classes = model.layers[-1].classes
-    return ExportedModel(compiled_function(model), classes, known_size(*model.input_shape[1:3]))
+    last, size = model.layers[-1], known_size(*model.input_shape[1:3])
+    return ExportedModel(
+        compiled_function(_with_novelty(model)), last.classes, size, last.standards
+    )
+
+
+def _with_novelty(model: keras.Model) -> keras.Model:
+    """Returns an exported model with how unusual images are as second output, where it knows."""
+    known = model.layers[-1].input
+    return keras.Model(model.input, known) if isinstance(known, list) else model
 
 
 def save_tflite(model: keras.Model, path: Path) -> None:
     """Writes a .tflite file, whose input may have any size, with the classes in it."""
     with quiet_converters():
-        model.export(path, format="litert", verbose=False)
+        _with_novelty(model).export(path, format="litert", verbose=False)
+    last = model.layers[-1]
     # After the model, where TensorFlow Lite's own tools put the files that belong to it.
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(CLASSES_FILE, "\n".join(model.layers[-1].classes) + "\n")
+        archive.writestr(CLASSES_FILE, "\n".join(last.classes) + "\n")
+        if last.standards:
+            archive.writestr(STANDARDS_FILE, last.standards)
 
 
 def load_tflite(path: Path) -> ExportedModel:
@@ -159,18 +171,24 @@ def load_tflite(path: Path) -> ExportedModel:
     # A delegate would write on stderr that it is there.
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
-    (given,), (returned,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (given,) = interpreter.get_input_details()
 
-    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def predict(images: Array) -> list[Array]:
         interpreter.resize_tensor_input(given["index"], images.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(given["index"], images)
         interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(returned["index"]))
+        return [
+            np.asarray(interpreter.get_tensor(returned["index"]))
+            for returned in interpreter.get_output_details()
+        ]
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-    return ExportedModel(predict, classes, known_size(*given["shape_signature"][1:3].tolist()))
+        judges_masks = STANDARDS_FILE in archive.namelist()
+        standards = archive.read(STANDARDS_FILE).decode() if judges_masks else ""
+    size = known_size(*given["shape_signature"][1:3].tolist())
+    return ExportedModel(predict, classes, size, standards)
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -180,10 +198,12 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     # Without a signature Keras requires that the model was called before.
     image = keras.InputSpec(shape=model.input_shape, dtype="float32", name="image")
     with quiet_converters():
-        model.export(path, format="onnx", verbose=False, input_signature=[image])
+        _with_novelty(model).export(path, format="onnx", verbose=False, input_signature=[image])
     proto = onnx.load(path)
     last = model.layers[-1]
     properties = {"classes": json.dumps(last.classes), "origin": last.origin}
+    if last.standards:
+        properties["standards"] = last.standards
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, path)
 
@@ -195,11 +215,12 @@ def load_onnx(path: Path) -> ExportedModel:
     session = onnxruntime.InferenceSession(path)
     (given,) = session.get_inputs()
 
-    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.asarray(session.run(None, {given.name: images})[0])
+    def predict(images: Array) -> list[Array]:
+        return [np.asarray(output) for output in session.run(None, {given.name: images})]
 
-    classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])
-    return ExportedModel(predict, classes, known_size(*given.shape[1:3]))
+    properties = session.get_modelmeta().custom_metadata_map
+    classes, size = json.loads(properties["classes"]), known_size(*given.shape[1:3])
+    return ExportedModel(predict, classes, size, properties.get("standards", ""))
 
 
 @contextlib.contextmanager

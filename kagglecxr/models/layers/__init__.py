@@ -8,6 +8,7 @@ from kagglecxr.models.layers.augmentation_layers import WhileTraining as WhileTr
 from kagglecxr.models.layers.augmentation_layers import augmentation_layers as augmentation_layers
 from kagglecxr.models.layers.channels import EqualisedBrightenedEdges as EqualisedBrightenedEdges
 from kagglecxr.models.layers.clahe import ContrastLimitedEqualization as ContrastLimitedEqualization
+from kagglecxr.models.layers.distances import MahalanobisDistance as MahalanobisDistance
 from kagglecxr.models.layers.equalisation import HistogramEqualization as HistogramEqualization
 from kagglecxr.models.layers.outputs import HorizontalFlip as HorizontalFlip
 from kagglecxr.models.layers.outputs import LabeledOutput as LabeledOutput

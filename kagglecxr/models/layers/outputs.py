@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, ops
 
-from kagglecxr.models.layers.pixel_operations import PixelLayer
+from kagglecxr.models.layers.pixel_operations import PixelLayer, Shape
 
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
@@ -20,21 +20,31 @@ class HorizontalFlip(PixelLayer):
 
 @keras.saving.register_keras_serializable(package="kagglecxr")
 class LabeledOutput(PixelLayer):
-    """Returns probabilities (batch, classes) unchanged and keeps the names of their classes.
+    """Returns probabilities (batch, ...) unchanged and keeps the names of their classes.
 
-    An exported file thus says by itself what its columns are.
+    An exported file thus says by itself what its columns are. How unusual the images are, (batch,),
+    may be behind the probabilities: it is kept in the file and not returned.
 
     Args:
         classes: the classes' names, in the order of the columns.
         origin: a description of what the model was made of.
+        standards: by what masks are judged, as JSON; empty for classes.
     """
 
-    arguments = ("classes", "origin")
+    arguments = ("classes", "origin", "standards")
 
-    def __init__(self, classes: Sequence[str], origin: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, classes: Sequence[str], origin: str = "", standards: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.classes, self.origin = list(classes), origin
+        self.classes, self.origin, self.standards = list(classes), origin, standards
 
-    def call(self, probabilities: KerasTensor) -> KerasTensor:
+    def call(self, inputs: KerasTensor | Sequence[KerasTensor]) -> KerasTensor:
         """Returns the probabilities."""
-        return probabilities
+        return inputs[0] if isinstance(inputs, (list, tuple)) else inputs
+
+    def compute_output_shape(self, input_shape: Shape | Sequence[Shape]) -> Shape:
+        """Returns the shape of the probabilities."""
+        shapes: list[Shape] = []
+        keras.tree.map_shape_structure(shapes.append, input_shape)
+        return shapes[0]

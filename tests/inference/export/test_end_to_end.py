@@ -1,5 +1,7 @@
 """Layers do what a pipeline does, to the bit, or refuse; a whole model takes what they take."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ from kagglecxr.inference.export.end_to_end import (
     end_to_end_model,
     pipeline_layers,
 )
+from kagglecxr.inference.novelty import fit_novelty
 from kagglecxr.inference.tta import VIEW_SETS, VIEWS
 
 
@@ -80,7 +83,7 @@ def test_every_step_is_either_done_or_refused_for_a_reason() -> None:
 def constant() -> RunModels:
     inputs = keras.Input((40, 40, 1))
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
-    return [keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))], ["identity"]
+    return RunModels([keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))], ["identity"])
 
 
 @pytest.mark.parametrize("name", VIEW_SETS.names())
@@ -91,7 +94,9 @@ def test_a_model_of_views_predicts_the_mean_over_their_array_forms(name: str) ->
     model = keras.Model(inputs, keras.layers.Rescaling(1 / 255)(mean), name="corner")
     # As a recipe names it: "hflip" is a view there.
     views = VIEW_SETS[name] if name in VIEWS else [name]
-    whole = end_to_end_model(Pipeline.parse("gray", 40).steps, [([model], views)], ["a"], "")
+    whole = end_to_end_model(
+        Pipeline.parse("gray", 40).steps, [RunModels([model], views)], ["a"], ""
+    )
     image = noise(40, 40, 1)[None]
     expected = np.mean([VIEWS[view].array(image)[:, :10, :10].mean() for view in VIEW_SETS[name]])
     np.testing.assert_allclose(whole(image), [[expected / 255]], atol=1e-6)
@@ -108,3 +113,55 @@ def test_without_resize_only_images_of_the_training_s_size_are_taken() -> None:
     assert model(noise(40, 40, 3)[None]).shape == (1, 2)
     with pytest.raises(ValueError, match="40"):
         model(noise(41, 40, 1)[None])
+
+
+def test_a_model_tells_how_unusual_an_image_is_as_its_folds_do() -> None:
+    random, folds, novelties = np.random.default_rng(0), [], []
+    for fold in range(2):
+        inputs = keras.Input((40, 40, 1))
+        pooled = [
+            keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(channels, 3)(inputs))
+            for channels in (3, 6)
+        ]
+        output = keras.layers.Dense(2, "softmax")(pooled[0])
+        folds.append(keras.Model(inputs, [output, *pooled], name=f"fold-{fold}"))
+        # Fewer images than channels: some directions have no variance of their own.
+        learned = [random.normal(9, 40, (5, channels)).astype(np.float32) for channels in (3, 6)]
+        novelties.append(fit_novelty(learned, learned).relative_to(0.5 + fold))
+    images = np.stack([noise(40, 40, 1), noise(40, 41, 1)[:, :40]])
+    features = [model(images)[1:] for model in folds]
+    expected = np.mean(
+        [
+            novelty.scores([keras.ops.convert_to_numpy(depth) for depth in depths])
+            for novelty, depths in zip(novelties, features, strict=True)
+        ],
+        axis=0,
+    )
+    assert np.ptp(expected) > 1e-3
+    for views in (["identity", "hflip"], ["hflip"]):
+        runs = [RunModels(folds, views, novelties)]
+        whole = end_to_end_model(Pipeline.parse("gray", 40).steps, runs, ["a", "b"], "")
+        assert whole(images).shape == (2, 2)
+        known = keras.Model(whole.input, whole.layers[-1].input)
+        np.testing.assert_allclose(known(images)[1], expected, rtol=1e-4)
+
+
+def masks_of_left_half() -> RunModels:
+    inputs = keras.Input((40, 40, 1))
+    padded = keras.layers.ZeroPadding2D(((0, 0), (0, 20)))(
+        keras.layers.Cropping2D(((0, 0), (0, 20)))(inputs)
+    )
+    return RunModels([keras.Model(inputs, padded)], ["hflip"])
+
+
+def test_masks_of_a_view_are_turned_back_or_refused() -> None:
+    steps = Pipeline.parse("gray", 40).steps
+    image = noise(40, 40, 1)[None]
+    masks = keras.ops.convert_to_numpy(
+        end_to_end_model(steps, [masks_of_left_half()], ["lungs"], "")(image)
+    )
+    np.testing.assert_array_equal(masks[:, :, 20:], image[:, :, 20:])
+    assert not masks[:, :, :20].any()
+    zoomed = dataclasses.replace(masks_of_left_half(), views=["zoom"])
+    with pytest.raises(SettingError, match=r"Received: zoom.*identity or hflip"):
+        end_to_end_model(steps, [zoomed], ["lungs"], "")

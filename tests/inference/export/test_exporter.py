@@ -18,7 +18,7 @@ from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference.export.exported_model import ExportedModel, PredictFunction
+from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.export.exporter import ExportedFile, export_model
 from kagglecxr.inference.export.file_formats import (
     FORMATS,
@@ -26,9 +26,13 @@ from kagglecxr.inference.export.file_formats import (
     load_keras,
 )
 from kagglecxr.inference.members import members_for_data
+from kagglecxr.inference.novelty import load_novelties
+from kagglecxr.inference.predictor import Predictor
 from kagglecxr.inference.tta import VIEWS
 from tests.conftest import SIZE, PreparedDemo, copy_demo
-from tests.inference.random_runs import random_run
+from tests.inference.random_runs import add_novelty, random_run
+
+Predict = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 
 FOLDS = 2
 SHAPES = [
@@ -103,13 +107,13 @@ def whole(own: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Export
 
 
 @pytest.fixture(scope="module")
-def predict(whole: ExportedFile) -> PredictFunction:
+def predict(whole: ExportedFile) -> Predict:
     return load_keras(whole.path).predict
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_file_predicts_as_the_kit_does(
-    predict: PredictFunction,
+    predict: Predict,
     expected: dict[tuple[int, int, int], npt.NDArray[np.float32]],
     shape: tuple[int, int, int],
 ) -> None:
@@ -118,7 +122,7 @@ def test_a_file_predicts_as_the_kit_does(
         np.testing.assert_allclose(predict(pixels)[0], answer, atol=1e-5, rtol=0)
 
 
-def test_a_batch_is_predicted_image_by_image(predict: PredictFunction) -> None:
+def test_a_batch_is_predicted_image_by_image(predict: Predict) -> None:
     first, second = film(61, 50, 1), film(61, 50, 1)[:, ::-1]
     both = predict(np.concatenate([first, second]))
     np.testing.assert_allclose(both[0], predict(first)[0], atol=1e-6)
@@ -152,6 +156,39 @@ def test_a_fresh_python_loads_the_file_with_the_package_s_layers(
     )
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(json.loads(done.stdout), expected[shape], atol=1e-5)
+
+
+def test_a_file_tells_which_images_are_unusual_if_its_run_does(
+    demo: PreparedDemo, tmp_path: Path
+) -> None:
+    own = copy_demo(demo, tmp_path)
+    run = random_run(own, "gated")
+    add_novelty(own, run)
+    path = tmp_path / "gated.keras"
+    export(own, path, "gated")
+    (member,) = members_for_data([run], own.prepared)
+    predictor = Predictor([member], novelties=load_novelties([member]))
+    chests = own.prepared.cache.images[:6]
+    noise = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE), np.uint8)
+    pixels = np.concatenate([chests, noise])
+    expected = predictor.predict(pixels).novelty
+    _, novelty = load_keras(path).predict_with_novelty(pixels[..., None].astype(np.float32))
+    assert expected is not None
+    assert (expected > 1).tolist()[-2:] == [True, True]
+    np.testing.assert_allclose(novelty, expected, rtol=1e-3)
+
+
+def test_a_file_that_loses_what_is_unusual_is_refused(demo: PreparedDemo, tmp_path: Path) -> None:
+    own = copy_demo(demo, tmp_path)
+    add_novelty(own, random_run(own, "gated"))
+
+    def forgetful(path: Path) -> ExportedModel:
+        return dataclasses.replace(loaded := load_keras(path), function=loaded.predict)
+
+    kind = dataclasses.replace(FORMATS["keras"], load=forgetful)
+    with pytest.raises(SettingError, match="an unusual image has None"):
+        export(own, tmp_path / "a.keras", "gated", kind=kind)
+    assert not (tmp_path / "a.keras").exists()
 
 
 def test_one_fold_and_other_views_can_be_chosen(own: PreparedDemo, tmp_path: Path) -> None:

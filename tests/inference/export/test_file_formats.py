@@ -13,7 +13,7 @@ import pytest
 
 from kagglecxr.core.errors import DataError, MissingError, SettingError, UnknownNameError
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.inference.export.end_to_end import end_to_end_model
+from kagglecxr.inference.export.end_to_end import RunModels, end_to_end_model
 from kagglecxr.inference.export.file_formats import (
     CLASSES_FILE,
     FORMATS,
@@ -22,7 +22,9 @@ from kagglecxr.inference.export.file_formats import (
     load_export,
 )
 from kagglecxr.models import create_model
+from kagglecxr.models.layers.distances import MahalanobisDistance
 from kagglecxr.models.layers.outputs import LabeledOutput
+from kagglecxr.models.layers.pixel_operations import RGBToGray
 
 SHAPES = [(1, 24, 24, 1), (2, 61, 99, 1), (1, 48, 48, 3), (1, 20, 30, 3), (3, 50, 24, 3)]
 
@@ -55,7 +57,7 @@ def model() -> keras.Model:
         small = create_model("cnn_small", num_classes=3, input_shape=(24, 24, 1), width=2)
         folds.append(keras.Model(small.input, small.output, name=f"fold-{fold}"))
     steps = Pipeline.parse("resize | equalise", 24).steps
-    runs = [(folds, ["identity", "hflip"]), (folds[:1], ["identity"])]
+    runs = [RunModels(folds, ["identity", "hflip"]), RunModels(folds[:1], ["identity"])]
     return end_to_end_model(steps, runs, ["é", "b", "c"], "made here")
 
 
@@ -92,6 +94,29 @@ def test_a_file_of_one_size_tells_it(name: str, tmp_path: Path) -> None:
     inputs = keras.Input((2, 3, None), name="image")
     kind.save(keras.Model(inputs, LabeledOutput(["a"])(inputs)), tmp_path / f"model{kind.suffix}")
     assert load_export(tmp_path / f"model{kind.suffix}").size == (2, 3)
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_a_file_keeps_what_is_unusual_and_the_standards_of_masks(name: str, tmp_path: Path) -> None:
+    kind = FORMATS[name]
+    needs(kind)
+    inputs = keras.Input((None, None, None), name="image")
+    brightness = keras.layers.GlobalAveragePooling2D()(RGBToGray()(inputs))
+    # Nobody set its Gaussian, whose mean and deviations are 1 therefore.
+    novelty = MahalanobisDistance(1)(brightness)
+    last = LabeledOutput(["lungs"], standards='{"é": null}')
+    whole = keras.Model(inputs, last([inputs, novelty]))
+    path = tmp_path / f"model{kind.suffix}"
+    kind.save(whole, path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 1)).astype(np.float32)
+    loaded = load_export(path)
+    probabilities, unusual = loaded.predict_with_novelty(images)
+    np.testing.assert_array_equal(probabilities, images)
+    assert unusual is not None
+    np.testing.assert_allclose(unusual, images.mean(axis=(1, 2, 3)) - 1, rtol=1e-5)
+    assert loaded.standards == '{"é": null}'
+    # Who opens a file with Keras gets the probabilities alone.
+    assert kind.writes != "keras" or keras.saving.load_model(path)(images).shape == (2, 5, 7, 1)
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
