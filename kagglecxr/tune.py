@@ -53,7 +53,7 @@ def tune(
     fixed = [change.partition("=")[0].strip() for change in changes]
     varied = load_space(space).without([*fixed, "model"] if model else fixed)
     varied = with_available_models(varied, base, common.terminal)
-    with trial_launcher(budget.cluster, workspace) as (launch, capacity):
+    with trial_launcher(budget.cluster, prepared, workspace) as (launch, capacity):
         result = tune_recipe(
             competition, prepared, workspace, base, varied, budget.with_workers(capacity), launch,
             common.terminal, seed=common.seed,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kagglecxr.core.deadline import Deadline, check_timeout
+from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import finished_runs, segments
@@ -13,8 +13,10 @@ from kagglecxr.segmentation.evaluation import holds_sources_out
 from kagglecxr.segmentation.packaged_net import CAUTION, packaged_run
 from kagglecxr.segmentation.pseudo_masks import train_with_pseudo_masks
 from kagglecxr.segmentation.segment_options import SegmentOptions
+from kagglecxr.training.cluster.cluster_folds import fold_executor
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions, train_run
+from kagglecxr.training.training_options import check_time_and_place
 
 
 def masked_data(
@@ -65,14 +67,16 @@ def train_masks(
         The folder of the run, and the data that it was trained on.
 
     Raises:
-        SettingError: a recipe that classifies, or a time limit that is not positive.
+        SettingError: a recipe that classifies, a time limit that is not positive or on a cluster.
         MissingError, DataError: there are no masks, or they are no masks.
     """
-    check_timeout(options.timeout)
+    check_time_and_place(options.timeout, options.cluster)
     data = masked_data(prepared, workspace, recipe, reporter, options)
     deadline = None if options.timeout is None else Deadline.within(options.timeout)
     train = train_with_pseudo_masks if options.pseudo_masks else train_run
-    return train(data, workspace, recipe, reporter, RunOptions(seed, deadline=deadline)), data
+    with fold_executor(options.cluster) as executor:
+        chosen = RunOptions(seed, deadline=deadline, fold_executor=executor)
+        return train(data, workspace, recipe, reporter, chosen), data
 
 
 def find_mask_run(workspace: Workspace, named: Path | None, reporter: Reporter) -> Path:

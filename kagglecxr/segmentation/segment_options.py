@@ -24,6 +24,7 @@ class SegmentOptions:
         mask_source: Learn from the masks of this source, as metadata.csv has it in `mask_source`;
             defaults to the one of most masks.
         timeout: How long the training takes at most: seconds, or 30m, 1h.
+        cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
         replace: Give predicted masks to images that have masks of their own, too.
     """
 
@@ -33,4 +34,5 @@ class SegmentOptions:
     pseudo_masks: Annotated[bool, Parameter(negative="")] = False
     mask_source: str | None = None
     timeout: Duration | None = None
+    cluster: str | None = None
     replace: Annotated[bool, Parameter(negative="")] = False

@@ -12,6 +12,16 @@ from kagglecxr.core.deadline import check_timeout
 from kagglecxr.core.errors import SettingError
 
 
+def check_time_and_place(timeout: float | None, cluster: str | None) -> None:
+    """Raises SettingError for a time limit that is not positive, or holds for a cluster."""
+    check_timeout(timeout)
+    if timeout is not None and cluster is not None:
+        raise SettingError(
+            f"A time limit holds for this machine alone. Received: --timeout {timeout} with "
+            f"--cluster {cluster}. Leave one of them out."
+        )
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainOptions:
@@ -47,12 +57,7 @@ class TrainOptions:
                 f"rounds{'' if self.fold is None else f' of fold {self.fold} alone'}. Use at least "
                 "0, and leave the fold out."
             )
-        check_timeout(self.timeout)
-        if self.timeout is not None and self.cluster is not None:
-            raise SettingError(
-                f"A time limit holds for this machine alone. Received: --timeout {self.timeout} "
-                f"with --cluster {self.cluster}. Leave one of them out."
-            )
+        check_time_and_place(self.timeout, self.cluster)
 
     def with_next_fold(self, prepared: int) -> "TrainOptions":
         """Returns the same options for the next fold, after the last one for the first again.

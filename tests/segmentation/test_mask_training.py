@@ -1,6 +1,9 @@
 """Which run predicts masks, and which data a recipe of masks learns from."""
 
+import contextlib
+import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +16,12 @@ from kagglecxr.core.run_record import WEIGHTS, fold_folder
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.models.zoo import create_model
 from kagglecxr.segmentation.evaluation import evaluate_masks, write_left_out_sources
-from kagglecxr.segmentation.mask_training import find_mask_run, masked_data
+from kagglecxr.segmentation.mask_training import find_mask_run, masked_data, train_masks
 from kagglecxr.segmentation.segment_options import SegmentOptions
 from kagglecxr.training.held_out_masks import HeldOutMasks
 from kagglecxr.training.initial_weights import InitialWeights
 from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run import RunOptions
 from tests.conftest import PreparedDemo
 from tests.inference.random_runs import random_run
 from tests.segmentation.conftest import WITH_MASKS, MaskedFolder
@@ -101,3 +105,27 @@ def test_the_chain_of_report_3_starts_from_a_run_of_masks(
     model = create_model(recipe.model, num_classes=2, input_shape=(None, None, 1), weights=weights)
     assert model.count_params() == 678_483
     np.testing.assert_array_equal(model.get_layer("down1_norm1").moving_mean, np.arange(16))
+
+
+def test_folds_are_trained_on_a_cluster_without_a_time_limit(
+    folder: MaskedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def connected(cluster: str | None) -> Iterator[str]:
+        yield f"executor of {cluster}"
+
+    def train_nothing(*arguments: object) -> Path:
+        options = arguments[-1]
+        assert isinstance(options, RunOptions)
+        assert str(options.fold_executor) == "executor of auto"
+        return Path("run")
+
+    monkeypatch.setattr("kagglecxr.segmentation.mask_training.fold_executor", connected)
+    monkeypatch.setattr("kagglecxr.segmentation.mask_training.train_run", train_nothing)
+    recipe = make_recipe(MASKS)
+    options = SegmentOptions(train=True, cluster="auto")
+    run, _ = train_masks(folder.prepared, folder.workspace, recipe, Silent(), options, seed=0)
+    assert run == Path("run")
+    limited = dataclasses.replace(options, timeout=60.0)
+    with pytest.raises(SettingError, match=r"--timeout 60\.0 with --cluster auto"):
+        train_masks(folder.prepared, folder.workspace, recipe, Silent(), limited, seed=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kagglecxr.core.errors import shorten
 from kagglecxr.core.progress import Reporter
-from kagglecxr.training.cluster.file_bundle import replace_folder, workspace_files
+from kagglecxr.training.cluster.file_bundle import masked_files, replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_fold_task
 from kagglecxr.training.cluster.task_messages import ClusterError, FoldTask, TaskResult
@@ -66,11 +66,12 @@ def _submit(
     cluster: RayCluster, run: RunSpec, initial_weights: Mapping[int, Sequence[Path]]
 ) -> dict[RayTask, int]:
     tasks = {}
+    files_of_data = workspace_files(run.workspace) | masked_files(run.workspace, run.prepared)
     for fold, paths in initial_weights.items():
         # Numbered, since files of different folders may have the same name.
         files = {f"{number}/{path.name}": path for number, path in enumerate(paths)}
         task = FoldTask(
-            workspace=cluster.put(workspace_files(run.workspace)),
+            workspace=cluster.put(files_of_data),
             weights=cluster.put(files),
             weight_names=tuple(files),
             recipe=run.recipe.model_dump_json(),

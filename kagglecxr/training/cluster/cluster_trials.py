@@ -10,9 +10,10 @@ from kagglecxr.core.errors import CxrError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.weights.sources import find_weights
 from kagglecxr.models.zoo import MODELS
-from kagglecxr.training.cluster.file_bundle import replace_folder, workspace_files
+from kagglecxr.training.cluster.file_bundle import masked_files, replace_folder, workspace_files
 from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_trial_task
 from kagglecxr.training.cluster.task_messages import ClusterError, TrialTask
@@ -26,6 +27,7 @@ from kagglecxr.training.search.trial_process import (
     TrialSpec,
     WarmPool,
 )
+from kagglecxr.training.tasks import data_of_recipe
 
 
 class StudyActor:
@@ -83,10 +85,10 @@ class _FailedTrial:
 
 
 class RayTrialLauncher:
-    """Submits trials of a workspace to a cluster."""
+    """Submits trials on prepared data to a cluster."""
 
-    def __init__(self, cluster: RayCluster, workspace: Workspace) -> None:
-        self._cluster, self._workspace = cluster, workspace
+    def __init__(self, cluster: RayCluster, prepared: PreparedData, workspace: Workspace) -> None:
+        self._cluster, self._prepared, self._workspace = cluster, prepared, workspace
         self._start_actor = functools.cache(functools.partial(cluster.start_actor, StudyActor))
 
     def __call__(self, spec: TrialSpec) -> RunningTrial:
@@ -94,10 +96,14 @@ class RayTrialLauncher:
         try:
             sources = fetch_weights(spec.recipe, Silent())
             files, names = weight_files(sources, spec.recipe.model, spec.folds)
+            data = data_of_recipe(self._prepared, self._workspace, spec.recipe, Silent())
         except CxrError as error:
             return _FailedTrial(str(error))
         task = TrialTask(
-            workspace=self._cluster.put(workspace_files(self._workspace, spec.cache_key)),
+            workspace=self._cluster.put(
+                workspace_files(self._workspace, spec.cache_key)
+                | masked_files(self._workspace, data)
+            ),
             weights=self._cluster.put(files),
             weight_names=names,
             spec=spec.to_json(),
@@ -108,7 +114,7 @@ class RayTrialLauncher:
 
 @contextlib.contextmanager
 def trial_launcher(
-    cluster: str | None, workspace: Workspace
+    cluster: str | None, prepared: PreparedData, workspace: Workspace
 ) -> Iterator[tuple[TrialLauncher, int]]:
     """Yields what launches trials, here or on a cluster, and how many run at once at least.
 
@@ -120,7 +126,7 @@ def trial_launcher(
             yield launch, 1
         return
     with connect(cluster) as ray_cluster:
-        yield RayTrialLauncher(ray_cluster, workspace), ray_cluster.capacity
+        yield RayTrialLauncher(ray_cluster, prepared, workspace), ray_cluster.capacity
 
 
 def weight_files(

@@ -15,10 +15,14 @@ from filelock import FileLock
 
 from kagglecxr.core.files import read_json
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.masked import MaskedData
+from kagglecxr.data.masked_files import write_masked
+from kagglecxr.data.prepared import PreparedData
 
 CLUSTER_FOLDER = "KAGGLECXR_CLUSTER_FOLDER"
 """The environment variable that names the folder where a machine unpacks bundles."""
 CHUNK_BYTES = 64 * 2**20
+MASKED = "masked"
 
 Chunk = npt.NDArray[np.uint8]
 GetChunk = Callable[[Any], Chunk]
@@ -82,6 +86,19 @@ def workspace_files(workspace: Workspace, cache_key: str = "") -> dict[str, Path
     for key in {own, cache_key or own}:
         files += [path for path in (workspace.cache / key).iterdir() if path.is_file()]
     return {path.relative_to(workspace.root).as_posix(): path for path in files}
+
+
+def masked_files(workspace: Workspace, data: PreparedData) -> dict[str, Path]:
+    """Lists the files of masked images by the names that `masked_folder` finds; none of others."""
+    if not isinstance(data, MaskedData):
+        return {}
+    folder = write_masked(data, workspace)
+    return {f"{MASKED}/{folder.name}/{path.name}": path for path in folder.iterdir()}
+
+
+def masked_folder(root: Path) -> Path | None:
+    """Returns the folder of masked images in an unpacked workspace, if there are any."""
+    return next(iter((root / MASKED).glob("*")), None)
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

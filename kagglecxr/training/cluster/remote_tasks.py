@@ -22,9 +22,16 @@ from kagglecxr.core.files import read_json
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.masked_files import read_masked
 from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.models.runtime import setup_keras
-from kagglecxr.training.cluster.file_bundle import GetChunk, bundle_root, read_folder, unpack
+from kagglecxr.training.cluster.file_bundle import (
+    GetChunk,
+    bundle_root,
+    masked_folder,
+    read_folder,
+    unpack,
+)
 from kagglecxr.training.cluster.task_messages import (
     FoldTask,
     TaskEnvironment,
@@ -143,6 +150,9 @@ def _unpack_files(
     competition = Competition.model_validate(read_json(root / "prepare.json")["competition"])
     workspace = Workspace(root, competition.name)
     prepared = load_prepared(competition, workspace)
+    masked = masked_folder(root)
+    if masked is not None:
+        prepared = read_masked(masked, prepared)
     weights = unpack(task.weights, bundle_root(), get)
     return workspace, prepared, [weights / name for name in task.weight_names]
 

@@ -1,12 +1,17 @@
 """Folds that are trained on a cluster are those that would be trained in this process."""
 
+import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Silent
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.masked import MaskedData, of_source
 from kagglecxr.models import create_model
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.cluster.cluster_folds import train_folds
@@ -15,7 +20,10 @@ from kagglecxr.training.cluster.task_messages import ClusterError, TaskResult
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_spec import RunSpec
+from kagglecxr.training.segmentation_task import SegmentationTask
+from kagglecxr.training.tasks import data_of_recipe, make_task
 from tests.conftest import PreparedDemo
+from tests.segmentation.conftest import MaskedFolder, make_folder
 from tests.training.cluster.conftest import FakeCluster, died
 from tests.training.run_factories import run_spec
 
@@ -106,3 +114,50 @@ def test_the_notes_of_a_machine_are_shown(demo: PreparedDemo, tmp_path: Path) ->
 
     train_folds(cluster, *run_and_weights(demo, tmp_path, []), Recording())
     assert notes == ["Fold 0 on box: Look."]
+
+
+@pytest.fixture
+def masks(demo: PreparedDemo, tmp_path: Path) -> MaskedFolder:
+    """Masked images in a workspace that `load_prepared` reads."""
+    root = tmp_path / "images"
+    root.mkdir()
+    folder = make_folder(demo, root)
+    shutil.copytree(demo.workspace.root, tmp_path / "work")
+    return dataclasses.replace(folder, workspace=Workspace(tmp_path / "work", "demo"))
+
+
+def test_a_machine_gets_masked_images_and_no_files_of_them(
+    masks: MaskedFolder, tmp_path: Path, machine_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[RunSpec] = []
+
+    def train_nothing(run: RunSpec, fold: int, *_: object) -> None:
+        got.append(run)
+        (run.fold_folder(fold) / "fold.json").write_text("{}")
+
+    monkeypatch.setattr("kagglecxr.training.fold.train_fold", train_nothing)
+    data = of_source(masks.data, "one")
+    recipe = make_recipe({"model": "unet_small", "loss": "dice", "segmentation": {"size": 32}})
+    run = RunSpec(
+        make_task(data), masks.workspace, recipe, data.fold, 0, masks.workspace.runs / "run"
+    )
+    shutil.rmtree(data.root)
+    train_folds(FakeCluster(), run, {0: [], 1: []}, Silent())
+    assert run.missing_folds() == []
+    for there in got:
+        assert there.workspace.root.is_relative_to(machine_folder)
+        received = there.task.prepared
+        assert isinstance(there.task, SegmentationTask)
+        assert isinstance(received, MaskedData)
+        assert received.index.ids == data.index.ids
+        np.testing.assert_array_equal(received.masks, data.masks)
+        np.testing.assert_array_equal(received.cache.images, data.cache.images)
+        assert data_of_recipe(received, there.workspace, recipe, Silent()) is received
+
+
+def test_images_of_a_classifier_are_sent_once(demo: PreparedDemo, tmp_path: Path) -> None:
+    cluster = FakeCluster(finished)
+    train_folds(cluster, *run_and_weights(demo, tmp_path, [], []), Silent())
+    first, second = (task.workspace for task in cluster.submitted)
+    assert first is second
+    assert not any(name.startswith("masked/") for name in first.files)

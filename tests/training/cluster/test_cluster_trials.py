@@ -56,7 +56,7 @@ def test_a_trial_reports_to_the_studys_file_and_returns_its_files(
     study = open_study("one", spec.storage, maximise=True, seed=0)
     study.ask(DISTRIBUTIONS)
     cluster = FakeCluster()
-    result = RayTrialLauncher(cluster, demo.workspace)(spec).poll()
+    result = RayTrialLauncher(cluster, demo.prepared, demo.workspace)(spec).poll()
     assert result is not None
     assert result.state == "finished", result.error
     reported = study.get_trials()[0].intermediate_values
@@ -68,7 +68,9 @@ def test_a_trial_reports_to_the_studys_file_and_returns_its_files(
 
 def test_a_trial_whose_weights_are_missing_has_failed(demo: PreparedDemo, tmp_path: Path) -> None:
     cluster = FakeCluster()
-    trial = RayTrialLauncher(cluster, demo.workspace)(make_spec(demo, tmp_path, weights="none.h5"))
+    trial = RayTrialLauncher(cluster, demo.prepared, demo.workspace)(
+        make_spec(demo, tmp_path, weights="none.h5")
+    )
     result = trial.poll()
     assert result is not None
     assert result.state == "failed"
@@ -130,7 +132,7 @@ def test_a_trial_of_another_preprocessing_is_sent_with_its_cache(
     shutil.copytree(demo.prepared.cache.folder, other)
     workspace = Workspace(tmp_path / "work", "demo")
     cluster = FakeCluster()
-    launch = RayTrialLauncher(cluster, workspace)
+    launch = RayTrialLauncher(cluster, demo.prepared, workspace)
     for key in ("", "other", "other"):
         launch(dataclasses.replace(make_spec(demo, tmp_path), cache_key=key))
     plain, one, two = (task.workspace for task in cluster.submitted)

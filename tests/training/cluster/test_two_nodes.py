@@ -140,7 +140,7 @@ def test_a_search_on_two_machines_finds_its_best(own: PreparedDemo, two: TwoMach
         result = tune_recipe(
             "demo", own.prepared, own.workspace, SMALL, space,
             SearchBudget(trials=3, workers=cluster.capacity),
-            RayTrialLauncher(cluster, own.workspace), Silent(),
+            RayTrialLauncher(cluster, own.prepared, own.workspace), Silent(),
         )  # fmt: skip
     assert result.trials["state"].tolist() == ["finished"] * 3
     assert result.trials["epochs"].tolist() == [SMALL.epochs] * 3

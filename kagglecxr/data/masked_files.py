@@ -1,0 +1,66 @@
+"""Masked images as files that need neither the original images nor masks: for other machines."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from kagglecxr.core.files import digest, file_digest
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.cache.cache import Cache
+from kagglecxr.data.index import read_folds, read_index, write_folds, write_index
+from kagglecxr.data.masked import MaskedData
+from kagglecxr.data.prepared import PreparedData
+
+_INDEX, _FOLDS, _IMAGES, _MEASURES, _MASKS = (
+    "index.csv", "folds.csv", "images.npy", "measures.npy", "masks.npy",
+)  # fmt: skip
+
+
+def write_masked(data: MaskedData, workspace: Workspace) -> Path:
+    """Writes masked images below a workspace's cache, once for each content.
+
+    Returns:
+        The folder, whose name is that of the images' cache.
+    """
+    partial = workspace.cache / f"masked-{data.cache.key}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_index(partial / _INDEX, data.index)
+    write_folds(partial / _FOLDS, data.index.column("id", data.index.rows("train")), data.fold)
+    for name, array in (
+        (_IMAGES, data.cache.images),
+        (_MEASURES, data.cache.measures),
+        (_MASKS, data.masks),
+    ):
+        np.save(partial / name, array)
+    content = digest(*(file_digest(path) for path in sorted(partial.iterdir())))
+    folder = workspace.cache / f"masked-{content}" / data.cache.key
+    if folder.is_dir():
+        shutil.rmtree(partial)
+    else:
+        folder.parent.mkdir(exist_ok=True)
+        partial.replace(folder)
+    return folder
+
+
+def read_masked(folder: Path, prepared: PreparedData) -> MaskedData:
+    """Reads what `write_masked` wrote; the competition and its summary are those of `prepared`.
+
+    Raises:
+        DataError: a file is damaged.
+        OSError: a file is missing.
+    """
+    index = read_index(folder / _INDEX)
+    images, measures, masks = (
+        np.load(folder / name, mmap_mode="r") for name in (_IMAGES, _MEASURES, _MASKS)
+    )
+    return MaskedData(
+        prepared.competition,
+        index,
+        read_folds(folder / _FOLDS, index),
+        Cache(folder, images, measures),
+        prepared.root,
+        prepared.summary,
+        masks,
+    )
