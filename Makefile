@@ -22,12 +22,13 @@ $(VENV)/installed-test: setup.cfg constraints.txt | $(BIN)/python
 demo: $(VENV)/installed
 	$(BIN)/python -m kagglecxr.demo
 
-# One process a core; a file's tests share one, and what it has prepared.
+# One process a core, which has one thread then; a file's tests share one, and what it has prepared.
+ONE_THREAD = TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 test: check
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-all: check
-	$(BIN)/python -m pytest -m '' -n auto --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(BIN)/python -m pytest -m '' -n auto --dist loadfile --no-loadscope-reorder
 
 # The zoo on Keras' other backends, which are some gigabytes.
 test-backends: $(VENV)/installed-test

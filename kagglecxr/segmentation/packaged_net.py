@@ -6,7 +6,13 @@ from pathlib import Path
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import WEIGHTS, fold_folder, read_run
+from kagglecxr.core.run_record import (
+    NOVELTY,
+    NOVELTY_THRESHOLD,
+    WEIGHTS,
+    fold_folder,
+    read_run,
+)
 from kagglecxr.segmentation.mask_standards import MaskStandards
 
 PACKAGED = Path(__file__).parent / "lung_net"
@@ -47,11 +53,15 @@ def pack_net(run: Path, fold: int, folder: Path) -> None:
     Args:
         run: a finished run that learned masks.
         fold: the fold that is packed; what it held out is what its scores are of.
-        folder: where run.json, the weights and mask_standards.json go.
+        folder: where run.json, the weights, mask_standards.json, and what tells unusual images go.
     """
     record = read_run(run)
     target = fold_folder(folder, 0)
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(fold_folder(run, fold) / WEIGHTS, target / WEIGHTS)
+    # Runs of older versions do not know what is unusual.
+    if (run / NOVELTY_THRESHOLD).is_file():
+        shutil.copyfile(run / NOVELTY_THRESHOLD, folder / NOVELTY_THRESHOLD)
+        shutil.copyfile(fold_folder(run, fold) / NOVELTY, target / NOVELTY)
     MaskStandards.of_run(run).write(folder)
     replace(record, name=folder.name, folds=1, seconds=[record.seconds[fold]]).write(folder)

@@ -35,5 +35,9 @@ def _features(
     pooled: keras.Model, images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp]
 ) -> list[npt.NDArray[np.float32]]:
     sequence = OrderedSequence(images, rows, _BATCH)
-    batches = [pooled.predict_on_batch(sequence[n][0]) for n in range(len(sequence))]
-    return [np.concatenate(depth) for depth in zip(*batches, strict=True)]
+    # Called as it is: to trace a graph for one pass takes as long as some hundred images.
+    batches = [pooled(sequence[n][0], training=False) for n in range(len(sequence))]
+    return [
+        np.concatenate([keras.ops.convert_to_numpy(features) for features in depth])
+        for depth in zip(*(keras.tree.flatten(batch) for batch in batches), strict=True)
+    ]

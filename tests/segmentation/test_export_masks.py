@@ -9,7 +9,9 @@ import pytest
 
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.progress import Silent
+from kagglecxr.inference.export.exporter import ExportedFile
 from kagglecxr.inference.export.file_formats import FORMATS, load_export
+from kagglecxr.inference.members import Member
 from kagglecxr.segmentation import segment_files as segment_files_module
 from kagglecxr.segmentation.export_masks import export_masks, have_masks
 from kagglecxr.segmentation.mask_standards import MaskStandards
@@ -17,44 +19,63 @@ from kagglecxr.segmentation.segment_files import segment_files
 from tests.conftest import PreparedDemo
 from tests.inference.random_runs import random_run
 from tests.notes import Notes
-from tests.segmentation.conftest import MaskedFolder
+from tests.segmentation.conftest import MaskedFolder, make_folder
 from tests.segmentation.mask_runs import mask_run
 
 
-@pytest.fixture
-def run(folder: MaskedFolder) -> Path:
-    return mask_run(folder.data, folder.workspace, "run", [0.9, 0.4])
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A run of one fold and the file made of it."""
+
+    folder: MaskedFolder
+    run: Path
+    made: ExportedFile
 
 
-def test_a_file_returns_the_mean_of_the_folds_and_knows_the_standards(
-    folder: MaskedFolder, run: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "lungs.keras"
+@pytest.fixture(scope="module")
+def exported(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder = make_folder(demo, tmp_path_factory.mktemp("masks"))
+    run = mask_run(folder.data, folder.workspace, "run", [0.9])
+    path = folder.prepared.root / "lungs.keras"
     made = export_masks(folder.prepared, run, FORMATS["keras"], path, Silent())
-    assert made.classes == ["lungs"]
-    loaded = load_export(path)
+    return Exported(folder, run, made)
+
+
+def test_a_file_returns_masks_and_knows_their_standards(exported: Exported) -> None:
+    assert exported.made.classes == ["lungs"]
+    loaded = load_export(exported.made.path)
     maps = loaded.predict(np.zeros((2, 50, 70, 3), np.float32))
-    np.testing.assert_allclose(maps, np.full((2, 32, 32, 1), 0.65), atol=1e-6)
-    assert MaskStandards.from_json(loaded.standards) == MaskStandards.of_run(run)
-    one = tmp_path / "fold.keras"
-    both = ["identity", "hflip"]
-    export_masks(folder.prepared, run, FORMATS["keras"], one, Silent(), 1, both)
-    np.testing.assert_allclose(load_export(one).predict(np.zeros((1, 9, 9, 1))), 0.4, atol=1e-6)
+    np.testing.assert_allclose(maps, np.full((2, 32, 32, 1), 0.9), atol=1e-6)
+    assert MaskStandards.from_json(loaded.standards) == MaskStandards.of_run(exported.run)
+
+
+def test_a_fold_and_views_can_be_chosen(
+    folder: MaskedFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = mask_run(folder.data, folder.workspace, "run", [0.9, 0.4])
+    members: list[Member] = []
+
+    def export_nothing(_: object, exported: list[Member], *__: object) -> None:
+        members.extend(exported)
+
+    monkeypatch.setattr("kagglecxr.segmentation.export_masks.export_model", export_nothing)
+    arguments = (folder.prepared, run, FORMATS["keras"], tmp_path / "lungs.keras", Silent())
+    export_masks(*arguments)
+    export_masks(*arguments, 1, ["hflip"])
+    chosen = [(list(member.folds), list(member.views)) for member in members]
+    assert chosen == [([0, 1], ["identity"]), ([1], ["hflip"])]
 
 
 def test_segment_writes_the_same_masks_with_a_file_as_with_its_run(
-    folder: MaskedFolder, tmp_path: Path
+    exported: Exported, tmp_path: Path
 ) -> None:
-    path = tmp_path / "lungs.keras"
-    run = mask_run(folder.data, folder.workspace, "run", [0.9, 0.9])
-    export_masks(folder.prepared, run, FORMATS["keras"], path, Silent())
-    images = [str(folder.prepared.root / f"{name}.png") for name in ("a", "b")]
+    images = [str(exported.folder.prepared.root / f"{name}.png") for name in ("a", "b")]
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     reporter = Notes()
     tables = [
         segment_files(model, [*images, str(broken)], tmp_path / out, tmp_path / "s", reporter)
-        for model, out in ((run, "by run"), (path, "by file"))
+        for model, out in ((exported.run, "by run"), (exported.made.path, "by file"))
     ]
     first, second = (table.drop(columns="certainty") for table in tables)
     assert first.to_csv() == second.to_csv()
@@ -71,12 +92,10 @@ def test_segment_writes_the_same_masks_with_a_file_as_with_its_run(
 
 
 def test_a_file_that_classifies_or_is_damaged_is_refused(
-    folder: MaskedFolder, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "lungs.keras"
-    image = [str(folder.prepared.root / "a.png")]
-    export_masks(folder.prepared, run, FORMATS["keras"], path, Silent())
-    loaded = load_export(path)
+    image = [str(exported.folder.prepared.root / "a.png")]
+    loaded = load_export(exported.made.path)
     for standards, error, message in (
         ("", SettingError, r"This file classifies.*lungs\.keras"),
         ("{}", DataError, r"standards of masks.*lungs\.keras"),
@@ -84,13 +103,12 @@ def test_a_file_that_classifies_or_is_damaged_is_refused(
         changed = dataclasses.replace(loaded, standards=standards)
         monkeypatch.setattr(segment_files_module, "load_export", lambda _, it=changed: it)
         with pytest.raises(error, match=message):
-            segment_files(path, image, tmp_path / "out", tmp_path / "s", Silent())
+            segment_files(exported.made.path, image, tmp_path / "out", tmp_path / "s", Silent())
         assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_masks_is_exported_alone(
-    folder: MaskedFolder, run: Path, demo: PreparedDemo
-) -> None:
+def test_a_run_of_masks_is_exported_alone(folder: MaskedFolder, demo: PreparedDemo) -> None:
+    run = mask_run(folder.data, folder.workspace, "run", [0.9])
     own = PreparedDemo(demo.competition, folder.workspace, demo.prepared)
     other = random_run(own, "classifier", folds=1)
     assert have_masks([run])

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kagglecxr.core.run_record import read_run
+from kagglecxr.core.run_record import NOVELTY, fold_folder, read_run
+from kagglecxr.inference.members import member_for_files
+from kagglecxr.inference.novelty import fit_novelty, load_novelties, write_threshold
 from kagglecxr.segmentation import packaged_net
 from kagglecxr.segmentation.mask_training import find_mask_run
 from kagglecxr.segmentation.packaged_net import CAUTION, pack_net
@@ -30,6 +33,22 @@ def test_a_packed_fold_is_a_run_of_one_fold_without_out_of_fold_masks(packed: Pa
     logits = Segmenter.of_run(packed).member.load_model(0).get_layer("logits")
     # The odds of 0.3, which the second fold predicts.
     assert float(logits.get_weights()[1][0]) == pytest.approx(-0.8473, abs=1e-4)
+
+
+def test_what_tells_unusual_images_is_packed_with_the_fold(
+    folder: MaskedFolder, tmp_path: Path
+) -> None:
+    run = mask_run(folder.data, folder.workspace, "run", [0.9, 0.3])
+    random = np.random.default_rng(0)
+    for fold in (0, 1):
+        features = [random.normal(fold, 1, (30, 4)).astype(np.float32)]
+        fit_novelty(features, features).save(fold_folder(run, fold) / NOVELTY)
+    write_threshold(run, 2)
+    pack_net(run, 1, tmp_path / "net")
+    own = load_novelties([member_for_files(run)])[0, 1]
+    (packed,) = load_novelties([member_for_files(tmp_path / "net")]).values()
+    np.testing.assert_array_equal(packed.gaussians[0].mean, own.gaussians[0].mean)
+    np.testing.assert_array_equal(packed.scales, own.scales)
 
 
 def test_it_predicts_only_where_no_net_was_trained(folder: MaskedFolder, packed: Path) -> None:

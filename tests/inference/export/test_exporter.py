@@ -1,6 +1,7 @@
 """One file predicts raw images as the pipeline, the folds and the views do."""
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -158,36 +159,44 @@ def test_a_fresh_python_loads_the_file_with_the_package_s_layers(
     np.testing.assert_allclose(json.loads(done.stdout), expected[shape], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def gated(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    """With a run of one fold that tells what is unusual."""
+    own = copy_demo(demo, tmp_path_factory.mktemp("gated"))
+    add_novelty(own, random_run(own, "gated", folds=1))
+    return own
+
+
+@pytest.mark.parametrize(
+    "name", ["keras", *(pytest.param(f, marks=pytest.mark.slow) for f in ("h5", "onnx", "tflite"))]
+)
 def test_a_file_tells_which_images_are_unusual_if_its_run_does(
-    demo: PreparedDemo, tmp_path: Path
+    gated: PreparedDemo, tmp_path: Path, name: str
 ) -> None:
-    own = copy_demo(demo, tmp_path)
-    run = random_run(own, "gated")
-    add_novelty(own, run)
-    path = tmp_path / "gated.keras"
-    export(own, path, "gated")
-    (member,) = members_for_data([run], own.prepared)
+    kind = FORMATS[name]
+    if not (kind.can_be_read and importlib.util.find_spec(kind.writes)):
+        pytest.skip(f"{kind.writes} or {kind.reads} is not installed")
+    path = tmp_path / f"gated{kind.suffix}"
+    export(gated, path, "gated", kind=kind)
+    (member,) = members_for_data([gated.workspace.runs / "gated"], gated.prepared)
     predictor = Predictor([member], novelties=load_novelties([member]))
-    chests = own.prepared.cache.images[:6]
+    chests = gated.prepared.cache.images[:6]
     noise = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE), np.uint8)
     pixels = np.concatenate([chests, noise])
     expected = predictor.predict(pixels).novelty
-    _, novelty = load_keras(path).predict_with_novelty(pixels[..., None].astype(np.float32))
+    _, novelty = kind.load(path).predict_with_novelty(pixels[..., None].astype(np.float32))
     assert expected is not None
     assert (expected > 1).tolist()[-2:] == [True, True]
     np.testing.assert_allclose(novelty, expected, rtol=1e-3)
 
 
-def test_a_file_that_loses_what_is_unusual_is_refused(demo: PreparedDemo, tmp_path: Path) -> None:
-    own = copy_demo(demo, tmp_path)
-    add_novelty(own, random_run(own, "gated"))
-
+def test_a_file_that_loses_what_is_unusual_is_refused(gated: PreparedDemo, tmp_path: Path) -> None:
     def forgetful(path: Path) -> ExportedModel:
         return dataclasses.replace(loaded := load_keras(path), function=loaded.predict)
 
     kind = dataclasses.replace(FORMATS["keras"], load=forgetful)
     with pytest.raises(SettingError, match="an unusual image has None"):
-        export(own, tmp_path / "a.keras", "gated", kind=kind)
+        export(gated, tmp_path / "a.keras", "gated", kind=kind)
     assert not (tmp_path / "a.keras").exists()
 
 

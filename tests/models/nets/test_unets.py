@@ -10,7 +10,9 @@ from kagglecxr.models import create_model
 CHAINS = ("masked_separable_cnn", "xception45")
 
 
-@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize(
+    "name", ["masked_separable_cnn", pytest.param("xception45", marks=pytest.mark.slow)]
+)
 def test_images_of_any_size_are_predicted(name: str) -> None:
     model = create_model(name, num_classes=2, input_shape=(None, None, 1))
     for height, width in ((299, 299), (90, 131)):
