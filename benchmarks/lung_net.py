@@ -94,9 +94,10 @@ def judge(data: MaskedData) -> MaskEvaluation:
 
 
 def scores(evaluation: MaskEvaluation) -> str:
-    """Returns n, IoU, Dice and Hausdorff distance as cells of a table."""
+    """Returns n, IoU and its deviation, Dice and Hausdorff distance as cells of a table."""
     mean = evaluation.summary().iloc[0]
-    return f"{mean['images']} | {mean['iou']:.3f} | {mean['dice']:.3f} | {mean['hausdorff95']:.1f}"
+    figures = [f"{mean[name]:.3f}" for name in ("iou", "iou_deviation", "dice")]
+    return " | ".join([f"{mean['images']}", *figures, f"{mean['hausdorff95']:.1f}"])
 
 
 if __name__ == "__main__":

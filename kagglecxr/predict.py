@@ -25,7 +25,7 @@ def predict(
     Args:
         model: The folder of a run or of an ensemble, or a .keras, .h5, .onnx or .tflite file.
         images: Image files, folders, or patterns in quotes such as 'xrays/**/*.png'.
-        out: The CSV with path, one column per class, label, and if the run can tell, unusual: 1
+        out: The CSV with path, one column per class, label, and if the model can tell, unusual: 1
             for an image unlike the chest X-rays of the training set, else 0.
         picture: A PNG that shows the first 24 images with their probabilities.
         pool: Add up classes: --pool covid=COVID --pool other=Normal,Lung_Opacity; every class is in

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import digest, file_digest
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache
@@ -24,23 +26,24 @@ def write_masked(data: MaskedData, workspace: Workspace) -> Path:
         The folder, whose name is that of the images' cache.
     """
     partial = workspace.cache / f"masked-{data.cache.key}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    write_index(partial / _INDEX, data.index)
-    write_folds(partial / _FOLDS, data.index.column("id", data.index.rows("train")), data.fold)
-    for name, array in (
-        (_IMAGES, data.cache.images),
-        (_MEASURES, data.cache.measures),
-        (_MASKS, data.masks),
-    ):
-        np.save(partial / name, array)
-    content = digest(*(file_digest(path) for path in sorted(partial.iterdir())))
-    folder = workspace.cache / f"masked-{content}" / data.cache.key
-    if folder.is_dir():
-        shutil.rmtree(partial)
-    else:
-        folder.parent.mkdir(exist_ok=True)
-        partial.replace(folder)
+    with FileLock(workspace.cache / "masked.lock"):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        write_index(partial / _INDEX, data.index)
+        write_folds(partial / _FOLDS, data.index.column("id", data.index.rows("train")), data.fold)
+        for name, array in (
+            (_IMAGES, data.cache.images),
+            (_MEASURES, data.cache.measures),
+            (_MASKS, data.masks),
+        ):
+            np.save(partial / name, array)
+        content = digest(*(file_digest(path) for path in sorted(partial.iterdir())))
+        folder = workspace.cache / f"masked-{content}" / data.cache.key
+        if folder.is_dir():
+            shutil.rmtree(partial)
+        else:
+            folder.parent.mkdir(exist_ok=True)
+            partial.replace(folder)
     return folder
 
 
@@ -52,9 +55,15 @@ def read_masked(folder: Path, prepared: PreparedData) -> MaskedData:
         OSError: a file is missing.
     """
     index = read_index(folder / _INDEX)
-    images, measures, masks = (
-        np.load(folder / name, mmap_mode="r") for name in (_IMAGES, _MEASURES, _MASKS)
-    )
+    try:
+        images, measures, masks = (
+            np.load(folder / name, mmap_mode="r") for name in (_IMAGES, _MEASURES, _MASKS)
+        )
+    except (ValueError, EOFError) as error:
+        raise DataError(
+            f"Masked images cannot be read. Received: {folder} ({error}). Remove that folder, and "
+            "run the command again."
+        ) from error
     return MaskedData(
         prepared.competition,
         index,

@@ -10,7 +10,7 @@ from kagglecxr.core.run_record import segments
 from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
 from kagglecxr.ensembling.pooling import pool_probabilities, read_pools
 from kagglecxr.inference.export.exporter import EXPORTS
-from kagglecxr.inference.export.file_formats import FORMATS, load_export
+from kagglecxr.inference.export.file_formats import FORMATS, is_export, load_export
 from kagglecxr.inference.members import member_for_files
 from kagglecxr.inference.predict_files import (
     FilePredictions,
@@ -47,8 +47,10 @@ def predict_images(
         SettingError: a run needs lung masks, or pools do not hold each class once.
         DataError: the model or images cannot be read.
     """
-    if model.suffix.removeprefix(".") in FORMATS and model.is_file():
+    if is_export(model):
         exported = load_export(model)
+        if exported.standards:
+            raise _of_masks(model)
         pooled = _pooled(pools, exported.classes)
         predictions = predict_with_export(
             exported, paths, reporter, skip_unreadable=skip_unreadable
@@ -94,12 +96,16 @@ def check_outputs(out: Path, picture: Path | None) -> None:
         )
 
 
+def _of_masks(model: Path) -> SettingError:
+    return SettingError(
+        f"This model learned masks and classifies nothing. Received: {model}. Write its masks: "
+        f"python -m kagglecxr.segment IMAGES --model {model} --out masks"
+    )
+
+
 def _load_predictor(folder: Path) -> Predictor:
     if segments(folder):
-        raise SettingError(
-            f"This run learned masks and classifies nothing. Received: {folder}. Write its masks: "
-            f"python -m kagglecxr.segment IMAGES --model {folder} --out masks"
-        )
+        raise _of_masks(folder)
     if (folder / RUN).is_file():
         return Predictor([member_for_files(folder)])
     if (folder / RECORD).is_file():

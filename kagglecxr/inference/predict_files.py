@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
@@ -120,17 +120,7 @@ def predict_with_runs(
 def predict_with_export(
     model: ExportedModel, paths: Sequence[str], reporter: Reporter, *, skip_unreadable: bool
 ) -> FilePredictions:
-    """Predicts image files with an exported file, a few at a time; see `predict_with_runs`.
-
-    Raises:
-        SettingError: the file returns masks.
-    """
-    if model.standards:
-        raise SettingError(
-            "This file returns masks and classifies nothing. Received: one of "
-            f"{', '.join(model.classes)}. Write its masks: python -m kagglecxr.segment IMAGES "
-            "--model FILE --out masks"
-        )
+    """Predicts image files with an exported file, a few at a time; see `predict_with_runs`."""
     images = RawImages(paths, model.size)
     predicted: dict[str, npt.NDArray[np.float32]] = {}
     novelty: dict[str, np.float32] = {}

@@ -26,11 +26,13 @@ class View:
         layer: makes the layer that does the same inside a model.
         inverse: transforms maps of a view, (batch, H, W, ...), back to the image's own geometry; 0
             where the view shows nothing.
+        inverse_layer: makes the layer that does the same inside a model; None where there is none.
     """
 
     array: Callable[[Pixels], Pixels]
     layer: Callable[[], layers.Layer]
     inverse: Callable[[Maps], Maps]
+    inverse_layer: Callable[[], layers.Layer] | None = None
 
 
 VIEWS = Registry[View]("view")
@@ -77,9 +79,9 @@ ANGLE = 5.0
 """Degrees, about as far as radiographs are tilted."""
 _TO_EDGE = (1 - ZOOM) / 2
 
-VIEWS.add_as(PLAIN_VIEW)(View(_same, layers.Identity, _same))
+VIEWS.add_as(PLAIN_VIEW)(View(_same, layers.Identity, _same, layers.Identity))
 # The heart changes sides, the disease stays the same.
-VIEWS.add_as(HFLIP)(View(_flip_left_right, HorizontalFlip, _flip_left_right))
+VIEWS.add_as(HFLIP)(View(_flip_left_right, HorizontalFlip, _flip_left_right, HorizontalFlip))
 VIEWS.add_as("zoom")(_affine(AffineWindow(ZOOM)))
 VIEWS.add_as("zoom_hflip")(_affine(AffineWindow(ZOOM, flip=True)))
 VIEWS.add_as("rotate_left")(_affine(AffineWindow(degrees=ANGLE)))

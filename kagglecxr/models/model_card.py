@@ -37,6 +37,7 @@ class ModelCard:
         head: defaults of the head's arguments on this backbone.
         lungs_layer: in a net with a U-Net in front, the layer that returns the mask.
         encoder_layer: in a U-Net on a backbone, the backbone's last layer.
+        bottleneck_layer: in a U-Net without one, the last layer before it upsamples.
         imagenet_layers: first and last layer of the part that ImageNet weights are for, if not the
             whole backbone.
         weights_file: the file of its ImageNet weights, as Keras names it; empty if there are none.
@@ -58,14 +59,15 @@ class ModelCard:
     head: Mapping[str, Any] = field(default_factory=dict)
     lungs_layer: str = ""
     encoder_layer: str = ""
+    bottleneck_layer: str = ""
     imagenet_layers: tuple[str, str] | None = None
     weights_file: str = ""
     download: Callable[[], object] | None = None
 
     @property
     def deepest_layer(self) -> str:
-        """The layer of its deepest features: in a U-Net on a backbone, the backbone's."""
-        return self.encoder_layer or self.gradcam_layer
+        """The layer of its deepest features."""
+        return self.bottleneck_layer or self.encoder_layer or self.gradcam_layer
 
 
 MODELS = Registry[ModelCard]("model")

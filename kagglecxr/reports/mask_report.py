@@ -14,6 +14,7 @@ from kagglecxr.core.files import write_table
 from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.masked import MaskedData
+from kagglecxr.inference.predict_files import UNUSUAL
 from kagglecxr.reports.run_figures import learning_curves, save_figure, shorten_name
 from kagglecxr.reports.run_report import CURVES, read_histories
 from kagglecxr.segmentation.evaluation import MaskEvaluation, evaluate_masks
@@ -64,7 +65,9 @@ def report_masks(run: Path, data: MaskedData) -> MaskEvaluation:
 
 
 def draw_suspicious(flags: pd.DataFrame, masks: MaskFolder, root: Path) -> Path | None:
-    """Draws the first suspicious masks on their images into the folder of the masks.
+    """Draws suspicious masks on their images into the folder of the masks.
+
+    Images that may be no chest X-rays come first.
 
     Args:
         flags: the table of flags.csv.
@@ -74,7 +77,10 @@ def draw_suspicious(flags: pd.DataFrame, masks: MaskFolder, root: Path) -> Path 
     Returns:
         The picture; None where no mask is suspicious.
     """
-    suspicious = flags[flags[SUSPICIOUS] != ""].head(SHEET_SHOWN)
+    suspicious = flags[flags[SUSPICIOUS] != ""]
+    if UNUSUAL in suspicious:
+        suspicious = suspicious.sort_values(UNUSUAL, ascending=False, kind="stable")
+    suspicious = suspicious.head(SHEET_SHOWN)
     if suspicious.empty:
         return None
     outlined = [

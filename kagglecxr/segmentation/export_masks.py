@@ -11,6 +11,7 @@ from kagglecxr.inference.export.exporter import ExportedFile, export_model
 from kagglecxr.inference.export.file_formats import FileFormat
 from kagglecxr.inference.members import make_member
 from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.inference.tta import HFLIP, resolve_views
 from kagglecxr.segmentation.mask_standards import MaskStandards
 
 
@@ -55,6 +56,11 @@ def export_masks(
             not keep the model.
         DataError: the run is damaged.
     """
+    if HFLIP in views and len(resolve_views(views)) > 1:
+        reporter.note(
+            "The file's masks are the mean of an image and its mirror image, so segment cannot "
+            "tell where these two disagree. Leave out --views for that."
+        )
     member = make_member(run, read_run(run), fold, views or (PLAIN_VIEW,))
     standards = MaskStandards.of_run(run).to_json()
     return export_model(prepared, [member], file_format, path, reporter, standards)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import write_text
 from kagglecxr.core.run_record import OOF
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.inference.tta import HFLIP
@@ -61,8 +61,7 @@ class MaskStandards:
 
     def write(self, folder: Path) -> None:
         """Writes mask_standards.json into a run's folder, atomically."""
-        with atomic_write(folder / STANDARDS) as temporary:
-            temporary.write_text(self.to_json() + "\n", encoding="utf-8")
+        write_text(folder / STANDARDS, f"{self.to_json()}\n")
 
     @classmethod
     def of_run(cls, run: Path) -> "MaskStandards":

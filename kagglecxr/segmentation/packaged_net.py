@@ -31,7 +31,7 @@ def packaged_run() -> Path | None:
 
 
 def run_or_packaged(named: Path | None, reporter: Reporter) -> Path:
-    """Returns the run that is named, or the package's own with a note for whom it was not tried.
+    """Returns what is named, or the package's own net with a note for whom it was not tried.
 
     Raises:
         SettingError: neither is there.
@@ -40,7 +40,7 @@ def run_or_packaged(named: Path | None, reporter: Reporter) -> Path:
     if run is None:
         raise SettingError(
             "Images of no competition need a net. Received: no --model. Name the folder of a run "
-            "that learned masks: --model work/demo/runs/NAME."
+            "that learned masks, --model work/demo/runs/NAME, or a file that export wrote of it."
         )
     if named is None:
         reporter.note(CAUTION)
@@ -53,9 +53,13 @@ def pack_net(run: Path, fold: int, folder: Path) -> None:
     Args:
         run: a finished run that learned masks.
         fold: the fold that is packed; what it held out is what its scores are of.
-        folder: where run.json, the weights, mask_standards.json, and what tells unusual images go.
+        folder: is replaced; where run.json, the weights, mask_standards.json, and what tells
+            unusual images go.
     """
     record = read_run(run)
+    # The weights that it started from are a path of this machine.
+    recipe = record.recipe | {"weights": ""}
+    shutil.rmtree(folder, ignore_errors=True)
     target = fold_folder(folder, 0)
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(fold_folder(run, fold) / WEIGHTS, target / WEIGHTS)
@@ -64,4 +68,5 @@ def pack_net(run: Path, fold: int, folder: Path) -> None:
         shutil.copyfile(run / NOVELTY_THRESHOLD, folder / NOVELTY_THRESHOLD)
         shutil.copyfile(fold_folder(run, fold) / NOVELTY, target / NOVELTY)
     MaskStandards.of_run(run).write(folder)
-    replace(record, name=folder.name, folds=1, seconds=[record.seconds[fold]]).write(folder)
+    seconds = [record.seconds[fold]]
+    replace(record, name=folder.name, recipe=recipe, folds=1, seconds=seconds).write(folder)

@@ -8,12 +8,9 @@ import numpy.typing as npt
 
 from kagglecxr.segmentation.cleaning import clean_mask
 from kagglecxr.segmentation.mask_standards import MaskStandards
-from kagglecxr.segmentation.quality import MaskQuality, measure_quality, suspicions
+from kagglecxr.segmentation.quality import Map, MaskQuality, measure_quality, suspicions
 
 Pixels = npt.NDArray[np.uint8]
-Map = npt.NDArray[np.float32]
-"""(H, W) probabilities."""
-
 NO_CHEST = "no chest X-ray?"
 
 

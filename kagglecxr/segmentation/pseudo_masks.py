@@ -43,7 +43,8 @@ class MaskTeacher:
 
         Never with other folds' models: they have learned from the masks that are held out here.
         Images that share a patient with a held-out one are left out, those of a source that is
-        held out as a whole, and those whose mask is suspicious. Masks are soft: probabilities.
+        held out as a whole, and those whose mask is suspicious; not those that are unusual, as
+        images of another source are, for whose sake this is done. Masks are soft: probabilities.
 
         Raises:
             DataError: no image is left.

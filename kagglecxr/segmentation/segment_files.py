@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.progress import Reporter
 from kagglecxr.inference.export.exported_model import ExportedModel
-from kagglecxr.inference.export.file_formats import FORMATS, load_export
+from kagglecxr.inference.export.file_formats import is_export, load_export
 from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.raw_images import RawImages, report_unreadable
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
@@ -36,12 +36,18 @@ def segment_files(
     Raises:
         DataError: two images of one name, no image that can be read, or damaged files of the run.
         SettingError: the model classifies.
+        MissingError: there is no such model.
     """
     names = names_of(paths)
-    if model.suffix.removeprefix(".") in FORMATS and model.is_file():
+    if is_export(model):
         masks = _masks_of_export(load_export(model), model, paths, reporter)
-    else:
+    elif (model / "run.json").is_file():
         masks = _masks_of_run(model, paths, scratch, reporter)
+    else:
+        raise MissingError(
+            f"There is no such net of lung masks. Received: --model {model}. Name the folder of a "
+            "run of segment, or a file that export wrote of it."
+        )
     return MaskFolder(out).write(masks, paths, names)
 
 

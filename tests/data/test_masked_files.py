@@ -48,3 +48,10 @@ def test_damaged_files_are_refused(folder: MaskedFolder) -> None:
     (path / "folds.csv").write_text("id,fold\na,0\n")
     with pytest.raises(DataError, match=r"folds\.csv"):
         read_masked(path, folder.prepared)
+
+
+def test_images_that_are_cut_off_are_refused(folder: MaskedFolder) -> None:
+    path = write_masked(folder.data, folder.workspace)
+    (path / "masks.npy").write_bytes((path / "masks.npy").read_bytes()[:40])
+    with pytest.raises(DataError, match=r"Masked images cannot be read"):
+        read_masked(path, folder.prepared)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.pipeline import Pipeline
@@ -106,12 +106,6 @@ def test_an_exported_file_tells_what_is_unusual_if_it_knows(files: list[str]) ->
     expected = by_brightness(readable)
     assert expected.unusual is None
     np.testing.assert_array_equal(predicted.probabilities, expected.probabilities)
-
-
-def test_an_exported_file_of_masks_is_refused() -> None:
-    model = ExportedModel(brightness, ["lungs"], None, "{}")
-    with pytest.raises(SettingError, match=r"returns masks.*kagglecxr\.segment"):
-        predict_with_export(model, ["a.png"], Silent(), skip_unreadable=False)
 
 
 def predicted_by_a_run(

@@ -93,4 +93,8 @@ def test_only_the_first_are_drawn(folder: MaskedFolder, monkeypatch: pytest.Monk
     monkeypatch.setattr("kagglecxr.reports.mask_report.mask_grid", listen)
     many = pd.concat([flags(folder, ["", "small"])] * 30, ignore_index=True)
     draw_suspicious(many, MaskFolder(root), Path(root))
-    assert shown == [["b.png\nsmall"] * SHEET_SHOWN]
+    unusual = flags(folder, ["no chest X-ray?", ""]).assign(unusual=[1, 0])
+    last = pd.concat([many.assign(unusual=0), unusual], ignore_index=True)
+    draw_suspicious(last, MaskFolder(root), Path(root))
+    small = ["b.png\nsmall"] * SHEET_SHOWN
+    assert shown == [small, ["a.png\nno chest X-ray?", *small[1:]]]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Silent
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
@@ -84,3 +84,11 @@ def test_a_name_may_have_folders(tmp_path: Path) -> None:
     masks = MaskFolder(tmp_path)
     masks.write_mask("test/1", np.full((3, 4), 255, np.uint8))
     assert cv2.imread(str(tmp_path / "test" / "1.png"), cv2.IMREAD_UNCHANGED).shape == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["none.keras", "no run"])
+def test_a_model_that_is_not_there_is_told(
+    images: dict[str, tuple[int, int]], tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(MissingError, match=rf"no such net.*{name}"):
+        segment_files(tmp_path / name, list(images), tmp_path / "out", tmp_path / "s", Silent())

@@ -222,7 +222,8 @@ def test_a_fold_in_stages_is_taken_up(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with eagerly():
-        history = train_halved(demo, make_recipe({}, [*STAGED, "steps=2"]), tmp_path, monkeypatch)
+        small = ["model=cnn_small", "model_options.width=4", "steps=2"]
+        history = train_halved(demo, make_recipe({}, [*STAGED, *small]), tmp_path, monkeypatch)
     assert history["epoch"].tolist() == [1, 2, 3]
     assert history["learning_rate"].iloc[0] == pytest.approx(1e-2)
     assert (tmp_path / "fold-0" / "history.csv").is_file()

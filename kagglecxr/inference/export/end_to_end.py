@@ -11,12 +11,12 @@ from kagglecxr.core.errors import SettingError, shorten
 from kagglecxr.core.registry import Registry
 from kagglecxr.inference.novelty import Novelty
 from kagglecxr.inference.predictions import PLAIN_VIEW
-from kagglecxr.inference.tta import HFLIP, VIEWS, resolve_views
+from kagglecxr.inference.tta import VIEWS, resolve_views
 from kagglecxr.models.layers.channels import EqualisedBrightenedEdges
 from kagglecxr.models.layers.clahe import ContrastLimitedEqualization
 from kagglecxr.models.layers.distances import MahalanobisDistance
 from kagglecxr.models.layers.equalisation import HistogramEqualization
-from kagglecxr.models.layers.outputs import HorizontalFlip, LabeledOutput
+from kagglecxr.models.layers.outputs import LabeledOutput
 from kagglecxr.models.layers.pixel_operations import Gamma, GrayToRGB, RGBToGray, RoundPixels
 from kagglecxr.models.layers.resizing import SquareResizing
 
@@ -97,18 +97,14 @@ def _turn_back(view: str, output: keras.KerasTensor) -> keras.KerasTensor:
     """
     if len(output.shape) < 4:
         return output
-    if view not in _INVERSES:
+    inverse = VIEWS[view].inverse_layer
+    if inverse is None:
+        known = [name for name in VIEWS.names() if VIEWS[name].inverse_layer is not None]
         raise SettingError(
             f"No layer turns the masks of a view back. Received: {view}. Name "
-            f"{' or '.join(_INVERSES)} with --views."
+            f"{' or '.join(known)} with --views."
         )
-    return _INVERSES[view]()(output)
-
-
-_INVERSES: dict[str, Callable[[], layers.Layer]] = {
-    PLAIN_VIEW: layers.Identity,
-    HFLIP: HorizontalFlip,
-}
+    return inverse()(output)
 
 
 def _novelty(novelty: Novelty, features: Sequence[keras.KerasTensor]) -> keras.KerasTensor:

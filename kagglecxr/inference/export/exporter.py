@@ -1,4 +1,4 @@
-"""Writes one file that takes raw images and returns class probabilities."""
+"""Writes one file that takes raw images and returns class probabilities or masks."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,10 @@ import numpy.typing as npt
 from kagglecxr.core.errors import CxrError, SettingError
 from kagglecxr.core.files import atomic_write, ensure_disk_space
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import segments
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.export.end_to_end import RunModels, end_to_end_model, pipeline_layers
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.export.file_formats import FileFormat
@@ -147,12 +149,18 @@ def _predict(
 ) -> tuple[npt.NDArray[np.float32], Scores | None]:
     """What the members predict without a file: probabilities, and how unusual the images are."""
     (first, *_) = members
-    if first.record.recipe.get("segmentation") is None:
+    if not segments(first.run):
         output = Predictor(members, novelties=novelties).predict(pixels)
         return output.probabilities, output.novelty
-    rows, models = np.arange(len(pixels)), [first.load_model(fold) for fold in first.folds]
-    maps = [predict_masks(m.predict_on_batch, pixels, rows, views=first.views) for m in models]
-    return np.mean(maps, axis=0)[..., None], None
+    rows, maps, novelty = np.arange(len(pixels)), [], []
+    for fold in first.folds:
+        model = first.load_model(fold)
+        maps.append(predict_masks(model.predict_on_batch, pixels, rows, views=first.views))
+        if (0, fold) in novelties:
+            pooled = add_pooled_features(model, MODELS[first.record.model].deepest_layer)
+            features = pooled.predict_on_batch(OrderedSequence(pixels, rows, len(rows))[0][0])[1:]
+            novelty.append(novelties[0, fold].scores(features))
+    return np.mean(maps, axis=0)[..., None], np.mean(novelty, axis=0) if novelty else None
 
 
 @contextlib.contextmanager

@@ -99,6 +99,11 @@ def load_export(path: Path) -> ExportedModel:
         ) from error
 
 
+def is_export(path: Path) -> bool:
+    """Returns whether a path is a file with the suffix of a format."""
+    return path.suffix.removeprefix(".") in FORMATS and path.is_file()
+
+
 def format_of(name: str | None, path: Path | None) -> FileFormat:
     """Finds the format by its name or a file's suffix; defaults to Keras' own.
 

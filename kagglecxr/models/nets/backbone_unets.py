@@ -14,7 +14,7 @@ from kagglecxr.models.layers.resizing import ResizeLike
 from kagglecxr.models.model_card import MODELS, ModelCard, read_backbones
 from kagglecxr.models.nets.backbones import build_backbone
 
-FILTERS = (96, 64, 32, 24)
+FILTERS = (64, 48, 32, 16)
 """Of the decoder's levels, from a sixteenth of the image's size to half of it."""
 MOMENTUM = 0.9
 """Of the decoder's statistics, which start from nothing and have some hundred steps."""

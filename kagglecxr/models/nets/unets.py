@@ -21,6 +21,7 @@ LUNGS = "lungs"
     channels=3,
     classes=1,
     kind="segmenter",
+    bottleneck_layer="down3_relu2",
 )
 def unet_small(inputs: KerasTensor) -> KerasTensor:
     """Three levels of 32, 64 and 128 channels, upsampled by transposed convolutions."""
@@ -46,6 +47,7 @@ def unet_small(inputs: KerasTensor) -> KerasTensor:
     smallest=16,
     classes=1,
     kind="segmenter",
+    bottleneck_layer="down5_relu2",
 )
 def unet_bn(inputs: KerasTensor) -> KerasTensor:
     """Five levels of 16 to 128 channels with batch normalisation, upsampled by repetition."""

@@ -18,6 +18,7 @@ from kagglecxr.training.cluster.ray_cluster import RayCluster, RayTask, connect
 from kagglecxr.training.cluster.remote_tasks import run_trial_task
 from kagglecxr.training.cluster.task_messages import ClusterError, TrialTask
 from kagglecxr.training.initial_weights import fetch_weights
+from kagglecxr.training.recipe import Recipe, SegmentationSettings
 from kagglecxr.training.search.study import score_reporter
 from kagglecxr.training.search.trial_process import (
     LOG_FILE,
@@ -90,26 +91,32 @@ class RayTrialLauncher:
     def __init__(self, cluster: RayCluster, prepared: PreparedData, workspace: Workspace) -> None:
         self._cluster, self._prepared, self._workspace = cluster, prepared, workspace
         self._start_actor = functools.cache(functools.partial(cluster.start_actor, StudyActor))
+        self._masked: dict[SegmentationSettings | None, dict[str, Path]] = {None: {}}
 
     def __call__(self, spec: TrialSpec) -> RunningTrial:
         """Submits a trial."""
         try:
             sources = fetch_weights(spec.recipe, Silent())
             files, names = weight_files(sources, spec.recipe.model, spec.folds)
-            data = data_of_recipe(self._prepared, self._workspace, spec.recipe, Silent())
+            masked = self._masked_files(spec.recipe)
         except CxrError as error:
             return _FailedTrial(str(error))
         task = TrialTask(
-            workspace=self._cluster.put(
-                workspace_files(self._workspace, spec.cache_key)
-                | masked_files(self._workspace, data)
-            ),
+            workspace=self._cluster.put(workspace_files(self._workspace, spec.cache_key) | masked),
             weights=self._cluster.put(files),
             weight_names=names,
             spec=spec.to_json(),
             report=functools.partial(self._start_actor(spec.study, spec.storage), "report"),
         )
         return ClusterTrial(self._cluster.submit(run_trial_task, task), spec.folder)
+
+    def _masked_files(self, recipe: Recipe) -> dict[str, Path]:
+        """The masked images that a recipe learns from, written once for each preprocessing."""
+        settings = recipe.segmentation
+        if settings not in self._masked:
+            data = data_of_recipe(self._prepared, self._workspace, recipe, Silent())
+            self._masked[settings] = masked_files(self._workspace, data)
+        return self._masked[settings]
 
 
 @contextlib.contextmanager

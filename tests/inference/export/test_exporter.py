@@ -140,6 +140,7 @@ def test_the_file_tells_its_classes_and_what_it_is_made_of(
     assert whole.megabytes == whole.path.stat().st_size / 1e6
 
 
+@pytest.mark.slow
 def test_a_fresh_python_loads_the_file_with_the_package_s_layers(
     whole: ExportedFile,
     expected: dict[tuple[int, int, int], npt.NDArray[np.float32]],

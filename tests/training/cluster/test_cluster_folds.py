@@ -20,6 +20,7 @@ from kagglecxr.training.cluster.task_messages import ClusterError, TaskResult
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_spec import RunSpec
+from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.segmentation_task import SegmentationTask
 from kagglecxr.training.tasks import data_of_recipe, make_task
 from tests.conftest import PreparedDemo
@@ -153,6 +154,8 @@ def test_a_machine_gets_masked_images_and_no_files_of_them(
         np.testing.assert_array_equal(received.masks, data.masks)
         np.testing.assert_array_equal(received.cache.images, data.cache.images)
         assert data_of_recipe(received, there.workspace, recipe, Silent()) is received
+        # As in a trial of another preprocessing of the competition's own images.
+        assert with_cache(received, there.workspace, "other") is received
 
 
 def test_images_of_a_classifier_are_sent_once(demo: PreparedDemo, tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ def _recipe(*changes: str) -> Recipe:
 def _trained(
     own: PreparedDemo, folder: Path, recipe: Recipe, weights: list[Path], fold: int = 0
 ) -> Path:
-    return train_demo_fold(own, recipe, folder, FoldOptions(weights=lambda: weights), fold)
+    options = FoldOptions(weights=lambda: weights, learn_novelty=False)
+    return train_demo_fold(own, recipe, folder, options, fold)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,7 @@ def test_the_head_learns_what_it_would_from_the_images(
     np.testing.assert_allclose(history["val_loss"], wanted["val_loss"], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_the_last_convolutions_learn_what_they_would_from_the_images(
     own: PreparedDemo, weights: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
