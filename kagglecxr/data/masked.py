@@ -185,19 +185,20 @@ def with_unmasked(
     return replace(data, index=both, cache=cache)
 
 
-def of_source(data: MaskedData, source: str) -> MaskedData:
-    """Returns the images of one source, with their folds; a fold without any is left out.
+def of_sources(data: MaskedData, *sources: str) -> MaskedData:
+    """Returns the images of some sources, with their folds; a fold without any is left out.
 
     Raises:
         DataError: there are none.
     """
-    is_of_source = np.array(data.index.table["source"]) == source
-    if not is_of_source.any():
-        known = sorted({str(name) for name in data.index.table["source"]})
+    known = data.index.table["source"]
+    absent = [source for source in sources if source not in set(known)]
+    if absent:
         raise DataError(
-            f"No masked image is of that source. Received: {source!r}. Use one of {shorten(known)}."
+            f"No masked image is of a source. Received: {shorten(absent)}. Use one "
+            f"of {shorten(sorted(set(known)))}."
         )
-    some = _some(data, is_of_source)
+    some = _some(data, known.isin(sources).to_numpy())
     return replace(some, fold=np.unique(some.fold, return_inverse=True)[1])
 
 

@@ -6,14 +6,10 @@ from pathlib import Path
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import (
-    NOVELTY,
-    NOVELTY_THRESHOLD,
-    WEIGHTS,
-    fold_folder,
-    read_run,
-)
+from kagglecxr.core.run_record import NOVELTY, WEIGHTS, fold_folder, read_run
+from kagglecxr.inference.novelty import write_threshold
 from kagglecxr.segmentation.mask_standards import MaskStandards
+from kagglecxr.training.held_out_masks import HeldOutMasks
 
 PACKAGED = Path(__file__).parent / "lung_net"
 """A run of one fold, as `pack_net` writes it; its README.md is the model card."""
@@ -48,25 +44,25 @@ def run_or_packaged(named: Path | None, reporter: Reporter) -> Path:
 
 
 def pack_net(run: Path, fold: int, folder: Path) -> None:
-    """Writes one fold of a run as a run of its own, with what its out-of-fold masks say.
+    """Writes one fold of a run as a run of its own.
+
+    What is suspicious of its masks, and which images are unusual, is said by the images that the
+    fold held out: of a fold that held out a source, by images of another hospital.
 
     Args:
         run: a finished run that learned masks.
-        fold: the fold that is packed; what it held out is what its scores are of.
+        fold: the fold that is packed.
         folder: is replaced; where run.json, the weights, mask_standards.json, and what tells
             unusual images go.
     """
-    record = read_run(run)
+    record, source, target = read_run(run), fold_folder(run, fold), fold_folder(folder, 0)
+    shutil.rmtree(folder, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in (WEIGHTS, NOVELTY):
+        shutil.copyfile(source / name, target / name)
+    MaskStandards.of_masks(HeldOutMasks.load(source / "validation.npz")).write(folder)
+    write_threshold(folder, 1)
     # The weights that it started from are a path of this machine.
     recipe = record.recipe | {"weights": ""}
-    shutil.rmtree(folder, ignore_errors=True)
-    target = fold_folder(folder, 0)
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(fold_folder(run, fold) / WEIGHTS, target / WEIGHTS)
-    # Runs of older versions do not know what is unusual.
-    if (run / NOVELTY_THRESHOLD).is_file():
-        shutil.copyfile(run / NOVELTY_THRESHOLD, folder / NOVELTY_THRESHOLD)
-        shutil.copyfile(fold_folder(run, fold) / NOVELTY, target / NOVELTY)
-    MaskStandards.of_run(run).write(folder)
     seconds = [record.seconds[fold]]
     replace(record, name=folder.name, recipe=recipe, folds=1, seconds=seconds).write(folder)

@@ -15,7 +15,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.index import OUT_OF_FOLD, PREDICTED_BY_ALL, Index
-from kagglecxr.data.masked import MaskedData, by_source, load_masked, of_source
+from kagglecxr.data.masked import MaskedData, by_source, load_masked, of_sources
 from kagglecxr.data.predicted_masks import with_predicted_masks, write_predicted_masks
 from kagglecxr.data.prepared import PreparedData
 from tests.conftest import PreparedDemo
@@ -259,11 +259,11 @@ def test_one_source_cannot_be_left_out(folder: Folder) -> None:
 
 def test_the_images_of_one_source_keep_their_folds_and_rows(folder: Folder) -> None:
     data = dataclasses.replace(folder.load(), fold=np.array([0, 1, 0, 3, 0, 1, 2, 3]))
-    two = of_source(data, "two")
+    two = of_sources(data, "two")
     assert two.index.ids == ["b", "d", "f", "h"]
     # The folds that are left are numbered anew.
     assert two.fold.tolist() == [0, 1, 0, 1]
     np.testing.assert_array_equal(two.cache.images, data.cache.images[1::2])
     assert len(two.masks) == 4
-    with pytest.raises(DataError, match=r"Received: 'three'\. Use one of one, two"):
-        of_source(data, "three")
+    with pytest.raises(DataError, match=r"Received: three\. Use one of one, two"):
+        of_sources(data, "three")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.data.masked import MaskedData, of_source
+from kagglecxr.data.masked import MaskedData, of_sources
 from kagglecxr.data.masked_files import read_masked, write_masked
 from tests.conftest import PreparedDemo
 from tests.segmentation.conftest import MaskedFolder, make_folder
@@ -28,7 +28,7 @@ def assert_same(read: MaskedData, written: MaskedData) -> None:
 
 def test_they_are_read_as_they_were_written(folder: MaskedFolder) -> None:
     away = dataclasses.replace(folder.prepared, root=Path("nowhere"))
-    one = of_source(folder.data, "one")
+    one = of_sources(folder.data, "one")
     for data in (folder.data, one):
         assert_same(read_masked(write_masked(data, folder.workspace), away), data)
 

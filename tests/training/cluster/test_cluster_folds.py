@@ -11,7 +11,7 @@ import pytest
 
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.masked import MaskedData, of_source
+from kagglecxr.data.masked import MaskedData, of_sources
 from kagglecxr.models import create_model
 from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training.cluster.cluster_folds import train_folds
@@ -137,7 +137,7 @@ def test_a_machine_gets_masked_images_and_no_files_of_them(
         (run.fold_folder(fold) / "fold.json").write_text("{}")
 
     monkeypatch.setattr("kagglecxr.training.fold.train_fold", train_nothing)
-    data = of_source(masks.data, "one")
+    data = of_sources(masks.data, "one")
     recipe = make_recipe({"model": "unet_small", "loss": "dice", "segmentation": {"size": 32}})
     run = RunSpec(
         make_task(data), masks.workspace, recipe, data.fold, 0, masks.workspace.runs / "run"
