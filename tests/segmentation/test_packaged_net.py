@@ -21,7 +21,7 @@ from tests.segmentation.mask_runs import mask_run
 
 @pytest.fixture
 def run(folder: MaskedFolder) -> Path:
-    """A run of two folds with what training leaves of each; the second one held out four images."""
+    """A run of two folds with what training leaves of each; each held out three images."""
     run = mask_run(folder.data, folder.workspace, "run", [0.9, 0.3])
     random, data = np.random.default_rng(0), folder.data
     for fold in (0, 1):
