@@ -81,7 +81,7 @@ def _sources(package: Path, setup: configparser.ConfigParser) -> Iterator[Path]:
     for owner, patterns in setup["options.package_data"].items():
         folder = package.parent.joinpath(*owner.split("."))
         for pattern in _lines(patterns):
-            yield from folder.glob(pattern)
+            yield from filter(Path.is_file, folder.glob(pattern))
 
 
 def _lines(text: str) -> list[str]:
