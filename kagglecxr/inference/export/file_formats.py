@@ -20,10 +20,8 @@ from kagglecxr.inference.export.exported_model import Array, ExportedModel, know
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
 from kagglecxr.models.runtime import compiled_function
 
-CLASSES_FILE = "classes.txt"
-"""The file inside a .tflite file, which keeps no layers, with the names of its outputs."""
-STANDARDS_FILE = "standards.json"
-"""The file inside it with the standards of its masks."""
+CLASSES_FILE, STANDARDS_FILE = "classes.txt", "standards.json"
+"""The files inside a .tflite file, which keeps no layers: its outputs' names, and its masks'."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +144,8 @@ def load_keras(path: Path) -> ExportedModel:
     with quiet_converters():
         model = keras.saving.load_model(path)
     last, size = model.layers[-1], known_size(*model.input_shape[1:3])
-    return ExportedModel(
-        compiled_function(_with_novelty(model)), last.classes, size, last.standards
-    )
+    function = compiled_function(_with_novelty(model))
+    return ExportedModel(function, last.classes, size, last.standards)
 
 
 def _with_novelty(model: keras.Model) -> keras.Model:
@@ -165,8 +162,7 @@ def save_tflite(model: keras.Model, path: Path) -> None:
     # After the model, where TensorFlow Lite's own tools put the files that belong to it.
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(CLASSES_FILE, "\n".join(last.classes) + "\n")
-        if last.standards:
-            archive.writestr(STANDARDS_FILE, last.standards)
+        archive.writestr(STANDARDS_FILE, last.standards)
 
 
 def load_tflite(path: Path) -> ExportedModel:
@@ -176,22 +172,19 @@ def load_tflite(path: Path) -> ExportedModel:
     # A delegate would write on stderr that it is there.
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
-    (given,) = interpreter.get_input_details()
+    (given,), returned = interpreter.get_input_details(), interpreter.get_output_details()
 
     def predict(images: Array) -> list[Array]:
         interpreter.resize_tensor_input(given["index"], images.shape)
         interpreter.allocate_tensors()
         interpreter.set_tensor(given["index"], images)
         interpreter.invoke()
-        return [
-            np.asarray(interpreter.get_tensor(returned["index"]))
-            for returned in interpreter.get_output_details()
-        ]
+        return [np.asarray(interpreter.get_tensor(each["index"])) for each in returned]
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-        judges_masks = STANDARDS_FILE in archive.namelist()
-        standards = archive.read(STANDARDS_FILE).decode() if judges_masks else ""
+        kept = STANDARDS_FILE in archive.namelist()
+        standards = archive.read(STANDARDS_FILE).decode() if kept else ""
     size = known_size(*given["shape_signature"][1:3].tolist())
     return ExportedModel(predict, classes, size, standards)
 
@@ -204,11 +197,9 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     image = keras.InputSpec(shape=model.input_shape, dtype="float32", name="image")
     with quiet_converters():
         _with_novelty(model).export(path, format="onnx", verbose=False, input_signature=[image])
-    proto = onnx.load(path)
-    last = model.layers[-1]
-    properties = {"classes": json.dumps(last.classes), "origin": last.origin}
-    if last.standards:
-        properties["standards"] = last.standards
+    proto, last = onnx.load(path), model.layers[-1]
+    classes = json.dumps(last.classes)
+    properties = {"classes": classes, "origin": last.origin, "standards": last.standards}
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, path)
 
