@@ -92,7 +92,7 @@ def kinds(member: Member) -> Iterator[tuple[str, Pixels]]:
     found = importlib.util.find_spec("skimage")
     if found is not None and found.origin is not None:
         for path in sorted((Path(found.origin).parent / "data").glob("*.*")):
-            if path.suffix in (".png", ".jpg", ".tif"):
+            if path.suffix in (".png", ".jpg"):
                 try:
                     photographs.append(read_image(path))
                 except BrokenImageError:

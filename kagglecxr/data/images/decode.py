@@ -51,6 +51,9 @@ def decode_image(data: bytes, name: str) -> Image:
     if data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] == _GREY_WITH_ALPHA:
         # OpenCV decodes it into three equal channels.
         pixels = pixels[..., 0]
+    if pixels.dtype not in (np.uint8, np.uint16):
+        # OpenCV changes the order of colours of no other numbers.
+        pixels = pixels.astype(np.float32)
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     return _to_uint8(pixels)

@@ -165,6 +165,14 @@ def test_other_files_that_are_cut_off_are_refused(kind: str, share: float) -> No
         decode_image(data[: int(len(data) * share)], "chest-7")
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_colours_of_other_numbers_are_stretched_from_black_to_white(kind: str) -> None:
+    pixels = np.linspace(-1, 3, 60).reshape(4, 5, 3).astype(kind)
+    read = decode_image(cv2.imencode(".tiff", pixels)[1].tobytes(), "a.tiff")
+    expected = np.rint((pixels[..., ::-1] + 1) / 4 * 255)
+    np.testing.assert_allclose(read, expected, atol=1)
+
+
 def test_an_empty_file_is_refused_by_name() -> None:
     with pytest.raises(BrokenImageError, match=r"empty.*chest-7\.png"):
         decode_image(b"", "chest-7.png")
