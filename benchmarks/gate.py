@@ -9,7 +9,7 @@ them.
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -20,11 +20,9 @@ from sklearn.datasets import load_sample_images
 from kagglecxr.core.files import read_table
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.images.decode import read_image
-from kagglecxr.data.images.image import BrokenImageError
 from kagglecxr.inference.members import Member, member_for_files
 from kagglecxr.inference.novelty import load_novelties
 from kagglecxr.models.feature_maps import add_pooled_features
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.runtime import compiled_function, setup_keras
 
 Pixels = npt.NDArray[np.uint8]
@@ -38,41 +36,46 @@ def main() -> None:
     """Prints a line for each kind of images."""
     setup_keras()
     competition, run = load_competition(sys.argv[1]), Path(sys.argv[2])
-    member = member_for_files(run)
-    novelties = load_novelties([member])
+    root, member = competition.folder or Path(), member_for_files(run)
     folds = read_table(run / "folds.csv")
     index = read_table(run.parent.parent / "index.csv").set_index("id")
     others = dict(kinds(member))
     unusual: dict[str, list[npt.NDArray[np.bool_]]] = {}
-    for fold in member.folds:
-        last = MODELS[member.record.model].deepest_layer
-        function = compiled_function(add_pooled_features(member.load_model(fold), last))
-
-        def is_unusual(images: Pixels, fold: int = fold) -> npt.NDArray[np.bool_]:
-            batches = (images[at : at + BATCH] for at in range(0, len(images), BATCH))
-            scores = [novelties[0, fold].scores(function(b[..., None])[1:]) for b in batches]  # noqa: B023
-            return np.concatenate(scores) > 1.0
-
+    for (_, fold), novelty in load_novelties([member]).items():
+        function = compiled_function(add_pooled_features(member.load_model(fold)))
         ids = folds.loc[folds["fold"].astype(int) == fold, "id"]
-        root = competition.folder or Path()
-        held_out = np.stack(
-            [member.pipeline(read_image(root / path)) for path in index.loc[ids, "path"]]
-        )
-        some = np.random.default_rng(0).permutation(held_out)[:TURNED]
-        changed = {
-            "held-out images": held_out,
-            "mirrored": some[:, :, ::-1],
-            "turned by 90 degrees": np.rot90(some, axes=(1, 2)),
-            "turned by 180 degrees": some[:, ::-1, ::-1],
-            "upside down": some[:, ::-1],
-            "inverted": 255 - some,
-        }
-        for kind, images in (changed | others).items():
-            unusual.setdefault(kind, []).append(is_unusual(np.ascontiguousarray(images)))
+        held_out = np.stack([member.pipeline(read_image(root / p)) for p in index.loc[ids, "path"]])
+        for kind, images in (changed(held_out) | others).items():
+            found = novelty.scores(features(function, images)) > 1.0
+            unusual.setdefault(kind, []).append(found)
     print("| images | n | called unusual |\n|---|---|---|")
-    for kind, found in unusual.items():
-        n = len(found[0]) if kind in others else sum(map(len, found))
-        print(f"| {kind} | {n:,} | {np.concatenate(found).mean():.1%} |")
+    for kind, parts in unusual.items():
+        n = len(parts[0]) if kind in others else sum(map(len, parts))
+        print(f"| {kind} | {n:,} | {np.concatenate(parts).mean():.1%} |")
+
+
+def features(
+    function: Callable[[Pixels], list[npt.NDArray[np.float32]]], images: Pixels
+) -> list[npt.NDArray[np.float32]]:
+    """Returns the pooled features (images, channels) of each depth."""
+    batches = [
+        function(np.ascontiguousarray(images[at : at + BATCH, ..., None]))[1:]
+        for at in range(0, len(images), BATCH)
+    ]
+    return [np.concatenate(depth) for depth in zip(*batches, strict=True)]
+
+
+def changed(images: Pixels) -> dict[str, Pixels]:
+    """Returns X-rays as they are, and some of them turned, mirrored and inverted."""
+    some = np.random.default_rng(0).permutation(images)[:TURNED]
+    return {
+        "held-out images": images,
+        "mirrored": some[:, :, ::-1],
+        "turned by 90 degrees": np.rot90(some, axes=(1, 2)),
+        "turned by 180 degrees": some[:, ::-1, ::-1],
+        "upside down": some[:, ::-1],
+        "inverted": 255 - some,
+    }
 
 
 def kinds(member: Member) -> Iterator[tuple[str, Pixels]]:
@@ -88,15 +91,12 @@ def kinds(member: Member) -> Iterator[tuple[str, Pixels]]:
     )
     yield "drawn hands", np.stack([draw_hand(random, size) for _ in range(DRAWN)])
     yield "drawn knees", np.stack([draw_knee(random, size) for _ in range(DRAWN)])
-    photographs = [image[..., ::-1] for image in load_sample_images().images]
+    photographs = list(load_sample_images().images)
     found = importlib.util.find_spec("skimage")
     if found is not None and found.origin is not None:
         for path in sorted((Path(found.origin).parent / "data").glob("*.*")):
             if path.suffix in (".png", ".jpg"):
-                try:
-                    photographs.append(read_image(path))
-                except BrokenImageError:
-                    continue
+                photographs.append(read_image(path))
     yield "photographs", np.stack([member.pipeline(image) for image in photographs])
 
 

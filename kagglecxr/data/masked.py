@@ -191,14 +191,15 @@ def of_sources(data: MaskedData, *sources: str) -> MaskedData:
     Raises:
         DataError: there are none.
     """
-    known = data.index.table["source"]
-    absent = [source for source in sources if source not in set(known)]
+    column = data.index.table["source"]
+    known = set(column)
+    absent = [source for source in sources if source not in known]
     if absent:
         raise DataError(
-            f"No masked image is of a source. Received: {shorten(absent)}. Use one "
-            f"of {shorten(sorted(set(known)))}."
+            f"No masked image is of such a source. Received: {shorten(absent)}. Use one of "
+            f"{shorten(sorted(known))}."
         )
-    some = _some(data, known.isin(sources).to_numpy())
+    some = _some(data, column.isin(sources).to_numpy())
     return replace(some, fold=np.unique(some.fold, return_inverse=True)[1])
 
 

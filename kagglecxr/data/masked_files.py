@@ -1,13 +1,14 @@
 """Masked images as files that need neither the original images nor masks: for other machines."""
 
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import digest, file_digest
+from kagglecxr.core.files import digest
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache
 from kagglecxr.data.index import read_folds, read_index, write_folds, write_index
@@ -25,24 +26,22 @@ def write_masked(data: MaskedData, workspace: Workspace) -> Path:
     Returns:
         The folder, whose name is that of the images' cache.
     """
-    partial = workspace.cache / f"masked-{data.cache.key}.partial"
+    # The key stands for the images of the index, which are read for no digest.
+    table = data.index.table.to_csv(index=False)
+    checksum = zlib.crc32(np.ascontiguousarray(data.masks).data)
+    content = digest(data.cache.key, table, data.fold.tolist(), checksum)
+    folder = workspace.cache / f"masked-{content}" / data.cache.key
     with FileLock(workspace.cache / "masked.lock"):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        write_index(partial / _INDEX, data.index)
-        write_folds(partial / _FOLDS, data.index.column("id", data.index.rows("train")), data.fold)
-        for name, array in (
-            (_IMAGES, data.cache.images),
-            (_MEASURES, data.cache.measures),
-            (_MASKS, data.masks),
-        ):
-            np.save(partial / name, array)
-        content = digest(*(file_digest(path) for path in sorted(partial.iterdir())))
-        folder = workspace.cache / f"masked-{content}" / data.cache.key
-        if folder.is_dir():
-            shutil.rmtree(partial)
-        else:
-            folder.parent.mkdir(exist_ok=True)
+        if not folder.is_dir():
+            partial = folder.with_name(f"{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            write_index(partial / _INDEX, data.index)
+            ids = data.index.column("id", data.index.rows("train"))
+            write_folds(partial / _FOLDS, ids, data.fold)
+            np.save(partial / _IMAGES, data.cache.images)
+            np.save(partial / _MEASURES, data.cache.measures)
+            np.save(partial / _MASKS, data.masks)
             partial.replace(folder)
     return folder
 

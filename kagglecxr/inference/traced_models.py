@@ -13,7 +13,6 @@ from kagglecxr.core.files import digest
 from kagglecxr.inference.members import Member, rebuild_model
 from kagglecxr.models.feature_maps import add_pooled_features
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
-from kagglecxr.models.zoo import MODELS
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -71,8 +70,7 @@ class TracedModels:
         traced = self._kept.pop(key, None)
         if traced is None:
             model = rebuild_model(record, trainable)
-            last = MODELS[record.model].deepest_layer
-            source = add_pooled_features(model, last) if pooled else model
+            source = add_pooled_features(model) if pooled else model
             traced = _TracedModel(model, make(source))
         # Put last: the first is the one that has not been used for the longest time.
         self._kept[key] = traced

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import KerasTensor, layers
 
+from kagglecxr.models.model_card import MODELS
+
 MAX_DEPTHS = 4
 _PADDINGS = (layers.ZeroPadding2D, layers.Cropping2D)
 
@@ -49,21 +51,21 @@ def find_skips(model: keras.Model, size: int) -> dict[int, KerasTensor]:
     return skips
 
 
-def add_pooled_features(model: keras.Model, last: str) -> keras.Model:
+def add_pooled_features(model: keras.Model) -> keras.Model:
     """Returns a model with more outputs: its features at several depths, averaged over the image.
 
     The depths are the last feature map and those before the last halvings of the size, `MAX_DEPTHS`
     in all, fewer in networks of fewer sizes. Averages are of single precision.
 
     Args:
-        model: a flat model of one output, for images of a fixed size.
-        last: the name of the layer that returns its last feature map.
+        model: a flat model of the zoo, by whose name its deepest layer is known, of one output and
+            for images of a fixed size.
 
     Returns:
         A model that shares the layers of the first, with a list of outputs: that of the model, then
         (batch, channels) of each depth, the first depth first.
     """
-    deepest = model.get_layer(last).output
+    deepest = model.get_layer(MODELS[model.name].deepest_layer).output
     skips = find_skips(keras.Model(model.input, deepest), int(model.inputs[0].shape[1]))
     maps = [skips[level] for level in sorted(skips)][1 - MAX_DEPTHS :]
     maps = [each for each in maps if each is not deepest]

@@ -1,5 +1,6 @@
-"""From a net's probabilities to the mask of an image, of the size that it has in its file."""
+"""From a net's probabilities to the masks of images, of the size that they have in their files."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,9 +9,11 @@ import numpy.typing as npt
 
 from kagglecxr.segmentation.cleaning import clean_mask
 from kagglecxr.segmentation.mask_standards import MaskStandards
-from kagglecxr.segmentation.quality import Map, MaskQuality, measure_quality, suspicions
+from kagglecxr.segmentation.quality import MaskQuality, measure_quality, suspicions
 
 Pixels = npt.NDArray[np.uint8]
+Maps = npt.NDArray[np.float32]
+"""(batch, H, W) probabilities."""
 NO_CHEST = "no chest X-ray?"
 
 
@@ -34,37 +37,45 @@ class PredictedMask:
     unusual: bool | None
 
 
-def make_mask(
-    row: int,
-    plain: Map,
-    flipped: Map,
-    novelty: float | None,
-    size: tuple[int, int],
+@dataclass(frozen=True)
+class PredictedMaps:
+    """What a net predicts for a batch of images.
+
+    Attributes:
+        plain: (batch, H, W) probabilities, from the images.
+        flipped: from their mirror images, turned back.
+        novelty: (batch,), how unlike the training images they are, more than 1 where they look
+            unusual; None where the net does not know.
+    """
+
+    plain: Maps
+    flipped: Maps
+    novelty: npt.NDArray[np.floating] | None
+
+
+def make_masks(
+    rows: Sequence[int],
+    maps: PredictedMaps,
+    sizes: Sequence[tuple[int, int]],
     standards: MaskStandards,
-) -> PredictedMask:
-    """Makes the mask of an image, the mean of two predictions, cleaned where cleaning helps.
+) -> Iterator[PredictedMask]:
+    """Yields the masks of a batch, the mean of both predictions, cleaned where cleaning helps.
 
     Args:
-        row: the image's number.
-        plain: (H, W), the probabilities predicted from the image.
-        flipped: those predicted from its mirror image, turned back.
-        novelty: how unusual the image is, more than 1 where it looks so; None where the net does
-            not know.
-        size: (height, width) of the image in its file.
+        rows: the images' numbers.
+        maps: what is predicted for them.
+        sizes: (height, width) of each image in its file.
         standards: of the net.
     """
-    quality = measure_quality(plain, flipped)
-    height, width = size
-    mean = (plain + flipped) / 2
-    mask = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
-    if standards.cleaning.helps:
-        mask = clean_mask(mask)
-    found = suspicions(quality, standards.bounds)
-    unusual = None if novelty is None else novelty > 1.0
-    return PredictedMask(
-        row,
-        np.where(mask, np.uint8(255), np.uint8(0)),
-        quality,
-        [NO_CHEST, *found] if unusual else found,
-        unusual,
-    )
+    for number, (row, (height, width)) in enumerate(zip(rows, sizes, strict=True)):
+        plain, flipped = maps.plain[number], maps.flipped[number]
+        quality = measure_quality(plain, flipped)
+        mean = (plain + flipped) / 2
+        mask = cv2.resize(mean, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
+        if standards.cleaning.helps:
+            mask = clean_mask(mask)
+        unusual = None if maps.novelty is None else bool(maps.novelty[number] > 1.0)
+        found = [NO_CHEST] if unusual else []
+        found += suspicions(quality, standards.bounds)
+        pixels = np.where(mask, np.uint8(255), np.uint8(0))
+        yield PredictedMask(row, pixels, quality, found, unusual)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import atomic_write
+from kagglecxr.core.files import atomic_write, open_arrays
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
@@ -52,7 +52,8 @@ class MaskTeacher:
         path = run.fold_folder(fold) / PSEUDO_MASKS
         if not path.is_file():
             self._write(path, run, fold)
-        with np.load(path) as saved:
+        problem = f"Pseudo-masks cannot be read. Received: {path}. Remove it, and train again."
+        with open_arrays(path, problem) as saved:
             rows, masks = saved["rows"], saved["masks"]
         if not len(rows):
             raise DataError(

@@ -14,7 +14,7 @@ from kagglecxr.inference.image_files import ImageFiles
 from kagglecxr.inference.raw_images import RawImages, report_unreadable
 from kagglecxr.segmentation.mask_files import MaskFolder, names_of
 from kagglecxr.segmentation.mask_standards import MaskStandards
-from kagglecxr.segmentation.predicted_mask import PredictedMask, make_mask
+from kagglecxr.segmentation.predicted_mask import PredictedMaps, PredictedMask, make_masks
 from kagglecxr.segmentation.segmenter import Segmenter
 
 
@@ -83,15 +83,7 @@ def _masks_of_export(
     for names, batch in images.batches(reporter, "Segmenting"):
         plain, novelty = model.predict_with_novelty(batch)
         flipped = np.flip(model.predict(np.flip(batch, axis=2)), axis=2)
-        size = (batch.shape[1], batch.shape[2])
-        for number, name in enumerate(names):
-            unusual = None if novelty is None else float(novelty[number])
-            yield make_mask(
-                row_of[name],
-                plain[number, ..., 0],
-                flipped[number, ..., 0],
-                unusual,
-                size,
-                standards,
-            )
+        maps = PredictedMaps(plain[..., 0], flipped[..., 0], novelty)
+        sizes = [(batch.shape[1], batch.shape[2])] * len(names)
+        yield from make_masks([row_of[name] for name in names], maps, sizes, standards)
     report_unreadable(images.unreadable, len(paths), reporter, skip=True)

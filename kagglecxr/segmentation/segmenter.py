@@ -12,36 +12,22 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.run_record import segments
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member, member_for_files
-from kagglecxr.inference.novelty import Novelty, Scores, load_novelties
+from kagglecxr.inference.novelty import Novelty, load_novelties
 from kagglecxr.inference.tta import HFLIP, VIEWS
 from kagglecxr.models.feature_maps import add_pooled_features
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.runtime import compiled_function
 from kagglecxr.segmentation.mask_standards import MaskStandards
-from kagglecxr.segmentation.predicted_mask import Pixels, PredictedMask, make_mask
+from kagglecxr.segmentation.predicted_mask import (
+    Pixels,
+    PredictedMaps,
+    PredictedMask,
+    make_masks,
+)
 
-Maps = npt.NDArray[np.float32]
-"""(batch, H, W) probabilities."""
 Outputs = list[npt.NDArray[np.float32]]
 """Maps (batch, H, W, 1), and where it is known what is unusual, pooled features by depth."""
 
 BATCH = 16
-
-
-@dataclass(frozen=True)
-class PredictedMaps:
-    """What folds predict for a batch of images.
-
-    Attributes:
-        plain: from the images.
-        flipped: from their mirror images, turned back.
-        novelty: (batch,), how unlike the training images they are, more than 1 where they look
-            unusual; None where no fold knows.
-    """
-
-    plain: Maps
-    flipped: Maps
-    novelty: Scores | None
 
 
 @dataclass
@@ -101,16 +87,7 @@ class Segmenter:
             for start in range(0, len(rows), BATCH):
                 batch = rows[start : start + BATCH]
                 maps = self.predict(take_images(images, np.array(batch)), predicting)
-                for number, row in enumerate(batch):
-                    novelty = None if maps.novelty is None else float(maps.novelty[number])
-                    yield make_mask(
-                        row,
-                        maps.plain[number],
-                        maps.flipped[number],
-                        novelty,
-                        sizes[row],
-                        self.standards,
-                    )
+                yield from make_masks(batch, maps, [sizes[row] for row in batch], self.standards)
                 advance(len(batch))
 
     def predict(self, pixels: Pixels, folds: Sequence[int]) -> PredictedMaps:
@@ -138,7 +115,7 @@ class Segmenter:
         if fold not in self._functions:
             model = self.member.load_model(fold)
             if fold in self.novelties:
-                model = add_pooled_features(model, MODELS[self.member.record.model].deepest_layer)
+                model = add_pooled_features(model)
             compiled = compiled_function(model)
             self._functions[fold] = lambda pixels: keras.tree.flatten(compiled(pixels))
         return self._functions[fold]

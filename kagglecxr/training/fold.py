@@ -87,8 +87,7 @@ def train_fold(
 
     A finished fold is only read; an interrupted one resumes after its last whole epoch, and ends
     with the same weights as if it had never stopped. Its folder holds the weights, history.csv, the
-    TensorBoard log, validation.npz, novelty.npz, and fold.json, which is written
-    last.
+    TensorBoard log, validation.npz, novelty.npz, and fold.json, which is written last.
     """
     folder = run.fold_folder(fold)
     if (folder / "fold.json").is_file():

@@ -7,7 +7,6 @@ import numpy.typing as npt
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.novelty import Novelty, fit_novelty
 from kagglecxr.models.feature_maps import add_pooled_features
-from kagglecxr.models.model_card import MODELS
 from kagglecxr.training.fold_data import FoldData
 
 MAX_IMAGES = 2000
@@ -20,8 +19,7 @@ def learn_novelty(model: keras.Model, data: FoldData, random: np.random.Generato
 
     Its held-out images are scored; of either side at most `MAX_IMAGES`, chosen at random.
     """
-    last = MODELS[model.name].deepest_layer
-    pooled = keras.Model(model.input, add_pooled_features(model, last).outputs[1:])
+    pooled = keras.Model(model.input, add_pooled_features(model).outputs[1:])
     sides = []
     for is_held_out in (False, True):
         rows = data.rows[data.held_out == is_held_out]

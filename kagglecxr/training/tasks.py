@@ -109,11 +109,9 @@ def data_of_recipe(
 ) -> PreparedData:
     """Returns the data that a recipe learns from: those prepared, or masked images of its size.
 
-    Masked images are returned as they are.
-
     Raises:
         MissingError, DataError: it learns masks, and there are none, or they are no masks.
     """
-    if recipe.segmentation is None or isinstance(prepared, MaskedData):
+    if recipe.segmentation is None:
         return prepared
     return load_masked(prepared, workspace, recipe.segmentation.preprocessing(), reporter)

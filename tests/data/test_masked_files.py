@@ -40,7 +40,7 @@ def test_one_content_is_written_once(folder: MaskedFolder) -> None:
     assert (first / "images.npy").stat().st_mtime_ns == before
     other = dataclasses.replace(folder.data, masks=255 - np.asarray(folder.data.masks))
     assert write_masked(other, folder.workspace) != first
-    assert not list(folder.workspace.cache.glob("*.partial"))
+    assert not list(folder.workspace.cache.rglob("*.partial"))
 
 
 def test_damaged_files_are_refused(folder: MaskedFolder) -> None:

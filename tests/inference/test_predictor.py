@@ -219,7 +219,7 @@ def test_novelty_is_the_mean_over_the_folds_that_know_of_the_image_as_it_is(
     assert list(novelties) == [(0, 0), (0, 1)]
     scores = []
     for (_, fold), novelty in novelties.items():
-        whole = add_pooled_features(both[0].load_model(fold), "block4_2_relu")
+        whole = add_pooled_features(both[0].load_model(fold))
         scores.append(novelty.scores(whole.predict_on_batch(IMAGES[..., None])[1:]))
     output = Predictor(both, novelties=novelties).predict(IMAGES)
     assert output.novelty is not None

@@ -7,17 +7,12 @@ import pytest
 from kagglecxr.models import create_model
 from kagglecxr.models.feature_maps import add_pooled_features
 from kagglecxr.models.frozen_trunk import split_frozen_trunk
-from kagglecxr.models.zoo import MODELS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
 
 
 def _model(name: str, trainable: str = "all") -> keras.Model:
     return create_model(name, num_classes=4, input_shape=(48, 48, 1), trainable=trainable)
-
-
-def _pooled(model: keras.Model) -> keras.Model:
-    return add_pooled_features(model, MODELS[model.name].gradcam_layer)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +28,14 @@ def _pooled(model: keras.Model) -> keras.Model:
 )
 def test_the_depths_are_the_last_feature_maps_of_each_size(name: str, channels: list[int]) -> None:
     model = _model(name)
-    outputs = _pooled(model).outputs
+    outputs = add_pooled_features(model).outputs
     assert outputs[0] is model.output
     assert [tuple(output.shape) for output in outputs[1:]] == [(None, each) for each in channels]
 
 
 def test_features_are_means_over_the_image_and_the_output_stays() -> None:
     model = _model("cnn_small")
-    output, *pooled = _pooled(model)(IMAGES)
+    output, *pooled = add_pooled_features(model)(IMAGES)
     np.testing.assert_allclose(output, model(IMAGES), atol=1e-6)
     names = ["block1_1_relu", "block2_2_relu", "block3_2_relu", "block4_2_relu"]
     for name, features in zip(names, pooled, strict=True):
@@ -51,7 +46,7 @@ def test_features_are_means_over_the_image_and_the_output_stays() -> None:
 def test_features_are_of_single_precision_whatever_the_layers_are() -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        outputs = _pooled(_model("cnn_small")).outputs
+        outputs = add_pooled_features(_model("cnn_small")).outputs
     finally:
         keras.config.set_dtype_policy("float32")
     assert {output.dtype for output in outputs} == {"float32"}
@@ -59,8 +54,8 @@ def test_features_are_of_single_precision_whatever_the_layers_are() -> None:
 
 def test_a_model_that_was_split_has_the_same_depths() -> None:
     model = _model("mobilenet_025", "head")
-    before = [output.shape for output in _pooled(model).outputs]
+    before = [output.shape for output in add_pooled_features(model).outputs]
     split_frozen_trunk(model)
-    again = _pooled(model)
+    again = add_pooled_features(model)
     assert [output.shape for output in again.outputs] == before
     np.testing.assert_array_equal(again(IMAGES)[0], model(IMAGES))

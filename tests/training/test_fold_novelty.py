@@ -30,7 +30,7 @@ def novelty(demo: PreparedDemo, model: keras.Model) -> Novelty:
 
 
 def features(model: keras.Model, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-    pooled = add_pooled_features(model, "block4_2_relu").outputs[1:]
+    pooled = add_pooled_features(model).outputs[1:]
     outputs = keras.Model(model.input, pooled)(images[..., None].astype(np.float32))
     return [keras.ops.convert_to_numpy(output) for output in outputs]
 

@@ -37,7 +37,7 @@ class ExportedModel:
         """
         returned = self.function(images)
         outputs = [returned] if isinstance(returned, np.ndarray) else list(returned)
-        # Converters keep neither the outputs' order nor their names.
+        # A .tflite file returns them the other way round.
         outputs.sort(key=lambda array: array.ndim == 1)
         return outputs[0], outputs[1] if len(outputs) > 1 else None
 

@@ -24,7 +24,6 @@ from kagglecxr.inference.members import Member
 from kagglecxr.inference.novelty import Novelty, Scores, load_novelties
 from kagglecxr.inference.predictor import Fold, Predictor
 from kagglecxr.models.feature_maps import add_pooled_features
-from kagglecxr.models.model_card import MODELS
 
 EXPORTS = Path("exports")
 TOLERANCE = 1e-3
@@ -88,7 +87,7 @@ def export_model(
             for fold in member.folds:
                 model = member.load_model(fold)
                 if known:
-                    model = add_pooled_features(model, MODELS[member.record.model].deepest_layer)
+                    model = add_pooled_features(model)
                 # The same layers under a name of their own: no two models in one may share theirs.
                 name = f"{member.record.name}-fold-{fold}"
                 folds.append(keras.Model(model.input, model.output, name=name))
@@ -157,7 +156,7 @@ def _predict(
         model = first.load_model(fold)
         maps.append(predict_masks(model.predict_on_batch, pixels, rows, views=first.views))
         if (0, fold) in novelties:
-            pooled = add_pooled_features(model, MODELS[first.record.model].deepest_layer)
+            pooled = add_pooled_features(model)
             features = pooled.predict_on_batch(OrderedSequence(pixels, rows, len(rows))[0][0])[1:]
             novelty.append(novelties[0, fold].scores(features))
     return np.mean(maps, axis=0)[..., None], np.mean(novelty, axis=0) if novelty else None

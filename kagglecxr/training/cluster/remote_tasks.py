@@ -40,6 +40,7 @@ from kagglecxr.training.cluster.task_messages import (
     TrialTask,
 )
 from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.search.trial_process import TrialSpec
 from kagglecxr.version import __version__
 
@@ -107,9 +108,9 @@ def run_fold_task(task: FoldTask, get: GetChunk, notes: Reporter) -> TaskResult:
     from kagglecxr.training.run_spec import RunSpec
     from kagglecxr.training.tasks import make_task
 
-    workspace, prepared, weights = _unpack_files(task, get)
+    workspace, data, weights = _unpack_files(task, get)
     run = RunSpec(
-        task=make_task(prepared),
+        task=make_task(data),
         workspace=workspace,
         recipe=Recipe.model_validate_json(task.recipe),
         fold_of=np.array(task.fold_of, np.intp),
@@ -128,8 +129,8 @@ def run_trial_task(task: TrialTask, get: GetChunk, notes: Reporter) -> TaskResul
     """Trains one trial and returns the files of its folder and its score."""
     from kagglecxr.training.search.trial import train_trial
 
-    workspace, prepared, weights = _unpack_files(task, get)
     spec = TrialSpec.from_json(task.spec)
+    workspace, data, weights = _unpack_files(task, get, spec.cache_key)
     folder = workspace.studies / spec.study / "trials" / spec.folder.name
     spec = dataclasses.replace(
         spec,
@@ -139,22 +140,25 @@ def run_trial_task(task: TrialTask, get: GetChunk, notes: Reporter) -> TaskResul
     )
     with _folder_lock(folder):
         report = functools.partial(task.report, spec.number)
-        result = train_trial(prepared, workspace, spec, report)
+        result = train_trial(data, workspace, spec, report)
         return dataclasses.replace(_take_files(folder), trial=result)
 
 
 def _unpack_files(
-    task: TrainingTask, get: GetChunk
+    task: TrainingTask, get: GetChunk, cache_key: str = ""
 ) -> tuple[Workspace, PreparedData, Sequence[Path]]:
+    """The workspace, the data that the task learns from, and the weights that it starts from."""
     root = unpack(task.workspace, bundle_root(), get)
     competition = Competition.model_validate(read_json(root / "prepare.json")["competition"])
     workspace = Workspace(root, competition.name)
     prepared = load_prepared(competition, workspace)
     masked = masked_folder(root)
     if masked is not None:
-        prepared = read_masked(masked, prepared)
+        data: PreparedData = read_masked(masked, prepared)
+    else:
+        data = with_cache(prepared, workspace, cache_key)
     weights = unpack(task.weights, bundle_root(), get)
-    return workspace, prepared, [weights / name for name in task.weight_names]
+    return workspace, data, [weights / name for name in task.weight_names]
 
 
 def _folder_lock(folder: Path) -> FileLock:

@@ -17,7 +17,6 @@ from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import build_cache, open_cache
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.masked import MaskedData
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.training.search.space import PIPELINE, SIZE, Choice, Entry, Range
 
@@ -95,10 +94,7 @@ class PipelineCaches:
 
 
 def with_cache(prepared: PreparedData, workspace: Workspace, key: str) -> PreparedData:
-    """Returns the data with the images of another cache; unchanged if the key is empty.
-
-    Masked images have a preprocessing of their own and stay as they are.
-    """
-    if not key or isinstance(prepared, MaskedData):
+    """Returns the data with the images of another cache; unchanged if the key is empty."""
+    if not key:
         return prepared
     return dataclasses.replace(prepared, cache=open_cache(workspace.cache / key))

@@ -70,15 +70,15 @@ def replay_scores(path: Path, report: ReportScore) -> None:
 
 
 def train_trial(
-    prepared: PreparedData, workspace: Workspace, spec: TrialSpec, report: ReportScore
+    data: PreparedData, workspace: Workspace, spec: TrialSpec, report: ReportScore
 ) -> TrialResult:
     """Trains the folds of a trial; its score is the mean over their held-out images.
+
+    `data` are those that its recipe learns from, with the images of its cache.
 
     The score of an epoch is computed without test-time augmentation, the final one with the
     recipe's views. Weights are removed at the end.
     """
-    prepared = with_cache(prepared, workspace, spec.cache_key)
-    data = data_of_recipe(prepared, workspace, spec.recipe, Silent())
     task = make_task(data)
     run = RunSpec(task, workspace, spec.recipe, data.fold, spec.seed, spec.folder)
     weights = InitialWeights(run, fetch_weights(spec.recipe, Silent()), workspace.folds)
@@ -144,7 +144,9 @@ def _run(spec: TrialSpec) -> TrialResult:
         workspace = Workspace(spec.workspace, competition.name)
         prepared = load_prepared(competition, workspace)
         report = score_reporter(spec.study, spec.storage, spec.number)
-        return train_trial(prepared, workspace, spec, report)
+        images = with_cache(prepared, workspace, spec.cache_key)
+        data = data_of_recipe(images, workspace, spec.recipe, Silent())
+        return train_trial(data, workspace, spec, report)
     except CxrError as error:
         return TrialResult("failed", error=str(error))
     except Exception as error:  # noqa: BLE001 other models of the space can still be tried

@@ -1,6 +1,8 @@
 """A cluster of one machine: this process."""
 
+import dataclasses
 import functools
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from kagglecxr.core.workspace import Workspace
 from kagglecxr.training.cluster.file_bundle import Chunk
 from kagglecxr.training.cluster.ray_cluster import RayCluster
 from kagglecxr.training.cluster.task_messages import ClusterError, TaskEnvironment, TaskResult
 from kagglecxr.version import __version__
+from tests.conftest import PreparedDemo
+from tests.segmentation.conftest import MaskedFolder, make_folder
 
 ENVIRONMENT = TaskEnvironment(__version__, "tensorflow", 2)
 
@@ -70,6 +75,16 @@ def machine_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("KAGGLECXR_CLUSTER_FOLDER", str(tmp_path / "machine"))
     return tmp_path / "machine"
+
+
+@pytest.fixture
+def masks(demo: PreparedDemo, tmp_path: Path) -> MaskedFolder:
+    """Masked images in a workspace that `load_prepared` reads."""
+    root = tmp_path / "images"
+    root.mkdir()
+    folder = make_folder(demo, root)
+    shutil.copytree(demo.workspace.root, tmp_path / "work")
+    return dataclasses.replace(folder, workspace=Workspace(tmp_path / "work", "demo"))
 
 
 def died(task: Any) -> TaskResult:

@@ -1,6 +1,5 @@
 """Folds that are trained on a cluster are those that would be trained in this process."""
 
-import dataclasses
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.masked import MaskedData, of_sources
 from kagglecxr.models import create_model
 from kagglecxr.models.weights.hdf5 import save_weights
@@ -20,11 +18,10 @@ from kagglecxr.training.cluster.task_messages import ClusterError, TaskResult
 from kagglecxr.training.fold import FoldOptions, train_fold
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_spec import RunSpec
-from kagglecxr.training.search.pipeline_caches import with_cache
 from kagglecxr.training.segmentation_task import SegmentationTask
-from kagglecxr.training.tasks import data_of_recipe, make_task
+from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo
-from tests.segmentation.conftest import MaskedFolder, make_folder
+from tests.segmentation.conftest import MaskedFolder
 from tests.training.cluster.conftest import FakeCluster, died
 from tests.training.run_factories import run_spec
 
@@ -117,16 +114,6 @@ def test_the_notes_of_a_machine_are_shown(demo: PreparedDemo, tmp_path: Path) ->
     assert notes == ["Fold 0 on box: Look."]
 
 
-@pytest.fixture
-def masks(demo: PreparedDemo, tmp_path: Path) -> MaskedFolder:
-    """Masked images in a workspace that `load_prepared` reads."""
-    root = tmp_path / "images"
-    root.mkdir()
-    folder = make_folder(demo, root)
-    shutil.copytree(demo.workspace.root, tmp_path / "work")
-    return dataclasses.replace(folder, workspace=Workspace(tmp_path / "work", "demo"))
-
-
 def test_a_machine_gets_masked_images_and_no_files_of_them(
     masks: MaskedFolder, tmp_path: Path, machine_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,9 +140,6 @@ def test_a_machine_gets_masked_images_and_no_files_of_them(
         assert received.index.ids == data.index.ids
         np.testing.assert_array_equal(received.masks, data.masks)
         np.testing.assert_array_equal(received.cache.images, data.cache.images)
-        assert data_of_recipe(received, there.workspace, recipe, Silent()) is received
-        # As in a trial of another preprocessing of the competition's own images.
-        assert with_cache(received, there.workspace, "other") is received
 
 
 def test_images_of_a_classifier_are_sent_once(demo: PreparedDemo, tmp_path: Path) -> None:

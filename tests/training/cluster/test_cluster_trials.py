@@ -6,11 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import WEIGHTS, RunRecord
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.masked import MaskedData
+from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.training.cluster.cluster_trials import ClusterTrial, RayTrialLauncher, weight_files
 from kagglecxr.training.cluster.file_bundle import read_folder
@@ -21,6 +24,7 @@ from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.study import open_study
 from kagglecxr.training.search.trial_process import TrialResult, TrialSpec
 from tests.conftest import PreparedDemo
+from tests.segmentation.conftest import MaskedFolder
 from tests.training.cluster.conftest import FakeCluster, FakeTask, died
 from tests.training.search.conftest import DISTRIBUTIONS
 
@@ -122,6 +126,32 @@ def test_a_run_to_start_from_is_sent_with_the_index_of_its_workspace(tmp_path: P
         "0/index.csv", "0/runs/old/run.json", "0/runs/old/fold-0/model.weights.h5",
         "0/runs/old/fold-1/model.weights.h5", "1/own.weights.h5",
     }  # fmt: skip
+
+
+def test_a_trial_of_masks_learns_from_masked_images_whatever_the_competitions_are(
+    masks: MaskedFolder, tmp_path: Path, machine_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[PreparedData] = []
+
+    def train_no_trial(data: PreparedData, *_: object) -> TrialResult:
+        received.append(data)
+        return TrialResult("finished", 0.5)
+
+    monkeypatch.setattr("kagglecxr.training.search.trial.train_trial", train_no_trial)
+    demo = PreparedDemo(masks.prepared.competition, masks.workspace, masks.prepared)
+    recipe = make_recipe({"model": "unet_small", "loss": "dice", "segmentation": {"size": 32}})
+    spec = dataclasses.replace(make_spec(demo, tmp_path), recipe=recipe)
+    launch = RayTrialLauncher(FakeCluster(), masks.prepared, masks.workspace)
+    cache_key = masks.prepared.cache.key
+    for other in ("", cache_key):
+        result = launch(dataclasses.replace(spec, cache_key=other)).poll()
+        assert result is not None
+        assert result.state == "finished", result.error
+    assert len(received) == 2
+    for data in received:
+        assert isinstance(data, MaskedData)
+        assert data.index.ids == masks.data.index.ids
+        np.testing.assert_array_equal(data.cache.images, masks.data.cache.images)
 
 
 def test_a_trial_of_another_preprocessing_is_sent_with_its_cache(
