@@ -1,5 +1,6 @@
 """What tests of all rooms share: a small built-in competition, drawn and prepared once."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     top = Path(__file__).parent
     rooms = ("training", "kernel")
     items.sort(key=lambda i: i.path.parent != top and i.path.relative_to(top).parts[0] not in rooms)
+
+
+def pytest_collection_finish() -> None:
+    """Takes what is imported out of the search for garbage, which each new model starts."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -20,7 +20,7 @@ from tests.conftest import PreparedDemo, prepare_demo
 TRAIN = [
     sys.executable, "-m", "kagglecxr.train", "demo", "--work", "work", "--folds", "2",
     "--recipe", "cpu_scratch", "--set", "epochs=2", "--set", "model_options.width=4",
-    "--set", "optimizer=sgd",
+    "--set", "optimizer=sgd", "--set", "steps=2",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ CARDS = [MODELS[name] for name in list_models()]
 
 # Other widths and depths of one family differ only in numbers; these and the nets are quick, and
 # the families left out are built by the slow tests.
-ONE_OF_EACH = {"vgg16", "mobilenet_025", "mobilenet_v2_fc3", "mobilenet_v3_small_minimalistic"}
+ONE_OF_EACH = {"vgg16", "mobilenet_025"}
 # Nets that take ten seconds or more; test_unets.py builds one of them every time.
 SLOW_NETS = {"xception45", "masked_separable_cnn"}
 # Of U-Nets on backbones, the one that is quickest to build.

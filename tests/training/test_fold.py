@@ -25,7 +25,7 @@ from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo
 from tests.notes import Notes
 from tests.training.eager_models import eagerly
-from tests.training.run_factories import fold_data, train_demo_fold
+from tests.training.run_factories import TINY, fold_data, train_demo_fold
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_plain_images_are_those_of_the_other_folds_as_they_are(
 def test_statistics_measured_anew_are_those_of_the_kept_weights(
     demo: PreparedDemo, tmp_path: Path
 ) -> None:
-    changes = ["epochs=1", "model_options.width=4", 'batch_norm="recalibrated"']
+    changes = ["epochs=1", *TINY, 'batch_norm="recalibrated"']
     recipe = make_recipe({}, changes)
     with eagerly():
         folder = train_demo_fold(demo, recipe, tmp_path)
@@ -136,7 +136,7 @@ def test_an_interrupted_fold_ends_with_the_same_bytes(
 
 
 INSIDE = [
-    *("epochs=2", "model_options.width=4", "batch_size=16"),
+    *("epochs=2", "model_options.width=4", "batch_size=16", "optimizer=sgd"),
     *("augmentation.where=model", "augmentation.gamma=0.3", "augmentation.noise=0.03"),
     *("augmentation.cutout=0.3", "augmentation.mixup=0.2", "augmentation.cutmix=1.0"),
 ]
@@ -268,7 +268,7 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
 def test_a_fold_ends_in_time_with_its_best_epoch(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4"]), Notes()
+    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4", "optimizer=sgd"]), Notes()
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
     monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))

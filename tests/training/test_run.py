@@ -24,7 +24,7 @@ from tests.training.eager_models import eagerly
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=64"])
+    return make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=64", "optimizer=sgd"])
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
 from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo, prepare_demo
+from tests.training.eager_models import eagerly
 from tests.training.run_factories import fold_data, train_demo_fold
 
 STILL = [
@@ -92,11 +93,12 @@ def test_the_head_learns_what_it_would_from_the_images(
     pooling: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = _recipe(f"model_options.pooling={pooling}")
+    recipe = _recipe(f"model_options.pooling={pooling}", "epochs=2", "steps=4")
     quick = _trained(own, tmp_path / "features", recipe, weights)
     with monkeypatch.context() as patch:
         patch.setattr(stage_module, "uses_frozen_features", lambda recipe: False)
-        plain = _trained(own, tmp_path / "images", recipe, weights)
+        with eagerly():
+            plain = _trained(own, tmp_path / "images", recipe, weights)
     one, other = (Predictions.load(folder / "validation.npz") for folder in (quick, plain))
     assert one.ids.tolist() == other.ids.tolist()
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=2e-3)

@@ -20,7 +20,7 @@ from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import FOLDS, SIZE, PreparedDemo, prepare_demo
 from tests.training.search.conftest import FakeTrial, never
 
-SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16"])
+SMALL = make_recipe({}, ["epochs=1", "model_options.width=4", "batch_size=16", "optimizer=sgd"])
 SPACE = make_space({"pipeline": ["gray | resize", "gray | resize | equalise"], "size": [32, SIZE]})
 
 

@@ -21,7 +21,7 @@ from tests.training.search.conftest import DISTRIBUTIONS, make_spec
 
 pytestmark = pytest.mark.usefixtures("eager")
 
-SMALL = make_recipe({}, ["epochs=2", "steps=2", "model_options.width=4"])
+SMALL = make_recipe({}, ["epochs=2", "steps=2", "model_options.width=4", "optimizer=sgd"])
 
 
 def demo_spec(demo: PreparedDemo, folder: Path, folds: int = 1) -> TrialSpec:
