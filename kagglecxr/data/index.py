@@ -16,8 +16,8 @@ COLUMNS = [
 ]  # fmt: skip
 MASK_SOURCE = "mask_source"
 """A column more, where anything is known of who drew the masks."""
-OUT_OF_FOLD, PREDICTED_BY_ALL = "out of fold", "predicted"
-"""Sources of masks that `segment` wrote: of a fold that held the image out, or of all folds."""
+OUT_OF_FOLD, PREDICTED = "out of fold", "predicted"
+"""Sources of masks that `segment` wrote: of images that the net learned from, and of others."""
 
 
 @dataclass(frozen=True)

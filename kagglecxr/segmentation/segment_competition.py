@@ -12,7 +12,7 @@ from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.index import (
     MASK_SOURCE,
     OUT_OF_FOLD,
-    PREDICTED_BY_ALL,
+    PREDICTED,
     Index,
     write_index,
 )
@@ -57,7 +57,7 @@ def segment_competition(
     """Predicts the masks of all images and gives them to those that have none.
 
     An image that the run learned from is predicted by the fold that held it out alone, any other by
-    all folds. index.csv has the masks, and says in `mask_source` whose they are; caches and runs
+    two folds. index.csv has the masks, and says in `mask_source` whose they are; caches and runs
     that use no masks stay valid.
 
     Args:
@@ -75,8 +75,7 @@ def segment_competition(
     reporter.note(segmenter.standards.cleaning.describe())
     table = prepared.index.table
     fold_of = _folds_of(run) if run.resolve().parent == workspace.runs.resolve() else {}
-    every = list(segmenter.member.folds)
-    folds = [[fold_of[name]] if name in fold_of else every for name in table["id"]]
+    folds = [[fold_of[name]] if name in fold_of else segmenter.folds for name in table["id"]]
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
     pipeline = segmenter.member.pipeline
     cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
@@ -87,7 +86,7 @@ def segment_competition(
     given = without_predicted_masks(table, workspace)
     used = flags if replace_given else flags[(given["mask"] == "").to_numpy()]
     learned = set(table.loc[table["id"].isin(fold_of), "path"])
-    sources = [OUT_OF_FOLD if path in learned else PREDICTED_BY_ALL for path in used["path"]]
+    sources = [OUT_OF_FOLD if path in learned else PREDICTED for path in used["path"]]
     write_predicted_masks(workspace, used.assign(**{MASK_SOURCE: sources}), given)
     write_index(workspace.index, Index(with_predicted_masks(given, workspace)))
     return SegmentedCompetition(masks.root, flags, len(flags) - len(used))

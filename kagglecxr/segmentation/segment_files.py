@@ -58,8 +58,7 @@ def _masks_of_run(
     files = ImageFiles(Path(), list(paths), scratch, reporter)
     images, sizes = files.images(segmenter.member), files.sizes(segmenter.member)
     report_unreadable(files.broken, len(paths), reporter, skip=True)
-    every = list(segmenter.member.folds)
-    folds = [[] if path in files.broken else every for path in paths]
+    folds = [[] if path in files.broken else segmenter.folds for path in paths]
     with reporter.bar("Segmenting", len(paths) - len(files.broken)) as bar:
         yield from segmenter.segment(images, sizes, folds, bar.advance)
 

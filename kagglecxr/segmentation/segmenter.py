@@ -62,6 +62,11 @@ class Segmenter:
         novelties = {fold: novelty for (_, fold), novelty in load_novelties([member]).items()}
         return cls(member, MaskStandards.of_run(run), novelties)
 
+    @property
+    def folds(self) -> Sequence[int]:
+        """The folds that predict an image that none has learned from: one for each view of it."""
+        return self.member.folds[:2]
+
     def segment(
         self,
         images: Pixels,

@@ -14,7 +14,7 @@ from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.index import OUT_OF_FOLD, PREDICTED_BY_ALL, Index
+from kagglecxr.data.index import OUT_OF_FOLD, PREDICTED, Index
 from kagglecxr.data.masked import MaskedData, by_source, load_masked, of_sources
 from kagglecxr.data.predicted_masks import with_predicted_masks, write_predicted_masks
 from kagglecxr.data.prepared import PreparedData
@@ -125,7 +125,7 @@ def test_masks_that_segment_wrote_are_not_learned_from(folder: Folder) -> None:
     for name in "bd":
         (folder.workspace.masks / f"{name}.png").touch()
     images = pd.DataFrame({"path": ["b.png", "d.png"], "mask": ["b.png", "d.png"]})
-    masks = images.assign(mask_source=[OUT_OF_FOLD, PREDICTED_BY_ALL])
+    masks = images.assign(mask_source=[OUT_OF_FOLD, PREDICTED])
     table = bare.prepared.index.table
     write_predicted_masks(folder.workspace, masks, table)
     predicted = with_predicted_masks(table, folder.workspace)

@@ -11,7 +11,6 @@ import pytest
 from kagglecxr.models import create_model
 from kagglecxr.models.runtime import compiled_function, list_devices, seed_everything
 
-
 STARTS_KERAS = """
 import resource
 from kagglecxr.models.runtime import setup_keras

@@ -85,7 +85,7 @@ def test_images_are_predicted_by_the_fold_that_held_them_out(segmented: Segmente
     }  # fmt: skip
     assert all((written(folder, name) == 255).all() for name in FIRST)
     assert all((written(folder, name) == 0).all() for name in SECOND)
-    # By all folds, also those whose fold of the competition is the second.
+    # By both folds, also those whose fold of the competition is the second.
     assert all((written(folder, name) == 255).all() for name in OTHERS)
 
 

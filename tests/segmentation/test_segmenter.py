@@ -72,6 +72,7 @@ def test_each_image_is_predicted_by_its_own_folds(
     assert {one.row: bool(one.mask.all()) for one in found} == {
         0: True, 1: False, 3: True, 4: False, 5: False,
     }  # fmt: skip
+    assert list(segmenter.folds) == [0, 1]
     # Folds 0 and 2 see the image and fold 1 its mirror image.
     maps = segmenter.predict(np.zeros((1, 32, 32, 1), np.uint8), [0, 1, 2])
     np.testing.assert_allclose(maps.plain, 0.6, atol=1e-6)

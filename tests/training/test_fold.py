@@ -268,7 +268,10 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
 def test_a_fold_ends_in_time_with_its_best_epoch(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, notes = make_recipe({}, ["epochs=50", "model_options.width=4", "optimizer=sgd"]), Notes()
+    recipe, notes = (
+        make_recipe({}, ["epochs=50", "model_options.width=4", "optimizer=sgd"]),
+        Notes(),
+    )
     now = iter(range(10**6))
     # A second passes each time the clock is looked at, which is twice a batch.
     monkeypatch.setattr(deadline, "monotonic", lambda: float(next(now)))

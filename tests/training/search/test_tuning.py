@@ -26,7 +26,9 @@ from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import PreparedDemo, prepare_demo
 from tests.training.search.conftest import SPACE, FakeTrial, never
 
-SMALL = make_recipe({}, ["epochs=1", "steps=2", "model_options.width=4", "batch_size=16", "optimizer=sgd"])
+SMALL = make_recipe(
+    {}, ["epochs=1", "steps=2", "model_options.width=4", "batch_size=16", "optimizer=sgd"]
+)
 TUNE = [
     sys.executable, "-m", "kagglecxr.tune", "demo", "--work", "work", "--recipe", "cpu_scratch",
     "--set", "epochs=3", "--set", "model_options.width=4", "--space", "space.toml", "--trials", "2",
