@@ -13,6 +13,8 @@ import pytest
 
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import fold_folder
+from kagglecxr.data.images.pipeline import Pipeline
+from kagglecxr.data.masked import load_masked
 from kagglecxr.training.cluster.cluster_folds import train_folds
 from kagglecxr.training.cluster.cluster_trials import RayTrialLauncher
 from kagglecxr.training.cluster.file_bundle import read_folder
@@ -22,6 +24,7 @@ from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.search.space import make_space
 from kagglecxr.training.search.tuning import tune_recipe
+from kagglecxr.training.tasks import make_task
 from kagglecxr.training.training_options import SearchBudget
 from tests.conftest import FOLDS, PreparedDemo, prepare_demo
 from tests.training.run_factories import run_spec
@@ -113,6 +116,33 @@ def test_a_run_on_two_machines_is_the_run_trained_here(
         assert len(list(folder.glob("*/index.csv"))) == 1
         assert not list(folder.rglob("fold.json"))
     assert_same_run(there, here)
+
+
+def test_masks_learned_on_two_machines_are_those_learned_here(
+    own: PreparedDemo, two: TwoMachines
+) -> None:
+    recipe = make_recipe(
+        {
+            "model": "unet_small",
+            "loss": "dice",
+            "epochs": 1,
+            "steps": 2,
+            "segmentation": {"size": 32},
+        }
+    )
+    data = load_masked(own.prepared, own.workspace, Pipeline.parse("gray | resize", 32), Silent())
+    here, there = (
+        RunSpec(make_task(data), own.workspace, recipe, data.fold, 0, own.workspace.runs / name)
+        for name in ("here", "there")
+    )
+    for fold in range(FOLDS):
+        train_fold(here, fold, Silent())
+    with connect(two.address) as cluster:
+        train_folds(cluster, there, {fold: [] for fold in range(FOLDS)}, Silent())
+    for fold in range(FOLDS):
+        for name in ("model.weights.h5", "validation.npz"):
+            ours, theirs = (run.fold_folder(fold) / name for run in (here, there))
+            assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_a_machine_that_dies_leaves_its_folds_to_another(
