@@ -22,6 +22,7 @@ VERBS = (
     "submit",
     "kernel",
     "compare",
+    "explain",
 )
 
 

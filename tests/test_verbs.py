@@ -151,6 +151,7 @@ def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
             verb_here("explore", "xrays"),
             verb_here("submit", "xrays", "--local"),
             verb_here("compare", "xrays"),
+            verb_here("explain", "xrays", "--methods", "gradcam", "--number", "1"),
         ]
 
 

@@ -59,6 +59,8 @@ class Workspace:
     """One folder per training run."""
     kaggle = _PathInWorkspace("kaggle")
     """Files to and from Kaggle: wheels, packed runs, kernels' output."""
+    explanations = _PathInWorkspace("explain")
+    """Pictures of what models look at, one folder per run or ensemble."""
     studies = _PathInWorkspace("studies")
     """One folder per hyperparameter search."""
     recipes = _PathInWorkspace("recipes")

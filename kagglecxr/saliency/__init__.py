@@ -1,0 +1,1 @@
+"""Saliency maps: where a classifier looks, and whether that is where its answer comes from."""
