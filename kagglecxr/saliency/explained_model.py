@@ -32,7 +32,7 @@ class ExplainedModel:
     @cached_property
     def scores(self) -> keras.Model:
         """The model up to its logits (N, classes)."""
-        return keras.Model(self.model.input, self._logits)
+        return keras.Model(self.model.input, self._logits, name=self.model.name)
 
     @property
     def gradcam_layer(self) -> str:

@@ -119,6 +119,8 @@ def _check(layer: layers.Layer, model: keras.Model) -> None:
         known = _is_affine(layer) or relu_limit(layer) is not None
     else:
         known = isinstance(layer, (*HOMOGENEOUS, layers.BatchNormalization)) or _is_relu(layer)
+        # InceptionResNetV2's sum of a branch and a share of another, which Keras does not export.
+        known = known or type(layer).__name__ == "CustomScaleLayer"
     if not known:
         raise SettingError(
             f"There is no agreed rule of LRP for a layer. Received: {layer.name} "

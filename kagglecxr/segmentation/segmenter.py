@@ -1,6 +1,7 @@
 """Predicts the lung masks of images with the folds of a segmentation run."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,12 +89,25 @@ class Segmenter:
             if not predicting:
                 continue
             rows_of.setdefault(tuple(predicting), []).append(row)
-        for predicting, rows in rows_of.items():
-            for start in range(0, len(rows), BATCH):
-                batch = rows[start : start + BATCH]
-                maps = self.predict(take_images(images, np.array(batch)), predicting)
-                yield from make_masks(batch, maps, [sizes[row] for row in batch], self.standards)
-                advance(len(batch))
+        batches = [
+            (rows[start : start + BATCH], predicting)
+            for predicting, rows in rows_of.items()
+            for start in range(0, len(rows), BATCH)
+        ]
+        # A net leaves a core some time, in which the masks before are made and written.
+        with ThreadPoolExecutor(1) as pool:
+            waiting = [pool.submit(self._predict_rows, images, *each) for each in batches[:1]]
+            for number, (rows, _) in enumerate(batches):
+                maps = waiting.pop().result()
+                following = batches[number + 1 : number + 2]
+                waiting = [pool.submit(self._predict_rows, images, *each) for each in following]
+                yield from make_masks(rows, maps, [sizes[row] for row in rows], self.standards)
+                advance(len(rows))
+
+    def _predict_rows(
+        self, images: Pixels, rows: Sequence[int], folds: Sequence[int]
+    ) -> PredictedMaps:
+        return self.predict(take_images(images, np.array(rows)), folds)
 
     def predict(self, pixels: Pixels, folds: Sequence[int]) -> PredictedMaps:
         """Predicts a batch (batch, H, W, C) and its mirror images.
