@@ -78,6 +78,7 @@ def mask_run(
 @functools.cache
 def shared_model() -> keras.Model:
     """The model of these runs, with the weights that it was given last: to build one is slow."""
+    keras.utils.set_random_seed(0)
     return create_model("unet_small", num_classes=1, input_shape=(32, 32, 1))
 
 
