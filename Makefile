@@ -52,7 +52,7 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/installed-test
-	for name in decoding epochs feeding memory duplicates equalisation downloading answering predicting; do $(BIN)/python -m benchmarks.$$name; done
+	for name in decoding epochs feeding memory duplicates equalisation downloading answering predicting saliency; do $(BIN)/python -m benchmarks.$$name; done
 
 # The newest versions that go together, tested by `make test` before they are committed.
 constraints:
