@@ -1,5 +1,7 @@
 """The verb `explain`: which pixels a model's answers come from."""
 
+import shlex
+
 from kagglecxr.core.cli import CommonOptions, run_verb
 from kagglecxr.saliency.explain_options import ExplainOptions
 
@@ -29,6 +31,7 @@ def explain(
     from kagglecxr.ensembling.run_selection import choose_runs, export_name
     from kagglecxr.inference.members import members_for_data
     from kagglecxr.reports.saliency_report import report_saliency
+    from kagglecxr.saliency.explain_members import check_classifiers
     from kagglecxr.saliency.methods import chosen_methods
 
     described = load_competition(competition)
@@ -36,12 +39,13 @@ def explain(
     methods = chosen_methods(options.methods)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)
+    check_classifiers(chosen)
     members = members_for_data(chosen, prepared)
     folder = workspace.explanations / export_name(described.name, runs, chosen, None)
     report = report_saliency(
         prepared, members, methods, folder, options, common.terminal, common.seed
     )
-    common.finish(report.describe(), f"open {report.pictures[0]}")
+    common.finish(report.describe(), shlex.join(["open", str(report.pictures[0])]))
 
 
 if __name__ == "__main__":

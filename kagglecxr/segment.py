@@ -1,5 +1,6 @@
 """The verb `segment`: lung masks of a competition's images, or of any."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,11 +36,12 @@ def segment(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
+    options.check(changes, of_files=out is not None)
     if out is not None:
         _segment_files(target, model, out, common)
         return
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.prepared import load_prepared
+    from kagglecxr.data.prepared import load_prepared, prepare_again
     from kagglecxr.reports.mask_report import WORST, draw_suspicious, report_masks
     from kagglecxr.segmentation.evaluation import write_left_out_sources
     from kagglecxr.segmentation.mask_files import MaskFolder
@@ -60,7 +62,9 @@ def segment(
         if options.by_source:
             table = write_left_out_sources(run, judged)
             sys.stdout.write(f"{table.to_string(index=False)}\n")
-            common.finish(f"Trained without each source: {run}.", f"open {run / WORST}")
+            common.finish(
+                f"Trained without each source: {run}.", shlex.join(["open", str(run / WORST)])
+            )
             return
     else:
         run = find_mask_run(workspace, model, common.terminal)
@@ -69,7 +73,11 @@ def segment(
     )
     sheet = draw_suspicious(segmented.flags, MaskFolder(segmented.folder), prepared.root)
     shown = f" The suspicious ones: {sheet}." if sheet else ""
-    following = workspace.command("prepare", "--pipeline", "gray | resize | mask")
+    following = (
+        prepare_again(workspace, pipeline="gray | resize | mask")
+        if segmented.kept < len(segmented.flags)
+        else workspace.command("segment", "--replace")
+    )
     common.finish(f"{segmented.describe()}{shown}", following)
 
 
@@ -86,7 +94,9 @@ def _segment_files(target: str, named: Path | None, out: Path, common: CommonOpt
     with temporary_folder(common.work) as scratch:
         flags = segment_files(model, paths, out, scratch, common.terminal)
     sheet = draw_suspicious(flags, MaskFolder(out), Path())
-    common.finish(f"Wrote {count_suspicious(flags)}: {out}.", f"open {sheet or out}")
+    common.finish(
+        f"Wrote {count_suspicious(flags)}: {out}.", shlex.join(["open", str(sheet or out)])
+    )
 
 
 if __name__ == "__main__":

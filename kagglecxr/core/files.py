@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import CxrError, DataError
+from kagglecxr.core.errors import CxrError, DataError, MissingError
 
 
 @contextlib.contextmanager
@@ -73,7 +73,15 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Reads a CSV with all cells as text; empty cells are empty strings."""
+    """Reads a CSV with all cells as text; empty cells are empty strings.
+
+    Raises:
+        MissingError: it is not there.
+    """
+    if not path.is_file():
+        raise MissingError(
+            f"A table is not there. Looked for: {path}. Run the step that writes it again."
+        )
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 

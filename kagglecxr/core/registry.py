@@ -11,9 +11,12 @@ Entry = TypeVar("Entry")
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Returns the three known names most similar to `name`, best first."""
-    known = sorted(names)
-    return difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+    """Returns the three known names most similar to `name`, best first; capitals do not count."""
+
+    def likeness(known: str) -> float:
+        return difflib.SequenceMatcher(None, known.lower(), name.lower()).ratio()
+
+    return sorted(sorted(names), key=lambda known: (known != name, -likeness(known)))[:3]
 
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:

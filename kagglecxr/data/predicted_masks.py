@@ -6,7 +6,14 @@ import pandas as pd
 
 from kagglecxr.core.files import file_digest, read_table, write_table
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.index import MASK_SOURCE, Index, index_columns, read_index
+from kagglecxr.data.index import (
+    MASK_SOURCE,
+    OUT_OF_FOLD,
+    PREDICTED,
+    Index,
+    index_columns,
+    read_index,
+)
 
 TABLE = "masks.csv"
 _GIVEN, _GIVEN_SOURCE = "given_mask", "given_mask_source"
@@ -41,9 +48,20 @@ def with_predicted_masks(images: pd.DataFrame, workspace: Workspace) -> pd.DataF
 
 
 def without_predicted_masks(images: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
-    """Returns a table of images, `path,mask,mask_source` and more, with their given masks."""
+    """Returns a table of images, `path,mask,mask_source` and more, with their given masks.
+
+    Predicted masks of which masks.csv does not say what they replaced, since it was removed, are
+    left out.
+    """
     masks = _read(workspace)
-    return _with_masks(images, list(masks["path"]), list(masks[_GIVEN]), list(masks[_GIVEN_SOURCE]))
+    given = _with_masks(
+        images, list(masks["path"]), list(masks[_GIVEN]), list(masks[_GIVEN_SOURCE])
+    )
+    is_predicted = given[MASK_SOURCE].isin([OUT_OF_FOLD, PREDICTED])
+    return given.assign(
+        mask=given["mask"].mask(is_predicted, ""),
+        **{MASK_SOURCE: given[MASK_SOURCE].mask(is_predicted, "")},
+    )
 
 
 def index_digest(workspace: Workspace) -> str:

@@ -18,11 +18,10 @@ from kagglecxr.inference.predict_files import UNUSUAL
 from kagglecxr.reports.run_figures import learning_curves, save_figure, shorten_name
 from kagglecxr.reports.run_report import CURVES, read_histories
 from kagglecxr.segmentation.evaluation import MaskEvaluation, evaluate_masks
-from kagglecxr.segmentation.mask_files import SUSPICIOUS, MaskFolder
+from kagglecxr.segmentation.mask_files import SHEET, SUSPICIOUS, MaskFolder
 from kagglecxr.training.held_out_masks import INSIDE, HeldOutMasks
 
 IMAGES, SUMMARY, WORST = "mask_scores.csv", "mask_summary.csv", "worst_masks.png"
-SHEET = "suspicious.png"
 TRUE, PREDICTED = (209, 73, 91), (64, 224, 160)
 """RGB of the contours."""
 WORST_SHOWN, SHEET_SHOWN, COLUMNS = 10, 24, 5
@@ -60,14 +59,15 @@ def report_masks(run: Path, data: MaskedData) -> MaskEvaluation:
         )
         image = np.asarray(data.cache.images[cached[name]])
         outlined.append(Outlined(image, masks, f"{shorten_name(name, 24)}\nIoU {line.iou:.3f}"))
-    save_figure(mask_grid(outlined), run / WORST)
+    title = "The worst masks out of fold: red the true outline, green the predicted one"
+    save_figure(mask_grid(outlined, title), run / WORST)
     return evaluation
 
 
 def draw_suspicious(flags: pd.DataFrame, masks: MaskFolder, root: Path) -> Path | None:
     """Draws suspicious masks on their images into the folder of the masks.
 
-    Images that may be no chest X-rays come first.
+    Images that may be no chest X-rays come first, then those of most reasons.
 
     Args:
         flags: the table of flags.csv.
@@ -77,12 +77,12 @@ def draw_suspicious(flags: pd.DataFrame, masks: MaskFolder, root: Path) -> Path 
     Returns:
         The picture; None where no mask is suspicious.
     """
-    suspicious = flags[flags[SUSPICIOUS] != ""]
-    if UNUSUAL in suspicious:
-        suspicious = suspicious.sort_values(UNUSUAL, ascending=False, kind="stable")
-    suspicious = suspicious.head(SHEET_SHOWN)
-    if suspicious.empty:
+    every = flags[flags[SUSPICIOUS] != ""]
+    if every.empty:
         return None
+    every = every.assign(reasons=every[SUSPICIOUS].str.count(",") + 1)
+    order = [*([UNUSUAL] if UNUSUAL in every else []), "reasons"]
+    suspicious = every.sort_values(order, ascending=False, kind="stable").head(SHEET_SHOWN)
     outlined = [
         Outlined(
             read_image(root / str(line.path)),
@@ -93,15 +93,20 @@ def draw_suspicious(flags: pd.DataFrame, masks: MaskFolder, root: Path) -> Path 
         )
         for line in suspicious.itertuples()
     ]
-    save_figure(mask_grid(outlined), masks.root / SHEET)
+    of = f"{len(suspicious)} of {len(every):,}" if len(every) > SHEET_SHOWN else f"{len(every):,}"
+    title = f"{of} suspicious masks: green the predicted outline"
+    save_figure(mask_grid(outlined, title), masks.root / SHEET)
     return masks.root / SHEET
 
 
-def mask_grid(outlined: Sequence[Outlined]) -> Figure:
+def mask_grid(outlined: Sequence[Outlined], title: str) -> Figure:
     """Plots images with the outlines of their masks."""
-    rows = -(-len(outlined) // COLUMNS)
-    figure = Figure(figsize=(2.3 * COLUMNS, 2.75 * rows), layout="compressed")
-    grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    columns = min(COLUMNS, len(outlined))
+    rows = -(-len(outlined) // columns)
+    # As wide as the title at least.
+    figure = Figure(figsize=(max(2.3 * columns, 6), 2.75 * rows + 0.4), layout="compressed")
+    figure.suptitle(title, fontsize=9)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
     for axes, one in zip(grid, outlined, strict=False):

@@ -89,8 +89,13 @@ def report_saliency(
     images = take_images(prepared.cache.images, rows)
     explained = ImagesToExplain(list(chosen["id"]), images, chosen["target"].to_numpy(np.intp))
     # Before what takes minutes: a layer that is not there is told at once.
-    learned = _draw_learned(members[0], images[0], options.layers, folder)
+    first = str(chosen["id"].iloc[0])
+    learned = _draw_learned(members[0], images[0], first, options.layers, folder)
     maps = explain_members(members, explained, methods, seed, reporter)
+    # All files here are of one call: pictures of other images would be taken for these.
+    for path in folder.glob("*.png"):
+        if path not in learned:
+            path.unlink()
     shown = explained_images(prepared, rows, chosen, targets)
     pictures = draw_sheets(shown, maps, list(chosen["group"]), folder)
     with atomic_write(folder / MAPS) as temporary:
@@ -108,7 +113,7 @@ def _mean_out_of_fold(members: Sequence[Member]) -> Predictions:
 
 
 def _draw_learned(
-    member: Member, image: np.ndarray, names: Sequence[str], folder: Path
+    member: Member, image: np.ndarray, shown: str, names: Sequence[str], folder: Path
 ) -> list[Path]:
     """Draws filters and feature maps of some layers of a run's first fold."""
     model = member.load_model(member.folds[0])
@@ -117,13 +122,13 @@ def _draw_learned(
     for name in names or (convolutions[0], convolutions[-1]):
         maps = feature_maps_of(model, name, image.astype(np.float32))
         path = folder / f"features-{name}.png"
-        title = f"{name} of {member.record.name}, feature maps of the first image"
+        title = f"{name} of {member.record.name}, feature maps of {shown}"
         save_figure(channel_grid(maps, title, signed=bool(maps.min() < 0)), path)
         drawn.append(path)
         layer = model.get_layer(name)
         if min(getattr(layer, "kernel_size", (1,))) > 1:
             path = folder / f"filters-{name}.png"
-            title = f"{name} of {member.record.name}, filters"
+            title = f"{name} of {member.record.name}, filters (mean over their channels)"
             save_figure(channel_grid(filters_of(model, name), title, signed=True), path)
             drawn.append(path)
     return drawn

@@ -56,12 +56,12 @@ def explained_images(
     for row, line, mask, path in zip(rows, chosen.itertuples(), masks, paths, strict=True):
         words = [
             shorten_name(str(line.id), LONGEST),
-            f"{shorten_name(str(line.predicted), LONGEST)} {line.probability:.0%}",
-            f"is {shorten_name(str(line.true), LONGEST)}" if line.true else "class unknown",
+            f"predicted {shorten_name(str(line.predicted), LONGEST)} {line.probability:.0%}",
+            f"true {shorten_name(str(line.true), LONGEST)}" if line.true else "class unknown",
         ]
         target = targets[int(line.target)]  # type: ignore[arg-type]
         if target != line.predicted:
-            words.append(f"for {shorten_name(target, LONGEST)}")
+            words.append(f"map for {shorten_name(target, LONGEST)}")
         outlined = _lungs(prepared.root, path, mask, lungs) if mask and lungs else None
         image = np.asarray(prepared.cache.images[row])
         found.append(ExplainedImage(image, outlined, "\n".join(words)))
@@ -109,9 +109,13 @@ def saliency_sheet(
     scale = ScalarMappable(Normalize(low, 1), mpl.colormaps[SIGNED if method.signed else POSITIVE])
     words = "against and for the class" if method.signed else "for the class"
     figure.colorbar(
-        scale, ax=list(grid.ravel()), shrink=0.5, label=f"share of the image's largest, {words}"
+        scale, ax=list(grid.ravel()), shrink=0.5, label=f"share of each image's largest, {words}"
     )
-    figure.suptitle(f"{name} ({method.source})", fontsize=10)
+    figure.suptitle(
+        f"{name} ({method.source}): which pixels speak for the predicted class, if no other is "
+        "named; green: the lungs' mask",
+        fontsize=9,
+    )
     return figure
 
 
@@ -138,7 +142,8 @@ def channel_grid(channels: Array, title: str, *, signed: bool) -> Figure:
         axes.imshow(one, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
     rest = len(channels) - len(shown)
     more = f", the first {len(shown)} of {len(channels):,}" if rest else ""
-    figure.suptitle(f"{title}{more}", fontsize=10, parse_math=False)
+    more += "; each on its own scale" + (", red positive, blue negative" if signed else "")
+    figure.suptitle(f"{title}{more}", fontsize=9, parse_math=False)
     return figure
 
 

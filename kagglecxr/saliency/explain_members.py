@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import segments
 from kagglecxr.core.seeding import generator
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member
@@ -84,6 +86,20 @@ def explain_members(
             "gradcam, integrated_gradients or occlusion, which hold for any."
         )
     return {name: (total / len(members)).astype(np.float32) for name, total in totals.items()}
+
+
+def check_classifiers(runs: Sequence[Path]) -> None:
+    """Refuses runs that learned masks.
+
+    Raises:
+        SettingError: there is one.
+    """
+    masks = [run.name for run in runs if segments(run)]
+    if masks:
+        raise SettingError(
+            f"A run of lung masks has no classes to explain. Received: {', '.join(masks)}. Name a "
+            "run of train."
+        )
 
 
 def _fold_weights(member: Member, ids: Sequence[str]) -> npt.NDArray[np.float64]:

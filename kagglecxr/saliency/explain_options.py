@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 _SEVERAL = Parameter(consume_multiple=True, negative="", show_default=False)
 
@@ -26,6 +26,6 @@ class ExplainOptions:
 
     methods: Annotated[tuple[str, ...], _SEVERAL] = ()
     images: Annotated[tuple[str, ...], _SEVERAL] = ()
-    number: int = 2
+    number: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 2
     target: str | None = None
     layers: Annotated[tuple[str, ...], _SEVERAL] = ()

@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
-from kagglecxr.core.files import atomic_write, write_table
+from kagglecxr.core.errors import DataError, SettingError, shorten
+from kagglecxr.core.files import atomic_write, read_table, write_table
 from kagglecxr.inference.predict_files import UNUSUAL
 from kagglecxr.segmentation.predicted_mask import Pixels, PredictedMask
 
 FLAGS = "flags.csv"
 SUSPICIOUS = "suspicious"
+SHEET = "suspicious.png"
+"""The picture of suspicious masks."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,38 @@ class MaskFolder:
     def path(self, name: str) -> Path:
         """Returns where the mask of a name is."""
         return self.root / f"{name}.png"
+
+    def without_own(self, paths: Sequence[str]) -> list[str]:
+        """Returns the paths of images, without masks and pictures that were written here."""
+        if not (self.root / FLAGS).is_file():
+            return list(paths)
+        own = {self.root / mask for mask in read_table(self.root / FLAGS)["mask"]}
+        own = {path.resolve() for path in {*own, self.root / SHEET}}
+        return [path for path in paths if Path(path).resolve() not in own]
+
+    def check(self, paths: Sequence[str], names: Sequence[str]) -> None:
+        """Refuses a folder in which a mask could not be written or would replace something else.
+
+        Raises:
+            SettingError: it is a file, or holds the images.
+            DataError: a mask would have the name of the picture of suspicious masks.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise SettingError(
+                f"Masks are written to a folder. Received: the file {self.root}. Name another."
+            )
+        images = {Path(path).resolve() for path in paths}
+        lost = [str(p) for p in map(self.path, names) if p.resolve() in images]
+        if lost:
+            raise SettingError(
+                f"Masks would replace images of the same name. Received: {shorten(lost)}. Name "
+                "another folder for them."
+            )
+        if any(self.path(name) == self.root / SHEET for name in names):
+            raise DataError(
+                "A mask would have the name of the picture of suspicious masks. Received: an image "
+                f"{Path(SHEET).stem}. Give that image another name."
+            )
 
     def write_mask(self, name: str, mask: Pixels) -> None:
         """Writes a mask (H, W), atomically."""

@@ -69,7 +69,7 @@ class MaskTeacher:
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             pixels = take_images(run.prepared.cache.images, batch)
-            maps = segmenter.predict(pixels, [fold])
+            maps = segmenter.predict(pixels, fold)
             for row, plain, flipped in zip(batch, maps.plain, maps.flipped, strict=True):
                 if not suspicions(measure_quality(plain, flipped), segmenter.standards.bounds):
                     kept.append(row)

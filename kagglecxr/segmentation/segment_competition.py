@@ -56,8 +56,8 @@ def segment_competition(
 ) -> SegmentedCompetition:
     """Predicts the masks of all images and gives them to those that have none.
 
-    An image that the run learned from is predicted by the fold that held it out alone, any other by
-    two folds. index.csv has the masks, and says in `mask_source` whose they are; caches and runs
+    An image that the run learned from is predicted by the fold that held it out, any other by the
+    first fold. index.csv has the masks, and says in `mask_source` whose they are; caches and runs
     that use no masks stay valid.
 
     Args:
@@ -75,11 +75,12 @@ def segment_competition(
     reporter.note(segmenter.standards.cleaning.describe())
     table = prepared.index.table
     fold_of = _folds_of(run) if run.resolve().parent == workspace.runs.resolve() else {}
-    folds = [[fold_of[name]] if name in fold_of else segmenter.folds for name in table["id"]]
+    folds = [fold_of.get(name, segmenter.first_fold) for name in table["id"]]
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
     pipeline = segmenter.member.pipeline
     cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
     masks = MaskFolder(workspace.masks)
+    masks.check(list(table["path"]), prepared.index.ids)
     with reporter.bar("Segmenting", len(table)) as bar:
         predicted = segmenter.segment(cache.images, sizes, folds, bar.advance)
         flags = masks.write(predicted, list(table["path"]), prepared.index.ids)

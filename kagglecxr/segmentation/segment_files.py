@@ -35,10 +35,13 @@ def segment_files(
 
     Raises:
         DataError: two images of one name, no image that can be read, or damaged files of the run.
-        SettingError: the model classifies.
+        SettingError: the model classifies, or a mask would replace an image.
         MissingError: there is no such model.
     """
+    folder = MaskFolder(out)
+    paths = folder.without_own(paths)
     names = names_of(paths)
+    folder.check(paths, names)
     if is_export(model):
         masks = _masks_of_export(load_export(model), model, paths, reporter)
     elif (model / "run.json").is_file():
@@ -48,7 +51,7 @@ def segment_files(
             f"There is no such net of lung masks. Received: --model {model}. Name the folder of a "
             "run of segment, or a file that export wrote of it."
         )
-    return MaskFolder(out).write(masks, paths, names)
+    return folder.write(masks, paths, names)
 
 
 def _masks_of_run(
@@ -58,7 +61,7 @@ def _masks_of_run(
     files = ImageFiles(Path(), list(paths), scratch, reporter)
     images, sizes = files.images(segmenter.member), files.sizes(segmenter.member)
     report_unreadable(files.broken, len(paths), reporter, skip=True)
-    folds = [[] if path in files.broken else segmenter.folds for path in paths]
+    folds = [None if path in files.broken else segmenter.first_fold for path in paths]
     with reporter.bar("Segmenting", len(paths) - len(files.broken)) as bar:
         yield from segmenter.segment(images, sizes, folds, bar.advance)
 

@@ -1,11 +1,13 @@
 """Options of `segment`; imports nothing heavy, since the command line is parsed with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from kagglecxr.core.cli import Duration
+from kagglecxr.core.cli import Duration, changed_options
+from kagglecxr.core.errors import SettingError
 
 
 @Parameter(name="*")
@@ -36,3 +38,26 @@ class SegmentOptions:
     timeout: Duration | None = None
     cluster: str | None = None
     replace: Annotated[bool, Parameter(negative="")] = False
+
+    def check(self, changes: Sequence[str], *, of_files: bool) -> None:
+        """Refuses options that nothing would come of.
+
+        Args:
+            changes: of the recipe.
+            of_files: whether images of no competition are predicted.
+
+        Raises:
+            SettingError: there are some.
+        """
+        given = {**changed_options(self), **({"set": tuple(changes)} if changes else {})}
+        if not of_files:
+            given.pop("replace", None)
+            if self.train or self.by_source:
+                given = {}
+        if given:
+            words = " ".join(f"--{name.replace('_', '-')}" for name in given)
+            advice = "Leave out --out" if of_files else "Add --train"
+            raise SettingError(
+                f"These options are of training a competition's net. Received: {words}. {advice}, "
+                "or leave them out."
+            )

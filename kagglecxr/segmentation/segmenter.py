@@ -64,15 +64,19 @@ class Segmenter:
         return cls(member, MaskStandards.of_run(run), novelties)
 
     @property
-    def folds(self) -> Sequence[int]:
-        """The folds that predict an image that none has learned from: one for each view of it."""
-        return self.member.folds[:2]
+    def first_fold(self) -> int:
+        """The fold that predicts an image that none has learned from.
+
+        Out of fold, one net predicts both views of an image. Two nets agree less than one does with
+        itself, so that by the bounds of out-of-fold masks theirs would look suspicious.
+        """
+        return self.member.folds[0]
 
     def segment(
         self,
         images: Pixels,
         sizes: Sequence[tuple[int, int]],
-        folds: Sequence[Sequence[int]],
+        folds: Sequence[int | None],
         advance: Callable[[int], None],
     ) -> Iterator[PredictedMask]:
         """Yields the mask of each image, in any order.
@@ -80,20 +84,14 @@ class Segmenter:
         Args:
             images: (N, H, W) or (N, H, W, C) as the run's models take them.
             sizes: (height, width) of each image in its file.
-            folds: the folds that predict each image, which did not learn from it; an image without
-                any is left out.
+            folds: the fold that predicts each image, which did not learn from it; None for an image
+                that is left out.
             advance: called with the number of images that are done.
         """
-        rows_of: dict[tuple[int, ...], list[int]] = {}
-        for row, predicting in enumerate(folds):
-            if not predicting:
-                continue
-            rows_of.setdefault(tuple(predicting), []).append(row)
-        batches = [
-            (rows[start : start + BATCH], predicting)
-            for predicting, rows in rows_of.items()
-            for start in range(0, len(rows), BATCH)
-        ]
+        batches = []
+        for fold in sorted({each for each in folds if each is not None}):
+            rows = [row for row, each in enumerate(folds) if each == fold]
+            batches += [(rows[n : n + BATCH], fold) for n in range(0, len(rows), BATCH)]
         # A net leaves a core some time, in which the masks before are made and written.
         with ThreadPoolExecutor(1) as pool:
             waiting = [pool.submit(self._predict_rows, images, *each) for each in batches[:1]]
@@ -104,31 +102,16 @@ class Segmenter:
                 yield from make_masks(rows, maps, [sizes[row] for row in rows], self.standards)
                 advance(len(rows))
 
-    def _predict_rows(
-        self, images: Pixels, rows: Sequence[int], folds: Sequence[int]
-    ) -> PredictedMaps:
-        return self.predict(take_images(images, np.array(rows)), folds)
+    def _predict_rows(self, images: Pixels, rows: Sequence[int], fold: int) -> PredictedMaps:
+        return self.predict(take_images(images, np.array(rows)), fold)
 
-    def predict(self, pixels: Pixels, folds: Sequence[int]) -> PredictedMaps:
-        """Predicts a batch (batch, H, W, C) and its mirror images.
-
-        Of several folds each sees the images or their mirror images, by turns: that costs as much
-        as one view of them, and both views are there.
-        """
-        plain = {fold: self._function(fold)(pixels) for fold in folds[::2]}
-        view = VIEWS[HFLIP]
-        mirrored = view.array(pixels)
-        flipped = [view.inverse(self._function(fold)(mirrored)[0]) for fold in folds[1::2] or folds]
-        novelty = [
-            self.novelties[fold].scores(features)
-            for fold, (_, *features) in plain.items()
-            if fold in self.novelties
-        ]
-        return PredictedMaps(
-            np.mean([maps for maps, *_ in plain.values()], axis=0)[..., 0],
-            np.mean(flipped, axis=0)[..., 0],
-            np.mean(novelty, axis=0) if novelty else None,
-        )
+    def predict(self, pixels: Pixels, fold: int) -> PredictedMaps:
+        """Predicts a batch (batch, H, W, C) and its mirror images by a fold."""
+        function, view = self._function(fold), VIEWS[HFLIP]
+        plain, *features = function(pixels)
+        flipped = view.inverse(function(view.array(pixels))[0])
+        novelty = self.novelties[fold].scores(features) if fold in self.novelties else None
+        return PredictedMaps(plain[..., 0], flipped[..., 0], novelty)
 
     def _function(self, fold: int) -> Callable[[Pixels], Outputs]:
         if fold not in self._functions:

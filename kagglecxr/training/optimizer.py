@@ -7,14 +7,27 @@ import keras
 
 from kagglecxr.training.recipe import Recipe
 
+MEMORIES = 5
+"""How often a training is at least as long as the memory of the moving average of its weights."""
 
-def make_optimizer(model: keras.Model, recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage; lower layers learn slower by `layer_decay`."""
+
+def make_optimizer(model: keras.Model, recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer of a stage; lower layers learn slower by `layer_decay`.
+
+    In a training of few steps the moving average has a smaller momentum than the recipe's, so that
+    the weights which it starts from are less than a hundredth of it at the end.
+
+    Args:
+        model: what it updates.
+        recipe: of the stage.
+        steps: batches of the whole stage.
+    """
     options: dict[str, Any] = {"learning_rate": recipe.learning_rate}
     if recipe.optimizer == "adamw":
         options["weight_decay"] = recipe.weight_decay
     if recipe.ema:
-        options |= {"use_ema": True, "ema_momentum": recipe.ema}
+        momentum = min(recipe.ema, max(1 - MEMORIES / steps, 0.0))
+        options |= {"use_ema": True, "ema_momentum": momentum}
     optimizer = keras.optimizers.get({"class_name": recipe.optimizer, "config": options})
     if recipe.layer_decay == 1.0:
         return optimizer

@@ -91,7 +91,7 @@ class StageTrainer:
                     )
                 else:
                     inputs = self.data.fit_inputs(model, recipe, stage.seed)
-                compile_model(inputs.model, task, recipe)
+                compile_model(inputs, task, recipe)
             history, reason = self._fit(inputs, stage, epochs_before, first)
         return StageResult(model, inputs, history, reason)
 
@@ -188,9 +188,10 @@ def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> ker
     )
 
 
-def compile_model(model: keras.Model, task: Task, recipe: Recipe) -> None:
+def compile_model(inputs: FitInputs, task: Task, recipe: Recipe) -> None:
     """Sets optimizer, loss and metrics; `RateSchedule` sets the learning rate in training."""
-    optimizer = make_optimizer(model, recipe)
+    model = inputs.model
+    optimizer = make_optimizer(model, recipe, recipe.epochs * len(inputs.batches))
     model.compile(optimizer, task.loss(recipe), metrics=task.epoch_metrics())
     # Variables that are created inside `fit` make TensorFlow trace its graph twice.
     model.optimizer.build(model.trainable_variables)

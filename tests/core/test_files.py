@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kagglecxr.core.errors import MissingError
 from kagglecxr.core.files import (
     DiskSpaceError,
     atomic_write,
@@ -241,3 +242,8 @@ def test_more_than_the_whole_disk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DiskSpaceError):
         ensure_disk_space(tmp_path, 2 * shutil.disk_usage(tmp_path).total, "too much")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"not there.*folds\.csv\. Run the step"):
+        read_table(tmp_path / "folds.csv")

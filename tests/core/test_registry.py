@@ -91,6 +91,10 @@ def test_the_nearest_do_not_depend_on_the_order_of_the_known() -> None:
     assert nearest("a", known) == nearest("a", reversed(known))
 
 
+def test_capitals_do_not_count() -> None:
+    assert nearest("covid", ["Normal", "Lung_Opacity", "Viral Pneumonia", "COVID"])[0] == "COVID"
+
+
 def test_the_error_can_be_made_for_any_kind_of_name() -> None:
     error = unknown_name_error("run", "cnn-1", ["cnn-2", "vgg-1"])
     assert isinstance(error, UnknownNameError)

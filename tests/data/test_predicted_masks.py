@@ -64,3 +64,9 @@ def test_given_masks_are_found_again_behind_those_that_replaced_them(tmp_path: P
     replaced = with_predicted_masks(given, workspace)
     assert replaced["mask_source"].tolist() == ["out of fold", "", ""]
     pd.testing.assert_frame_equal(without_predicted_masks(replaced, workspace), given)
+
+
+def test_predictions_are_never_given_masks_though_their_table_is_gone(workspace: Workspace) -> None:
+    predicted = with_predicted_masks(IMAGES, workspace)
+    (workspace.masks / "masks.csv").unlink()
+    assert without_predicted_masks(predicted, workspace).equals(IMAGES)

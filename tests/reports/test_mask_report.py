@@ -47,7 +47,7 @@ def test_a_runs_report_has_curves_scores_and_the_worst_masks(folder: MaskedFolde
 def test_an_outline_lies_on_the_masks_border(shape: tuple[int, ...]) -> None:
     mask = np.zeros((20, 20), np.uint8)
     mask[5:15, 5:15] = 1
-    figure = mask_grid([Outlined(np.full(shape, 90, np.uint8), [(mask, PREDICTED)], "one")])
+    figure = mask_grid([Outlined(np.full(shape, 90, np.uint8), [(mask, PREDICTED)], "one")], "all")
     shown = np.asarray(figure.axes[0].images[0].get_array())
     assert shown.shape == (SIDE, SIDE, 3)
     drawn = np.all(shown == PREDICTED, axis=-1)
@@ -84,11 +84,13 @@ def test_suspicious_masks_are_drawn_into_their_folder(folder: MaskedFolder) -> N
 
 def test_only_the_first_are_drawn(folder: MaskedFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[list[str]] = []
+    titles: list[str] = []
     root = folder.prepared.root
 
-    def listen(outlined: list[Outlined]) -> object:
+    def listen(outlined: list[Outlined], title: str) -> object:
         shown.append([one.title for one in outlined])
-        return mask_grid(outlined[:1])
+        titles.append(title)
+        return mask_grid(outlined[:1], title)
 
     monkeypatch.setattr("kagglecxr.reports.mask_report.mask_grid", listen)
     many = pd.concat([flags(folder, ["", "small"])] * 30, ignore_index=True)
@@ -97,4 +99,5 @@ def test_only_the_first_are_drawn(folder: MaskedFolder, monkeypatch: pytest.Monk
     last = pd.concat([many.assign(unusual=0), unusual], ignore_index=True)
     draw_suspicious(last, MaskFolder(root), Path(root))
     small = ["b.png\nsmall"] * SHEET_SHOWN
+    assert titles[0] == "24 of 30 suspicious masks: green the predicted outline"
     assert shown == [small, ["a.png\nno chest X-ray?", *small[1:]]]

@@ -98,10 +98,21 @@ def test_lungs_lie_on_the_image_as_it_was_prepared(own: PreparedDemo) -> None:
         assert one.lungs.shape == one.image.shape == (48, 48)
         # Lungs are the darkest part of a chest.
         assert one.image[one.lungs > 0].mean() < one.image[one.lungs == 0].mean()
-        assert one.title.splitlines()[1:] == ["a 50%", "class unknown", "for b"]
+        assert one.title.splitlines()[1:] == ["predicted a 50%", "class unknown", "map for b"]
 
 
 def test_a_grid_says_how_many_it_leaves_out() -> None:
     figure = channel_grid(np.ones((70, 2, 2), np.float32), "conv", signed=True)
-    assert figure.get_suptitle() == "conv, the first 64 of 70"
+    assert (
+        figure.get_suptitle()
+        == "conv, the first 64 of 70; each on its own scale, red positive, blue negative"
+    )
     assert len([axes for axes in figure.axes if axes.images]) == 64
+
+
+def test_pictures_of_an_earlier_call_go(
+    own: PreparedDemo, members: list[Member], tmp_path: Path
+) -> None:
+    (tmp_path / "rise.png").touch()
+    made = report(own, members[:1], tmp_path, number=1)
+    assert {path.name for path in tmp_path.glob("*.png")} == {p.name for p in made.pictures}

@@ -1,6 +1,7 @@
 """An image is explained by the folds that did not learn from it."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,11 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.index import write_folds
 from kagglecxr.inference.members import Member, member_for_files
-from kagglecxr.saliency.explain_members import ImagesToExplain, explain_members
+from kagglecxr.saliency.explain_members import (
+    ImagesToExplain,
+    check_classifiers,
+    explain_members,
+)
 from kagglecxr.saliency.explained_model import ExplainedModel
 from kagglecxr.saliency.gradients import gradients
 from kagglecxr.saliency.methods import METHODS, SaliencyMethod
@@ -78,3 +83,12 @@ def test_chance_is_that_of_the_seed(members: list[Member], images: ImagesToExpla
     )
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
+
+
+def test_a_run_of_masks_has_no_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "kagglecxr.saliency.explain_members.segments", lambda run: run.name == "lungs"
+    )
+    check_classifiers([tmp_path / "net"])
+    with pytest.raises(SettingError, match=r"Received: lungs\. Name a run of train"):
+        check_classifiers([tmp_path / "net", tmp_path / "lungs"])

@@ -34,7 +34,7 @@ def _without_models() -> Iterator[None]:
 
 
 def make_run(folder: MaskedFolder) -> Path:
-    """Fold 0 sees lungs everywhere and fold 1 nowhere; the mean of both is lungs everywhere."""
+    """Fold 0 sees lungs everywhere and fold 1 nowhere."""
     return mask_run(folder.data, folder.workspace, "run", [0.9, 0.3])
 
 
@@ -85,7 +85,7 @@ def test_images_are_predicted_by_the_fold_that_held_them_out(segmented: Segmente
     }  # fmt: skip
     assert all((written(folder, name) == 255).all() for name in FIRST)
     assert all((written(folder, name) == 0).all() for name in SECOND)
-    # By both folds, also those whose fold of the competition is the second.
+    # By the first fold, also those whose fold of the competition is the second.
     assert all((written(folder, name) == 255).all() for name in OTHERS)
 
 
@@ -169,7 +169,7 @@ def test_flags_say_what_is_suspicious_in_the_order_of_the_index(segmented: Segme
     by_name = flags.set_index("mask")["suspicious"]
     assert all("small" in by_name[f"{name}.png"] for name in SECOND)
     assert all("large" in by_name[f"{name}.png"] for name in FIRST)
-    assert all("views disagree" in by_name[f"{name}.png"] for name in OTHERS)
+    assert all("large" in by_name[f"{name}.png"] for name in OTHERS)
 
 
 def test_masks_predicted_before_are_predicted_again(folder: MaskedFolder, run: Path) -> None:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.core.files import read_table
+from kagglecxr.core.errors import DataError, MissingError, SettingError
+from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.progress import Silent
-from kagglecxr.segmentation.mask_files import MaskFolder, names_of
+from kagglecxr.segmentation.mask_files import FLAGS, MaskFolder, names_of
 from kagglecxr.segmentation.segment_files import segment_files
 from tests.notes import Notes
 from tests.segmentation.conftest import MaskedFolder
@@ -92,3 +93,23 @@ def test_a_model_that_is_not_there_is_told(
 ) -> None:
     with pytest.raises(MissingError, match=rf"no such net.*{name}"):
         segment_files(tmp_path / name, list(images), tmp_path / "out", tmp_path / "s", Silent())
+
+
+def test_masks_never_replace_images_nor_the_picture_of_suspicious_ones(tmp_path: Path) -> None:
+    folder = MaskFolder(tmp_path)
+    with pytest.raises(SettingError, match=r"replace images.*a\.png\. Name another folder"):
+        folder.check([str(tmp_path / "a.png"), "b.jpg"], ["a", "b"])
+    folder.check([str(tmp_path / "a.jpg")], ["a"])
+    with pytest.raises(DataError, match="an image suspicious"):
+        folder.check(["suspicious.jpg"], ["suspicious"])
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=r"the file .*file"):
+        MaskFolder(tmp_path / "file").check([], [])
+
+
+def test_masks_written_before_are_not_taken_for_images(tmp_path: Path) -> None:
+    folder = MaskFolder(tmp_path / "masks")
+    images = [str(tmp_path / name) for name in ("a.png", "masks/a.png", "masks/suspicious.png")]
+    assert folder.without_own(images) == images
+    write_table(folder.root / FLAGS, pd.DataFrame({"mask": ["a.png"]}))
+    assert folder.without_own(images) == images[:1]

@@ -25,9 +25,17 @@ def test_every_optimiser_of_the_reports_can_be_named(
 ) -> None:
     recipe = make_recipe({}, [f"optimizer={optimizer}", f"layer_decay={decay}"])
     assert isinstance(
-        make_optimizer(model, recipe),
+        make_optimizer(model, recipe, 100),
         type(keras.optimizers.get(optimizer)),
     )
+
+
+def test_a_short_training_has_a_short_moving_average(model: keras.Model) -> None:
+    recipe = make_recipe({}, ["ema=0.99"])
+    momenta = {n: make_optimizer(model, recipe, n).ema_momentum for n in (1, 40, 500, 10_000)}
+    assert momenta == pytest.approx({1: 0.0, 40: 0.875, 500: 0.99, 10_000: 0.99})
+    # What is left of the weights that a training starts from.
+    assert momenta[40] ** 40 < 0.01
 
 
 def test_shares_fall_from_the_last_layer_down(model: keras.Model) -> None:
@@ -53,7 +61,7 @@ def test_with_plain_descent_a_layer_moves_by_its_share_of_the_whole_step(
         recipe = make_recipe(
             {}, ["optimizer=sgd", "schedule=constant", "warmup=0", f"layer_decay={decay}"]
         )
-        model.compile(make_optimizer(model, recipe), "categorical_crossentropy")
+        model.compile(make_optimizer(model, recipe, 100), "categorical_crossentropy")
         model.train_on_batch(images, targets)
         before = dict(zip([v.path for v in model.weights], start, strict=True))
         moved.append({v.path: v.numpy() - before[v.path] for v in model.trainable_variables})

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.progress import Bar
 from kagglecxr.data.images.decode import decode_image, read_mask
 from kagglecxr.data.images.image import BrokenImageError, Image, fingerprint
@@ -131,10 +131,20 @@ def file_checksums(root: Path, paths: list[str]) -> list[int]:
     """Returns the CRC-32 of each file's bytes, by which a cache's key identifies it."""
 
     def checksums(some: tuple[str, ...]) -> list[int]:
-        return [zlib.crc32(_read_file(root, path)) for path in some]
+        return [_checksum(root, path) for path in some]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(itertools.chain.from_iterable(pool.map(checksums, _chunks(paths))))
+
+
+def _checksum(root: Path, path: str) -> int:
+    try:
+        return zlib.crc32(_read_file(root, path))
+    except FileNotFoundError as error:
+        raise MissingError(
+            f"A file that the index names is not there. Looked for: {root / path}. Put it back, or "
+            "run prepare again."
+        ) from error
 
 
 def _chunks(items: Iterable[Item]) -> list[tuple[Item, ...]]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.cache.cache import (
     FORMAT,
@@ -429,3 +429,8 @@ def test_what_a_killed_copy_left_is_never_taken_for_a_cache(whole: Cache) -> Non
     (root / key).mkdir()
     assert_holds_rows(copy_cache_rows(root, whole, ROWS), whole)
     assert not (root / f"{key}.partial").exists()
+
+
+def test_a_file_that_is_gone_is_named(root: Path) -> None:
+    with pytest.raises(MissingError, match=r"not there.*no-such\.png\. Put it back"):
+        file_checksums(root, ["no-such.png"])
