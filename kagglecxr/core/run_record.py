@@ -55,6 +55,21 @@ class RunRecord:
         write_json(folder / "run.json", dataclasses.asdict(self))
 
 
+def unreadable_predictions(path: Path) -> str:
+    """Returns the message on a damaged or missing file of predictions, with what brings it back."""
+    if path.name != OOF:
+        return (
+            f"A file of predictions cannot be read. Received: {path}. Remove it and run the step "
+            "that writes it again."
+        )
+    # A run without its record is finished anew, from what its folds have predicted.
+    return (
+        f"Out-of-fold predictions cannot be read. Received: {path}. Remove "
+        f"{path.with_name('run.json')} and run the command that trained it: nothing is trained "
+        "again."
+    )
+
+
 def read_run(folder: Path) -> RunRecord:
     """Reads a finished run's run.json.
 

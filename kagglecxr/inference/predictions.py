@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import atomic_write, open_arrays
+from kagglecxr.core.run_record import unreadable_predictions
 
 PLAIN_VIEW = "identity"
 """The view that is the image as it is."""
@@ -52,11 +53,7 @@ class Predictions:
         Raises:
             DataError: the file is damaged.
         """
-        problem = (
-            f"A file of predictions cannot be read. Received: {path}. Remove it and run the step "
-            "that writes it again."
-        )
-        with open_arrays(path, problem) as arrays:
+        with open_arrays(path, unreadable_predictions(path)) as arrays:
             by_view = read_views(arrays)
             return cls(arrays["ids"], arrays["probabilities"], arrays["truth"], by_view)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.files import atomic_write, open_arrays
 from kagglecxr.core.mask_metrics import MASK_METRICS, count_overlap
+from kagglecxr.core.run_record import unreadable_predictions
 from kagglecxr.inference.predictions import PLAIN_VIEW, named_views, read_views
 
 INSIDE = 128
@@ -61,11 +62,7 @@ class HeldOutMasks:
         Raises:
             DataError: the file is damaged.
         """
-        problem = (
-            f"A file of predicted masks cannot be read. Received: {path}. Remove it and run the "
-            "step that writes it again."
-        )
-        with open_arrays(path, problem) as arrays:
+        with open_arrays(path, unreadable_predictions(path)) as arrays:
             inside = np.unpackbits(arrays["truth"], axis=-1, count=int(arrays["width"]))
             return cls(arrays["ids"], inside * np.uint8(255), read_views(arrays))
 

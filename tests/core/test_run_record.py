@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.run_record import RunRecord, finished_runs, fold_folder, read_run, segments
+from kagglecxr.core.run_record import (
+    RunRecord,
+    finished_runs,
+    fold_folder,
+    read_run,
+    segments,
+    unreadable_predictions,
+)
 
 
 @pytest.fixture
@@ -126,3 +133,10 @@ def test_a_record_of_another_version_is_refused(record: RunRecord, tmp_path: Pat
 def test_an_absent_record_is_refused_by_its_path(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"run\.json"):
         read_run(tmp_path / "nowhere")
+
+
+def test_what_brings_predictions_back_is_said() -> None:
+    told = unreadable_predictions(Path("runs/net/oof.npz"))
+    assert "Remove runs/net/run.json and run the command that trained it" in told
+    told = unreadable_predictions(Path("runs/net/test.npz"))
+    assert "Received: runs/net/test.npz. Remove it and run the step" in told

@@ -65,6 +65,18 @@ def test_a_finished_run_is_not_trained_again(run: Path, own: PreparedDemo, recip
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")} == before
 
 
+def test_predictions_that_were_lost_come_back_without_training(
+    run: Path, own: PreparedDemo, recipe: Recipe
+) -> None:
+    kept = Predictions.load(run / "oof.npz").probabilities
+    weights = {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")}
+    for name in ("oof.npz", "run.json"):
+        (run / name).unlink()
+    assert train_run(own.prepared, own.workspace, recipe, Silent()) == run
+    np.testing.assert_array_equal(Predictions.load(run / "oof.npz").probabilities, kept)
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")} == weights
+
+
 def test_a_run_is_bit_for_bit_repeatable(
     run: Path, recipe: Recipe, demo_images: Path, tmp_path: Path
 ) -> None:
