@@ -62,7 +62,7 @@ def test_every_place_that_is_named_is_there() -> None:
     places = [re.search(r"`(kagglecxr/[\w/.]*)`", row) for row in rows[1:]]
     root = DOCUMENT.parent.parent
     paths = [root / found[1] for found in places if found]
-    assert len(paths) == 13
+    assert len(paths) == 14
     assert all(path.exists() for path in paths if "NAME" not in path.name)
 
 

@@ -52,6 +52,7 @@ def _finish_here(words: list[str], cwd: Path) -> None:
         assert run_app(app, words[3:]) == 0
 
 
+@pytest.mark.slow
 def test_a_fold_killed_between_epochs_ends_the_same(demo: PreparedDemo, tmp_path: Path) -> None:
     killed, straight = tmp_path / "killed", tmp_path / "straight"
     for folder in (killed, straight):

@@ -13,10 +13,11 @@ Entry = TypeVar("Entry")
 def nearest(name: str, names: Iterable[str]) -> list[str]:
     """Returns the three known names most similar to `name`, best first; capitals do not count."""
 
-    def likeness(known: str) -> float:
-        return difflib.SequenceMatcher(None, known.lower(), name.lower()).ratio()
+    def likeness(known: str) -> tuple[bool, float, str]:
+        alike = difflib.SequenceMatcher(None, known.lower(), name.lower()).ratio()
+        return known == name, alike, known
 
-    return sorted(sorted(names), key=lambda known: (known != name, -likeness(known)))[:3]
+    return sorted(names, key=likeness, reverse=True)[:3]
 
 
 def unknown_name_error(kind: str, name: str, names: Iterable[str]) -> UnknownNameError:

@@ -207,7 +207,8 @@ def test_frozen_trunks_of_other_weights_are_not_shared(
 
 
 @pytest.mark.parametrize(
-    ("views", "trainable"), [(["hflip"], "all"), (["identity", "hflip"], "head")]
+    ("views", "trainable"),
+    [(["hflip"], "all"), pytest.param(["identity", "hflip"], "head", marks=pytest.mark.slow)],
 )
 def test_novelty_is_the_mean_over_the_folds_that_know_of_the_image_as_it_is(
     own: PreparedDemo, members: list[Member], views: list[str], trainable: str

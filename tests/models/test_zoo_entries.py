@@ -21,7 +21,7 @@ CARDS = [MODELS[name] for name in list_models()]
 # the families left out are built by the slow tests.
 ONE_OF_EACH = {"vgg16", "mobilenet_025"}
 # Nets that take ten seconds or more; test_unets.py builds one of them every time.
-SLOW_NETS = {"xception45", "masked_separable_cnn"}
+SLOW_NETS = {"xception45", "masked_separable_cnn", "umons_scratch"}
 # Of U-Nets on backbones, the one that is quickest to build.
 ONE_U_NET = "unet_mobilenet_025"
 NESTED = ("convnext", "unet_convnext")

@@ -52,7 +52,7 @@ def test_lrp_zero_is_gradient_times_input_in_a_net_of_relus_with_biases() -> Non
     [
         ("mobilenet_025", _zero),
         ("resnet50_v2", _alpha_beta),
-        ("densenet121", _zero),
+        pytest.param("densenet121", _zero, marks=pytest.mark.slow),
         pytest.param("densenet121", _alpha_beta, marks=pytest.mark.slow),
         pytest.param("xception", _zero, marks=pytest.mark.slow),
         pytest.param("xception", _alpha_beta, marks=pytest.mark.slow),

@@ -218,6 +218,7 @@ def train_halved(
     return pd.read_csv(train_demo_fold(demo, recipe, folder) / "history.csv")
 
 
+@pytest.mark.slow
 def test_a_fold_in_stages_is_taken_up(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

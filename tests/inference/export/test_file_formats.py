@@ -71,7 +71,14 @@ def needs(kind: FileFormat) -> None:
             pytest.skip(f"{package} is not installed")
 
 
-@pytest.mark.parametrize("name", FORMATS.names())
+@pytest.mark.parametrize(
+    "name",
+    # The other formats have tests of their layers beside this one.
+    [
+        pytest.param(n, marks=pytest.mark.slow if n in ("tflite", "h5") else ())
+        for n in FORMATS.names()
+    ],
+)
 def test_a_file_predicts_images_of_any_size_as_its_model_does(
     model: keras.Model, name: str, tmp_path: Path
 ) -> None:

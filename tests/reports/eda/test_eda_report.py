@@ -113,6 +113,7 @@ def test_the_page_begins_with_what_was_taken_for_what(
     assert f"<p>{html.escape(summary)} {html.escape(patients)} What" in text
 
 
+@pytest.mark.slow
 def test_exploring_again_gives_the_same_bytes(
     demo: PreparedDemo, explored: tuple[Page, Workspace], workspace: Workspace
 ) -> None:

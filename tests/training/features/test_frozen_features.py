@@ -85,7 +85,8 @@ def test_features_are_kept_where_they_are_the_same_every_time(
 
 # Of the exponent of "gem" the file knows nothing.
 @pytest.mark.filterwarnings("ignore:Weights fit a model only in part")
-@pytest.mark.parametrize("pooling", ["average", pytest.param("gem", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("pooling", ["average", "gem"])
 def test_the_head_learns_what_it_would_from_the_images(
     own: PreparedDemo,
     weights: list[Path],
