@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kagglecxr.core.errors import DataError
-from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.files import read_json, read_table, write_json
 
 WEIGHTS = "model.weights.h5"
 """The weights file in each fold's folder."""
@@ -100,6 +100,16 @@ def segments(run: Path) -> bool:
         return read_json(run / "run.json")["recipe"].get("segmentation") is not None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
+
+
+def held_out_folds(run: Path) -> dict[str, int]:
+    """Returns the fold that held out each image that a run learned from, by the image's id.
+
+    Raises:
+        MissingError: the run has no table of its folds.
+    """
+    folds = read_table(run / "folds.csv")
+    return dict(zip(folds["id"], folds["fold"].astype(int), strict=True))
 
 
 def fold_folder(run: Path, fold: int) -> Path:

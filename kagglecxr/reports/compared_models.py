@@ -9,11 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import CxrError, MissingError
-from kagglecxr.core.files import read_table
 from kagglecxr.core.intervals import Groups, Interval, bootstrap_interval
 from kagglecxr.core.metrics import Metric
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import OOF, RunRecord, finished_runs, read_run
+from kagglecxr.core.run_record import (
+    OOF,
+    RunRecord,
+    finished_runs,
+    held_out_folds,
+    read_run,
+)
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -56,12 +61,10 @@ class ComparedModel:
     @cached_property
     def fold_of(self) -> npt.NDArray[np.intp] | None:
         """The fold (N,) of each image of `oof`; None where the run has kept none."""
-        path = self.runs[0] / "folds.csv"
-        if self.oof is None or not path.is_file():
+        if self.oof is None or not (self.runs[0] / "folds.csv").is_file():
             return None
-        table = read_table(path)
-        fold_of = dict(zip(table["id"], table["fold"], strict=True))
-        known = [int(fold_of.get(name, -1)) for name in self.oof.ids.tolist()]
+        fold_of = held_out_folds(self.runs[0])
+        known = [fold_of.get(name, -1) for name in self.oof.ids.tolist()]
         return np.array(known, np.intp) if min(known) >= 0 and len(set(known)) > 1 else None
 
     @cached_property

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import atomic_write, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.sequence import take_images
+from kagglecxr.ensembling.out_of_fold import align_out_of_fold
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import Predictions, average
 from kagglecxr.reports.run_figures import save_figure
 from kagglecxr.reports.saliency_sheets import (
+    Pixels,
     channel_grid,
     draw_sheets,
     explained_images,
@@ -74,11 +77,11 @@ def report_saliency(
 
     Raises:
         UnknownNameError: an image, a class or a layer that is not there.
-        SettingError: no method holds for these networks.
-        DataError: the data have changed.
+        SettingError: no method holds for these networks, or a run has seen all training images.
+        DataError: out-of-fold predictions are damaged, or of other images.
     """
     targets = members[0].record.targets
-    predictions = _mean_out_of_fold(members)
+    predictions = _mean_out_of_fold(prepared, members)
     if options.images:
         chosen = name_images(predictions, targets, options.images)
     else:
@@ -105,15 +108,21 @@ def report_saliency(
     return SaliencyReport(folder, chosen, [*pictures, *learned])
 
 
-def _mean_out_of_fold(members: Sequence[Member]) -> Predictions:
-    every = [Predictions.load(member.run / OOF) for member in members]
-    ids = every[0].ids.tolist()
-    mean = average([each.of(ids) for each in every])
-    return Predictions(every[0].ids, mean, every[0].truth)
+def _mean_out_of_fold(prepared: PreparedData, members: Sequence[Member]) -> Predictions:
+    for member in members:
+        if not any(name.startswith("oof_") for name in member.record.metrics):
+            raise SettingError(
+                f"A run has seen all training images. Received: {member.record.name}, the mean of "
+                "a run's folds. Name the runs that it is made of."
+            )
+    files = [member.run / OOF for member in members]
+    every = align_out_of_fold({file: Predictions.load(file) for file in files}, prepared)
+    ids = prepared.index.column("id", prepared.index.rows("train"))
+    return Predictions(np.array(ids), average(list(every.runs)), prepared.target_ids())
 
 
 def _draw_learned(
-    member: Member, image: np.ndarray, shown: str, names: Sequence[str], folder: Path
+    member: Member, image: Pixels, shown: str, names: Sequence[str], folder: Path
 ) -> list[Path]:
     """Draws filters and feature maps of some layers of a run's first fold."""
     model = member.load_model(member.folds[0])

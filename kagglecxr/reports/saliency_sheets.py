@@ -49,7 +49,9 @@ def explained_images(
         chosen: a line an image, see `choose_images`.
         targets: names of the classes.
     """
-    lungs = _lungs_pipeline(prepared)
+    # Masks lie on the prepared images, which may be cropped.
+    size = int(prepared.cache.images.shape[1])
+    lungs = Pipeline.parse(f"{prepared.pipeline_text} | lungs", size)
     masks = prepared.index.column("mask", rows)
     paths = prepared.index.column("path", rows)
     found = []
@@ -62,7 +64,7 @@ def explained_images(
         target = targets[int(line.target)]  # type: ignore[arg-type]
         if target != line.predicted:
             words.append(f"map for {shorten_name(target, LONGEST)}")
-        outlined = _lungs(prepared.root, path, mask, lungs) if mask and lungs else None
+        outlined = _lungs(prepared.root, path, mask, lungs) if mask else None
         image = np.asarray(prepared.cache.images[row])
         found.append(ExplainedImage(image, outlined, "\n".join(words)))
     return found
@@ -111,9 +113,10 @@ def saliency_sheet(
     figure.colorbar(
         scale, ax=list(grid.ravel()), shrink=0.5, label=f"share of each image's largest, {words}"
     )
+    kind = "" if method.is_evidence else ", a picture and no evidence"
     figure.suptitle(
-        f"{name} ({method.source}): which pixels speak for the predicted class, if no other is "
-        "named; green: the lungs' mask",
+        f"{name} ({method.source}{kind}): which pixels speak for the predicted "
+        "class, if no other is named; green: the lungs' mask",
         fontsize=9,
     )
     return figure
@@ -145,12 +148,6 @@ def channel_grid(channels: Array, title: str, *, signed: bool) -> Figure:
     more += "; each on its own scale" + (", red positive, blue negative" if signed else "")
     figure.suptitle(f"{title}{more}", fontsize=9, parse_math=False)
     return figure
-
-
-def _lungs_pipeline(prepared: PreparedData) -> Pipeline | None:
-    """What makes masks lie on the prepared images, which may be cropped."""
-    size = int(prepared.cache.images.shape[1])
-    return Pipeline.parse(f"{prepared.pipeline_text} | lungs", size)
 
 
 def _lungs(root: Path, path: str, mask: str, lungs: Pipeline) -> Pixels:

@@ -6,13 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
 from kagglecxr.core.registry import unknown_name_error
 from kagglecxr.data.index import Index
 from kagglecxr.inference.predictions import Predictions
 
 RIGHT, WRONG, UNSURE = "surest right", "surest wrong", "least sure"
-GROUPS = (RIGHT, WRONG, UNSURE)
 
 
 def choose_images(predictions: Predictions, targets: Sequence[str], number: int) -> pd.DataFrame:
@@ -74,18 +72,8 @@ def with_target(chosen: pd.DataFrame, targets: Sequence[str], name: str) -> pd.D
 
 
 def rows_of(index: Index, chosen: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """Returns the chosen images' rows in the index.
-
-    Raises:
-        DataError: the data have changed since they were predicted.
-    """
+    """Returns the chosen images' rows in the index."""
     row = {name: number for number, name in enumerate(index.ids)}
-    missing = [name for name in chosen["id"] if name not in row]
-    if missing:
-        raise DataError(
-            f"Predicted images are not in the index. Received: {shorten(missing)}. Run train "
-            "again: the data have changed."
-        )
     return np.array([row[name] for name in chosen["id"]], np.intp)
 
 

@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import segments
+from kagglecxr.core.run_record import held_out_folds, segments
 from kagglecxr.core.seeding import generator
-from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member
 from kagglecxr.saliency.backend import Array
 from kagglecxr.saliency.explained_model import ExplainedModel, Targets
@@ -25,7 +23,7 @@ class ImagesToExplain:
 
     Attributes:
         ids: (N,) of the index.
-        images: (N, H, W) or (N, H, W, C) uint8 as the runs' models take them.
+        images: (N, H, W, C) uint8 as the runs' models take them.
         targets: (N,) numbers of classes.
     """
 
@@ -58,8 +56,7 @@ def explain_members(
         SettingError: no method holds for these networks.
         DataError, MissingError: a run is damaged.
     """
-    rows = np.arange(len(explained.ids))
-    images = take_images(explained.images, rows).astype(np.float32)
+    images = explained.images.astype(np.float32)
     totals = {name: np.zeros(images.shape[:3], np.float64) for name in methods}
     steps = sum(len(member.folds) for member in members) * len(methods)
     with reporter.bar("Explaining", steps) as bar:
@@ -76,7 +73,9 @@ def explain_members(
                     try:
                         maps = method.maps(model, images[wanted], explained.targets[wanted], random)
                     except SettingError as error:
-                        reporter.note(f"{name} is left out: {error}")
+                        reporter.note(
+                            f"{name}, which is of {method.holds_for}, is left out: {error}"
+                        )
                         del totals[name]
                         continue
                     totals[name][wanted] += weights[wanted, column, None, None] * maps
@@ -104,8 +103,7 @@ def check_classifiers(runs: Sequence[Path]) -> None:
 
 def _fold_weights(member: Member, ids: Sequence[str]) -> npt.NDArray[np.float64]:
     """(images, folds) how much each fold says of an image; each line has the sum 1."""
-    folds = read_table(member.run / "folds.csv")
-    fold_of = dict(zip(folds["id"], folds["fold"].astype(int), strict=True))
+    fold_of = held_out_folds(member.run)
     every = np.array(list(member.folds))
     weights = [
         every == fold_of[name] if fold_of.get(name) in every else np.ones(len(every))

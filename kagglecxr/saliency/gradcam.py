@@ -14,8 +14,7 @@ from kagglecxr.saliency.backend import Array, value_and_gradient
 from kagglecxr.saliency.explained_model import ExplainedModel, Targets, in_batches, target_score
 
 Weigh = Callable[[Array, Array], Array]
-"""From features and the gradients of the scores (N, h, w, K) to a weight of each channel (N, K) or
-of each of its pixels."""
+"""From features and gradients of scores, (N, h, w, K), to the channels' weights (N, 1, 1, K)."""
 
 
 def gradcam(explained: ExplainedModel, images: Array, targets: Targets, layer: str = "") -> Array:

@@ -18,7 +18,9 @@ from kagglecxr.saliency.explained_model import (
     target_score,
 )
 
-STEPS, SAMPLES, NOISE = 32, 25, 0.15
+STEPS = 32
+"""Points on the way from black to the image."""
+SAMPLES, NOISE = 25, 0.15
 
 
 def image_gradients(model: keras.Model, images: Array, targets: Targets) -> Array:
@@ -67,9 +69,7 @@ def smoothgrad(
     return over_channels((total / samples).astype(np.float32))
 
 
-def integrated_gradients(
-    explained: ExplainedModel, images: Array, targets: Targets, steps: int = STEPS
-) -> Array:
+def integrated_gradients(explained: ExplainedModel, images: Array, targets: Targets) -> Array:
     """Integrated gradients (Sundararajan et al. 2017, equation 1) from a black image.
 
     The integral is taken by Gauss and Legendre's points, so that its sum nears the difference of
@@ -79,9 +79,8 @@ def integrated_gradients(
         explained: the classifier.
         images: (N, H, W, C), 0..255.
         targets: (N,) the class that each map is for.
-        steps: points on the way from black to the image.
     """
-    points, weights = np.polynomial.legendre.leggauss(steps)
+    points, weights = np.polynomial.legendre.leggauss(STEPS)
     total = np.zeros(images.shape, np.float64)
     for point, weight in zip((points + 1) / 2, weights / 2, strict=True):
         at = np.asarray(point * images, np.float32)

@@ -73,7 +73,7 @@ def lrp_alpha_beta(explained: ExplainedModel, images: Array, targets: Targets) -
 def propagate(explained: ExplainedModel, images: Array, targets: Targets, rule: Rule) -> Relevance:
     """Propagates the logits of targets back to the pixels by one rule for all weighted layers."""
     graph = relevance_graph(explained.scores)
-    tensors = keras.Model(explained.scores.input, [graph.tensors[0], *graph.tensors[1:]])
+    tensors = keras.Model(explained.scores.input, list(graph.tensors))
     parts = [
         _propagate_batch(graph, tensors, images[n : n + _BATCH], targets[n : n + _BATCH], rule)
         for n in range(0, len(images), _BATCH)

@@ -38,7 +38,7 @@ class SaliencyMethod:
     Attributes:
         maps: makes them.
         source: the paper.
-        holds_for: the networks that it is defined for, in words.
+        holds_for: the networks that it is defined for, in words, as a note has them.
         signed: whether a map is negative where a pixel speaks against the class.
         is_evidence: whether it depends on all layers, so that it may be counted in an audit.
     """

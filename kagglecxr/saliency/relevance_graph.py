@@ -38,7 +38,7 @@ class RelevanceGraph:
 
     Attributes:
         nodes: behind the scaling of the pixels.
-        tensors: by their numbers; the first ones are where relevance ends.
+        tensors: all of the network, by their numbers.
         ends: the numbers of the tensors that hold the scaled image.
         folded: by the output of a weighted layer, the batch normalisation that follows it alone.
         shifted: outputs of batch normalisations that cannot be folded and are followed by a ReLU

@@ -33,8 +33,8 @@ class MaskFolder:
         """Returns the paths of images, without masks and pictures that were written here."""
         if not (self.root / FLAGS).is_file():
             return list(paths)
-        own = {self.root / mask for mask in read_table(self.root / FLAGS)["mask"]}
-        own = {path.resolve() for path in {*own, self.root / SHEET}}
+        names = [SHEET, *read_table(self.root / FLAGS)["mask"]]
+        own = {(self.root / name).resolve() for name in names}
         return [path for path in paths if Path(path).resolve() not in own]
 
     def check(self, paths: Sequence[str], names: Sequence[str]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.files import read_table
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import held_out_folds
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.index import (
@@ -74,7 +74,7 @@ def segment_competition(
     segmenter = Segmenter.of_run(run)
     reporter.note(segmenter.standards.cleaning.describe())
     table = prepared.index.table
-    fold_of = _folds_of(run) if run.resolve().parent == workspace.runs.resolve() else {}
+    fold_of = held_out_folds(run) if run.resolve().parent == workspace.runs.resolve() else {}
     folds = [fold_of.get(name, segmenter.first_fold) for name in table["id"]]
     sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
     pipeline = segmenter.member.pipeline
@@ -91,9 +91,3 @@ def segment_competition(
     write_predicted_masks(workspace, used.assign(**{MASK_SOURCE: sources}), given)
     write_index(workspace.index, Index(with_predicted_masks(given, workspace)))
     return SegmentedCompetition(masks.root, flags, len(flags) - len(used))
-
-
-def _folds_of(run: Path) -> dict[str, int]:
-    """The fold that held out each image that a run learned from."""
-    folds = read_table(run / "folds.csv")
-    return dict(zip(folds["id"], folds["fold"].astype(int), strict=True))

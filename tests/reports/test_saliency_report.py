@@ -1,5 +1,6 @@
 """Explaining a run leaves its maps as arrays, the images that were chosen, and pictures."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import UnknownNameError
+from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.core.progress import Silent
+from kagglecxr.data.index import Index
 from kagglecxr.inference.members import Member, members_for_data
 from kagglecxr.reports.saliency_report import SaliencyReport, report_saliency
 from kagglecxr.reports.saliency_sheets import channel_grid, explained_images
@@ -116,3 +118,23 @@ def test_pictures_of_an_earlier_call_go(
     (tmp_path / "rise.png").touch()
     made = report(own, members[:1], tmp_path, number=1)
     assert {path.name for path in tmp_path.glob("*.png")} == {p.name for p in made.pictures}
+
+
+def test_a_run_that_has_seen_all_images_is_refused(
+    own: PreparedDemo, members: list[Member], tmp_path: Path
+) -> None:
+    mean = dataclasses.replace(
+        members[0], record=dataclasses.replace(members[0].record, metrics={})
+    )
+    with pytest.raises(SettingError, match=r"seen all training images\. Received: a, .*made of"):
+        report(own, [mean], tmp_path)
+
+
+def test_predictions_of_other_images_are_refused(
+    own: PreparedDemo, members: list[Member], tmp_path: Path
+) -> None:
+    table = own.prepared.index.table.copy()
+    table.loc[own.prepared.index.rows("train")[0], "id"] = "new"
+    changed = dataclasses.replace(own.prepared, index=Index(table))
+    with pytest.raises(DataError, match="other images than those prepared now"):
+        report(dataclasses.replace(own, prepared=changed), members, tmp_path)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kagglecxr.saliency.explained_model import ExplainedModel
+from kagglecxr.saliency.explained_model import ExplainedModel, target_score
 
 SIZE = 32
 PATCH = (slice(8, 14), slice(18, 24))
@@ -51,6 +51,11 @@ def patched_images(number: int = 2) -> np.ndarray:
     images = np.random.default_rng(0).integers(0, 90, (number, SIZE, SIZE, 1)).astype(np.float32)
     images[(slice(None), *PATCH)] += 160
     return images
+
+
+def target_scores(explained: ExplainedModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The logit of each image's target."""
+    return np.asarray(target_score(explained.scores, targets)(images))
 
 
 def noise(number: int = 2, channels: int = 1) -> np.ndarray:

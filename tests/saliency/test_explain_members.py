@@ -41,7 +41,7 @@ def members(own: PreparedDemo) -> list[Member]:
 
 @pytest.fixture
 def images(own: PreparedDemo) -> ImagesToExplain:
-    chosen = np.asarray(own.prepared.cache.images[:3])
+    chosen = np.asarray(own.prepared.cache.images[:3])[..., None]
     return ImagesToExplain(own.prepared.index.ids[:3], chosen, np.array([0, 1, 2]))
 
 
@@ -49,7 +49,7 @@ def test_maps_are_the_mean_over_runs_of_the_right_folds(
     members: list[Member], images: ImagesToExplain
 ) -> None:
     found = explain_members(members, images, CHOSEN, 0, Silent())["gradients"]
-    pixels = images.images[..., None].astype(np.float32)
+    pixels = images.images.astype(np.float32)
     by_fold = [
         [gradients(ExplainedModel(m.load_model(fold)), pixels, images.targets) for fold in (0, 1)]
         for m in members
@@ -71,7 +71,8 @@ def test_a_method_that_does_not_hold_is_left_out_with_its_reason(
     notes = Notes()
     found = explain_members(members, images, {"lrp_0": refused, **CHOSEN}, 0, notes)
     assert list(found) == ["gradients"]
-    assert notes.told == ["lrp_0 is left out: There is no rule. Use gradcam."]
+    words = f"lrp_0, which is of {refused.holds_for}, is left out: There is no rule. Use gradcam."
+    assert notes.told == [words]
     with pytest.raises(SettingError, match=r"None of the methods.*lrp_0\. Use gradcam"):
         explain_members(members, images, {"lrp_0": refused}, 0, notes)
 

@@ -7,7 +7,6 @@ from keras import layers
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.saliency.backend import value_and_gradient
-from kagglecxr.saliency.explained_model import ExplainedModel, target_score
 from kagglecxr.saliency.gradients import (
     gradient_input,
     gradients,
@@ -16,13 +15,9 @@ from kagglecxr.saliency.gradients import (
     integrated_gradients,
     smoothgrad,
 )
-from tests.saliency.small_nets import SIZE, finish, noise, random_net
+from tests.saliency.small_nets import SIZE, finish, noise, random_net, target_scores
 
 TARGETS = np.array([2, 0])
-
-
-def scores(explained: ExplainedModel, images: np.ndarray) -> np.ndarray:
-    return np.asarray(target_score(explained.scores, TARGETS)(images))
 
 
 def test_a_gradient_tells_how_the_score_changes() -> None:
@@ -30,7 +25,10 @@ def test_a_gradient_tells_how_the_score_changes() -> None:
     step = np.zeros((2, SIZE, SIZE, 1), np.float32)
     step[:, 10, 7] = 0.5
     maps = gradients(explained, noise(), TARGETS)
-    both = (scores(explained, noise() + step) - scores(explained, noise() - step)) / 1.0
+    both = (
+        target_scores(explained, noise() + step, TARGETS)
+        - target_scores(explained, noise() - step, TARGETS)
+    ) / 1.0
     np.testing.assert_allclose(maps[:, 10, 7], both, rtol=0.02, atol=1e-7)
     np.testing.assert_allclose(
         gradient_input(explained, noise(), TARGETS), noise()[..., 0] * maps, rtol=1e-5
@@ -48,7 +46,9 @@ def test_channels_are_summed() -> None:
 def test_integrated_gradients_are_complete(relu: str) -> None:
     explained = random_net(relu=relu)
     maps = integrated_gradients(explained, noise(), TARGETS)
-    expected = scores(explained, noise()) - scores(explained, np.zeros_like(noise()))
+    expected = target_scores(explained, noise(), TARGETS) - target_scores(
+        explained, np.zeros_like(noise()), TARGETS
+    )
     np.testing.assert_allclose(maps.sum(axis=(1, 2)), expected, rtol=0.01)
 
 

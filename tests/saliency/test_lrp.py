@@ -7,7 +7,7 @@ from keras import layers
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models import create_model
-from kagglecxr.saliency.explained_model import ExplainedModel, target_score
+from kagglecxr.saliency.explained_model import ExplainedModel
 from kagglecxr.saliency.gradients import gradient_input
 from kagglecxr.saliency.lrp import (
     Rule,
@@ -19,13 +19,9 @@ from kagglecxr.saliency.lrp import (
     lrp_zero,
     propagate,
 )
-from tests.saliency.small_nets import SIZE, finish, noise, random_net
+from tests.saliency.small_nets import SIZE, finish, noise, random_net, target_scores
 
 TARGETS = np.array([2, 0])
-
-
-def scores(explained: ExplainedModel, images: np.ndarray) -> np.ndarray:
-    return np.asarray(target_score(explained.scores, TARGETS)(images))
 
 
 def normed(model: keras.Model, seed: int = 0) -> ExplainedModel:
@@ -68,7 +64,9 @@ def test_relevance_is_conserved(name: str, rule: Rule) -> None:
     found = propagate(explained, images, TARGETS, rule)
     total = found.pixels.sum(axis=(1, 2), dtype=np.float64) + found.biases
     magnitude = np.abs(found.pixels).sum() / 2
-    np.testing.assert_allclose(total, scores(explained, images), atol=1e-3 * max(magnitude, 1e-3))
+    np.testing.assert_allclose(
+        total, target_scores(explained, images, TARGETS), atol=1e-3 * max(magnitude, 1e-3)
+    )
 
 
 def test_epsilon_leaves_less_and_the_same_signs() -> None:
@@ -107,7 +105,7 @@ def test_a_norm_before_a_relu_is_a_shifted_relu() -> None:
     explained = normed(explained.model)
     found = propagate(explained, noise(), TARGETS, _zero)
     total = found.pixels.sum(axis=(1, 2)) + found.biases
-    np.testing.assert_allclose(total, scores(explained, noise()), rtol=1e-3)
+    np.testing.assert_allclose(total, target_scores(explained, noise(), TARGETS), rtol=1e-3)
 
 
 def test_methods_are_equivariant_to_a_flip() -> None:
