@@ -87,12 +87,21 @@ class MaskStandards:
     def of_masks(cls, held_out: HeldOutMasks) -> "MaskStandards":
         """Derives them from out-of-fold masks."""
         cleaning = judge_cleaning(held_out.probabilities >= INSIDE, held_out.truth >= INSIDE)
-        return cls(cleaning, quality_bounds(_qualities(held_out)))
+        bounds = dict(quality_bounds(_qualities(held_out)))
+        if not _has_both_views(held_out):
+            # One view agrees with itself, so that any other would disagree.
+            bounds["agreement"] = (-math.inf, math.inf)
+        return cls(cleaning, bounds)
+
+
+def _has_both_views(held_out: HeldOutMasks) -> bool:
+    return {PLAIN_VIEW, HFLIP} <= held_out.by_view.keys()
 
 
 def _qualities(held_out: HeldOutMasks) -> list[MaskQuality]:
-    plain = held_out.by_view[PLAIN_VIEW]
-    flipped = held_out.by_view.get(HFLIP, plain)
+    plain = flipped = held_out.probabilities
+    if _has_both_views(held_out):
+        plain, flipped = held_out.by_view[PLAIN_VIEW], held_out.by_view[HFLIP]
     scale = np.float32(255)
     return [
         measure_quality(one / scale, other / scale)
