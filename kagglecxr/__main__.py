@@ -23,6 +23,7 @@ VERBS = (
     "kernel",
     "compare",
     "explain",
+    "audit",
 )
 
 

@@ -152,6 +152,7 @@ def played(place: Path) -> list[subprocess.CompletedProcess[str]]:
             verb_here("submit", "xrays", "--local"),
             verb_here("compare", "xrays"),
             verb_here("explain", "xrays", "--methods", "gradcam", "--number", "1"),
+            verb_here("audit", "xrays", "--images", "40", "--explained", "1"),
         ]
 
 

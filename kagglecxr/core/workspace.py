@@ -61,6 +61,8 @@ class Workspace:
     """Files to and from Kaggle: wheels, packed runs, kernels' output."""
     explanations = _PathInWorkspace("explain")
     """Pictures of what models look at, one folder per run or ensemble."""
+    audits = _PathInWorkspace("audit")
+    """What runs read, one folder per run."""
     studies = _PathInWorkspace("studies")
     """One folder per hyperparameter search."""
     recipes = _PathInWorkspace("recipes")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import atomic_write, write_table
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
@@ -26,7 +25,11 @@ from kagglecxr.reports.saliency_sheets import (
 )
 from kagglecxr.saliency.activations import convolution_names, feature_maps_of, filters_of
 from kagglecxr.saliency.chosen_images import choose_images, name_images, rows_of, with_target
-from kagglecxr.saliency.explain_members import ImagesToExplain, explain_members
+from kagglecxr.saliency.explain_members import (
+    ImagesToExplain,
+    check_held_out,
+    explain_members,
+)
 from kagglecxr.saliency.explain_options import ExplainOptions
 from kagglecxr.saliency.methods import SaliencyMethod
 
@@ -109,12 +112,7 @@ def report_saliency(
 
 
 def _mean_out_of_fold(prepared: PreparedData, members: Sequence[Member]) -> Predictions:
-    for member in members:
-        if not any(name.startswith("oof_") for name in member.record.metrics):
-            raise SettingError(
-                f"A run has seen all training images. Received: {member.record.name}, the mean of "
-                "a run's folds. Name the runs that it is made of."
-            )
+    check_held_out(members)
     files = [member.run / OOF for member in members]
     every = align_out_of_fold({file: Predictions.load(file) for file in files}, prepared)
     ids = prepared.index.column("id", prepared.index.rows("train"))

@@ -101,6 +101,20 @@ def check_classifiers(runs: Sequence[Path]) -> None:
         )
 
 
+def check_held_out(members: Sequence[Member]) -> None:
+    """Refuses runs that held no image out, as the mean of a run's folds.
+
+    Raises:
+        SettingError: there is one.
+    """
+    for member in members:
+        if not any(name.startswith("oof_") for name in member.record.metrics):
+            raise SettingError(
+                f"A run has seen all training images. Received: {member.record.name}, the mean of "
+                "a run's folds. Name the runs that it is made of."
+            )
+
+
 def _fold_weights(member: Member, ids: Sequence[str]) -> npt.NDArray[np.float64]:
     """(images, folds) how much each fold says of an image; each line has the sum 1."""
     fold_of = held_out_folds(member.run)

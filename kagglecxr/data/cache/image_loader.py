@@ -34,8 +34,8 @@ class BrokenImagesError(DataError):
         shown = shorten([f"{path} ({reasons[path]})" for path in self.paths], 10)
         what = "An image" if len(reasons) == 1 else f"{len(reasons):,} images"
         super().__init__(
-            f"{what} cannot be read. Received: {shown}. Replace such files, or leave them out with "
-            "--skip-broken."
+            f"{what} cannot be read. Received: {shown}. Replace such files; prepare leaves them "
+            "out with --skip-broken."
         )
 
 

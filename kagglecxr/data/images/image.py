@@ -24,8 +24,8 @@ class BrokenImageError(DataError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
         super().__init__(
-            f"An image cannot be read: {reason}. Received: {name}. Replace it, or leave such files "
-            "out with --skip-broken."
+            f"An image cannot be read: {reason}. Received: {name}. Replace it; prepare leaves such "
+            "files out with --skip-broken."
         )
 
 

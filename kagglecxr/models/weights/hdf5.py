@@ -15,6 +15,7 @@ from keras import layers
 
 from kagglecxr.core.errors import WeightsError
 from kagglecxr.core.files import atomic_write, ensure_disk_space
+from kagglecxr.core.run_record import WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,18 @@ def open_weights(path: Path, model: str) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, KeyError, ValueError, UserWarning) as error:
         raise WeightsError(
             "A weights file is damaged, truncated or of another format. Received: "
-            f"{path} for {model} ({' '.join(str(error).split())[:160]}). Download it again; "
-            "use a .weights.h5, or an .h5 as Keras downloads it."
+            f"{path} for {model} ({' '.join(str(error).split())[:160]}). {_advice(path)}"
         ) from error
+
+
+def _advice(path: Path) -> str:
+    if path.name == WEIGHTS:
+        record = path.parent.with_name("run.json")
+        return (
+            f"If a run wrote it, remove {path.parent} and {record}, and run the command that "
+            "trained it: other folds are not trained again."
+        )
+    return "Download it again; use a .weights.h5, or an .h5 as Keras downloads it."
 
 
 def read_layers(file: h5py.File) -> tuple[list[StoredLayer], bool]:

@@ -161,6 +161,21 @@ def test_a_cut_file_is_refused_and_changes_nothing(tmp_path: Path, suffix: str) 
         assert _equal(before, model.get_weights())
 
 
+def test_what_brings_a_file_back_depends_on_who_wrote_it(tmp_path: Path) -> None:
+    model = create_model("cnn_small", num_classes=2, input_shape=SHAPE)
+    of_run, download = tmp_path / "run" / "fold-1" / "model.weights.h5", tmp_path / "net.h5"
+    of_run.parent.mkdir(parents=True)
+    for path in (of_run, download):
+        path.write_bytes(b"no weights")
+    with pytest.raises(WeightsError) as caught:
+        load_weights(model, of_run)
+    removed = f"remove {of_run.parent} and {tmp_path / 'run' / 'run.json'}, and run the command"
+    assert removed in str(caught.value)
+    assert "Download" not in str(caught.value)
+    with pytest.raises(WeightsError, match="Download it again"):
+        load_weights(model, download)
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real ImageNet weights are not here")
 @pytest.mark.parametrize(
     ("name", "application", "options", "preprocess"),

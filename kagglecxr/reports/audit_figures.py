@@ -1,0 +1,146 @@
+"""Figures of an audit: what is told by parts of the image, and what swapped backgrounds change."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kagglecxr.reports.run_figures import shorten_name
+from kagglecxr.saliency.methods import METHODS
+from kagglecxr.saliency.overlays import outline, overlay
+from kagglecxr.shortcuts.background_gap import BackgroundGap
+from kagglecxr.shortcuts.background_swap import swap_background
+from kagglecxr.shortcuts.held_out import AuditedImages
+from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix
+from kagglecxr.shortcuts.regions import VARIANTS, Pixels
+from kagglecxr.shortcuts.relevance import RelevanceShares
+
+LONGEST = 18
+EXAMPLES = 4
+"""Images of a row of examples, at most."""
+
+
+def region_heatmap(regions: RegionMatrix, chance: float) -> Figure:
+    """Plots the balanced accuracy by what a head was trained on and what it was shown."""
+    names = list(VARIANTS)
+    scores = np.array(
+        [[float(np.nanmean(regions.recalls(one, other))) for other in names]
+         for one in (AS_TRAINED, *names)]
+    )  # fmt: skip
+    figure = Figure(figsize=(8.5, 5), layout="constrained")
+    axes = figure.subplots()
+    _draw_shares(axes, scores, (AS_TRAINED, *names), names, chance)
+    axes.set(xlabel="shown", ylabel="trained on (a head on the run's features)")
+    axes.axhline(0.5, color="black", lw=1.5)
+    return figure
+
+
+def gap_heatmap(gap: BackgroundGap, targets: Sequence[str]) -> Figure:
+    """Plots the share of right answers by the class of the lungs and of the background."""
+    side = 3.5 + 0.9 * len(targets)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    short = [shorten_name(name, LONGEST) for name in targets]
+    _draw_shares(axes, gap.right, short, short, 0.0)
+    axes.set(xlabel="class of the background", ylabel="class of the lungs")
+    return figure
+
+
+def part_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
+    """Plots one image of each class, and its parts."""
+    rows = _one_of_each_class(audited)
+    figure = Figure(figsize=(1.9 * len(VARIANTS), 2 * len(rows) + 0.4), layout="constrained")
+    grid = figure.subplots(len(rows), len(VARIANTS), squeeze=False)
+    for line, row in zip(grid, rows, strict=True):
+        for axes, (name, part) in zip(line, VARIANTS.items(), strict=True):
+            shown = part(audited.images[row][None], audited.lungs[row][None])[0]
+            _show(axes, shown, name if line is grid[0] else "")
+        _name_row(line[0], targets[audited.classes[row]])
+    return figure
+
+
+def swap_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
+    """Plots the lungs of one image of each class in one background of each class."""
+    rows = _one_of_each_class(audited)
+    figure = Figure(figsize=(2 * len(rows) + 0.6, 2 * len(rows) + 0.6), layout="constrained")
+    grid = figure.subplots(len(rows), len(rows), squeeze=False)
+    for line, row in zip(grid, rows, strict=True):
+        for axes, other in zip(line, rows, strict=True):
+            both = audited.images[row], audited.lungs[row]
+            shown = (
+                swap_background(*both, audited.images[other], audited.lungs[other])
+                if row != other
+                else both[0]
+            )
+            title = f"background: {shorten_name(targets[audited.classes[other]], LONGEST)}"
+            _show(axes, shown, title if line is grid[0] else "")
+        _name_row(line[0], f"lungs: {shorten_name(targets[audited.classes[row]], LONGEST)}")
+    return figure
+
+
+def relevance_examples(
+    audited: AuditedImages, relevance: RelevanceShares, targets: Sequence[str]
+) -> Figure:
+    """Plots some images with their maps, and the lungs' contour on all of them."""
+    rows = _some(relevance.rows, audited.classes)
+    names = list(relevance.maps)
+    figure = Figure(figsize=(2 * len(names) + 2, 2.1 * len(rows) + 0.4), layout="constrained")
+    grid = figure.subplots(len(rows), len(names) + 1, squeeze=False)
+    for line, number in zip(grid, rows, strict=True):
+        row, target = relevance.rows[number], targets[relevance.targets[number]]
+        image, lungs = audited.images[row], audited.lungs[row].astype(np.uint8)
+        flat = image[..., 0] if image.shape[-1] == 1 else image
+        plain = np.repeat(flat[..., None], 3, axis=-1) if flat.ndim == 2 else flat
+        _show(line[0], outline(plain, lungs), "image" if line is grid[0] else "")
+        for axes, name in zip(line[1:], names, strict=True):
+            drawn = overlay(flat, relevance.maps[name][number], signed=METHODS[name].signed)
+            _show(axes, outline(drawn, lungs), name if line is grid[0] else "")
+        true = shorten_name(targets[audited.classes[row]], LONGEST)
+        _name_row(line[0], f"{true},\ntold {shorten_name(target, LONGEST)}")
+    return figure
+
+
+def _one_of_each_class(audited: AuditedImages) -> list[int]:
+    known = np.flatnonzero(audited.have_lungs)
+    return [
+        int(known[audited.classes[known] == one][0]) for one in np.unique(audited.classes[known])
+    ]
+
+
+def _some(rows: npt.NDArray[np.intp], classes: npt.NDArray[np.intp]) -> list[int]:
+    """The numbers of a few rows, each of another class where there are as many."""
+    _, first = np.unique(classes[rows], return_index=True)
+    others = [number for number in range(len(rows)) if number not in first]
+    return sorted([*first.tolist(), *others][:EXAMPLES])
+
+
+def _show(axes: Axes, image: Pixels, title: str) -> None:
+    grey = image.ndim == 3 and image.shape[-1] == 1
+    axes.imshow(image[..., 0] if grey else image, cmap="gray" if grey else None, vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    if title:
+        axes.set_title(title, fontsize=8)
+
+
+def _name_row(axes: Axes, name: str) -> None:
+    axes.set_ylabel(name, fontsize=8)
+
+
+def _draw_shares(
+    axes: Axes,
+    shares: npt.NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    low: float,
+) -> None:
+    axes.imshow(shares, cmap="Blues", vmin=low, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        dark = share > (1 + low) / 2
+        axes.text(
+            column, row, "" if np.isnan(share) else f"{share:.2f}", ha="center", va="center",
+            color="white" if dark else "black",
+        )  # fmt: skip
+    axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
+    axes.set_yticks(range(len(rows)), rows)

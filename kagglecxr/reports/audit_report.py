@@ -1,0 +1,215 @@
+"""The page of an audit, its tables and its numbers."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+
+from kagglecxr.core.files import write_json, write_table, write_text
+from kagglecxr.core.intervals import Interval
+from kagglecxr.core.progress import Reporter
+from kagglecxr.reports.audit_figures import (
+    gap_heatmap,
+    part_examples,
+    region_heatmap,
+    relevance_examples,
+    swap_examples,
+)
+from kagglecxr.reports.page import PageFigure, PageSection, render_page
+from kagglecxr.reports.run_figures import png_of
+from kagglecxr.shortcuts.audit_run import Audit
+from kagglecxr.shortcuts.background_gap import BackgroundGap
+from kagglecxr.shortcuts.region_matrix import RegionMatrix
+from kagglecxr.shortcuts.regions import BACKGROUND, SHAPE
+from kagglecxr.shortcuts.relevance import RelevanceShares
+from kagglecxr.shortcuts.sources import SourceTests
+
+PAGE, NUMBERS = "index.html", "audit.json"
+LIMITS = (
+    "What the audit cannot see: a cue inside of the lungs alone, as a tube or the grain of a "
+    "detector there; and a disease that shows outside of them, as a large heart, counts as "
+    "background here. The lungs reach 4 % of the image's side beyond their mask.",
+    "Out-of-fold scores, and all of these, are of images from the hospitals that the run learned "
+    "from. Only images of another hospital tell what it is worth there.",
+)
+
+
+def report_audit(audit: Audit, folder: Path, reporter: Reporter) -> Path:
+    """Writes the page, a CSV file of each table, the figures and audit.json; returns the page."""
+    name = audit.member.record.name
+    tables = {
+        "regions": region_table(audit.regions, audit.targets),
+        "swaps": _swap_table(audit),
+        "sources": pd.DataFrame() if audit.sources is None else audit.sources.table,
+        "relevance": pd.DataFrame() if audit.relevance is None else audit.relevance.table,
+        "subgroups": audit.subgroups,
+    }
+    for part, table in tables.items():
+        path = folder / f"{part}.csv"
+        path.unlink(missing_ok=True)
+        if len(table):
+            write_table(path, table.round(4))
+    # A dollar sign in a name does not start a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        sections = _sections(audit, tables)
+        pictures = [picture for section in sections for picture in section.pictures]
+        images = {}
+        with reporter.bar("Drawing", len(pictures)) as bar:
+            for picture in pictures:
+                images[picture.name] = png_of(picture.figure)
+                bar.advance()
+    write_json(folder / NUMBERS, _numbers(audit))
+    title = f"What does {name} read?"
+    introduction = audit.verdict.sentence(name)
+    write_text(folder / PAGE, render_page(title, introduction, sections, images))
+    return folder / PAGE
+
+
+def region_table(regions: RegionMatrix, targets: list[str]) -> pd.DataFrame:
+    """Returns `trained,shown,balanced_accuracy` and the recall of each class."""
+    lines = []
+    for trained, shown in regions.probabilities:
+        recalls = regions.recalls(trained, shown)
+        by_class = dict(zip(targets, recalls.tolist(), strict=True))
+        mean = float(np.nanmean(recalls))
+        lines.append({"trained": trained, "shown": shown, "balanced_accuracy": mean} | by_class)
+    return pd.DataFrame(lines)
+
+
+def _swap_table(audit: Audit) -> pd.DataFrame:
+    if audit.gap is None:
+        return pd.DataFrame()
+    table = pd.DataFrame(audit.gap.right, columns=audit.targets)
+    table.insert(0, "lungs", audit.targets)
+    return table
+
+
+def _numbers(audit: Audit) -> dict[str, object]:
+    verdict = audit.verdict
+    gap = verdict.gap
+    return {
+        "verdict": verdict.kind,
+        "sentence": verdict.sentence(audit.member.record.name),
+        "images": len(audit.audited.ids),
+        "chance": verdict.chance,
+        "whole": _values(verdict.whole),
+        "background": _values(verdict.background),
+        "swapped": None if gap is None else {
+            "same": gap.same,
+            "other": gap.other,
+            "accuracy": _values(gap.accuracy),
+            "certainty": _values(gap.certainty),
+        },
+        "source": None if audit.sources is None else {
+            "told": _values(audit.sources.told),
+            "by_class": audit.sources.by_class,
+            "association": audit.sources.association,
+        },
+    }  # fmt: skip
+
+
+def _values(interval: Interval) -> dict[str, float]:
+    return {"score": interval.score, "low": interval.low, "high": interval.high}
+
+
+def _sections(audit: Audit, tables: dict[str, pd.DataFrame]) -> list[PageSection]:
+    sections = [_region_section(audit, tables["regions"])]
+    if audit.gap is not None:
+        sections.append(_gap_section(audit, audit.gap))
+    if audit.relevance is not None:
+        sections.append(_relevance_section(audit, audit.relevance))
+    if audit.sources is not None:
+        sections.append(_source_section(audit.sources))
+    if len(audit.subgroups):
+        words = "Recall in parts of the images of at least 20, out of fold, from a single view."
+        sections.append(PageSection("Who is told right", [words], (), _shown(audit.subgroups)))
+    sections.append(PageSection("What this cannot tell", LIMITS))
+    return sections
+
+
+def _region_section(audit: Audit, table: pd.DataFrame) -> PageSection:
+    own = table[table["trained"] == table["shown"]].drop(columns="trained")
+    by_shape = own.loc[own["shown"] == SHAPE, "balanced_accuracy"].iloc[0]
+    by_background = own.loc[own["shown"] == BACKGROUND, "balanced_accuracy"].iloc[0]
+    sentences = [
+        "A head was trained on what the run's network makes of each part of the image, and shown "
+        "each part of images it had not seen. Numbers are balanced accuracies; the first row is "
+        "the run as it is.",
+        f"The background alone has {by_background:.2f}, and the mere shape of the cut-out lungs "
+        f"{by_shape:.2f}, where {audit.verdict.chance:.2f} is chance. Below: the recall of each "
+        "class by heads that were trained on what they are shown.",
+    ]
+    pictures = [
+        PageFigure(
+            "regions", region_heatmap(audit.regions, audit.verdict.chance),
+            "Balanced accuracy by the part that a head was trained on and the part it was shown.",
+            "Balanced accuracy: trained on (rows), shown (columns).",
+        ),
+        PageFigure(
+            "parts", part_examples(audit.audited, audit.targets),
+            "One image of each class and its parts.", "What is left of an image of each class.",
+        ),
+    ]  # fmt: skip
+    return PageSection("Parts of the image", sentences, pictures, _shown(own))
+
+
+def _gap_section(audit: Audit, gap: BackgroundGap) -> PageSection:
+    sentences = [
+        f"The lungs of {gap.images:,} images were put into other images, one of each class. "
+        f"Where the background is of the lungs' class {gap.same:.0%} are told right, where it is "
+        f"of another {gap.other:.0%}: a difference of {gap.accuracy}. The probability of the "
+        f"lungs' class differs by {gap.certainty}. A run that reads the lungs alone has 0."
+    ]
+    pictures = [
+        PageFigure(
+            "swaps", gap_heatmap(gap, audit.targets),
+            "Share of right answers by the class of the lungs and of the background.",
+            "Share of right answers. A cue in the background makes the diagonal stand out.",
+        ),
+        PageFigure(
+            "swapped", swap_examples(audit.audited, audit.targets),
+            "Lungs of one class in backgrounds of another.",
+            "Lungs (rows) in backgrounds (columns); on the diagonal the images as they are.",
+        ),
+    ]  # fmt: skip
+    return PageSection("Lungs in other backgrounds", sentences, pictures)
+
+
+def _relevance_section(audit: Audit, relevance: RelevanceShares) -> PageSection:
+    sentences = [
+        "The share of each map's positive part that is in the lungs, beside the share of the "
+        "image that the lungs have (what a map without any preference has) and the share by a "
+        "network with random weights: a map is evidence only as far as it differs from both.",
+        "Pointing: the share of maps whose highest pixel is in the lungs. Deletion and insertion: "
+        "the mean probability of the class while pixels are taken away or given back, the most "
+        "relevant first; a good map has a lower deletion and a higher insertion than the random "
+        "order in the last line.",
+    ]
+    picture = PageFigure(
+        "relevance", relevance_examples(audit.audited, relevance, audit.targets),
+        "Images with saliency maps and the lungs' contour.",
+        "Maps of the predicted class, by the fold that held the image out; green: the lungs' mask.",
+    )  # fmt: skip
+    return PageSection("Where the evidence is", sentences, [picture], _shown(relevance.table))
+
+
+def _source_section(sources: SourceTests) -> PageSection:
+    sentences = [
+        f"By the run's features a head tells the source with a balanced accuracy of "
+        f"{sources.told}; by the true class alone it is {sources.by_class:.2f}. Source and class "
+        f"go together by Cramer's V of {sources.association:.2f}, where 1 means that one gives "
+        "the other away.",
+        "Inside: the run's balanced accuracy within a source. Left out and seen: the accuracy of "
+        "heads on its features, learned without that source and with all.",
+    ]
+    return PageSection("Sources", sentences, (), _shown(sources.table))
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    def cell(value: object) -> str:
+        if isinstance(value, float):
+            return "" if np.isnan(value) else f"{value:.2f}"
+        return str(value)
+
+    return table.rename(columns=lambda name: str(name).replace("_", " ")).map(cell)

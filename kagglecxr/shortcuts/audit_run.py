@@ -1,0 +1,91 @@
+"""The audit of a run: every measure, from its held-out images to the verdict."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from kagglecxr.core.errors import MissingError
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.seeding import generator
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.prepared import PreparedData
+from kagglecxr.inference.members import Member
+from kagglecxr.shortcuts.audit_options import AuditOptions
+from kagglecxr.shortcuts.audited_images import audited_images, columns_of_persons
+from kagglecxr.shortcuts.background_gap import BackgroundGap, measure_background_gap
+from kagglecxr.shortcuts.held_out import AuditedImages, HeldOutModels
+from kagglecxr.shortcuts.region_matrix import RegionMatrix, measure_regions
+from kagglecxr.shortcuts.relevance import RelevanceShares, measure_relevance
+from kagglecxr.shortcuts.sources import SourceTests, measure_sources, recall_by
+from kagglecxr.shortcuts.verdict import Verdict, judge
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was measured of a run.
+
+    Attributes:
+        targets: names of the classes.
+        subgroups: see `recall_by`.
+    """
+
+    member: Member
+    targets: list[str]
+    audited: AuditedImages
+    regions: RegionMatrix
+    gap: BackgroundGap | None
+    sources: SourceTests | None
+    relevance: RelevanceShares | None
+    subgroups: pd.DataFrame
+    verdict: Verdict
+
+
+def audit_run(
+    prepared: PreparedData,
+    workspace: Workspace,
+    member: Member,
+    options: AuditOptions,
+    seed: int,
+    reporter: Reporter,
+) -> Audit:
+    """Measures what a run reads, on images that it held out.
+
+    Args:
+        prepared: the competition's data.
+        workspace: its masks and cache are used.
+        member: the run.
+        options: how much is looked at.
+        seed: of all draws.
+        reporter: shows the progress.
+
+    Raises:
+        MissingError: the lungs of fewer than two images for each class are known.
+    """
+    audited = audited_images(
+        prepared, workspace, member, options.images, generator(seed, "audit", "images"), reporter
+    )
+    if audited.have_lungs.sum() < 2 * len(member.record.targets):
+        raise MissingError(
+            f"An audit needs to know where the lungs are. Received: lungs of "
+            f"{audited.have_lungs.sum()} of {len(audited.ids)} images. Look at the masks, or "
+            f"predict them: {workspace.command('segment')}"
+        )
+    models = HeldOutModels(member)
+    outputs = models.predict(audited.images, audited.folds)
+    regions = measure_regions(audited, models, outputs, seed, reporter)
+    gap = measure_background_gap(audited, models, generator(seed, "audit", "swaps"), reporter)
+    predicted = outputs.probabilities.argmax(axis=1)
+    relevance = measure_relevance(audited, member, predicted, options.explained, seed, reporter)
+    random = generator(seed, "audit", "intervals")
+    columns = {"source": audited.sources, **columns_of_persons(prepared, audited.ids.tolist())}
+    return Audit(
+        member,
+        member.record.targets,
+        audited,
+        regions,
+        gap,
+        measure_sources(audited, outputs, seed, random),
+        relevance,
+        recall_by(columns, audited.classes, outputs.probabilities, member.record.targets),
+        judge(regions, gap, random),
+    )

@@ -1,0 +1,111 @@
+"""Does the answer follow the lungs or the background? Lungs are put into other images.
+
+The measure is the background gap of Xiao et al. 2020, "Noise or signal: the role of image
+backgrounds in object recognition" (arXiv:2006.09994, section 3): accuracy where the background is
+of another image of the same class, less that where it is of another class. Both are of composed
+images, so that the seams cost both the same.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.shortcuts.regions import Masks, Pixels, with_margin
+
+SEAM = 0.015
+"""The standard deviation over which lungs fade into their new surroundings, of the side."""
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Which lungs are put into which images.
+
+    Attributes:
+        lungs: (swaps,) the number of the image whose lungs are seen.
+        background: (swaps,) that of the image that they are put into.
+    """
+
+    lungs: npt.NDArray[np.intp]
+    background: npt.NDArray[np.intp]
+
+
+def draw_swaps(
+    classes: npt.NDArray[np.intp],
+    groups: npt.NDArray[np.object_],
+    usable: npt.NDArray[np.bool_],
+    random: np.random.Generator,
+) -> Swaps:
+    """Draws for the lungs of each image a background of each class, of another patient.
+
+    Args:
+        classes: (N,).
+        groups: (N,) the patients.
+        usable: (N,) whether lungs are known, so that an image can give and take some.
+        random: draws the backgrounds.
+
+    Returns:
+        Those of all usable images for which there is a background of each class, in turn.
+    """
+    lungs, backgrounds = [], []
+    present = np.unique(classes[usable])
+    # By turns, so that no background counts much more often than another.
+    pools = {one: random.permutation(np.flatnonzero(usable & (classes == one))) for one in present}
+    for number in random.permutation(np.flatnonzero(usable)):
+        found = [_next_of_another(pools[one], groups, groups[number]) for one in present]
+        if None not in found:
+            lungs += [number] * len(present)
+            backgrounds += found
+    return Swaps(np.array(lungs, np.intp), np.array(backgrounds, np.intp))
+
+
+def _next_of_another(
+    pool: npt.NDArray[np.intp], groups: npt.NDArray[np.object_], group: object
+) -> int | None:
+    """The first image of a pool that is of another patient, which goes to the pool's end."""
+    others = np.flatnonzero(groups[pool] != group)
+    if not len(others):
+        return None
+    chosen = int(pool[others[0]])
+    pool[others[0] : -1] = pool[others[0] + 1 :]
+    pool[-1] = chosen
+    return chosen
+
+
+def swap_background(
+    image: Pixels, lungs: npt.NDArray[np.bool_], other: Pixels, other_lungs: npt.NDArray[np.bool_]
+) -> Pixels:
+    """Puts the lungs of an image to where those of another image are.
+
+    They are stretched to the other's box, and the margin around either mask comes with them.
+
+    Args:
+        image: (H, W, C) uint8, whose lungs are seen.
+        lungs: (H, W), not empty.
+        other: (H, W, C) uint8, whose background is seen.
+        other_lungs: (H, W), not empty.
+    """
+    matrix = _box_to_box(lungs, other_lungs)
+    size = (other.shape[1], other.shape[0])
+    moved = cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    moved_lungs = cv2.warpAffine(lungs.astype(np.uint8), matrix, size) > 0
+    inside = with_margin(np.stack([moved_lungs | other_lungs]))[0]
+    weight = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), SEAM * max(size))[..., None]
+    both = weight * moved.reshape(other.shape) + (1 - weight) * other
+    return np.asarray(np.rint(both), np.uint8)
+
+
+def swapped_images(images: Pixels, lungs: Masks, swaps: Swaps) -> Pixels:
+    """Returns the composed images (swaps, H, W, C)."""
+    pairs = zip(swaps.lungs, swaps.background, strict=True)
+    return np.stack([swap_background(images[a], lungs[a], images[b], lungs[b]) for a, b in pairs])
+
+
+def _box_to_box(
+    lungs: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """The matrix (2, 3) that stretches the box of some lungs to that of others."""
+    (x, y, w, h), (u, v, p, q) = (cv2.boundingRect(one.astype(np.uint8)) for one in (lungs, other))
+    across, down = p / w, q / h
+    return np.array([[across, 0, u - across * x], [0, down, v - down * y]])

@@ -1,0 +1,83 @@
+"""What a run says of images, and of parts of them, by the folds that did not learn from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from kagglecxr.inference.members import Member
+from kagglecxr.inference.predictions import PLAIN_VIEW
+from kagglecxr.inference.traced_models import TracedModels
+from kagglecxr.inference.view_passes import mean_of_views, predict_in_batches
+from kagglecxr.shortcuts.regions import Masks, Pixels
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AuditedImages:
+    """Images that a run held out, with what is known of them.
+
+    Attributes:
+        ids: (N,) of the index.
+        images: (N, H, W, C) uint8 as the run's models take them.
+        lungs: (N, H, W); all false where no lungs are known.
+        classes: (N,) the numbers of the true classes.
+        folds: (N,) the fold that held each out.
+        groups: (N,) the patients.
+        sources: (N,) text, empty where unknown.
+    """
+
+    ids: npt.NDArray[np.str_]
+    images: Pixels
+    lungs: Masks
+    classes: npt.NDArray[np.intp]
+    folds: npt.NDArray[np.intp]
+    groups: npt.NDArray[np.object_]
+    sources: npt.NDArray[np.object_]
+
+    @property
+    def have_lungs(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether any lung is known, and any background."""
+        share = self.lungs.mean(axis=(1, 2))
+        return np.asarray((share > 0) & (share < 1))
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What models say of images.
+
+    Attributes:
+        probabilities: (N, classes).
+        features: (N, channels): averages over the image at several depths, side by side.
+    """
+
+    probabilities: Array
+    features: Array
+
+
+@dataclass(frozen=True)
+class HeldOutModels:
+    """The folds of a run, each asked about images that it did not learn from."""
+
+    member: Member
+    _models: TracedModels = field(default_factory=TracedModels)
+
+    def predict(self, images: Pixels, folds: Sequence[int] | npt.NDArray[np.intp]) -> Outputs:
+        """Predicts images as they are, without other views.
+
+        Args:
+            images: (N, H, W, C) uint8.
+            folds: (N,) which fold is asked about each.
+        """
+        asked = np.asarray(folds)
+        parts: dict[int, tuple[Array, Array]] = {}
+        for fold in np.unique(asked).tolist():
+            function = self._models.whole(self.member, fold, pooled=True)
+            rows = np.flatnonzero(asked == fold)
+            outputs = predict_in_batches(function, images, rows, [PLAIN_VIEW])[PLAIN_VIEW]
+            parts[fold] = mean_of_views(outputs[:1]), np.concatenate(outputs[1:], axis=1)
+        order = np.argsort(np.argsort(asked, kind="stable"), kind="stable")
+        stacked = [np.concatenate(each)[order] for each in zip(*parts.values(), strict=True)]
+        return Outputs(*stacked)

@@ -1,0 +1,92 @@
+"""An audit of a run leaves a page with its verdict, and tables that say the same."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kagglecxr.core.errors import MissingError
+from kagglecxr.core.files import read_json
+from kagglecxr.core.progress import Silent
+from kagglecxr.inference.members import Member, members_for_data
+from kagglecxr.reports.audit_report import report_audit
+from kagglecxr.shortcuts import audit_run as module
+from kagglecxr.shortcuts.audit_options import AuditOptions
+from kagglecxr.shortcuts.audit_run import Audit, audit_run
+from kagglecxr.shortcuts.regions import VARIANTS
+from tests.conftest import PreparedDemo, copy_demo
+from tests.training.run_factories import make_run
+
+
+@pytest.fixture(scope="module")
+def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
+    return copy_demo(demo, tmp_path_factory.mktemp("audit"))
+
+
+@pytest.fixture(scope="module")
+def member(own: PreparedDemo) -> Member:
+    [found] = members_for_data([make_run(own, "run", 1)], own.prepared)
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(own: PreparedDemo, member: Member) -> Audit:
+    options = AuditOptions(images=60, explained=4)
+    return audit_run(own.prepared, own.workspace, member, options, 0, Silent())
+
+
+@pytest.fixture(scope="module")
+def page(found: Audit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "sources.csv").write_text("of an earlier audit", encoding="utf-8")
+    return report_audit(found, folder, Silent())
+
+
+def test_the_page_begins_with_the_verdict_and_holds_its_pictures(found: Audit, page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert found.verdict.kind in text
+    assert text.count("data:image/png") == 5
+    assert text.count("alt=") == 5
+    for title in ("Parts of the image", "Lungs in other backgrounds", "Where the evidence is"):
+        assert f"<h2>{title}</h2>" in text
+    assert not re.search(r"\bnan\b", re.sub('"data:[^"]*"', "", text))
+
+
+def test_the_numbers_are_those_of_the_tables(found: Audit, page: Path) -> None:
+    numbers = read_json(page.parent / "audit.json")
+    assert numbers["verdict"] == found.verdict.kind
+    assert numbers["images"] == 60
+    regions = pd.read_csv(page.parent / "regions.csv")
+    assert len(regions) == (len(VARIANTS) + 1) * len(VARIANTS)
+    own = regions[
+        (regions["trained"] == "background only") & (regions["shown"] == "background only")
+    ]
+    background = numbers["background"]["score"]
+    assert own["balanced_accuracy"].iloc[0] == pytest.approx(background, abs=1e-4)
+    recalls = own[found.targets].iloc[0]
+    assert recalls.mean() == pytest.approx(background, abs=1e-3)
+    swaps = pd.read_csv(page.parent / "swaps.csv").set_index("lungs")
+    assert swaps.shape == (4, 4)
+
+
+def test_tables_of_an_earlier_audit_do_not_stay(found: Audit, page: Path) -> None:
+    path = page.parent / "sources.csv"
+    assert path.is_file() == (found.sources is not None)
+    if path.is_file():
+        assert len(pd.read_csv(path)) == len(found.sources.table)  # type: ignore[union-attr]
+
+
+def test_where_no_lungs_are_found_nothing_is_audited(
+    own: PreparedDemo, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blind = module.audited_images
+
+    def without_lungs(*arguments: object) -> object:
+        seen = blind(*arguments)  # type: ignore[arg-type]
+        return dataclasses.replace(seen, lungs=seen.lungs * False)
+
+    monkeypatch.setattr(module, "audited_images", without_lungs)
+    with pytest.raises(MissingError, match=r"where the lungs are. Received: lungs of 0 of 60"):
+        audit_run(own.prepared, own.workspace, member, AuditOptions(images=60), 0, Silent())
