@@ -32,6 +32,7 @@ def audit(
     from kagglecxr.ensembling.run_selection import choose_runs
     from kagglecxr.inference.members import members_for_data
     from kagglecxr.reports.audit_report import report_audit
+    from kagglecxr.reports.run_page import write_run_page
     from kagglecxr.saliency.explain_members import check_classifiers, check_held_out
     from kagglecxr.shortcuts.audit_run import audit_run
 
@@ -49,6 +50,7 @@ def audit(
     check_held_out([member])
     found = audit_run(prepared, workspace, member, options, common.seed, common.terminal)
     page = report_audit(found, workspace.audits / member.record.name, common.terminal)
+    write_run_page(described, workspace, member.run, common.seed, common.terminal)
     common.finish(
         f"{found.verdict.sentence(member.record.name)} The page: {page}.",
         shlex.join(["open", str(page)]),

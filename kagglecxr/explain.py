@@ -31,6 +31,7 @@ def explain(
     from kagglecxr.ensembling.run_selection import choose_runs, export_name
     from kagglecxr.inference.members import members_for_data
     from kagglecxr.reports.saliency_report import report_saliency
+    from kagglecxr.reports.tf_explain_report import TF_EXPLAIN, report_tf_explain
     from kagglecxr.saliency.explain_members import check_classifiers
     from kagglecxr.saliency.methods import chosen_methods
 
@@ -42,9 +43,12 @@ def explain(
     check_classifiers(chosen)
     members = members_for_data(chosen, prepared)
     folder = workspace.explanations / export_name(described.name, runs, chosen, None)
-    report = report_saliency(
-        prepared, members, methods, folder, options, common.terminal, common.seed
-    )
+    if options.style == TF_EXPLAIN:
+        report = report_tf_explain(prepared, members, folder, options, common.terminal)
+    else:
+        report = report_saliency(
+            prepared, members, methods, folder, options, common.terminal, common.seed
+        )
     common.finish(report.describe(), shlex.join(["open", str(report.pictures[0])]))
 
 

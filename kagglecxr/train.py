@@ -34,6 +34,7 @@ def train(
     setup_keras()
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
+    from kagglecxr.reports.run_page import write_run_page
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.multi_seed import describe_seeds, train_seeds
     from kagglecxr.training.select_recipe import select_recipe
@@ -54,6 +55,7 @@ def train(
         return
     for run in runs:
         report_run(run)
+        write_run_page(described, workspace, run, common.seed, common.terminal)
     common.finish(
         describe_seeds(runs, prepared.competition.metric.name),
         workspace.command("ensemble", *(run.name for run in runs)),

@@ -6,8 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from kagglecxr.core.files import write_json, write_table, write_text
-from kagglecxr.core.intervals import Interval
+from kagglecxr.core.files import write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.reports.audit_figures import (
     gap_heatmap,
@@ -18,6 +17,7 @@ from kagglecxr.reports.audit_figures import (
 )
 from kagglecxr.reports.page import PageFigure, PageSection, render_page
 from kagglecxr.reports.run_figures import png_of
+from kagglecxr.shortcuts.audit_record import AuditRecord
 from kagglecxr.shortcuts.audit_run import Audit
 from kagglecxr.shortcuts.background_gap import BackgroundGap
 from kagglecxr.shortcuts.region_matrix import RegionMatrix
@@ -25,7 +25,7 @@ from kagglecxr.shortcuts.regions import BACKGROUND, SHAPE
 from kagglecxr.shortcuts.relevance import RelevanceShares
 from kagglecxr.shortcuts.sources import SourceTests
 
-PAGE, NUMBERS = "index.html", "audit.json"
+PAGE = "index.html"
 LIMITS = (
     "What the audit cannot see: a cue inside of the lungs alone, as a tube or the grain of a "
     "detector there; and a disease that shows outside of them, as a large heart, counts as "
@@ -59,10 +59,10 @@ def report_audit(audit: Audit, folder: Path, reporter: Reporter) -> Path:
             for picture in pictures:
                 images[picture.name] = png_of(picture.figure)
                 bar.advance()
-    write_json(folder / NUMBERS, _numbers(audit))
+    record = AuditRecord.of(audit)
+    record.write(folder)
     title = f"What does {name} read?"
-    introduction = audit.verdict.sentence(name)
-    write_text(folder / PAGE, render_page(title, introduction, sections, images))
+    write_text(folder / PAGE, render_page(title, record.sentence, sections, images))
     return folder / PAGE
 
 
@@ -83,34 +83,6 @@ def _swap_table(audit: Audit) -> pd.DataFrame:
     table = pd.DataFrame(audit.gap.right, columns=audit.targets)
     table.insert(0, "lungs", audit.targets)
     return table
-
-
-def _numbers(audit: Audit) -> dict[str, object]:
-    verdict = audit.verdict
-    gap = verdict.gap
-    return {
-        "verdict": verdict.kind,
-        "sentence": verdict.sentence(audit.member.record.name),
-        "images": len(audit.audited.ids),
-        "chance": verdict.chance,
-        "whole": _values(verdict.whole),
-        "background": _values(verdict.background),
-        "swapped": None if gap is None else {
-            "same": gap.same,
-            "other": gap.other,
-            "accuracy": _values(gap.accuracy),
-            "certainty": _values(gap.certainty),
-        },
-        "source": None if audit.sources is None else {
-            "told": _values(audit.sources.told),
-            "by_class": audit.sources.by_class,
-            "association": audit.sources.association,
-        },
-    }  # fmt: skip
-
-
-def _values(interval: Interval) -> dict[str, float]:
-    return {"score": interval.score, "low": interval.low, "high": interval.high}
 
 
 def _sections(audit: Audit, tables: dict[str, pd.DataFrame]) -> list[PageSection]:

@@ -124,8 +124,7 @@ def read_models(
         )
     records = {folder.name: read_run(folder) for folder in folders}
     metric = competition.with_classes(records[folders[0].name].targets).evaluation_metric()
-    index = read_index(workspace.require(workspace.index, "prepare"))
-    group_of = dict(zip(index.ids, index.table["group"], strict=True))
+    group_of = _groups(workspace)
     models, notes = [], list[str]()
     ensembles = sorted(path.parent for path in workspace.ensembles.glob(f"*/{RECORD}"))
     ensembles = [folder for folder in ensembles if folder.name not in records]
@@ -146,6 +145,26 @@ def read_models(
             bar.advance()
     ranked = sorted(models, key=lambda model: _rank(model, metric))
     return ComparedModels(metric, ranked, notes)
+
+
+def read_run_alone(
+    competition: Competition, workspace: Workspace, run: Path, seed: int
+) -> ComparedModels:
+    """Reads one finished run, as `read_models` does.
+
+    Raises:
+        MissingError: there is no index.
+        DataError: the run's record or predictions are damaged.
+    """
+    record = read_run(run)
+    metric = competition.with_classes(record.targets).evaluation_metric()
+    group_of = _groups(workspace)
+    return ComparedModels(metric, [_read(run, [run], [record], None, metric, group_of, seed)], [])
+
+
+def _groups(workspace: Workspace) -> dict[str, str]:
+    index = read_index(workspace.require(workspace.index, "prepare"))
+    return dict(zip(index.ids, index.table["group"], strict=True))
 
 
 def _read(

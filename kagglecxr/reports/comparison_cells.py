@@ -17,10 +17,12 @@ from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry
 from kagglecxr.leaderboard.solution import read_solution
 from kagglecxr.reports.compared_models import ComparedModel, ComparedModels
 from kagglecxr.reports.latency import BATCH_SIZE, Latency
+from kagglecxr.shortcuts.audit_record import read_audit
 
 Cells = dict[str, str]
 """By the title of their row; empty where nothing is known."""
 
+READS = "What it reads"
 EPOCH_ROWS = {
     "Training loss": "loss",
     "Training accuracy": "accuracy",
@@ -56,6 +58,7 @@ def cells_of(
         **_latency_cells(model, latencies),
         **_test_cells(model, workspace),
         "Leaderboard score and rank": _leaderboard(model, ledger),
+        **_audit_cells(model, workspace),
     }
 
 
@@ -162,6 +165,18 @@ def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
     errors = int((probabilities.argmax(axis=1) != truth).sum())
     loss, accuracy = _log_loss(probabilities, truth), 1.0 - errors / len(truth)
     return dict(zip(titles, (f"{loss:.4f}", f"{accuracy:.4f}", str(errors)), strict=True))
+
+
+def _audit_cells(model: ComparedModel, workspace: Workspace) -> Cells:
+    """Returns what an audit of the run found; empty where there was none, as of ensembles."""
+    titles = ("Background alone tells", "Fall on another background", READS)
+    audit = read_audit(workspace.audits / model.name)
+    if audit is None:
+        return dict.fromkeys(titles, "")
+    gap = audit.certainty_gap
+    fall = "" if gap is None else f"{gap.score:.4f} ({interval_text(gap)})"
+    background = f"{audit.background.score:.4f} ({interval_text(audit.background)})"
+    return dict(zip(titles, (background, fall, audit.verdict), strict=True))
 
 
 def _leaderboard(model: ComparedModel, ledger: Sequence[LedgerEntry]) -> str:

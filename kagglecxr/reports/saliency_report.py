@@ -44,17 +44,20 @@ class SaliencyReport:
         folder: of all files.
         images: a line for each image that was explained.
         pictures: those of the methods first.
+        has_arrays: whether the maps are there as arrays too.
     """
 
     folder: Path
     images: pd.DataFrame
     pictures: Sequence[Path]
+    has_arrays: bool = True
 
     def describe(self) -> str:
         """Returns a sentence on what was written."""
+        arrays = f"the maps as arrays in {MAPS}, " if self.has_arrays else ""
         return (
             f"Explained {len(self.images):,} images: {self.folder} has {len(self.pictures)} "
-            f"pictures, the maps as arrays in {MAPS}, and the images in {IMAGES}."
+            f"pictures, {arrays}and the images in {IMAGES}."
         )
 
 
@@ -84,13 +87,7 @@ def report_saliency(
         DataError: out-of-fold predictions are damaged, or of other images.
     """
     targets = members[0].record.targets
-    predictions = _mean_out_of_fold(prepared, members)
-    if options.images:
-        chosen = name_images(predictions, targets, options.images)
-    else:
-        chosen = choose_images(predictions, targets, options.number)
-    if options.target is not None:
-        chosen = with_target(chosen, targets, options.target)
+    chosen = images_to_explain(prepared, members, options)
     rows = rows_of(prepared.index, chosen)
     images = take_images(prepared.cache.images, rows)
     explained = ImagesToExplain(list(chosen["id"]), images, chosen["target"].to_numpy(np.intp))
@@ -109,6 +106,25 @@ def report_saliency(
         np.savez_compressed(temporary, **arrays)
     write_table(folder / IMAGES, chosen)
     return SaliencyReport(folder, chosen, [*pictures, *learned])
+
+
+def images_to_explain(
+    prepared: PreparedData, members: Sequence[Member], options: ExplainOptions
+) -> pd.DataFrame:
+    """Returns the images that options ask for, as `choose_images` does.
+
+    Raises:
+        UnknownNameError: an image or a class that is not there.
+        SettingError: a run has seen all training images.
+        DataError: out-of-fold predictions are damaged, or of other images.
+    """
+    targets = members[0].record.targets
+    predictions = _mean_out_of_fold(prepared, members)
+    if options.images:
+        chosen = name_images(predictions, targets, options.images)
+    else:
+        chosen = choose_images(predictions, targets, options.number)
+    return chosen if options.target is None else with_target(chosen, targets, options.target)
 
 
 def _mean_out_of_fold(prepared: PreparedData, members: Sequence[Member]) -> Predictions:

@@ -1,7 +1,7 @@
 """Options of the verb `explain`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
 
@@ -20,6 +20,7 @@ class ExplainOptions:
             of each class.
         number: Images of each of these groups.
         target: Explain this class; defaults to the predicted one.
+        style: kagglecxr, or tf-explain for the six pictures of that library instead of methods.
         layers: Convolutions whose filters and feature maps are drawn; defaults to the first and
             the last.
     """
@@ -28,4 +29,5 @@ class ExplainOptions:
     images: Annotated[tuple[str, ...], _SEVERAL] = ()
     number: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 2
     target: str | None = None
+    style: Literal["kagglecxr", "tf-explain"] = "kagglecxr"
     layers: Annotated[tuple[str, ...], _SEVERAL] = ()

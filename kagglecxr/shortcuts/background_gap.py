@@ -11,6 +11,9 @@ from kagglecxr.shortcuts.background_swap import Swaps, draw_swaps, swapped_image
 from kagglecxr.shortcuts.held_out import AuditedImages, HeldOutModels
 
 RESAMPLES = 1000
+COMPOSED = 3200
+"""Images that are composed, at most, unless a single round needs more: the more, the narrower are
+the intervals."""
 Values = npt.NDArray[np.float64]
 
 
@@ -45,7 +48,7 @@ class BackgroundGap:
 def measure_background_gap(
     audited: AuditedImages, models: HeldOutModels, random: np.random.Generator, reporter: Reporter
 ) -> BackgroundGap | None:
-    """Puts the lungs of each image into one image of each class, and asks the run.
+    """Puts the lungs of each image into some images of each class, and asks the run.
 
     Lungs and background are of one fold's held-out images, which that fold is asked about.
 
@@ -58,12 +61,14 @@ def measure_background_gap(
     Returns:
         None where no image has a background of each class and of another patient.
     """
+    present = len(np.unique(audited.classes))
+    rounds = max(1, COMPOSED // max(1, int(audited.have_lungs.sum()) * present))
     parts, probabilities = [], []
     folds = np.unique(audited.folds)
     with reporter.bar("Backgrounds", len(folds)) as bar:
         for fold in folds:
             usable = audited.have_lungs & (audited.folds == fold)
-            swaps = draw_swaps(audited.classes, audited.groups, usable, random)
+            swaps = draw_swaps(audited.classes, audited.groups, usable, rounds, random)
             if len(swaps.lungs):
                 images = swapped_images(audited.images, audited.lungs, swaps)
                 asked = np.full(len(images), fold)

@@ -35,14 +35,16 @@ def draw_swaps(
     classes: npt.NDArray[np.intp],
     groups: npt.NDArray[np.object_],
     usable: npt.NDArray[np.bool_],
+    rounds: int,
     random: np.random.Generator,
 ) -> Swaps:
-    """Draws for the lungs of each image a background of each class, of another patient.
+    """Draws for the lungs of each image backgrounds of each class, of another patient.
 
     Args:
         classes: (N,).
         groups: (N,) the patients.
         usable: (N,) whether lungs are known, so that an image can give and take some.
+        rounds: how many backgrounds of each class are drawn for each.
         random: draws the backgrounds.
 
     Returns:
@@ -52,7 +54,7 @@ def draw_swaps(
     present = np.unique(classes[usable])
     # By turns, so that no background counts much more often than another.
     pools = {one: random.permutation(np.flatnonzero(usable & (classes == one))) for one in present}
-    for number in random.permutation(np.flatnonzero(usable)):
+    for number in np.tile(random.permutation(np.flatnonzero(usable)), rounds):
         found = [_next_of_another(pools[one], groups, groups[number]) for one in present]
         if None not in found:
             lungs += [number] * len(present)

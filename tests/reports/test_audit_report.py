@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import MissingError
-from kagglecxr.core.files import read_json
+from kagglecxr.core.errors import DataError, MissingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.inference.members import Member, members_for_data
 from kagglecxr.reports.audit_report import report_audit
 from kagglecxr.shortcuts import audit_run as module
 from kagglecxr.shortcuts.audit_options import AuditOptions
+from kagglecxr.shortcuts.audit_record import AuditRecord, read_audit
 from kagglecxr.shortcuts.audit_run import Audit, audit_run
 from kagglecxr.shortcuts.regions import VARIANTS
 from tests.conftest import PreparedDemo, copy_demo
@@ -55,15 +55,16 @@ def test_the_page_begins_with_the_verdict_and_holds_its_pictures(found: Audit, p
 
 
 def test_the_numbers_are_those_of_the_tables(found: Audit, page: Path) -> None:
-    numbers = read_json(page.parent / "audit.json")
-    assert numbers["verdict"] == found.verdict.kind
-    assert numbers["images"] == 60
+    record = read_audit(page.parent)
+    assert record == AuditRecord.of(found)
+    assert record is not None
+    assert (record.verdict, record.images) == (found.verdict.kind, 60)
     regions = pd.read_csv(page.parent / "regions.csv")
     assert len(regions) == (len(VARIANTS) + 1) * len(VARIANTS)
     own = regions[
         (regions["trained"] == "background only") & (regions["shown"] == "background only")
     ]
-    background = numbers["background"]["score"]
+    background = record.background.score
     assert own["balanced_accuracy"].iloc[0] == pytest.approx(background, abs=1e-4)
     recalls = own[found.targets].iloc[0]
     assert recalls.mean() == pytest.approx(background, abs=1e-3)
@@ -76,6 +77,13 @@ def test_tables_of_an_earlier_audit_do_not_stay(found: Audit, page: Path) -> Non
     assert path.is_file() == (found.sources is not None)
     if path.is_file():
         assert len(pd.read_csv(path)) == len(found.sources.table)  # type: ignore[union-attr]
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    assert read_audit(tmp_path) is None
+    (tmp_path / "audit.json").write_text('{"verdict": "fine"}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"audit\.json .*audit the run again"):
+        read_audit(tmp_path)
 
 
 def test_where_no_lungs_are_found_nothing_is_audited(

@@ -1,0 +1,99 @@
+"""The page of one run, for a reader who was not there: a summary first, then all that is known."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from kagglecxr.core.files import write_text
+from kagglecxr.core.progress import Reporter
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import Competition
+from kagglecxr.reports import comparison_sections as sections_of
+from kagglecxr.reports.compared_models import ComparedModels, read_run_alone
+from kagglecxr.reports.comparison_cells import READS, cells_of
+from kagglecxr.reports.comparison_page import DPI
+from kagglecxr.reports.page import PageSection, render_page
+from kagglecxr.reports.run_figures import png_of
+from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS, model_card
+from kagglecxr.shortcuts.audit_record import read_audit
+
+PAGE, CARD = "index.html", "model_card.md"
+
+
+def write_run_page(
+    competition: Competition, workspace: Workspace, run: Path, seed: int, reporter: Reporter
+) -> Path:
+    """Writes a run's page, whole in itself, and its model card; returns the page.
+
+    Args:
+        competition: whose metric counts.
+        workspace: of the run, with its audit if there is one.
+        run: its folder.
+        seed: of the intervals.
+        reporter: shows the progress.
+
+    Raises:
+        DataError: a file of the run is damaged.
+        MissingError: there is no index.
+    """
+    compared = read_run_alone(competition, workspace, run, seed)
+    summary = summarise(compared, workspace)
+    # A dollar sign in a name does not start a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        sections = [_summary_section(summary), *_detail(compared, workspace, seed)]
+        pictures = [picture for section in sections for picture in section.pictures]
+        images = {}
+        with reporter.bar("Drawing", len(pictures)) as bar:
+            for picture in pictures:
+                images[picture.name] = png_of(picture.figure, DPI)
+                bar.advance()
+    title = f"{run.name}: {competition.title or competition.name}"
+    write_text(run / PAGE, render_page(title, NOT_FOR_DIAGNOSIS, sections, images))
+    write_text(run / CARD, model_card(compared.models[0].records[0], competition, summary))
+    return run / PAGE
+
+
+def summarise(compared: ComparedModels, workspace: Workspace) -> dict[str, str]:
+    """Returns a run's precision, its computing time and what it reads, as text by title."""
+    [model] = compared.models
+    cells = cells_of(model, compared, workspace, [], {})
+    known = {title: cell for title, cell in cells.items() if cell}
+    if model.oof is not None:
+        truth, predicted = model.oof.truth, model.oof.probabilities.argmax(axis=1)
+        recalls = [
+            f"{name} {(predicted[truth == number] == number).mean():.2f}"
+            for number, name in enumerate(model.targets)
+            if (truth == number).any()
+        ]
+        known["Out-of-fold recall"] = ", ".join(recalls)
+    audit = read_audit(workspace.audits / model.name)
+    ask = f"not audited yet: {workspace.command('audit', model.name)}"
+    return known | {READS: ask if audit is None else audit.sentence}
+
+
+def _summary_section(summary: dict[str, str]) -> PageSection:
+    sentences = [
+        "Out-of-fold figures are of all training images, each predicted by the fold that did not "
+        "learn from it. The last line says what the answers come from, as far as that was measured."
+    ]
+    table = pd.DataFrame({"": list(summary), "value": list(summary.values())})
+    return PageSection("Summary", sentences, (), table)
+
+
+def _detail(compared: ComparedModels, workspace: Workspace, seed: int) -> list[PageSection]:
+    [model] = compared.models
+    learning = sections_of.learning_section([model])
+    if not compared.scored:
+        return [learning]
+    _, oof, _ = compared.scored[0]
+    both = [(model, oof)]
+    return [
+        learning,
+        sections_of.classes_section(both),
+        sections_of.curves_section(both),
+        sections_of.calibration_section(both),
+        sections_of.thresholds_section(model, oof, compared.metric),
+        sections_of.metrics_section(both, compared.metric, seed),
+        sections_of.errors_section(model, oof, workspace),
+    ]

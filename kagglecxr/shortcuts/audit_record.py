@@ -1,0 +1,95 @@
+"""What an audit found, as a file that other pages and tables read."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.files import read_json, write_json
+from kagglecxr.core.intervals import Interval
+from kagglecxr.shortcuts.audit_run import Audit
+
+RECORD = "audit.json"
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """The contents of audit.json.
+
+    Attributes:
+        verdict: its kind, in words.
+        sentence: with the numbers.
+        images: how many were looked at.
+        chance: the balanced accuracy of guessing.
+        whole: that of the run on whole images.
+        background: that of heads that see the background alone.
+        same: the share of right answers where lungs are in the background of their own class.
+        other: that in the background of another class.
+        accuracy_gap: what they differ by.
+        certainty_gap: the same of the probability of the lungs' class.
+        source: the balanced accuracy by which the source is told; None where there is one alone.
+
+    All four of swapped backgrounds are None where they could not be swapped.
+    """
+
+    verdict: str
+    sentence: str
+    images: int
+    chance: float
+    whole: Interval
+    background: Interval
+    same: float | None
+    other: float | None
+    accuracy_gap: Interval | None
+    certainty_gap: Interval | None
+    source: Interval | None
+
+    @classmethod
+    def of(cls, audit: Audit) -> "AuditRecord":
+        """Returns what an audit found."""
+        verdict, gap, sources = audit.verdict, audit.gap, audit.sources
+        return cls(
+            verdict.kind,
+            verdict.sentence(audit.member.record.name),
+            len(audit.audited.ids),
+            verdict.chance,
+            verdict.whole,
+            verdict.background,
+            None if gap is None else gap.same,
+            None if gap is None else gap.other,
+            None if gap is None else gap.accuracy,
+            None if gap is None else gap.certainty,
+            None if sources is None else sources.told,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Writes audit.json, atomically."""
+        write_json(folder / RECORD, dataclasses.asdict(self))
+
+
+def read_audit(folder: Path) -> AuditRecord | None:
+    """Reads what an audit left in its folder; None where there was none.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        values = read_json(path)
+        intervals = {name: _interval(values[name]) for name in _INTERVALS}
+        return AuditRecord(**(values | intervals))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"What an audit found cannot be read. Received: {path} ({error}). Remove that file, or "
+            "audit the run again."
+        ) from error
+
+
+_INTERVALS = ("whole", "background", "accuracy_gap", "certainty_gap", "source")
+
+
+def _interval(values: dict[str, Any] | None) -> Interval | None:
+    return None if values is None else Interval(**values)
