@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all test-backends test-clients check bench constraints clean
+.PHONY: demo test test-all test-backends test-clients test-oracles check bench constraints clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,13 @@ test-all: check
 test-backends: $(VENV)/installed-test
 	$(PIP) --editable '.[test,jax,torch]'
 	$(BIN)/python -m pytest -m '' tests/models/test_backends.py
+
+# Saliency maps against those of other libraries, which must not decide what is installed here.
+ORACLES = $(VENV)-oracles
+test-oracles: $(VENV)/installed-test
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(ORACLES) \
+		--requirement tests/oracles/requirements.txt
+	PYTHONPATH=$(ORACLES) $(BIN)/python -m pytest -m '' tests/oracles
 
 # Whatever talks to Kaggle's client; that of Kaggle's image is older, and refused by name.
 OLD_CLIENT = $(VENV)-client-2.0.2
