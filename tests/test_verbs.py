@@ -15,6 +15,7 @@ import pytest
 from kagglecxr.__main__ import VERBS
 from kagglecxr.core.cli import make_app, run_app
 from kagglecxr.core.files import read_table
+from kagglecxr.inference.export.file_formats import load_export
 
 # TensorFlow traces AdamW's graph for seconds, SGD's at once.
 SETTINGS = ["epochs=2", "model_options.width=4", "optimizer=sgd"]
@@ -183,7 +184,10 @@ def test_the_files_of_the_contract_are_there(
         "run.json", "oof.npz", "test.npz", "folds.csv", "learning_curves.png", "confusion.png",
         "error_by_class.png", "errors.csv", "fold-0/model.weights.h5", "fold-0/history.csv",
     } <= there  # fmt: skip
-    assert (place / "exports" / f"xrays-{run.name}-fold-0.keras").is_file()
+    exported = place / "exports" / f"xrays-{run.name}-fold-0.keras"
+    card = exported.with_suffix(".md").read_text(encoding="utf-8")
+    assert card.startswith(f"# {run.name}\n\nNot a medical device")
+    assert load_export(exported).card == card
     assert {f"compare.{suffix}" for suffix in ("csv", "md", "html")} <= {
         path.name for path in work.iterdir()
     }

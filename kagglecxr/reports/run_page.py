@@ -54,6 +54,18 @@ def write_run_page(
     return run / PAGE
 
 
+def card_of_run(competition: Competition, workspace: Workspace, run: Path, seed: int) -> str:
+    """Returns a run's model card with what is known of it now.
+
+    Raises:
+        DataError: a file of the run is damaged.
+        MissingError: there is no index.
+    """
+    compared = read_run_alone(competition, workspace, run, seed)
+    summary = summarise(compared, workspace)
+    return model_card(compared.models[0].records[0], competition, summary)
+
+
 def summarise(compared: ComparedModels, workspace: Workspace) -> dict[str, str]:
     """Returns a run's precision, its computing time and what it reads, as text by title."""
     [model] = compared.models

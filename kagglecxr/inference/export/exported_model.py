@@ -19,12 +19,14 @@ class ExportedModel:
         classes: the names of its outputs.
         size: height and width of the images it takes; None for any.
         standards: of its masks, as `MaskStandards.to_json`; empty where it classifies.
+        card: its model card in Markdown; empty of files of older versions.
     """
 
     function: Callable[[Array], Array | Sequence[Array]]
     classes: list[str]
     size: tuple[int, int] | None
     standards: str = ""
+    card: str = ""
 
     def predict(self, images: Array) -> Array:
         """Returns the probabilities of raw pixels (batch, H, W, 1 or 3)."""

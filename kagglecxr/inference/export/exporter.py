@@ -50,6 +50,7 @@ def export_model(
     path: Path,
     reporter: Reporter,
     standards: str = "",
+    card: str = "",
 ) -> ExportedFile:
     """Writes a model that does what the pipeline and then a `Predictor` of the members do.
 
@@ -63,6 +64,7 @@ def export_model(
         path: the file.
         reporter: shows the progress.
         standards: by what masks are judged, as `MaskStandards.to_json`.
+        card: the model card in Markdown, which is kept in the file.
 
     Raises:
         SettingError: a step that no layer does, or a format that does not keep the model.
@@ -95,7 +97,7 @@ def export_model(
             runs.append(RunModels(folds, member.views, known))
     names = ", ".join(member.record.name for member in members)
     origin = f"{prepared.competition.name}: {names}; {pipeline.text}"
-    whole = end_to_end_model(pipeline.steps, runs, record.targets, origin, standards)
+    whole = end_to_end_model(pipeline.steps, runs, record.targets, origin, standards, card)
     overhead = 2**22
     ensure_disk_space(path.parent, 4 * whole.count_params() + overhead, path.name)
     with atomic_write(path) as temporary, _format_errors(file_format):

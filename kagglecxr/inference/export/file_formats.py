@@ -20,8 +20,8 @@ from kagglecxr.inference.export.exported_model import Array, ExportedModel, know
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
 from kagglecxr.models.runtime import compiled_function
 
-CLASSES_FILE, STANDARDS_FILE = "classes.txt", "standards.json"
-"""The files inside a .tflite file, which keeps no layers: its outputs' names, and its masks'."""
+CLASSES_FILE, STANDARDS_FILE, CARD_FILE = "classes.txt", "standards.json", "model_card.md"
+"""The files inside a .tflite file, which keeps no layers: its outputs' names, and more of them."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def load_keras(path: Path) -> ExportedModel:
         model = keras.saving.load_model(path)
     last, size = model.layers[-1], known_size(*model.input_shape[1:3])
     function = compiled_function(_with_novelty(model))
-    return ExportedModel(function, last.classes, size, last.standards)
+    return ExportedModel(function, last.classes, size, last.standards, last.card)
 
 
 def _with_novelty(model: keras.Model) -> keras.Model:
@@ -163,6 +163,7 @@ def save_tflite(model: keras.Model, path: Path) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(CLASSES_FILE, "\n".join(last.classes) + "\n")
         archive.writestr(STANDARDS_FILE, last.standards)
+        archive.writestr(CARD_FILE, last.card)
 
 
 def load_tflite(path: Path) -> ExportedModel:
@@ -183,10 +184,12 @@ def load_tflite(path: Path) -> ExportedModel:
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-        kept = STANDARDS_FILE in archive.namelist()
-        standards = archive.read(STANDARDS_FILE).decode() if kept else ""
+        standards, card = (
+            archive.read(name).decode() if name in archive.namelist() else ""
+            for name in (STANDARDS_FILE, CARD_FILE)
+        )
     size = known_size(*given["shape_signature"][1:3].tolist())
-    return ExportedModel(predict, classes, size, standards)
+    return ExportedModel(predict, classes, size, standards, card)
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -199,7 +202,9 @@ def save_onnx(model: keras.Model, path: Path) -> None:
         _with_novelty(model).export(path, format="onnx", verbose=False, input_signature=[image])
     proto, last = onnx.load(path), model.layers[-1]
     classes = json.dumps(last.classes)
-    properties = {"classes": classes, "origin": last.origin, "standards": last.standards}
+    properties = {
+        "classes": classes, "origin": last.origin, "standards": last.standards, "card": last.card,
+    }  # fmt: skip
     onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, path)
 
@@ -216,7 +221,8 @@ def load_onnx(path: Path) -> ExportedModel:
 
     properties = session.get_modelmeta().custom_metadata_map
     classes, size = json.loads(properties["classes"]), known_size(*given.shape[1:3])
-    return ExportedModel(predict, classes, size, properties.get("standards", ""))
+    standards, card = (properties.get(name, "") for name in ("standards", "card"))
+    return ExportedModel(predict, classes, size, standards, card)
 
 
 @contextlib.contextmanager

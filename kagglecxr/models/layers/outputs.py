@@ -29,15 +29,22 @@ class LabeledOutput(PixelLayer):
         classes: the classes' names, in the order of the columns.
         origin: a description of what the model was made of.
         standards: by what masks are judged, as JSON; empty for classes.
+        card: the model card in Markdown.
     """
 
-    arguments = ("classes", "origin", "standards")
+    arguments = ("classes", "origin", "standards", "card")
 
     def __init__(
-        self, classes: Sequence[str], origin: str = "", standards: str = "", **kwargs: Any
+        self,
+        classes: Sequence[str],
+        origin: str = "",
+        standards: str = "",
+        card: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.classes, self.origin, self.standards = list(classes), origin, standards
+        self.card = card
 
     def call(self, inputs: KerasTensor | Sequence[KerasTensor]) -> KerasTensor:
         """Returns the probabilities."""

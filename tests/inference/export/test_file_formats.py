@@ -104,14 +104,14 @@ def test_a_file_of_one_size_tells_it(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS.names())
-def test_a_file_keeps_what_is_unusual_and_the_standards_of_masks(name: str, tmp_path: Path) -> None:
+def test_a_file_keeps_what_is_unusual_and_what_is_written_of_it(name: str, tmp_path: Path) -> None:
     kind = FORMATS[name]
     needs(kind)
     inputs = keras.Input((None, None, None), name="image")
     brightness = keras.layers.GlobalAveragePooling2D()(RGBToGray()(inputs))
     # Nobody set its Gaussian, whose mean and deviations are 1 therefore.
     novelty = MahalanobisDistance(1)(brightness)
-    last = LabeledOutput(["lungs"], standards='{"é": null}')
+    last = LabeledOutput(["lungs"], standards='{"é": null}', card="# é\n\nNot for diagnosis.\n")
     whole = keras.Model(inputs, last([inputs, novelty]))
     path = tmp_path / f"model{kind.suffix}"
     kind.save(whole, path)
@@ -122,6 +122,7 @@ def test_a_file_keeps_what_is_unusual_and_the_standards_of_masks(name: str, tmp_
     assert unusual is not None
     np.testing.assert_allclose(unusual, images.mean(axis=(1, 2, 3)) - 1, rtol=1e-5)
     assert loaded.standards == '{"é": null}'
+    assert loaded.card == "# é\n\nNot for diagnosis.\n"
     # Who opens a file with Keras gets the probabilities alone.
     assert kind.writes != "keras" or keras.saving.load_model(path)(images).shape == (2, 5, 7, 1)
 
