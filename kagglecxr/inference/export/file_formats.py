@@ -184,12 +184,10 @@ def load_tflite(path: Path) -> ExportedModel:
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-        standards, card = (
-            archive.read(name).decode() if name in archive.namelist() else ""
-            for name in (STANDARDS_FILE, CARD_FILE)
-        )
+        names = [name for name in (STANDARDS_FILE, CARD_FILE) if name in archive.namelist()]
+        kept = [archive.read(name).decode() for name in names]
     size = known_size(*given["shape_signature"][1:3].tolist())
-    return ExportedModel(predict, classes, size, standards, card)
+    return ExportedModel(predict, classes, size, *kept)
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -201,11 +199,8 @@ def save_onnx(model: keras.Model, path: Path) -> None:
     with quiet_converters():
         _with_novelty(model).export(path, format="onnx", verbose=False, input_signature=[image])
     proto, last = onnx.load(path), model.layers[-1]
-    classes = json.dumps(last.classes)
-    properties = {
-        "classes": classes, "origin": last.origin, "standards": last.standards, "card": last.card,
-    }  # fmt: skip
-    onnx.helper.set_model_props(proto, properties)
+    properties = {name: getattr(last, name) for name in ("origin", "standards", "card")}
+    onnx.helper.set_model_props(proto, properties | {"classes": json.dumps(last.classes)})
     onnx.save(proto, path)
 
 
@@ -221,8 +216,8 @@ def load_onnx(path: Path) -> ExportedModel:
 
     properties = session.get_modelmeta().custom_metadata_map
     classes, size = json.loads(properties["classes"]), known_size(*given.shape[1:3])
-    standards, card = (properties.get(name, "") for name in ("standards", "card"))
-    return ExportedModel(predict, classes, size, standards, card)
+    kept = [properties.get(name, "") for name in ("standards", "card")]
+    return ExportedModel(predict, classes, size, *kept)
 
 
 @contextlib.contextmanager
