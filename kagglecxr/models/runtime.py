@@ -5,6 +5,7 @@ import ctypes
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
@@ -141,3 +142,17 @@ def mirrored_scope(devices: Sequence[str]) -> contextlib.AbstractContextManager[
     scope: contextlib.AbstractContextManager[object]
     scope = distribute.MirroredStrategy(list(devices), cross_device_ops=reduction).scope()
     return scope
+
+
+@contextlib.contextmanager
+def quiet_converters() -> Iterator[None]:
+    """Silences what Keras and converters log about themselves, which no user can change."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,12 +1,9 @@
 """The file formats of exported models: .keras, .h5, .tflite and .onnx."""
 
-import contextlib
 import importlib.util
 import json
-import logging
-import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from kagglecxr.core.errors import DataError, MissingError, SettingError
 from kagglecxr.core.registry import Registry
 from kagglecxr.inference.export.exported_model import Array, ExportedModel, known_size
 from kagglecxr.models.layers.pixel_operations import ImageNormalization
-from kagglecxr.models.runtime import compiled_function
+from kagglecxr.models.runtime import compiled_function, quiet_converters
 
 CLASSES_FILE, STANDARDS_FILE, CARD_FILE = "classes.txt", "standards.json", "model_card.md"
 """The files inside a .tflite file, which keeps no layers: its outputs' names, and more of them."""
@@ -184,10 +181,11 @@ def load_tflite(path: Path) -> ExportedModel:
 
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
-        names = [name for name in (STANDARDS_FILE, CARD_FILE) if name in archive.namelist()]
-        kept = [archive.read(name).decode() for name in names]
-    size = known_size(*given["shape_signature"][1:3].tolist())
-    return ExportedModel(predict, classes, size, *kept)
+        known = archive.namelist()
+        kept = [archive.read(n).decode() for n in (STANDARDS_FILE, CARD_FILE) if n in known]
+    return ExportedModel(
+        predict, classes, known_size(*given["shape_signature"][1:3].tolist()), *kept
+    )
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -216,22 +214,8 @@ def load_onnx(path: Path) -> ExportedModel:
 
     properties = session.get_modelmeta().custom_metadata_map
     classes, size = json.loads(properties["classes"]), known_size(*given.shape[1:3])
-    kept = [properties.get(name, "") for name in ("standards", "card")]
+    kept = (properties.get(name, "") for name in ("standards", "card"))
     return ExportedModel(predict, classes, size, *kept)
-
-
-@contextlib.contextmanager
-def quiet_converters() -> Iterator[None]:
-    """Silences what Keras and converters log about themselves, which no user can change."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 _BY_KERAS = 'import keras, kagglecxr.models.layers; keras.saving.load_model("{path}")'
