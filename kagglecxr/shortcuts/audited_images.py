@@ -23,8 +23,11 @@ from kagglecxr.shortcuts.regions import Masks
 
 Rows = npt.NDArray[np.intp]
 
-PERSONS = ("view", "age", "sex")
+AGE = "age"
+PERSONS = ("view", AGE, "sex")
 """Columns of metadata.csv by which recall is told, if they are there."""
+OLDER = (18, 40, 60, 80)
+AGE_GROUPS = ("0 to 17", "18 to 39", "40 to 59", "60 to 79", "80 and older")
 
 
 def audited_images(
@@ -144,4 +147,13 @@ def columns_of_persons(
     path_of = dict(zip(prepared.index.ids, prepared.index.table["path"], strict=True))
     paths = [path_of[name] for name in ids]
     by_path = table.drop_duplicates("path").set_index("path").reindex(paths).fillna("")
+    if AGE in by_path:
+        by_path[AGE] = _age_groups(by_path[AGE])
     return {name: by_path[name].to_numpy(object) for name in PERSONS if name in by_path}
+
+
+def _age_groups(ages: "pd.Series[str]") -> "pd.Series[str]":
+    """Ages in groups of some 20 years; empty where an age is no number of years, as 045Y is."""
+    years = ages.str.extract(r"^\s*(\d+(?:\.\d+)?)\s*[Yy]?\s*$")[0].astype(float)
+    groups = pd.cut(years, [0, *OLDER, np.inf], right=False, labels=AGE_GROUPS)
+    return groups.astype(object).fillna("")

@@ -90,6 +90,16 @@ def test_recall_is_told_by_the_columns_that_metadata_have(
     assert {name: list(cells) for name, cells in found.items()} == {"sex": ["M", "F"]}
 
 
+def test_ages_are_grouped_whatever_their_form(own: PreparedDemo, tmp_path: Path) -> None:
+    ages = ["17", "18.0", "045Y", "79 y", "80", "old", ""]
+    expected = ["0 to 17", "18 to 39", "40 to 59", "60 to 79", "80 and older", "", ""]
+    paths = own.prepared.index.table["path"].iloc[: len(ages)]
+    write_table(tmp_path / "metadata.csv", pd.DataFrame({"path": paths, "age": ages}))
+    prepared = dataclasses.replace(own.prepared, root=tmp_path)
+    found = columns_of_persons(prepared, own.prepared.index.ids[: len(ages)])
+    assert list(found["age"]) == expected
+
+
 @pytest.mark.slow
 def test_lungs_without_a_mask_are_predicted(
     own: PreparedDemo, member: Member, tmp_path: Path
