@@ -42,7 +42,7 @@ pytestmark = [
 
 SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
 # As many threads as a training here has: the order of floating-point sums depends on them.
-CORES = os.cpu_count() or 1
+CORES = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
