@@ -31,7 +31,7 @@ def audit(
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs
     from kagglecxr.inference.members import members_for_data
-    from kagglecxr.reports.audit_report import report_audit
+    from kagglecxr.reports.audit_report import check_folder, report_audit
     from kagglecxr.reports.run_page import write_run_page
     from kagglecxr.saliency.explain_members import check_classifiers, check_held_out
     from kagglecxr.shortcuts.audit_run import audit_run
@@ -48,8 +48,9 @@ def audit(
         )
     [member] = members_for_data(chosen, prepared)
     check_held_out([member])
+    folder = check_folder(workspace.audits / member.record.name)
     found = audit_run(prepared, workspace, member, options, common.seed, common.terminal)
-    page = report_audit(found, workspace.audits / member.record.name, common.terminal)
+    page = report_audit(found, folder, common.terminal)
     write_run_page(described, workspace, member.run, common.seed, common.terminal)
     common.finish(
         f"{found.verdict.sentence(member.record.name)} The page: {page}.",

@@ -14,7 +14,7 @@ from kagglecxr.shortcuts.background_gap import BackgroundGap
 from kagglecxr.shortcuts.background_swap import swap_background
 from kagglecxr.shortcuts.held_out import AuditedImages
 from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix
-from kagglecxr.shortcuts.regions import VARIANTS, Pixels
+from kagglecxr.shortcuts.regions import VARIANTS, Pixels, with_margin
 from kagglecxr.shortcuts.relevance import RelevanceShares
 
 LONGEST = 18
@@ -50,32 +50,29 @@ def gap_heatmap(gap: BackgroundGap, targets: Sequence[str]) -> Figure:
 
 def part_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
     """Plots one image of each class, and its parts."""
-    rows = _one_of_each_class(audited)
+    rows = _of_each_class(audited, 0)
     figure = Figure(figsize=(1.9 * len(VARIANTS), 2 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), len(VARIANTS), squeeze=False)
-    for line, row in zip(grid, rows, strict=True):
+    for number, (line, row) in enumerate(zip(grid, rows, strict=True)):
         for axes, (name, part) in zip(line, VARIANTS.items(), strict=True):
             shown = part(audited.images[row][None], audited.lungs[row][None])[0]
-            _show(axes, shown, name if line is grid[0] else "")
+            _show(axes, shown, "" if number else name)
         _name_row(line[0], targets[audited.classes[row]])
     return figure
 
 
 def swap_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
     """Plots the lungs of one image of each class in one background of each class."""
-    rows = _one_of_each_class(audited)
+    rows, others = _of_each_class(audited, 0), _of_each_class(audited, 1)
     figure = Figure(figsize=(2 * len(rows) + 0.6, 2 * len(rows) + 0.6), layout="constrained")
     grid = figure.subplots(len(rows), len(rows), squeeze=False)
-    for line, row in zip(grid, rows, strict=True):
-        for axes, other in zip(line, rows, strict=True):
-            both = audited.images[row], audited.lungs[row]
-            shown = (
-                swap_background(*both, audited.images[other], audited.lungs[other])
-                if row != other
-                else both[0]
+    for number, (line, row) in enumerate(zip(grid, rows, strict=True)):
+        for axes, other in zip(line, others, strict=True):
+            shown = swap_background(
+                audited.images[row], audited.lungs[row], audited.images[other], audited.lungs[other]
             )
             title = f"background: {shorten_name(targets[audited.classes[other]], LONGEST)}"
-            _show(axes, shown, title if line is grid[0] else "")
+            _show(axes, shown, "" if number else title)
         _name_row(line[0], f"lungs: {shorten_name(targets[audited.classes[row]], LONGEST)}")
     return figure
 
@@ -88,25 +85,25 @@ def relevance_examples(
     names = list(relevance.maps)
     figure = Figure(figsize=(2 * len(names) + 2, 2.1 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), len(names) + 1, squeeze=False)
-    for line, number in zip(grid, rows, strict=True):
+    for place, (line, number) in enumerate(zip(grid, rows, strict=True)):
         row, target = relevance.rows[number], targets[relevance.targets[number]]
-        image, lungs = audited.images[row], audited.lungs[row].astype(np.uint8)
+        image = audited.images[row]
+        lungs = with_margin(audited.lungs[row][None])[0].astype(np.uint8)
         flat = image[..., 0] if image.shape[-1] == 1 else image
         plain = np.repeat(flat[..., None], 3, axis=-1) if flat.ndim == 2 else flat
-        _show(line[0], outline(plain, lungs), "image" if line is grid[0] else "")
+        _show(line[0], outline(plain, lungs), "" if place else "image")
         for axes, name in zip(line[1:], names, strict=True):
             drawn = overlay(flat, relevance.maps[name][number], signed=METHODS[name].signed)
-            _show(axes, outline(drawn, lungs), name if line is grid[0] else "")
+            _show(axes, outline(drawn, lungs), "" if place else name)
         true = shorten_name(targets[audited.classes[row]], LONGEST)
         _name_row(line[0], f"{true},\ntold {shorten_name(target, LONGEST)}")
     return figure
 
 
-def _one_of_each_class(audited: AuditedImages) -> list[int]:
-    known = np.flatnonzero(audited.have_lungs)
-    return [
-        int(known[audited.classes[known] == one][0]) for one in np.unique(audited.classes[known])
-    ]
+def _of_each_class(audited: AuditedImages, number: int) -> list[int]:
+    """The first image of each class, or another; each has several, of several patients."""
+    present = np.unique(audited.classes)
+    return [int(np.flatnonzero(audited.classes == one)[number]) for one in present]
 
 
 def _some(rows: npt.NDArray[np.intp], classes: npt.NDArray[np.intp]) -> list[int]:

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.core.files import write_table, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.reports.audit_figures import (
@@ -20,8 +21,8 @@ from kagglecxr.reports.run_figures import png_of
 from kagglecxr.shortcuts.audit_record import AuditRecord
 from kagglecxr.shortcuts.audit_run import Audit
 from kagglecxr.shortcuts.background_gap import BackgroundGap
-from kagglecxr.shortcuts.region_matrix import RegionMatrix
-from kagglecxr.shortcuts.regions import BACKGROUND, SHAPE
+from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix
+from kagglecxr.shortcuts.regions import BACKGROUND, SHAPE, WHOLE
 from kagglecxr.shortcuts.relevance import RelevanceShares
 from kagglecxr.shortcuts.sources import SourceTests
 
@@ -35,8 +36,28 @@ LIMITS = (
 )
 
 
+def check_folder(folder: Path) -> Path:
+    """Makes the folder of an audit, before anything slow begins.
+
+    Raises:
+        SettingError: a file is in its place.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingError(
+            f"An audit needs a folder where a file is. Received: {folder}. Move that file, or name "
+            "another folder with --work."
+        ) from error
+    return folder
+
+
 def report_audit(audit: Audit, folder: Path, reporter: Reporter) -> Path:
-    """Writes the page, a CSV file of each table, the figures and audit.json; returns the page."""
+    """Writes the page with its figures, a CSV file of each table and audit.json.
+
+    Returns:
+        The page.
+    """
     name = audit.member.record.name
     tables = {
         "regions": region_table(audit.regions, audit.targets),
@@ -59,11 +80,29 @@ def report_audit(audit: Audit, folder: Path, reporter: Reporter) -> Path:
             for picture in pictures:
                 images[picture.name] = png_of(picture.figure)
                 bar.advance()
-    record = AuditRecord.of(audit)
+    record = record_of(audit)
     record.write(folder)
     title = f"What does {name} read?"
     write_text(folder / PAGE, render_page(title, record.sentence, sections, images))
     return folder / PAGE
+
+
+def record_of(audit: Audit) -> AuditRecord:
+    """Returns what an audit found, as it is kept."""
+    verdict, gap, sources = audit.verdict, audit.gap, audit.sources
+    return AuditRecord(
+        verdict.kind,
+        verdict.sentence(audit.member.record.name),
+        len(audit.audited.ids),
+        verdict.chance,
+        verdict.whole,
+        verdict.background,
+        None if gap is None else gap.same,
+        None if gap is None else gap.other,
+        None if gap is None else gap.accuracy,
+        None if gap is None else gap.certainty,
+        None if sources is None else sources.told,
+    )
 
 
 def region_table(regions: RegionMatrix, targets: list[str]) -> pd.DataFrame:
@@ -101,16 +140,19 @@ def _sections(audit: Audit, tables: dict[str, pd.DataFrame]) -> list[PageSection
 
 
 def _region_section(audit: Audit, table: pd.DataFrame) -> PageSection:
-    own = table[table["trained"] == table["shown"]].drop(columns="trained")
-    by_shape = own.loc[own["shown"] == SHAPE, "balanced_accuracy"].iloc[0]
-    by_background = own.loc[own["shown"] == BACKGROUND, "balanced_accuracy"].iloc[0]
+    is_run = (table["trained"] == AS_TRAINED) & (table["shown"] == WHOLE)
+    own = table[is_run | (table["trained"] == table["shown"])]
+    own = own.assign(trained=own["trained"].where(own["trained"] == AS_TRAINED, "a head"))
+    of_head = own[own["trained"] == "a head"].set_index("shown")["balanced_accuracy"]
+    by_shape, by_background = of_head[SHAPE], of_head[BACKGROUND]
     sentences = [
         "A head was trained on what the run's network makes of each part of the image, and shown "
-        "each part of images it had not seen. Numbers are balanced accuracies; the first row is "
-        "the run as it is.",
+        "each part of images it had not seen. Numbers are balanced accuracies; the first row of "
+        "the picture, and of the table, is the run as it is. Lettering that lies on the lungs "
+        "stays in each part.",
         f"The background alone has {by_background:.2f}, and the mere shape of the cut-out lungs "
-        f"{by_shape:.2f}, where {audit.verdict.chance:.2f} is chance. Below: the recall of each "
-        "class by heads that were trained on what they are shown.",
+        f"{by_shape:.2f}, where {audit.verdict.chance:.2f} is chance. The table has the recall of "
+        "each class, by heads that were trained on what they are shown.",
     ]
     pictures = [
         PageFigure(
@@ -128,7 +170,8 @@ def _region_section(audit: Audit, table: pd.DataFrame) -> PageSection:
 
 def _gap_section(audit: Audit, gap: BackgroundGap) -> PageSection:
     sentences = [
-        f"The lungs of {gap.images:,} images were put into other images, one of each class. "
+        f"The lungs of {gap.images:,} images were put into other images, {gap.rounds} of each "
+        "class. "
         f"Where the background is of the lungs' class {gap.same:.0%} are told right, where it is "
         f"of another {gap.other:.0%}: a difference of {gap.accuracy}. The probability of the "
         f"lungs' class differs by {gap.certainty}. A run that reads the lungs alone has 0."
@@ -142,7 +185,7 @@ def _gap_section(audit: Audit, gap: BackgroundGap) -> PageSection:
         PageFigure(
             "swapped", swap_examples(audit.audited, audit.targets),
             "Lungs of one class in backgrounds of another.",
-            "Lungs (rows) in backgrounds (columns); on the diagonal the images as they are.",
+            "Lungs (rows) in backgrounds (columns), all composed of two images.",
         ),
     ]  # fmt: skip
     return PageSection("Lungs in other backgrounds", sentences, pictures)
@@ -161,7 +204,8 @@ def _relevance_section(audit: Audit, relevance: RelevanceShares) -> PageSection:
     picture = PageFigure(
         "relevance", relevance_examples(audit.audited, relevance, audit.targets),
         "Images with saliency maps and the lungs' contour.",
-        "Maps of the predicted class, by the fold that held the image out; green: the lungs' mask.",
+        "Maps of the predicted class, by the fold that held the image out; green: the lungs with "
+        "their margin, inside of which relevance is counted.",
     )  # fmt: skip
     return PageSection("Where the evidence is", sentences, [picture], _shown(relevance.table))
 
@@ -184,4 +228,10 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
             return "" if np.isnan(value) else f"{value:.2f}"
         return str(value)
 
-    return table.rename(columns=lambda name: str(name).replace("_", " ")).map(cell)
+    return table.rename(columns=_TITLES).map(cell)
+
+
+_TITLES = {
+    "balanced_accuracy": "balanced accuracy", "left_out": "left out", "random_net": "random net",
+    "inside_low": "from", "inside_high": "to",
+}  # fmt: skip

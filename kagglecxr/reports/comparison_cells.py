@@ -169,7 +169,7 @@ def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
 
 def _audit_cells(model: ComparedModel, workspace: Workspace) -> Cells:
     """Returns what an audit of the run found; empty where there was none, as of ensembles."""
-    titles = ("Background alone tells", "Fall on another background", READS)
+    titles = ("Background alone tells", "Fall of certainty on another background", READS)
     audit = read_audit(workspace.audits / model.name)
     if audit is None:
         return dict.fromkeys(titles, "")

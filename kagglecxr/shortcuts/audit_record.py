@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, write_json
 from kagglecxr.core.intervals import Interval
-from kagglecxr.shortcuts.audit_run import Audit
 
 RECORD = "audit.json"
 
@@ -45,47 +43,22 @@ class AuditRecord:
     certainty_gap: Interval | None
     source: Interval | None
 
-    @classmethod
-    def of(cls, audit: Audit) -> "AuditRecord":
-        """Returns what an audit found."""
-        verdict, gap, sources = audit.verdict, audit.gap, audit.sources
-        return cls(
-            verdict.kind,
-            verdict.sentence(audit.member.record.name),
-            len(audit.audited.ids),
-            verdict.chance,
-            verdict.whole,
-            verdict.background,
-            None if gap is None else gap.same,
-            None if gap is None else gap.other,
-            None if gap is None else gap.accuracy,
-            None if gap is None else gap.certainty,
-            None if sources is None else sources.told,
-        )
-
     def write(self, folder: Path) -> None:
         """Writes audit.json, atomically."""
         write_json(folder / RECORD, dataclasses.asdict(self))
 
 
 def read_audit(folder: Path) -> AuditRecord | None:
-    """Reads what an audit left in its folder; None where there was none.
+    """Reads what an audit left in its folder; None where there is nothing that can be read.
 
-    Raises:
-        DataError: the file is damaged.
+    So a damaged record, or one of another version, counts as no audit: another one replaces it.
     """
-    path = folder / RECORD
-    if not path.is_file():
-        return None
     try:
-        values = read_json(path)
+        values = read_json(folder / RECORD)
         intervals = {name: _interval(values[name]) for name in _INTERVALS}
         return AuditRecord(**(values | intervals))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(
-            f"What an audit found cannot be read. Received: {path} ({error}). Remove that file, or "
-            "audit the run again."
-        ) from error
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 _INTERVALS = ("whole", "background", "accuracy_gap", "certainty_gap", "source")

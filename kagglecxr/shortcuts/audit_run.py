@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kagglecxr.core.errors import MissingError
+from kagglecxr.core.errors import MissingError, shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
@@ -13,6 +13,7 @@ from kagglecxr.inference.members import Member
 from kagglecxr.shortcuts.audit_options import AuditOptions
 from kagglecxr.shortcuts.audited_images import audited_images, columns_of_persons
 from kagglecxr.shortcuts.background_gap import BackgroundGap, measure_background_gap
+from kagglecxr.shortcuts.heads import comparable_rows
 from kagglecxr.shortcuts.held_out import AuditedImages, HeldOutModels
 from kagglecxr.shortcuts.region_matrix import RegionMatrix, measure_regions
 from kagglecxr.shortcuts.relevance import RelevanceShares, measure_relevance
@@ -26,6 +27,7 @@ class Audit:
 
     Attributes:
         targets: names of the classes.
+        audited: the images that the verdict is of.
         subgroups: see `recall_by`.
     """
 
@@ -59,29 +61,38 @@ def audit_run(
         reporter: shows the progress.
 
     Raises:
-        MissingError: the lungs of fewer than two images for each class are known.
+        MissingError: there are no two classes of several patients with known lungs in a fold.
     """
     audited = audited_images(
         prepared, workspace, member, options.images, generator(seed, "audit", "images"), reporter
     )
-    if audited.have_lungs.sum() < 2 * len(member.record.targets):
+    rows = comparable_rows(audited, seed)
+    if not len(rows):
         raise MissingError(
-            f"An audit needs to know where the lungs are. Received: lungs of "
-            f"{audited.have_lungs.sum()} of {len(audited.ids)} images. Look at the masks, or "
-            f"predict them: {workspace.command('segment')}"
+            f"An audit needs two classes with two patients each, and their lungs, in a fold. "
+            f"Received: {audited.have_lungs.sum()} images with lungs of {len(audited.ids)}. Look "
+            f"at the masks, predict them by {workspace.command('segment')}, or prepare fewer folds."
         )
-    models = HeldOutModels(member)
+    models, compared = HeldOutModels(member), audited.take(rows)
+    lost = set(audited.classes.tolist()) - set(compared.classes.tolist())
+    if lost:
+        names = shorten([member.record.targets[one] for one in sorted(lost)])
+        reporter.note(
+            f"The verdict is not of {names}: it needs two patients of a class in a fold, and lungs."
+        )
     outputs = models.predict(audited.images, audited.folds)
-    regions = measure_regions(audited, models, outputs, seed, reporter)
-    gap = measure_background_gap(audited, models, generator(seed, "audit", "swaps"), reporter)
+    regions = measure_regions(compared, models, outputs.take(rows), seed, reporter)
+    gap = measure_background_gap(compared, models, generator(seed, "audit", "swaps"), reporter)
     predicted = outputs.probabilities.argmax(axis=1)
-    relevance = measure_relevance(audited, member, predicted, options.explained, seed, reporter)
+    relevance = measure_relevance(
+        compared, member, predicted[rows], options.explained, seed, reporter
+    )
     random = generator(seed, "audit", "intervals")
     columns = {"source": audited.sources, **columns_of_persons(prepared, audited.ids.tolist())}
     return Audit(
         member,
         member.record.targets,
-        audited,
+        compared,
         regions,
         gap,
         measure_sources(audited, outputs, seed, random),

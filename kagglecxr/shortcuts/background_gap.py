@@ -27,12 +27,14 @@ class BackgroundGap:
         accuracy: the mean of its diagonal less the mean of the rest.
         certainty: the same of the probability of the lungs' class, which tells a smaller gap.
         images: how many gave their lungs.
+        rounds: into how many images of each class each was put.
     """
 
     right: Values
     accuracy: Interval
     certainty: Interval
     images: int
+    rounds: int
 
     @property
     def same(self) -> float:
@@ -53,7 +55,7 @@ def measure_background_gap(
     Lungs and background are of one fold's held-out images, which that fold is asked about.
 
     Args:
-        audited: the images.
+        audited: images that can be compared, see `comparable_rows`.
         models: of the run.
         random: draws backgrounds and resamples.
         reporter: shows the progress.
@@ -62,12 +64,12 @@ def measure_background_gap(
         None where no image has a background of each class and of another patient.
     """
     present = len(np.unique(audited.classes))
-    rounds = max(1, COMPOSED // max(1, int(audited.have_lungs.sum()) * present))
+    rounds = max(1, COMPOSED // max(1, len(audited.ids) * present))
     parts, probabilities = [], []
     folds = np.unique(audited.folds)
     with reporter.bar("Backgrounds", len(folds)) as bar:
         for fold in folds:
-            usable = audited.have_lungs & (audited.folds == fold)
+            usable = audited.folds == fold
             swaps = draw_swaps(audited.classes, audited.groups, usable, rounds, random)
             if len(swaps.lungs):
                 images = swapped_images(audited.images, audited.lungs, swaps)
@@ -81,7 +83,8 @@ def measure_background_gap(
         np.concatenate([part.lungs for part in parts]),
         np.concatenate([part.background for part in parts]),
     )
-    return gap_of(np.concatenate(probabilities), swaps, audited.classes, audited.groups, random)
+    found = np.concatenate(probabilities)
+    return gap_of(found, swaps, audited.classes, audited.groups, rounds, random)
 
 
 def gap_of(
@@ -89,6 +92,7 @@ def gap_of(
     swaps: Swaps,
     classes: npt.NDArray[np.intp],
     groups: npt.NDArray[np.object_],
+    rounds: int,
     random: np.random.Generator,
 ) -> BackgroundGap:
     """Measures the gap in what was predicted of composed images.
@@ -102,6 +106,7 @@ def gap_of(
         swaps: whose lungs and whose background each is.
         classes: (N,) the true classes of all images.
         groups: (N,) their patients.
+        rounds: into how many images of each class each was put.
         random: draws the resamples.
     """
     count = probabilities.shape[1]
@@ -128,7 +133,9 @@ def gap_of(
         percentile_interval(_gap(table(values, once)), np.array(of_values))
         for values, of_values in zip((right, certain), np.array(drawn).T, strict=True)
     ]
-    return BackgroundGap(table(right, once), found[0], found[1], len(np.unique(swaps.lungs)))
+    return BackgroundGap(
+        table(right, once), found[0], found[1], len(np.unique(swaps.lungs)), rounds
+    )
 
 
 def _gap(shares: Values) -> float:

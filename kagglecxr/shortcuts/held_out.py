@@ -1,7 +1,7 @@
 """What a run says of images, and of parts of them, by the folds that did not learn from them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,10 @@ class AuditedImages:
     groups: npt.NDArray[np.object_]
     sources: npt.NDArray[np.object_]
 
+    def take(self, rows: npt.NDArray[np.intp]) -> "AuditedImages":
+        """Returns some of the images."""
+        return AuditedImages(*(getattr(self, each.name)[rows] for each in fields(self)))
+
     @property
     def have_lungs(self) -> npt.NDArray[np.bool_]:
         """(N,) whether any lung is known, and any background."""
@@ -55,6 +59,10 @@ class Outputs:
 
     probabilities: Array
     features: Array
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Outputs":
+        """Returns those of some of the images."""
+        return Outputs(self.probabilities[rows], self.features[rows])
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ EVIDENCE = ("gradcam", "occlusion", "integrated_gradients")
 """They hold for any net and depend on all of its layers."""
 RANDOM_ORDER = "random order"
 RESAMPLES = 1000
+FEWEST = 8
+"""Images of fewer have no interval: it would be the range of what was seen."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,13 @@ def _some_of_each_class(
 def _inside(shares: Array, seed: int) -> dict[str, float]:
     """The mean share with the interval of its mean, images drawn anew."""
     known = shares[~np.isnan(shares)]
-    if not len(known):
-        return {"inside": np.nan, "inside_low": np.nan, "inside_high": np.nan}
+    mean = float(known.mean()) if len(known) else np.nan
+    if len(known) < FEWEST:
+        return {"inside": mean, "inside_low": np.nan, "inside_high": np.nan}
     random = generator(seed, "audit", "shares")
     drawn = random.choice(known, (RESAMPLES, len(known))).mean(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return {"inside": float(known.mean()), "inside_low": float(low), "inside_high": float(high)}
+    return {"inside": mean, "inside_low": float(low), "inside_high": float(high)}
 
 
 def _areas(curves: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -10,8 +10,8 @@ from scipy.stats.contingency import association, crosstab
 
 from kagglecxr.core.intervals import Interval, bootstrap_interval
 from kagglecxr.core.metrics import METRICS, confusion_counts, recall_of_targets
+from kagglecxr.shortcuts.heads import fit_head, held_out_probabilities, split_patients
 from kagglecxr.shortcuts.held_out import Array, AuditedImages, Outputs
-from kagglecxr.shortcuts.region_matrix import fit_head, held_out_probabilities
 
 FEWEST = 20
 """Images of a source that is looked at by itself."""
@@ -50,7 +50,7 @@ def measure_sources(
         random: draws the resamples.
 
     Returns:
-        None where fewer than two sources have 20 images.
+        None where fewer than two sources have 20 images, of several patients.
     """
     counts = pd.Series(audited.sources[audited.sources != ""]).value_counts()
     names = sorted(counts.index[counts >= FEWEST])
@@ -60,20 +60,24 @@ def measure_sources(
     source = np.array([names.index(one) for one in audited.sources[rows]], np.intp)
     classes, groups, folds = audited.classes[rows], audited.groups[rows], audited.folds[rows]
     features, probabilities = outputs.features[rows], outputs.probabilities[rows]
-    own = {"features": features}
-    told = held_out_probabilities(features, own, source, groups, folds, len(names), seed)
+    own = {"own": features}
+    split = split_patients(source, groups, folds, seed)
+    told = held_out_probabilities(features, own, source, folds, split, len(names))["own"]
     class_columns = np.eye(probabilities.shape[1], dtype=np.float32)[classes]
-    by_class = held_out_probabilities(
-        class_columns, {"classes": class_columns}, source, groups, folds, len(names), seed
-    )
-    seen = held_out_probabilities(
-        features, own, classes, groups, folds, probabilities.shape[1], seed
-    )
+    only = {"class": class_columns}
+    by_class = held_out_probabilities(class_columns, only, source, folds, split, len(names))
+    of_class = split_patients(classes, groups, folds, seed)
+    seen = held_out_probabilities(features, own, classes, folds, of_class, probabilities.shape[1])[
+        "own"
+    ]
+    can = split >= 0
+    if not can.any():
+        return None
     left_out = _without_each_source(features, classes, source, folds)
     lines = []
     for number, name in enumerate(names):
         here = source == number
-        known = here & (left_out >= 0)
+        known = here & (left_out >= 0) & (of_class >= 0)
         recalls = recall_of_targets(confusion_counts(classes[here], probabilities[here]))
         present = np.unique(classes[here])
         lines.append(
@@ -83,12 +87,12 @@ def measure_sources(
                 "classes": len(present),
                 "inside": float(recalls[present].mean()),
                 "left_out": _mean(left_out[known] == classes[known]),
-                "seen": _mean(seen["features"][known].argmax(axis=1) == classes[known]),
+                "seen": _mean(seen[known].argmax(axis=1) == classes[known]),
             }
         )
     return SourceTests(
-        bootstrap_interval(BALANCED, source, told["features"], groups, random),
-        BALANCED(source, by_class["classes"]),
+        bootstrap_interval(BALANCED, source[can], told[can], groups[can], random),
+        BALANCED(source[can], by_class["class"][can]),
         float(association(crosstab(source, classes).count)),
         pd.DataFrame(lines),
     )
@@ -128,12 +132,14 @@ def recall_by(
         targets: names of the classes.
 
     Returns:
-        `by,value,class,images,recall`, of parts of at least 20 images, those of a class at least 1.
+        `by,value,class,images,recall`, of parts of at least 20 images, where there are several.
     """
     right = probabilities.argmax(axis=1) == classes
     lines = []
     for name, values in columns.items():
         known = pd.Series(values[values != ""]).value_counts()
+        if len(known) < 2:
+            continue
         for value in sorted(known.index[known >= FEWEST]):
             for number, target in enumerate(targets):
                 here = (values == value) & (classes == number)

@@ -9,10 +9,11 @@ from kagglecxr.shortcuts.background_gap import BackgroundGap
 from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix
 from kagglecxr.shortcuts.regions import BACKGROUND, WHOLE
 
-SHORTCUT, UNUSED, UNEXPLAINED, CLEAN, NOTHING = (
+SHORTCUT, UNUSED, UNEXPLAINED, UNTESTED, CLEAN, NOTHING = (
     "reads what is outside of the lungs",
     "could read the background, with no sign that it does",
-    "cannot be told",
+    "changes with the background, which tells no class by itself",
+    "could not be tested on other backgrounds",
     "shows no sign of reading anything but the lungs",
     "tells the classes no better than chance",
 )  # fmt: skip
@@ -23,7 +24,7 @@ class Verdict:
     """What an audit says.
 
     Attributes:
-        kind: one of the five above.
+        kind: one of the six above.
         whole: the balanced accuracy of the run on whole images, out of fold.
         background: that of heads that see the background alone.
         gap: what the background is worth to the run; None where it could not be swapped.
@@ -38,29 +39,33 @@ class Verdict:
 
     def sentence(self, name: str) -> str:
         """Returns the verdict on a run of that name in plain words."""
+        whole = (
+            f"balanced accuracy {_of(self.whole)} on whole images, where {self.chance:.2f} is "
+            "chance"
+        )
+        if self.kind == NOTHING:
+            return f"{name} {self.kind}, so there is nothing to audit: {whole}."
         told = (
-            f"from the background alone the class is told with a balanced accuracy of "
-            f"{_of(self.background)}, where {self.chance:.2f} is chance and the run itself has "
-            f"{self.whole.score:.2f} on whole images"
+            f"{whole}; from the background alone heads on its features have {_of(self.background)}"
         )
         if self.gap is None:
-            return f"{name} {self.kind}: {told}; backgrounds could not be swapped."
+            return f"{name} {self.kind}: {told}."
         swapped = (
-            f"lungs in the background of another image of their class are told right in "
-            f"{self.gap.same:.0%}, in that of another class in {self.gap.other:.0%} (certainty "
-            f"falls by {_of(self.gap.certainty)}; {self.gap.images:,} images)"
+            f"lungs put into an image of their own class are told right in {self.gap.same:.0%}, "
+            f"into one of another class in {self.gap.other:.0%} (their class' probability falls "
+            f"by {_of(self.gap.certainty)}; {self.gap.images:,} images)"
         )
-        return f"{name} {self.kind}: {told}; {swapped}.{self._outlook(self.gap)}"
+        return f"{name} {self.kind}: {told}; {swapped}. {self._outlook(self.gap)}"
 
     def _outlook(self, gap: BackgroundGap) -> str:
         if self.kind == SHORTCUT:
             return (
-                " Expect a lower score on images of another origin; train on lungs alone: prepare "
+                "Expect a lower score on images of another origin; train on lungs alone: prepare "
                 "with --pipeline 'gray | resize | mask'."
             )
-        if self.kind in (UNUSED, CLEAN):
-            return f" A fall of more than {max(gap.certainty.high, 0):.2f} is ruled out."
-        return ""
+        if self.kind == UNEXPLAINED:
+            return "The two signs disagree: audit more images with --images."
+        return f"A fall of more than {max(gap.certainty.high, 0):.2f} is ruled out."
 
 
 def judge(regions: RegionMatrix, gap: BackgroundGap | None, random: np.random.Generator) -> Verdict:
@@ -87,7 +92,7 @@ def _kind(whole: Interval, background: Interval, gap: BackgroundGap | None, chan
         return NOTHING
     is_told = background.low > chance
     if gap is None:
-        return UNEXPLAINED
+        return UNTESTED
     is_followed = gap.certainty.low > 0
     if is_told and is_followed:
         return SHORTCUT

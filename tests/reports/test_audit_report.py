@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Silent
 from kagglecxr.inference.members import Member, members_for_data
-from kagglecxr.reports.audit_report import report_audit
+from kagglecxr.reports.audit_report import check_folder, record_of, report_audit
 from kagglecxr.shortcuts import audit_run as module
 from kagglecxr.shortcuts.audit_options import AuditOptions
-from kagglecxr.shortcuts.audit_record import AuditRecord, read_audit
+from kagglecxr.shortcuts.audit_record import read_audit
 from kagglecxr.shortcuts.audit_run import Audit, audit_run
 from kagglecxr.shortcuts.regions import VARIANTS
 from tests.conftest import PreparedDemo, copy_demo
@@ -56,9 +56,9 @@ def test_the_page_begins_with_the_verdict_and_holds_its_pictures(found: Audit, p
 
 def test_the_numbers_are_those_of_the_tables(found: Audit, page: Path) -> None:
     record = read_audit(page.parent)
-    assert record == AuditRecord.of(found)
+    assert record == record_of(found)
     assert record is not None
-    assert (record.verdict, record.images) == (found.verdict.kind, 60)
+    assert (record.verdict, record.images) == (found.verdict.kind, len(found.audited.ids))
     regions = pd.read_csv(page.parent / "regions.csv")
     assert len(regions) == (len(VARIANTS) + 1) * len(VARIANTS)
     own = regions[
@@ -79,11 +79,18 @@ def test_tables_of_an_earlier_audit_do_not_stay(found: Audit, page: Path) -> Non
         assert len(pd.read_csv(path)) == len(found.sources.table)  # type: ignore[union-attr]
 
 
-def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+def test_a_damaged_record_counts_as_no_audit(tmp_path: Path) -> None:
     assert read_audit(tmp_path) is None
-    (tmp_path / "audit.json").write_text('{"verdict": "fine"}', encoding="utf-8")
-    with pytest.raises(DataError, match=r"audit\.json .*audit the run again"):
-        read_audit(tmp_path)
+    for text in ("", "{", '{"verdict": "fine"}', "[]"):
+        (tmp_path / "audit.json").write_text(text, encoding="utf-8")
+        assert read_audit(tmp_path) is None
+
+
+def test_a_file_in_the_folders_place_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "audit").write_text("")
+    with pytest.raises(SettingError, match=r"audit/run\. Move that file"):
+        check_folder(tmp_path / "audit" / "run")
+    assert check_folder(tmp_path / "a" / "b").is_dir()
 
 
 def test_where_no_lungs_are_found_nothing_is_audited(
@@ -96,5 +103,5 @@ def test_where_no_lungs_are_found_nothing_is_audited(
         return dataclasses.replace(seen, lungs=seen.lungs * False)
 
     monkeypatch.setattr(module, "audited_images", without_lungs)
-    with pytest.raises(MissingError, match=r"where the lungs are. Received: lungs of 0 of 60"):
+    with pytest.raises(MissingError, match="Received: 0 images with lungs of 60"):
         audit_run(own.prepared, own.workspace, member, AuditOptions(images=60), 0, Silent())

@@ -145,7 +145,7 @@ def test_the_rows_of_a_run_by_hand(make_run: MakeRun, workspace: Workspace, ledg
         "Test errors": "1",
         "Leaderboard score and rank": "0.7500, rank 2",
         "Background alone tells": "",
-        "Fall on another background": "",
+        "Fall of certainty on another background": "",
         "What it reads": "",
     }
 
@@ -158,7 +158,7 @@ def test_what_is_not_known_is_empty(make_run: MakeRun, workspace: Workspace, led
         "Test errors": "",
         "Leaderboard score and rank": "",
         "Background alone tells": "",
-        "Fall on another background": "",
+        "Fall of certainty on another background": "",
         "What it reads": "",
     }
 

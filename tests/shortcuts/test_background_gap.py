@@ -19,7 +19,7 @@ def test_shares_and_gap_by_hand() -> None:
     sure = np.array([0.9, 0.4, 0.2, 0.8, 0.7, 0.6])
     lungs = classes[swaps.lungs]
     probabilities = np.where(lungs[:, None] == [0, 1], sure[:, None], 1 - sure[:, None])
-    found = gap_of(probabilities, swaps, classes, groups, random())
+    found = gap_of(probabilities, swaps, classes, groups, 1, random())
     np.testing.assert_allclose(found.right, [[1, 0.5], [0, 1]])
     assert (found.same, found.other) == (1.0, 0.25)
     assert found.accuracy.score == pytest.approx(0.75)
@@ -50,7 +50,7 @@ def test_the_interval_is_wider_where_few_images_lend_their_background_to_many() 
         background = np.stack([lent, (lent + 1) % number], axis=1).ravel()
         said = odd[background].astype(np.float64)
         probabilities = np.stack([1 - said, said], axis=1)
-        found = gap_of(probabilities, Swaps(lungs, background), classes, groups, random())
+        found = gap_of(probabilities, Swaps(lungs, background), classes, groups, 1, random())
         widths.append(found.accuracy.high - found.accuracy.low)
     assert widths[1] > 1.3 * widths[0]
 

@@ -57,7 +57,8 @@ def test_shares_are_those_of_the_maps(audited: AuditedImages, measured: Relevanc
         line = table.loc[name]
         expected = np.nanmean(relevance_mass(measured.maps[name], lungs))
         assert line["inside"] == pytest.approx(expected)
-        assert line["inside_low"] <= line["inside"] <= line["inside_high"]
+        # Four images are too few for an interval.
+        assert np.isnan(line["inside_low"])
         assert line["area"] == pytest.approx(lungs.mean())
         assert 0 <= line["random_net"] <= 1
     assert table[["deletion", "insertion"]].notna().all(axis=None)

@@ -12,6 +12,7 @@ from kagglecxr.shortcuts.verdict import (
     NOTHING,
     SHORTCUT,
     UNEXPLAINED,
+    UNTESTED,
     UNUSED,
     Verdict,
     judge,
@@ -23,7 +24,7 @@ SHARES = np.array([[0.9, 0.6], [0.5, 0.8]])
 
 def gap(low: float) -> BackgroundGap:
     interval = Interval(low + 0.1, low, low + 0.2)
-    return BackgroundGap(SHARES, interval, interval, 70)
+    return BackgroundGap(SHARES, interval, interval, 70, 3)
 
 
 @pytest.mark.parametrize(
@@ -47,21 +48,25 @@ def test_one_sign_alone_is_no_shortcut() -> None:
     whole = net.predict(audited.images, audited.folds)
     regions = measure_regions(audited, net, whole, 0, Silent())  # type: ignore[arg-type]
     assert judge(regions, gap(0.01), np.random.default_rng(0)).kind == UNEXPLAINED
-    assert judge(regions, None, np.random.default_rng(0)).kind == UNEXPLAINED
+    assert judge(regions, None, np.random.default_rng(0)).kind == UNTESTED
 
 
 def test_the_sentence_has_the_numbers_and_what_follows() -> None:
     whole, background = Interval(0.83, 0.8, 0.86), Interval(0.67, 0.63, 0.71)
-    said = Verdict(SHORTCUT, whole, background, gap(0.05), 0.25).sentence("run-1")
-    assert said == (
-        "run-1 reads what is outside of the lungs: from the background alone the class is told "
-        "with a balanced accuracy of 0.67 (0.63 to 0.71), where 0.25 is chance and the run itself "
-        "has 0.83 on whole images; lungs in the background of another image of their class are "
-        "told right in 85%, in that of another class in 55% (certainty falls by 0.15 (0.05 to "
-        "0.25); 70 images). Expect a lower score on images of another origin; train on lungs "
-        "alone: prepare with --pipeline 'gray | resize | mask'."
+
+    def said(kind: str, swapped: BackgroundGap | None) -> str:
+        return Verdict(kind, whole, background, swapped, 0.25).sentence("run-1")
+
+    assert said(SHORTCUT, gap(0.05)) == (
+        "run-1 reads what is outside of the lungs: balanced accuracy 0.83 (0.80 to 0.86) on whole "
+        "images, where 0.25 is chance; from the background alone heads on its features have 0.67 "
+        "(0.63 to 0.71); lungs put into an image of their own class are told right in 85%, into "
+        "one of another class in 55% (their class' probability falls by 0.15 (0.05 to 0.25); 70 "
+        "images). Expect a lower score on images of another origin; train on lungs alone: prepare "
+        "with --pipeline 'gray | resize | mask'."
     )
-    clean = Verdict(CLEAN, whole, background, gap(-0.1), 0.25).sentence("run-1")
-    assert clean.endswith("A fall of more than 0.10 is ruled out.")
-    alone = Verdict(UNEXPLAINED, whole, background, None, 0.25).sentence("run-1")
-    assert alone.endswith("backgrounds could not be swapped.")
+    for kind in (CLEAN, UNUSED):
+        assert said(kind, gap(-0.1)).endswith("A fall of more than 0.10 is ruled out.")
+    assert said(UNEXPLAINED, gap(0.1)).endswith("audit more images with --images.")
+    assert said(UNTESTED, None).endswith("heads on its features have 0.67 (0.63 to 0.71).")
+    assert said(NOTHING, gap(0.1)).endswith("0.86) on whole images, where 0.25 is chance.")
