@@ -16,5 +16,5 @@ class AuditOptions:
         explained: Images of which saliency maps are made, at most.
     """
 
-    images: Annotated[int, Parameter(validator=validators.Number(gte=20))] = 400
+    images: Annotated[int, Parameter(validator=validators.Number(gte=20))] = 600
     explained: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 16
