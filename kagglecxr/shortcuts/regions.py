@@ -24,9 +24,9 @@ WHOLE, LUNGS, BACKGROUND, NO_EDGE, SHAPE = (
 )  # fmt: skip
 
 
-def with_margin(lungs: Masks) -> Masks:
-    """Returns masks (N, H, W) that reach 4 % of the side further."""
-    reach = max(1, round(MARGIN * lungs.shape[1]))
+def with_margin(lungs: Masks, margin: float = MARGIN) -> Masks:
+    """Returns masks (N, H, W) that reach a share of the side further."""
+    reach = max(1, round(margin * lungs.shape[1]))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     grown = [cv2.dilate(one.astype(np.uint8), disc) > 0 for one in lungs]
     return np.stack(grown) if grown else lungs

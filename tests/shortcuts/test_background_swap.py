@@ -1,6 +1,7 @@
 """Lungs are put where lungs are, and every image lends its background about as often."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,20 +39,34 @@ def test_no_background_counts_much_more_often_than_another() -> None:
 
 
 def test_what_is_inside_comes_from_one_image_and_what_is_outside_from_the_other() -> None:
-    image = np.full((SIDE, SIDE, 1), 50, np.uint8)
-    other = np.full((SIDE, SIDE, 1), 200, np.uint8)
     lungs, other_lungs = lungs_at(2, 3), lungs_at(15, 12)
+    image, other = np.random.default_rng(0).integers(110, 130, (2, SIDE, SIDE, 1), np.uint8)
+    image[lungs], other[other_lungs] = 30, 90
     both = swap_background(image, lungs, other, other_lungs)[..., 0]
     assert (both[other_lungs] < 60).all()
-    assert (both[~with_margin(with_margin(other_lungs[None]))[0]] == 200).all()
+    outside = ~with_margin(with_margin(other_lungs[None]))[0]
+    np.testing.assert_array_equal(both[outside], other[outside, 0])
+
+
+def test_lungs_are_exposed_as_what_is_around_them() -> None:
+    random = np.random.default_rng(0)
+    lungs, other_lungs = lungs_at(8, 9), lungs_at(10, 10)
+    grey = random.integers(90, 110, (2, SIDE, SIDE, 1)).astype(np.float64)
+    grey[0][lungs] -= 40
+    # The other is 60 brighter and of half the contrast.
+    image, other = grey[0].astype(np.uint8), (60 + grey[1] / 2).astype(np.uint8)
+    both = swap_background(image, lungs, other, other_lungs)[..., 0].astype(np.float64)
+    around = with_margin(other_lungs[None], 0.2)[0] & ~with_margin(other_lungs[None])[0]
+    assert both[around].mean() == pytest.approx(other[around].mean(), abs=3)
+    assert both[around].mean() - both[other_lungs].mean() == pytest.approx(20, abs=4)
 
 
 def test_lungs_fill_the_box_of_those_that_they_replace() -> None:
-    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    image, other = np.random.default_rng(0).integers(0, 20, (2, SIDE, SIDE, 3), np.uint8)
     lungs = np.zeros((SIDE, SIDE), np.bool_)
     lungs[4:12, 6:14] = True
     image[lungs] = 200
-    other, other_lungs = np.zeros_like(image), np.zeros_like(lungs)
+    other_lungs = np.zeros_like(lungs)
     other_lungs[10:34, 8:24] = True
     bright = swap_background(image, lungs, other, other_lungs)[..., 1] > 100
     rows, columns = (np.flatnonzero(bright.any(axis=axis)) for axis in (1, 0))
