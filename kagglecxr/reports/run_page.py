@@ -19,6 +19,7 @@ from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS, model_card
 from kagglecxr.shortcuts.audit_record import read_audit
 
 PAGE, CARD = "index.html", "model_card.md"
+COST = ("Training time (s)", "Model", "Parameters", "Model size (MB)", "Folds")
 
 
 def write_run_page(
@@ -81,13 +82,17 @@ def summarise(compared: ComparedModels, workspace: Workspace) -> dict[str, str]:
         known["Out-of-fold recall"] = ", ".join(recalls)
     audit = read_audit(workspace.audits / model.name)
     ask = f"not audited yet: {workspace.command('audit', model.name)}"
-    return known | {READS: ask if audit is None else audit.sentence}
+    known[READS] = ask if audit is None else audit.sentence
+    precision = [title for title in known if title.startswith(("Out-of-fold", "95 %"))]
+    first = [*precision, READS, *(title for title in COST if title in known)]
+    return {title: known[title] for title in dict.fromkeys([*first, *known])}
 
 
 def _summary_section(summary: dict[str, str]) -> PageSection:
     sentences = [
-        "Out-of-fold figures are of all training images, each predicted by the fold that did not "
-        "learn from it. The last line says what the answers come from, as far as that was measured."
+        "How precise it is, what its answers come from as far as that was measured, what it costs, "
+        "and what else is known. Out-of-fold figures are of all training images, each predicted by "
+        "the fold that did not learn from it."
     ]
     table = pd.DataFrame({"": list(summary), "value": list(summary.values())})
     return PageSection("Summary", sentences, (), table)

@@ -57,6 +57,14 @@ def test_page_and_card_have_the_summary(own: PreparedDemo) -> None:
         assert f"| {title} | {summary[title]} |" in card
 
 
+def test_the_summary_begins_with_precision_what_is_read_and_cost(own: PreparedDemo) -> None:
+    titles = list(summary_of(own))
+    reads, cost = titles.index("What it reads"), titles.index("Training time (s)")
+    assert all(title.startswith(("Out-of-fold", "95 %")) for title in titles[:reads])
+    assert "Out-of-fold balanced accuracy" in titles[:reads]
+    assert cost == reads + 1
+
+
 def test_recalls_are_named_by_class(own: PreparedDemo) -> None:
     recalls = summary_of(own)["Out-of-fold recall"]
     assert [part.rsplit(" ", 1)[0] for part in recalls.split(", ")] == [
