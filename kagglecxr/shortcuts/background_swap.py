@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from kagglecxr.shortcuts.regions import Masks, Pixels, with_margin
 
-AROUND, CONTRAST = 0.12, 2.0
-"""How far the ring around the lungs reaches, of the side, and how much contrasts are changed."""
+AROUND, STRONGEST = 0.12, 3.0
+"""How far the ring around the lungs reaches, of the side, and the largest power of an exposure."""
 SEAM = 0.015
 """The standard deviation over which lungs fade into their new surroundings, of the side."""
 
@@ -82,9 +82,9 @@ def swap_background(
 ) -> Pixels:
     """Puts the lungs of an image to where those of another image are.
 
-    They are stretched to the other's box, and the margin around either mask comes with them. Their
-    grey values are scaled and shifted as those around both lungs differ: an X-ray has one exposure,
-    which is one of the things that give a hospital away.
+    They are stretched to the other's box, and the margin around either mask comes with them. They
+    get the other's exposure, as what is around both lungs tells it: an X-ray has one alone, which
+    is one of the things that give a hospital away.
 
     Args:
         image: (H, W, C) uint8, whose lungs are seen.
@@ -100,7 +100,7 @@ def swap_background(
     inside = with_margin(np.stack([moved_lungs | other_lungs]))[0]
     weight = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), SEAM * max(size))[..., None]
     both = weight * moved.reshape(other.shape) + (1 - weight) * other
-    return np.asarray(np.rint(np.clip(both, 0, 255)), np.uint8)
+    return np.asarray(np.rint(both), np.uint8)
 
 
 def swapped_images(images: Pixels, lungs: Masks, swaps: Swaps) -> Pixels:
@@ -112,19 +112,20 @@ def swapped_images(images: Pixels, lungs: Masks, swaps: Swaps) -> Pixels:
 def _exposed_as(
     image: Pixels, lungs: npt.NDArray[np.bool_], other: Pixels, other_lungs: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float32]:
-    """The image with mean and deviation around its lungs as around those of the other."""
-    (mean, spread), (wanted, wanted_spread) = (
-        _around(*each) for each in ((image, lungs), (other, other_lungs))
-    )
-    contrast = np.clip(wanted_spread / max(spread, 1.0), 1 / CONTRAST, CONTRAST)
-    return np.asarray(contrast * (image - mean) + wanted, np.float32)
+    """The image with the median around its lungs as around those of the other.
+
+    Grey values are raised to a power, by which none becomes black or white. A median does not mind
+    a black border beside the lungs.
+    """
+    here, there = _around(image, lungs), _around(other, other_lungs)
+    power = np.clip(np.log(there) / np.log(here), 1 / STRONGEST, STRONGEST)
+    return np.asarray(255 * (image / 255) ** power, np.float32)
 
 
-def _around(image: Pixels, lungs: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean and deviation of grey values in a ring around the lungs, of all if there is none."""
+def _around(image: Pixels, lungs: npt.NDArray[np.bool_]) -> float:
+    """The median grey in a ring around the lungs, of all if there is none, within 0.02..0.98."""
     ring = with_margin(lungs[None], AROUND)[0] & ~with_margin(lungs[None])[0]
-    values = image[ring] if ring.any() else image
-    return float(values.mean()), float(values.std())
+    return float(np.clip(np.median(image[ring] if ring.any() else image) / 255, 0.02, 0.98))
 
 
 def _box_to_box(
