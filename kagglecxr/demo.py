@@ -33,6 +33,7 @@ def demo(
         from kagglecxr.leaderboard.baselines import baseline_predictions
         from kagglecxr.leaderboard.ledger import utc_now
         from kagglecxr.leaderboard.rehearsal import describe_rehearsal, rehearse
+        from kagglecxr.reports.run_page import write_run_page
         from kagglecxr.reports.run_report import report_run
         from kagglecxr.training.recipe import load_recipe
         from kagglecxr.training.run import RunOptions, describe_run, train_run
@@ -47,6 +48,7 @@ def demo(
     with _step("train"):
         run = train_run(prepared, workspace, load_recipe("demo"), terminal, RunOptions(common.seed))
         report_run(run)
+        write_run_page(competition, workspace, run, common.seed, terminal)
     with _step("ensemble"):
         blend = blend_runs(prepared, workspace, [run], SUBMISSIONS, terminal, seed=common.seed)
     with _step("submit"):
