@@ -119,8 +119,7 @@ def write_draw(draw: Draw, folder: Path) -> None:
 def train_draw(draw: Draw, folder: Path, weights: str) -> tuple[PreparedData, Workspace, Member]:
     """Prepares a draw and trains a head on a frozen MobileNet, in two folds."""
     images = folder / "images"
-    if not (images / "metadata.csv").is_file():
-        write_draw(draw, images)
+    write_draw(draw, images)
     competition, workspace = load_competition(images), Workspace(folder / "work", "images")
     options = PrepareOptions(images, SIZE, "gray | resize", 0.0, 2, False, draw.number)
     prepared = prepare_competition(competition, workspace, options, Silent())

@@ -26,28 +26,18 @@ def audit(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.core.errors import SettingError
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs
-    from kagglecxr.inference.members import members_for_data
     from kagglecxr.reports.audit_report import check_folder, report_audit
     from kagglecxr.reports.run_page import write_run_page
-    from kagglecxr.saliency.explain_members import check_classifiers, check_held_out
-    from kagglecxr.shortcuts.audit_run import audit_run
+    from kagglecxr.shortcuts.audit_run import audit_run, member_to_audit
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, [run] if run else [])
-    check_classifiers(chosen)
-    if len(chosen) > 1:
-        names = ", ".join(path.name for path in chosen)
-        raise SettingError(
-            f"An audit is of one run. Received: {run}, an ensemble of {names}. Audit each of them."
-        )
-    [member] = members_for_data(chosen, prepared)
-    check_held_out([member])
+    member = member_to_audit(chosen, prepared)
     folder = check_folder(workspace.audits / member.record.name)
     found = audit_run(prepared, workspace, member, options, common.seed, common.terminal)
     page = report_audit(found, folder, common.terminal)

@@ -37,14 +37,13 @@ def export(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.core.files import write_text
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs, export_name
     from kagglecxr.inference.export.exporter import EXPORTS, export_model
     from kagglecxr.inference.export.file_formats import format_of
     from kagglecxr.inference.members import members_for_data
-    from kagglecxr.reports.run_page import card_of_run
+    from kagglecxr.reports.run_page import card_of_runs
     from kagglecxr.segmentation.export_masks import export_masks, have_masks
 
     described = load_competition(competition)
@@ -58,9 +57,8 @@ def export(
         made = export_masks(prepared, chosen[0], kind, path, common.terminal, fold, views)
     else:
         members = members_for_data(chosen, prepared, fold, views)
-        card = "\n".join(card_of_run(described, workspace, run, common.seed) for run in chosen)
+        card = card_of_runs(described, workspace, chosen, common.seed)
         made = export_model(prepared, members, kind, path, common.terminal, card=card)
-        write_text(path.with_suffix(".md"), card)
     common.finish(
         f"Exported {made.path} ({made.megabytes:.1f} MB): takes {made.takes}, returns the "
         f"probabilities of {', '.join(made.classes)}.",

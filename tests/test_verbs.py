@@ -185,7 +185,7 @@ def test_the_files_of_the_contract_are_there(
         "error_by_class.png", "errors.csv", "fold-0/model.weights.h5", "fold-0/history.csv",
     } <= there  # fmt: skip
     exported = place / "exports" / f"xrays-{run.name}-fold-0.keras"
-    card = exported.with_suffix(".md").read_text(encoding="utf-8")
+    card = exported.with_suffix(".card.md").read_text(encoding="utf-8")
     assert card.startswith(f"# {run.name}\n\nNot a medical device")
     assert load_export(exported).card == card
     assert {f"compare.{suffix}" for suffix in ("csv", "md", "html")} <= {

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -16,8 +15,7 @@ from kagglecxr.reports.audit_figures import (
     relevance_examples,
     swap_examples,
 )
-from kagglecxr.reports.page import PageFigure, PageSection, render_page
-from kagglecxr.reports.run_figures import png_of
+from kagglecxr.reports.page import PageFigure, PageSection, draw_page
 from kagglecxr.shortcuts.audit_record import AuditRecord
 from kagglecxr.shortcuts.audit_run import Audit
 from kagglecxr.shortcuts.background_gap import BackgroundGap
@@ -71,19 +69,11 @@ def report_audit(audit: Audit, folder: Path, reporter: Reporter) -> Path:
         path.unlink(missing_ok=True)
         if len(table):
             write_table(path, table.round(4))
-    # A dollar sign in a name does not start a formula.
-    with mpl.rc_context({"text.parse_math": False}):
-        sections = _sections(audit, tables)
-        pictures = [picture for section in sections for picture in section.pictures]
-        images = {}
-        with reporter.bar("Drawing", len(pictures)) as bar:
-            for picture in pictures:
-                images[picture.name] = png_of(picture.figure)
-                bar.advance()
     record = record_of(audit)
     record.write(folder)
     title = f"What does {name} read?"
-    write_text(folder / PAGE, render_page(title, record.sentence, sections, images))
+    page = draw_page(title, record.sentence, lambda: _sections(audit, tables), reporter)
+    write_text(folder / PAGE, page)
     return folder / PAGE
 
 
@@ -134,7 +124,9 @@ def _sections(audit: Audit, tables: dict[str, pd.DataFrame]) -> list[PageSection
         sections.append(_source_section(audit.sources))
     if len(audit.subgroups):
         words = "Recall in parts of the images of at least 20, out of fold, from a single view."
-        sections.append(PageSection("Who is told right", [words], (), _shown(audit.subgroups)))
+        sections.append(
+            PageSection("Recall by source, view, age and sex", [words], (), _shown(audit.subgroups))
+        )
     sections.append(PageSection("What this cannot tell", LIMITS))
     return sections
 
@@ -171,10 +163,10 @@ def _region_section(audit: Audit, table: pd.DataFrame) -> PageSection:
 def _gap_section(audit: Audit, gap: BackgroundGap) -> PageSection:
     sentences = [
         f"The lungs of {gap.images:,} images were put into other images, {gap.rounds} of each "
-        "class. "
-        f"Where the background is of the lungs' class {gap.same:.0%} are told right, where it is "
-        f"of another {gap.other:.0%}: a difference of {gap.accuracy}. The probability of the "
-        f"lungs' class differs by {gap.certainty}. A run that reads the lungs alone has 0."
+        f"class. Where the background is of the lungs' class {gap.same:.0%} are classified "
+        f"correctly, where it is of another {gap.other:.0%}: a difference of {gap.accuracy}. The "
+        f"probability of the lungs' class differs by {gap.certainty}. A run that reads the lungs "
+        "alone has 0."
     ]
     pictures = [
         PageFigure(
@@ -212,7 +204,7 @@ def _relevance_section(audit: Audit, relevance: RelevanceShares) -> PageSection:
 
 def _source_section(sources: SourceTests) -> PageSection:
     sentences = [
-        f"By the run's features a head tells the source with a balanced accuracy of "
+        f"By the run's features a head predicts the source with a balanced accuracy of "
         f"{sources.told}; by the true class alone it is {sources.by_class:.2f}. Source and class "
         f"go together by Cramer's V of {sources.association:.2f}, where 1 means that one gives "
         "the other away.",

@@ -1,7 +1,5 @@
 """The page that compares all runs and ensembles: which is best, is it luck, and where it errs."""
 
-import matplotlib as mpl
-
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
@@ -9,8 +7,7 @@ from kagglecxr.reports import comparison_sections as sections_of
 from kagglecxr.reports.compared_models import ComparedModels
 from kagglecxr.reports.comparison import Comparison
 from kagglecxr.reports.curves import score_intervals
-from kagglecxr.reports.page import PageFigure, PageSection, render_page
-from kagglecxr.reports.run_figures import png_of
+from kagglecxr.reports.page import PageFigure, PageSection, draw_page
 
 DETAILED = 4
 """How many of the best are shown in detail."""
@@ -26,18 +23,11 @@ def render_comparison(
     reporter: Reporter,
 ) -> str:
     """Renders the page, whole in itself."""
-    # A dollar sign in a name does not start a formula.
-    with mpl.rc_context({"text.parse_math": False}):
-        sections = _sections(comparison, workspace, seed)
-        pictures = [picture for section in sections for picture in section.pictures]
-        images = {}
-        with reporter.bar("Drawing", len(pictures)) as bar:
-            for picture in pictures:
-                images[picture.name] = png_of(picture.figure, DPI)
-                bar.advance()
     introduction = " ".join(comparison.sentences)
     title = f"Comparison of runs: {competition.title or competition.name}"
-    return render_page(title, introduction, sections, images)
+    return draw_page(
+        title, introduction, lambda: _sections(comparison, workspace, seed), reporter, DPI
+    )
 
 
 def _sections(comparison: Comparison, workspace: Workspace, seed: int) -> list[PageSection]:

@@ -2,11 +2,15 @@
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+
+from kagglecxr.core.progress import Reporter
+from kagglecxr.reports.run_figures import png_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,26 @@ class PageSection:
     sentences: Sequence[str]
     pictures: Sequence[PageFigure] = ()
     table: pd.DataFrame | None = None
+
+
+def draw_page(
+    title: str,
+    introduction: str,
+    make_sections: Callable[[], Sequence[PageSection]],
+    reporter: Reporter,
+    dpi: int = 120,
+) -> str:
+    """Makes sections, draws their figures, and renders them as one HTML page."""
+    # A dollar sign in a name does not start a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        sections = make_sections()
+        pictures = [picture for section in sections for picture in section.pictures]
+        images = {}
+        with reporter.bar("Drawing", len(pictures)) as bar:
+            for picture in pictures:
+                images[picture.name] = png_of(picture.figure, dpi)
+                bar.advance()
+    return render_page(title, introduction, sections, images)
 
 
 def render_page(

@@ -1,8 +1,8 @@
 """The page of one run, for a reader who was not there: a summary first, then all that is known."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import pandas as pd
 
 from kagglecxr.core.files import write_text
@@ -13,8 +13,7 @@ from kagglecxr.reports import comparison_sections as sections_of
 from kagglecxr.reports.compared_models import ComparedModels, read_run_alone
 from kagglecxr.reports.comparison_cells import READS, cells_of
 from kagglecxr.reports.comparison_page import DPI
-from kagglecxr.reports.page import PageSection, render_page
-from kagglecxr.reports.run_figures import png_of
+from kagglecxr.reports.page import PageSection, draw_page
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS, model_card
 from kagglecxr.shortcuts.audit_record import read_audit
 
@@ -40,31 +39,34 @@ def write_run_page(
     """
     compared = read_run_alone(competition, workspace, run, seed)
     summary = summarise(compared, workspace)
-    # A dollar sign in a name does not start a formula.
-    with mpl.rc_context({"text.parse_math": False}):
-        sections = [_summary_section(summary), *_detail(compared, workspace, seed)]
-        pictures = [picture for section in sections for picture in section.pictures]
-        images = {}
-        with reporter.bar("Drawing", len(pictures)) as bar:
-            for picture in pictures:
-                images[picture.name] = png_of(picture.figure, DPI)
-                bar.advance()
     title = f"{run.name}: {competition.title or competition.name}"
-    write_text(run / PAGE, render_page(title, NOT_FOR_DIAGNOSIS, sections, images))
+    page = draw_page(
+        title,
+        NOT_FOR_DIAGNOSIS,
+        lambda: [_summary_section(summary), *_detail(compared, workspace, seed)],
+        reporter,
+        DPI,
+    )
+    write_text(run / PAGE, page)
     write_text(run / CARD, model_card(compared.models[0].records[0], competition, summary))
     return run / PAGE
 
 
-def card_of_run(competition: Competition, workspace: Workspace, run: Path, seed: int) -> str:
-    """Returns a run's model card with what is known of it now.
+def card_of_runs(
+    competition: Competition, workspace: Workspace, runs: Sequence[Path], seed: int
+) -> str:
+    """Returns the model cards of runs with what is known of them now, one after the other.
 
     Raises:
-        DataError: a file of the run is damaged.
+        DataError: a file of a run is damaged.
         MissingError: there is no index.
     """
-    compared = read_run_alone(competition, workspace, run, seed)
-    summary = summarise(compared, workspace)
-    return model_card(compared.models[0].records[0], competition, summary)
+    cards = []
+    for run in runs:
+        compared = read_run_alone(competition, workspace, run, seed)
+        record = compared.models[0].records[0]
+        cards.append(model_card(record, competition, summarise(compared, workspace)))
+    return "\n".join(cards)
 
 
 def summarise(compared: ComparedModels, workspace: Workspace) -> dict[str, str]:

@@ -58,24 +58,24 @@ def report_tf_explain(
     images = take_images(prepared.cache.images, rows)
     fold_of = held_out_folds(member.run)
     folds = np.array([fold_of[name] for name in chosen["id"]])
-    pictures: dict[str, list[Pixels]] = {
-        name: [np.empty(0, np.uint8)] * len(rows) for name in PICTURES
-    }
+    drawn: dict[int, dict[str, Pixels]] = {}
     with reporter.bar("Explaining", len(rows)) as bar:
         for fold in np.unique(folds):
             model = member.load_model(int(fold))
-            for row in np.flatnonzero(folds == fold):
+            for row in np.flatnonzero(folds == fold).tolist():
                 target = int(chosen["target"].iloc[row])
-                for name, drawn in pictures.items():
-                    drawn[row] = tf_explain_picture(name, model, images[row], target)
+                drawn[row] = {
+                    name: tf_explain_picture(name, model, images[row], target) for name in PICTURES
+                }
                 bar.advance()
     shown = explained_images(prepared, rows, chosen, member.record.targets)
     titles = [f"{group}\n{each.title}" for group, each in zip(chosen["group"], shown, strict=True)]
     own = folder / TF_EXPLAIN
-    for name, drawn in pictures.items():
-        save_figure(_sheet(drawn, titles, name), own / f"{name}.png")
+    for name in PICTURES:
+        shown_here = [drawn[row][name] for row in range(len(rows))]
+        save_figure(_sheet(shown_here, titles, name), own / f"{name}.png")
     write_table(own / IMAGES, chosen)
-    return SaliencyReport(own, chosen, [own / f"{name}.png" for name in pictures], has_arrays=False)
+    return SaliencyReport(own, chosen, [own / f"{name}.png" for name in PICTURES], has_arrays=False)
 
 
 def _sheet(pictures: Sequence[Pixels], titles: Sequence[str], name: str) -> Figure:

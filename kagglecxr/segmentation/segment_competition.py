@@ -1,8 +1,11 @@
 """Masks of all images of a competition, written to its workspace and into its index."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.progress import Reporter
@@ -23,6 +26,7 @@ from kagglecxr.data.predicted_masks import (
 )
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.segmentation.mask_files import MaskFolder, count_suspicious
+from kagglecxr.segmentation.predicted_mask import PredictedMask
 from kagglecxr.segmentation.segmenter import Segmenter
 
 
@@ -74,20 +78,41 @@ def segment_competition(
     segmenter = Segmenter.of_run(run)
     reporter.note(segmenter.standards.cleaning.describe())
     table = prepared.index.table
-    fold_of = held_out_folds(run) if run.resolve().parent == workspace.runs.resolve() else {}
-    folds = [fold_of.get(name, segmenter.first_fold) for name in table["id"]]
-    sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
-    pipeline = segmenter.member.pipeline
-    cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
     masks = MaskFolder(workspace.masks)
     masks.check(list(table["path"]), prepared.index.ids)
-    with reporter.bar("Segmenting", len(table)) as bar:
-        predicted = segmenter.segment(cache.images, sizes, folds, bar.advance)
-        flags = masks.write(predicted, list(table["path"]), prepared.index.ids)
+    predicted = segment_images(prepared, workspace, segmenter, np.arange(len(table)), reporter)
+    flags = masks.write(predicted, list(table["path"]), prepared.index.ids)
     given = without_predicted_masks(table, workspace)
     used = flags if replace_given else flags[(given["mask"] == "").to_numpy()]
-    learned = set(table.loc[table["id"].isin(fold_of), "path"])
+    learned = set(table.loc[table["id"].isin(_held_out(run, workspace)), "path"])
     sources = [OUT_OF_FOLD if path in learned else PREDICTED for path in used["path"]]
     write_predicted_masks(workspace, used.assign(**{MASK_SOURCE: sources}), given)
     write_index(workspace.index, Index(with_predicted_masks(given, workspace)))
     return SegmentedCompetition(masks.root, flags, len(flags) - len(used))
+
+
+def segment_images(
+    prepared: PreparedData,
+    workspace: Workspace,
+    segmenter: Segmenter,
+    rows: npt.NDArray[np.intp],
+    reporter: Reporter,
+) -> Iterator[PredictedMask]:
+    """Yields the masks of some images of a competition, whose `row` is a number among `rows`.
+
+    An image that the run learned from is predicted by the fold that held it out, any other by the
+    first fold.
+    """
+    table = prepared.index.table.iloc[rows]
+    fold_of = _held_out(segmenter.member.run, workspace)
+    folds = [fold_of.get(name, segmenter.first_fold) for name in table["id"]]
+    sizes = [(int(h), int(w)) for h, w in zip(table["height"], table["width"], strict=True)]
+    pipeline = segmenter.member.pipeline
+    cache = build_cache(workspace.cache, prepared.root, list(table["path"]), pipeline, reporter)
+    with reporter.bar("Segmenting", len(table)) as bar:
+        yield from segmenter.segment(cache.images, sizes, folds, bar.advance)
+
+
+def _held_out(run: Path, workspace: Workspace) -> dict[str, int]:
+    """The fold that held out each image that a run learned from; none of another competition's."""
+    return held_out_folds(run) if run.resolve().parent == workspace.runs.resolve() else {}

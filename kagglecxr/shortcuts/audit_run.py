@@ -1,15 +1,18 @@
 """The audit of a run: every measure, from its held-out images to the verdict."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.errors import MissingError, shorten
+from kagglecxr.core.errors import MissingError, SettingError, shorten
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
-from kagglecxr.inference.members import Member
+from kagglecxr.inference.members import Member, members_for_data
+from kagglecxr.saliency.explain_members import check_classifiers, check_held_out
 from kagglecxr.shortcuts.audit_options import AuditOptions
 from kagglecxr.shortcuts.audited_images import audited_images, columns_of_persons
 from kagglecxr.shortcuts.background_gap import BackgroundGap, measure_background_gap
@@ -40,6 +43,25 @@ class Audit:
     relevance: RelevanceShares | None
     subgroups: pd.DataFrame
     verdict: Verdict
+
+
+def member_to_audit(runs: Sequence[Path], prepared: PreparedData) -> Member:
+    """Returns the run of a choice that is a single one.
+
+    Raises:
+        SettingError: there are several, as of an ensemble, or the run learned masks or has seen all
+            training images.
+        DataError: it was trained for other targets or images.
+    """
+    check_classifiers(runs)
+    if len(runs) > 1:
+        raise SettingError(
+            f"An audit is of one run. Received: {shorten([run.name for run in runs])}. Audit each "
+            "of them."
+        )
+    members = members_for_data(runs, prepared)
+    check_held_out(members)
+    return members[0]
 
 
 def audit_run(

@@ -17,6 +17,7 @@ from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member
 from kagglecxr.segmentation.mask_training import find_mask_run
+from kagglecxr.segmentation.segment_competition import segment_images
 from kagglecxr.segmentation.segmenter import Segmenter
 from kagglecxr.shortcuts.held_out import AuditedImages
 from kagglecxr.shortcuts.regions import Masks
@@ -115,24 +116,10 @@ def _predicted_lungs(
 ) -> Mapping[int, npt.NDArray[np.bool_]]:
     run = find_mask_run(workspace, None, reporter)
     reporter.note(f"{len(rows):,} images of the audit have no masks: those of {run.name} are used.")
-    segmenter = Segmenter.of_run(run)
-    paths: Sequence[str] = prepared.index.column("path", rows)
-    fold_of = held_out_folds(run) if run.parent == workspace.runs else {}
-    folds = [fold_of.get(name, segmenter.first_fold) for name in prepared.index.column("id", rows)]
-    sizes = [
-        (int(height), int(width))
-        for height, width in zip(
-            *(prepared.index.column(side, rows) for side in ("height", "width")), strict=True
-        )
-    ]
-    images = build_cache(
-        workspace.cache, prepared.root, list(paths), segmenter.member.pipeline, reporter
-    ).images
-    found = {}
-    with reporter.bar("Segmenting", len(rows)) as bar:
-        for each in segmenter.segment(images, sizes, folds, bar.advance):
-            image = read_image(prepared.root / paths[each.row])
-            found[each.row] = pipeline(image, each.mask) > 0
+    paths, found = prepared.index.column("path", rows), {}
+    for each in segment_images(prepared, workspace, Segmenter.of_run(run), rows, reporter):
+        image = read_image(prepared.root / paths[each.row])
+        found[each.row] = pipeline(image, each.mask) > 0
     return found
 
 

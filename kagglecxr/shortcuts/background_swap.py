@@ -45,7 +45,7 @@ def draw_swaps(
     Args:
         classes: (N,).
         groups: (N,) the patients.
-        usable: (N,) whether lungs are known, so that an image can give and take some.
+        usable: (N,) the images that give lungs and take some: those of a fold.
         rounds: how many backgrounds of each class are drawn for each.
         random: draws the backgrounds.
 

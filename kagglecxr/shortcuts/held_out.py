@@ -1,6 +1,5 @@
 """What a run says of images, and of parts of them, by the folds that did not learn from them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -72,20 +71,20 @@ class HeldOutModels:
     member: Member
     _models: TracedModels = field(default_factory=TracedModels)
 
-    def predict(self, images: Pixels, folds: Sequence[int] | npt.NDArray[np.intp]) -> Outputs:
+    def predict(self, images: Pixels, folds: npt.NDArray[np.intp]) -> Outputs:
         """Predicts images as they are, without other views.
 
         Args:
             images: (N, H, W, C) uint8.
             folds: (N,) which fold is asked about each.
         """
-        asked = np.asarray(folds)
-        parts: dict[int, tuple[Array, Array]] = {}
-        for fold in np.unique(asked).tolist():
+        parts: list[tuple[npt.NDArray[np.intp], Array, Array]] = []
+        for fold in np.unique(folds).tolist():
             function = self._models.whole(self.member, fold, pooled=True)
-            rows = np.flatnonzero(asked == fold)
+            rows = np.flatnonzero(folds == fold)
             outputs = predict_in_batches(function, images, rows, [PLAIN_VIEW])[PLAIN_VIEW]
-            parts[fold] = mean_of_views(outputs[:1]), np.concatenate(outputs[1:], axis=1)
-        order = np.argsort(np.argsort(asked, kind="stable"), kind="stable")
-        stacked = [np.concatenate(each)[order] for each in zip(*parts.values(), strict=True)]
-        return Outputs(*stacked)
+            features = np.concatenate(outputs[1:], axis=1)
+            parts.append((rows, mean_of_views(outputs[:1]), features))
+        done, probabilities, features = (np.concatenate(each) for each in zip(*parts, strict=True))
+        order = np.argsort(done)
+        return Outputs(probabilities[order], features[order])

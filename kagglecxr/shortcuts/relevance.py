@@ -38,7 +38,6 @@ class RelevanceShares:
     Attributes:
         rows: (images,) their numbers among the audited ones.
         targets: (images,) the predicted classes, which are explained.
-        area: (images,) the share of an image that its lungs have, with their margin.
         maps: (images, H, W) by method.
         table: `method,images,inside,inside_low,inside_high,area,random_net,pointing,deletion,
             insertion`: mean shares of the positive relevance in the lungs with their interval, the
@@ -49,7 +48,6 @@ class RelevanceShares:
 
     rows: npt.NDArray[np.intp]
     targets: npt.NDArray[np.intp]
-    area: npt.NDArray[np.float64]
     maps: Mapping[str, Array]
     table: pd.DataFrame
 
@@ -121,8 +119,7 @@ def measure_relevance(
     ]
     lines.append({"method": RANDOM_ORDER, "images": len(rows), **_areas(curves[RANDOM_ORDER])})
     del maps[RANDOM_ORDER]
-    area = np.asarray(lungs.mean(axis=(1, 2)))
-    return RelevanceShares(rows, targets, area, maps, pd.DataFrame(lines))
+    return RelevanceShares(rows, targets, maps, pd.DataFrame(lines))
 
 
 def _some_of_each_class(

@@ -51,7 +51,8 @@ class Verdict:
         if self.gap is None:
             return f"{name} {self.kind}: {told}."
         swapped = (
-            f"lungs put into an image of their own class are told right in {self.gap.same:.0%}, "
+            f"lungs put into an image of their own class are classified correctly in "
+            f"{self.gap.same:.0%}, "
             f"into one of another class in {self.gap.other:.0%} (their class' probability falls "
             f"by {_of(self.gap.certainty)}; {self.gap.images:,} images)"
         )

@@ -28,7 +28,7 @@ from kagglecxr.ensembling.ensemble_record import EnsembleRecord
 from kagglecxr.ensembling.fitting import FittedEnsemble
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import LedgerEntry, write_ledger
-from kagglecxr.reports import compared_models, comparison_page
+from kagglecxr.reports import compared_models
 from kagglecxr.reports.comparison import Comparison, compare_runs, to_markdown, write_comparison
 from kagglecxr.reports.comparison_cells import cells_of
 from kagglecxr.reports.comparison_page import render_comparison
@@ -273,7 +273,7 @@ def test_the_three_files_hold_the_same_cells(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(comparison_page, "png_of", lambda *_: b"")
+    monkeypatch.setattr("kagglecxr.reports.page.png_of", lambda *_: b"")
     make_run()
     save(make_run(name="vgg16-9", model="vgg16") / "test.npz", TEST, is_labelled=False)
     write_ledger(ledger, [replace(ENTRY, rank="2")])
@@ -470,7 +470,7 @@ def test_the_verb_prints_the_table_and_the_verdict_and_names_the_page(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(comparison_page, "png_of", lambda *_: b"")
+    monkeypatch.setattr("kagglecxr.reports.page.png_of", lambda *_: b"")
     make_run()
     make_ensemble(workspace, "old", [RECORD.name], score=0.9).joinpath("blend.json").write_text("")
     app = make_app("compare")

@@ -11,7 +11,7 @@ from kagglecxr.core.files import file_digest, read_table, write_json, write_tabl
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import FORMAT
-from kagglecxr.reports import compared_models, comparison_page
+from kagglecxr.reports import compared_models
 from tests.reports.conftest import OUT_OF_FOLD, RECORD, MakeRun, save
 from tests.reports.test_comparison import Cells, compare, make_ensemble, page_of
 from tests.reports.test_page import Page
@@ -28,7 +28,7 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without the slow part: each picture is four bytes."""
-    monkeypatch.setattr(comparison_page, "png_of", lambda *_: PICTURE)
+    monkeypatch.setattr("kagglecxr.reports.page.png_of", lambda *_: PICTURE)
 
 
 @pytest.fixture

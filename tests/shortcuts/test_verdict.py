@@ -60,10 +60,10 @@ def test_the_sentence_has_the_numbers_and_what_follows() -> None:
     assert said(SHORTCUT, gap(0.05)) == (
         "run-1 reads what is outside of the lungs: balanced accuracy 0.83 (0.80 to 0.86) on whole "
         "images, where 0.25 is chance; from the background alone heads on its features have 0.67 "
-        "(0.63 to 0.71); lungs put into an image of their own class are told right in 85%, into "
-        "one of another class in 55% (their class' probability falls by 0.15 (0.05 to 0.25); 70 "
-        "images). Expect a lower score on images of another origin; train on lungs alone: prepare "
-        "with --pipeline 'gray | resize | mask'."
+        "(0.63 to 0.71); lungs put into an image of their own class are classified correctly in "
+        "85%, into one of another class in 55% (their class' probability falls by 0.15 (0.05 to "
+        "0.25); 70 images). Expect a lower score on images of another origin; train on lungs "
+        "alone: prepare with --pipeline 'gray | resize | mask'."
     )
     for kind in (CLEAN, UNUSED):
         assert said(kind, gap(-0.1)).endswith("A fall of more than 0.10 is ruled out.")

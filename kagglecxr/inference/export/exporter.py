@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import CxrError, SettingError
-from kagglecxr.core.files import atomic_write, ensure_disk_space
+from kagglecxr.core.files import atomic_write, ensure_disk_space, write_text
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import segments
 from kagglecxr.data.images.pipeline import Pipeline
@@ -64,7 +64,8 @@ def export_model(
         path: the file.
         reporter: shows the progress.
         standards: by what masks are judged, as `MaskStandards.to_json`.
-        card: the model card in Markdown, which is kept in the file.
+        card: the model card in Markdown, which is kept in the file and written beside it as
+            `.card.md`.
 
     Raises:
         SettingError: a step that no layer does, or a format that does not keep the model.
@@ -109,6 +110,8 @@ def export_model(
                 f"The file was not tried, since {file_format.reads} is not installed. "
                 "pip install 'kagglecxr[export]' installs it."
             )
+    if card:
+        write_text(path.with_suffix(".card.md"), card)
     _, height, width, _ = whole.input_shape
     sides = "height, width" if height is None else f"{height}, {width}"
     takes = f"raw pixels 0..255 (batch, {sides}, 1 or 3)"
