@@ -24,6 +24,7 @@ VERBS = (
     "compare",
     "explain",
     "audit",
+    "app",
 )
 
 

@@ -56,7 +56,7 @@ def predict_images(
             exported, paths, reporter, skip_unreadable=skip_unreadable
         )
         return pooled(predictions)
-    predictor = _load_predictor(model)
+    predictor = load_predictor(model)
     pooled = _pooled(pools, predictor.members[0].record.targets)
     return pooled(
         predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
@@ -103,7 +103,14 @@ def _of_masks(model: Path) -> SettingError:
     )
 
 
-def _load_predictor(folder: Path) -> Predictor:
+def load_predictor(folder: Path) -> Predictor:
+    """Loads what predicts image files with a run or an ensemble.
+
+    Raises:
+        MissingError: the folder is of neither.
+        SettingError: a run learned masks, or needs them.
+        DataError: a record is damaged.
+    """
     if segments(folder):
         raise _of_masks(folder)
     if (folder / RUN).is_file():

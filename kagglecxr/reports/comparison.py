@@ -16,6 +16,8 @@ from kagglecxr.reports.comparison_cells import cells_of
 from kagglecxr.reports.latency import Latency, measure_latency
 from kagglecxr.reports.verdict import describe_best
 
+PAGE = "compare.html"
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -100,7 +102,7 @@ def compare_runs(
 
 def write_comparison(comparison: Comparison, page: str, folder: Path) -> list[Path]:
     """Writes compare.csv, compare.md and compare.html, the page."""
-    paths = [folder / f"compare.{suffix}" for suffix in ("csv", "md", "html")]
+    paths = [folder / name for name in ("compare.csv", "compare.md", PAGE)]
     write_table(paths[0], comparison.table)
     write_text(paths[1], to_markdown(comparison.table))
     write_text(paths[2], page)

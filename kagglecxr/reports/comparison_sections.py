@@ -173,7 +173,7 @@ def errors_section(model: ComparedModel, oof: Predictions, workspace: Workspace)
         f"{model.name} is surest of these wrong predictions. Look for wrong labels, for images "
         "that are no chest X-ray, and for what a model should not look at: letters, tubes, borders."
     ]
-    images = cached_images(model, workspace, list(errors["id"]))
+    images = cached_images(model.records[0], workspace, list(errors["id"]))
     pictures = []
     if images:
         names = ", ".join(errors["id"])

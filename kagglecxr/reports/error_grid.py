@@ -5,12 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kagglecxr.core.errors import CxrError
+from kagglecxr.core.run_record import RunRecord
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import open_cache
 from kagglecxr.data.images.image import Image
 from kagglecxr.data.index import read_index
 from kagglecxr.data.predicted_masks import index_digest
-from kagglecxr.reports.compared_models import ComparedModel
 from kagglecxr.reports.run_figures import shorten_name
 
 SHOWN, COLUMNS = 12, 4
@@ -18,9 +18,9 @@ LONGEST = 24
 """The longest name above a picture, in characters."""
 
 
-def cached_images(model: ComparedModel, workspace: Workspace, ids: list[str]) -> list[Image]:
-    """Returns the prepared images of these ids; none where they are no longer cached."""
-    data = model.records[0].data
+def cached_images(record: RunRecord, workspace: Workspace, ids: list[str]) -> list[Image]:
+    """Returns the images of these ids as a run was trained with; none where they are gone."""
+    data = record.data
     # The cache has rows only: they are those of the index that the run was trained with.
     if not workspace.index.is_file() or index_digest(workspace) != data.get("index"):
         return []

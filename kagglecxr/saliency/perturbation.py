@@ -1,6 +1,6 @@
 """Maps from what happens to a score when parts of the image are hidden.
 
-They need no gradient and hold for any classifier. Maps are (N, H, W), in units of the logit.
+They need no gradient and hold for any classifier. Maps are (N, H, W), in units of the score.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +13,9 @@ from kagglecxr.models.runtime import compiled_function
 from kagglecxr.saliency.backend import Array
 from kagglecxr.saliency.explained_model import BATCH, ExplainedModel, Targets, of_targets
 
+Score = Callable[[Array, Targets], Array]
+"""From images (N, H, W, C) and their targets (N,) to the score (N,) of each image's target."""
+
 PATCHES = 14
 """Patches of an occlusion along each side."""
 MASKS, CELLS, KEPT = 500, 8, 0.5
@@ -21,13 +24,20 @@ MASKS, CELLS, KEPT = 500, 8, 0.5
 def occlusion(
     explained: ExplainedModel, images: Array, targets: Targets, patches: int = PATCHES
 ) -> Array:
+    """Returns `occlusion_of_score` of a classifier's logits."""
+    return occlusion_of_score(_score(explained), images, targets, patches)
+
+
+def occlusion_of_score(
+    score: Score, images: Array, targets: Targets, patches: int = PATCHES
+) -> Array:
     """How much a score falls where a patch is hidden (Zeiler and Fergus 2014, section 4.2).
 
     The patch is as grey as the image is on average, and twice as wide as the step to the next, so
     that each pixel is hidden several times; its value is the mean over these.
 
     Args:
-        explained: the classifier.
+        score: of images; maps have its unit.
         images: (N, H, W, C), 0..255.
         targets: (N,) the class that each map is for.
         patches: steps along each side.
@@ -39,7 +49,6 @@ def occlusion(
         for y in range(patches - 1)
         for x in range(patches - 1)
     ]
-    score = _score(explained)
     maps = []
     for image, target in zip(images, targets, strict=True):
         whole = score(image[None], np.array([target]))[0]
@@ -59,21 +68,31 @@ def rise(
     random: np.random.Generator,
     masks: int = MASKS,
 ) -> Array:
+    """Returns `rise_of_score` of a classifier's logits."""
+    return rise_of_score(_score(explained), images, targets, random, masks)
+
+
+def rise_of_score(
+    score: Score,
+    images: Array,
+    targets: Targets,
+    random: np.random.Generator,
+    masks: int = MASKS,
+) -> Array:
     """RISE (Petsiuk et al. 2018, equation 6): the mean of random masks, weighted by their scores.
 
     Masks are grids of `CELLS` by `CELLS` random cells, half of them kept, enlarged smoothly and
-    shifted. Scores are logits less their mean over the masks, so that 0 is a pixel that makes no
+    shifted. Scores are taken less their mean over the masks, so that 0 is a pixel that makes no
     difference.
 
     Args:
-        explained: the classifier.
+        score: of images; maps have its unit.
         images: (N, H, W, C), 0..255.
         targets: (N,) the class that each map is for.
         random: draws the masks.
         masks: their number, the same ones for all images.
     """
     drawn = list(_random_masks(masks, images.shape[1:3], random))
-    score = _score(explained)
     maps = []
     for image, target in zip(images, targets, strict=True):
         masked = (image * mask[..., None] for mask in drawn)
@@ -99,9 +118,6 @@ def _random_masks(
         mask = cv2.resize(grid, large, interpolation=cv2.INTER_LINEAR)
         y, x = random.integers(cell[0]), random.integers(cell[1])
         yield np.asarray(mask[y : y + height, x : x + width], np.float32)
-
-
-Score = Callable[[Array, Targets], Array]
 
 
 def _score(explained: ExplainedModel) -> Score:

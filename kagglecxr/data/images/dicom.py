@@ -1,8 +1,10 @@
 """Decodes DICOM files into 8-bit pixels, with rescaling, window and polarity applied."""
 
+import contextlib
 import io
 import threading
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +23,30 @@ def decode_dicom(data: bytes, name: str) -> Image:
         BrokenImageError: the file is truncated, or does not hold exactly one image.
         MissingError: pydicom, or a decoder for the file's compression, is not installed.
     """
+    with _pydicom_errors(name):
+        return _decode(data, name)
+
+
+def count_dicom_pixels(data: bytes, name: str) -> int:
+    """Returns the pixels of a DICOM file as its header has them; nothing is decoded.
+
+    Raises:
+        BrokenImageError: the header cannot be read.
+        MissingError: pydicom is not installed.
+    """
+    with _pydicom_errors(name):
+        from pydicom import dcmread
+
+        header = dcmread(io.BytesIO(data), force=True, stop_before_pixels=True)
+        frames = int(header.get("NumberOfFrames") or 1)
+        return int(header.Rows) * int(header.Columns) * frames
+
+
+@contextlib.contextmanager
+def _pydicom_errors(name: str) -> Iterator[None]:
     try:
         with _warnings_ignored:
-            return _decode(data, name)
+            yield
     except ImportError as error:
         raise _not_installed(name, "pydicom") from error
     except (BrokenImageError, MissingError):

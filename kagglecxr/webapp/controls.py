@@ -1,0 +1,58 @@
+"""What the pages have in common: choosing a model, showing errors, and results of a visitor."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import streamlit as st
+
+from kagglecxr.core.errors import CxrError
+from kagglecxr.webapp.markdown import escape_markdown
+from kagglecxr.webapp.model_choices import ModelChoice
+
+T = TypeVar("T")
+
+RESULTS = "results"
+
+
+def choose_model(choices: Sequence[ModelChoice]) -> ModelChoice:
+    """Shows the models in the sidebar and returns the chosen one."""
+    labels = [choice.label for choice in choices]
+    label: str = st.sidebar.selectbox("Model", labels, key="model", persist_state="session")
+    return choices[labels.index(label)] if label in labels else choices[0]
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Shows a user error as its sentence on the page instead of raising it."""
+    try:
+        yield
+    except CxrError as error:
+        st.error(escape_markdown(str(error)))
+
+
+def remembered(key: tuple[Hashable, ...], make: Callable[[], T], doing: str) -> T:
+    """Returns what was made for this visitor before, or makes it, which is said meanwhile.
+
+    An error is not remembered. What is no longer wanted goes by `forget_others`.
+    """
+    results = st.session_state.setdefault(RESULTS, {})
+    if key not in results:
+        with st.spinner(escape_markdown(doing)):
+            results[key] = make()
+    made: T = results[key]
+    return made
+
+
+def forget_others(kept: set[Hashable]) -> None:
+    """Forgets what was made of files that are no longer there, by the first part of its key."""
+    results = st.session_state.setdefault(RESULTS, {})
+    for key in [key for key in results if key[0] not in kept]:
+        del results[key]
+
+
+def show_how_to_begin(commands: Sequence[str]) -> None:
+    """Says that there is no model, and how one is made."""
+    st.info("There is no model yet. Run one of these commands, then reload the page:")
+    for command in commands:
+        st.code(command, language="bash")

@@ -1,0 +1,145 @@
+"""The models of the page: loaded once for all visitors, and asked by one of them at a time."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.progress import Silent
+from kagglecxr.data.competition import Competition, load_competition
+from kagglecxr.data.images.image import Image
+from kagglecxr.ensembling.predict_images import load_predictor
+from kagglecxr.inference.export.file_formats import load_export
+from kagglecxr.inference.novelty import load_novelties
+from kagglecxr.saliency.backend import Array
+from kagglecxr.saliency.explain_members import ImagesToExplain
+from kagglecxr.segmentation.mask_training import find_mask_run
+from kagglecxr.segmentation.predicted_mask import PredictedMask
+from kagglecxr.segmentation.segmenter import Segmenter
+from kagglecxr.webapp.app_options import Site
+from kagglecxr.webapp.lung_finder import LungFinder
+from kagglecxr.webapp.model_choices import (
+    ModelChoice,
+    demo_choices,
+    named_choices,
+    workspace_choices,
+)
+from kagglecxr.webapp.xray_models import (
+    FileModel,
+    RunsModel,
+    XrayExplanation,
+    XrayModel,
+    XrayPrediction,
+)
+
+KEPT_MODELS = 3
+
+
+class ModelServer:
+    """Loads models when they are first asked for, and keeps the last few.
+
+    Visitors have a thread each; Keras and what is kept of it are used by one at a time.
+
+    Attributes:
+        competition: of the site.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.competition: Competition = load_competition(site.given)
+        self._site = site
+        self._lock = threading.Lock()
+        self._models: dict[tuple[Path, int], XrayModel] = {}
+        self._lungs: LungFinder | None = None
+
+    def choices(self) -> list[ModelChoice]:
+        """Returns the models to choose from, as they are on disk now; the first is the default.
+
+        They are those named, then those of the workspace; without any of both those of the demo.
+
+        Raises:
+            MissingError: one that was named is not there.
+        """
+        metric, workspace = METRICS[self.competition.metric.name], self._site.workspace
+        own = [
+            *named_choices(self._site.models, workspace),
+            *workspace_choices(workspace, metric),
+        ]
+        return own or demo_choices(metric)
+
+    def model(self, choice: ModelChoice) -> XrayModel:
+        """Returns a loaded model.
+
+        Raises:
+            CxrError: it cannot be loaded, or predicts masks.
+        """
+        with self._lock:
+            return self._load(choice)
+
+    def predict(self, choice: ModelChoice, image: Image) -> XrayPrediction:
+        """Predicts an image (H, W) or (H, W, 3); raises as `XrayModel.predict`."""
+        with self._lock:
+            return self._load(choice).predict(image)
+
+    def explain(
+        self, choice: ModelChoice, image: Image, mask: Image | None, target: int, method: str
+    ) -> XrayExplanation:
+        """Explains a class of an image; raises as `XrayModel.explain`."""
+        with self._lock:
+            return self._load(choice).explain(image, mask, target, method)
+
+    def explain_held_out(
+        self, choice: ModelChoice, explained: ImagesToExplain, method: str
+    ) -> Array:
+        """Explains images of the competition by the folds that held them out, (N, H, W).
+
+        Raises:
+            SettingError: the model is a file, or the method does not hold for its networks.
+        """
+        with self._lock:
+            model = self._load(choice)
+            if not isinstance(model, RunsModel):
+                raise SettingError(
+                    f"An exported file has no folds. Received: {choice.label}. Choose a run."
+                )
+            return model.explain_held_out(explained, method)
+
+    def find_lungs(self, image: Image) -> PredictedMask:
+        """Predicts the lungs by the workspace's newest net of masks, or by the package's own.
+
+        Raises:
+            MissingError: there is neither.
+            DataError: the net does not take such an image.
+        """
+        with self._lock:
+            if self._lungs is None:
+                run = find_mask_run(self._site.workspace, None, Silent())
+                self._lungs = LungFinder(Segmenter.of_run(run))
+            return self._lungs.find(image)
+
+    def _load(self, choice: ModelChoice) -> XrayModel:
+        if not choice.record.is_file():
+            raise MissingError(
+                f"A model is no longer there. Received: {choice.label}. Reload the page for those "
+                "that are."
+            )
+        key = choice.path, choice.record.stat().st_mtime_ns
+        loaded = self._models.pop(key, None) or _load_model(choice)
+        # Put last: the first is the one that has not been asked for the longest time.
+        self._models[key] = loaded
+        while len(self._models) > KEPT_MODELS:
+            del self._models[next(iter(self._models))]
+        return loaded
+
+
+def _load_model(choice: ModelChoice) -> XrayModel:
+    if not choice.is_file:
+        predictor = load_predictor(choice.path)
+        return RunsModel(replace(predictor, novelties=load_novelties(predictor.members)))
+    exported = load_export(choice.path)
+    if exported.standards:
+        raise SettingError(
+            f"This file predicts masks and classifies nothing. Received: {choice.path.name}. "
+            "Export a run of train."
+        )
+    return FileModel(exported)
