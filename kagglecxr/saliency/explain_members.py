@@ -1,6 +1,6 @@
 """Maps of several images by the folds of runs that did not learn from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,18 @@ class ImagesToExplain:
     targets: Targets
 
 
+def load_explained(member: Member, fold: int) -> ExplainedModel:
+    """Builds the model of a fold for its explanation."""
+    return ExplainedModel(member.load_model(fold))
+
+
 def explain_members(
     members: Sequence[Member],
     explained: ImagesToExplain,
     methods: Mapping[str, SaliencyMethod],
     seed: int,
     reporter: Reporter,
+    load: Callable[[Member, int], ExplainedModel] = load_explained,
 ) -> dict[str, Array]:
     """Returns the mean map of each image over runs, by method.
 
@@ -51,6 +57,7 @@ def explain_members(
         methods: by name.
         seed: of the methods that draw.
         reporter: shows the progress.
+        load: returns the model of a fold, which may be one that was kept.
 
     Raises:
         SettingError: no method holds for these networks.
@@ -64,7 +71,7 @@ def explain_members(
             weights = _fold_weights(member, explained.ids)
             for column, fold in enumerate(member.folds):
                 wanted = np.flatnonzero(weights[:, column])
-                model = ExplainedModel(member.load_model(fold)) if len(wanted) else None
+                model = load(member, fold) if len(wanted) else None
                 for name, method in methods.items():
                     bar.advance()
                     if model is None or name not in totals:

@@ -13,6 +13,7 @@ from keras import KerasTensor
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import unknown_name_error
 from kagglecxr.models.model_card import MODELS
+from kagglecxr.models.runtime import compiled_function
 from kagglecxr.saliency.backend import Array
 
 Targets = npt.NDArray[np.intp]
@@ -33,6 +34,11 @@ class ExplainedModel:
     def scores(self) -> keras.Model:
         """The model up to its logits (N, classes)."""
         return keras.Model(self.model.input, self._logits, name=self.model.name)
+
+    @cached_property
+    def logits(self) -> Callable[[Array], Array]:
+        """From images (N, H, W, C) to logits (N, classes), compiled."""
+        return compiled_function(self.scores)
 
     @property
     def gradcam_layer(self) -> str:

@@ -9,7 +9,6 @@ import cv2
 import keras
 import numpy as np
 
-from kagglecxr.models.runtime import compiled_function
 from kagglecxr.saliency.backend import Array
 from kagglecxr.saliency.explained_model import BATCH, ExplainedModel, Targets, of_targets
 
@@ -121,9 +120,8 @@ def _random_masks(
 
 
 def _score(explained: ExplainedModel) -> Score:
-    logits = compiled_function(explained.scores)
     return lambda images, targets: keras.ops.convert_to_numpy(
-        of_targets(keras.ops.convert_to_tensor(logits(images)), targets)
+        of_targets(keras.ops.convert_to_tensor(explained.logits(images)), targets)
     )
 
 

@@ -1,7 +1,7 @@
 """The models of the page, whatever they are made of: what they predict of an X-ray, and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import cv2
@@ -15,13 +15,18 @@ from kagglecxr.data.images.image import Image
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.members import Member
-from kagglecxr.inference.predictor import Predictor
+from kagglecxr.inference.predictor import Fold, Predictor
 from kagglecxr.saliency.backend import Array
-from kagglecxr.saliency.explain_members import ImagesToExplain, explain_members
-from kagglecxr.saliency.explained_model import Targets
+from kagglecxr.saliency.explain_members import (
+    ImagesToExplain,
+    explain_members,
+    load_explained,
+)
+from kagglecxr.saliency.explained_model import ExplainedModel, Targets
 from kagglecxr.saliency.methods import METHODS
 from kagglecxr.saliency.perturbation import occlusion_of_score, rise_of_score
 
+KEPT_FOLDS = 10
 LONGEST_SIDE = 256
 """The longest side of an image whose parts are hidden from an exported file, in pixels."""
 SEED = 0
@@ -85,6 +90,7 @@ class RunsModel:
     """A run or an ensemble; it is explained by the mean map of its runs and their folds."""
 
     predictor: Predictor
+    _explained: dict[Fold, ExplainedModel] = field(default_factory=dict, repr=False)
 
     @property
     def classes(self) -> list[str]:
@@ -128,7 +134,15 @@ class RunsModel:
         """Returns the maps (N, H, W) of images, each by the folds that did not learn from it."""
         methods = {method: METHODS[method]}
         members = self.predictor.members
-        return explain_members(members, explained, methods, SEED, Silent())[method]
+        return explain_members(members, explained, methods, SEED, Silent(), self._load)[method]
+
+    def _load(self, member: Member, fold: int) -> ExplainedModel:
+        """The model of a fold, of which the first few are kept: to build one takes longest."""
+        key = self.predictor.members.index(member), fold
+        model = self._explained.get(key) or load_explained(member, fold)
+        if len(self._explained) < KEPT_FOLDS:
+            self._explained[key] = model
+        return model
 
 
 def _prepared(member: Member, image: Image) -> Image:

@@ -49,7 +49,7 @@ def test_by_default_it_is_closed() -> None:
 
 
 def test_on_another_address_any_name_is_allowed() -> None:
-    assert "server.allowedHosts" not in settings(AppOptions(address="0.0.0.0"))  # noqa: S104
+    assert "server.allowedHosts" not in settings(AppOptions(address="0.0.0.0"))
 
 
 def test_streamlit_knows_every_setting() -> None:
@@ -60,7 +60,7 @@ def test_streamlit_knows_every_setting() -> None:
 @pytest.mark.parametrize(
     ("address", "expected"),
     [("127.0.0.1", True), ("127.1.2.3", True), ("localhost", True), ("::1", True),
-     ("0.0.0.0", False), ("192.168.1.7", False), ("localhost.example.com", False)],  # noqa: S104
+     ("0.0.0.0", False), ("192.168.1.7", False), ("localhost.example.com", False)],
 )  # fmt: skip
 def test_what_is_open_to_others(address: str, expected: bool) -> None:
     assert is_loopback(address) is expected

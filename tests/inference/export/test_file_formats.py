@@ -25,6 +25,7 @@ from kagglecxr.models import create_model
 from kagglecxr.models.layers.distances import MahalanobisDistance
 from kagglecxr.models.layers.outputs import LabeledOutput
 from kagglecxr.models.layers.pixel_operations import RGBToGray
+from kagglecxr.models.runtime import quiet_converters
 
 SHAPES = [(1, 24, 24, 1), (2, 61, 99, 1), (1, 48, 48, 3), (1, 20, 30, 3), (3, 50, 24, 3)]
 
@@ -143,11 +144,13 @@ def test_a_keras_model_of_someone_else_is_no_export(tmp_path: Path) -> None:
         load_export(tmp_path / "other.keras")
 
 
-def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
-    inputs = keras.Input((2,))
-    keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(tmp_path / "code.keras")
-    with pytest.raises(DataError, match=r"code\.keras.*arbitrary code"):
-        load_export(tmp_path / "code.keras")
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_code_in_a_file_is_not_run(tmp_path: Path, suffix: str) -> None:
+    inputs, path = keras.Input((2,)), tmp_path / f"code{suffix}"
+    with quiet_converters():
+        keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(path)
+    with pytest.raises(DataError, match=rf"code\{suffix}.*arbitrary code"):
+        load_export(path)
 
 
 def test_without_a_reader_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
