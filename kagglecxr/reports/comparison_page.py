@@ -48,7 +48,7 @@ def _sections(comparison: Comparison, workspace: Workspace, seed: int) -> list[P
         sections_of.calibration_section(detailed),
         sections_of.thresholds_section(best, oof, metric),
         sections_of.metrics_section(detailed, metric, seed),
-        sections_of.errors_section(best, oof, workspace),
+        sections_of.errors_section(best, oof, workspace, seed),
     ]
 
 

@@ -18,6 +18,7 @@ from kagglecxr.reports.compared_models import RESAMPLES, ComparedModel
 from kagglecxr.reports.comparison_cells import interval_text
 from kagglecxr.reports.curves import reliability_diagram, roc_and_precision_recall
 from kagglecxr.reports.error_grid import SHOWN, cached_images, error_grid
+from kagglecxr.reports.error_maps import explain_errors
 from kagglecxr.reports.page import PageFigure, PageSection
 from kagglecxr.reports.run_figures import class_areas, class_errors, class_scores, learning_curves
 from kagglecxr.reports.run_report import list_errors, read_histories
@@ -163,8 +164,10 @@ def _corrected_interval(
     )
 
 
-def errors_section(model: ComparedModel, oof: Predictions, workspace: Workspace) -> PageSection:
-    """Returns the section of the most confident errors of one model, with their pictures."""
+def errors_section(
+    model: ComparedModel, oof: Predictions, workspace: Workspace, seed: int
+) -> PageSection:
+    """Returns the section of the most confident errors of one model, and of what they came from."""
     errors = list_errors(oof, model.targets).head(SHOWN)
     title = "Most confident errors"
     if errors.empty:
@@ -181,6 +184,15 @@ def errors_section(model: ComparedModel, oof: Predictions, workspace: Workspace)
         pictures.append(
             PageFigure("errors", error_grid(images, errors), f"Images {names}.", caption)
         )
+        mapped = explain_errors(model.runs, model.records, errors, images, seed)
+        if mapped:
+            caption = (
+                "The same under Grad-CAM of the predicted class, by the fold that did not learn "
+                "from the image: the brighter, the more it speaks for the class. "
+                f"{workspace.command('explain', model.name)} has other methods and images."
+            )
+            alt = f"Grad-CAM of images {names}."
+            pictures.append(PageFigure("errors-maps", error_grid(mapped, errors), alt, caption))
     else:
         sentences.append(
             "Their pictures are not shown, since those it was trained on are not prepared here now."

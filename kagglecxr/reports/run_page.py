@@ -114,5 +114,5 @@ def _detail(compared: ComparedModels, workspace: Workspace, seed: int) -> list[P
         sections_of.calibration_section(both),
         sections_of.thresholds_section(model, oof, compared.metric),
         sections_of.metrics_section(both, compared.metric, seed),
-        sections_of.errors_section(model, oof, workspace),
+        sections_of.errors_section(model, oof, workspace, seed),
     ]

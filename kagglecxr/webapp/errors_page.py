@@ -1,6 +1,5 @@
 """The page of a model's out-of-fold errors, with what each came from."""
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -9,10 +8,9 @@ from kagglecxr.data.images.image import Image
 from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.error_grid import SHOWN, cached_images
+from kagglecxr.reports.error_maps import draw_maps, errors_to_explain
 from kagglecxr.reports.run_report import list_errors
-from kagglecxr.saliency.explain_members import ImagesToExplain
 from kagglecxr.saliency.methods import METHODS
-from kagglecxr.saliency.overlays import overlay
 from kagglecxr.webapp.controls import choose_model, remembered, shown_errors
 from kagglecxr.webapp.markdown import escape_markdown
 from kagglecxr.webapp.model_choices import ModelChoice
@@ -112,13 +110,10 @@ def _overlays(
     images: list[Image],
     method: str,
 ) -> list[Image]:
-    ids = [str(name) for name in errors["id"]]
-    targets = np.array([record.targets.index(str(name)) for name in errors["predicted"]], np.intp)
-    pixels = np.stack(images).reshape(len(images), *record.input_shape)
+    explained = errors_to_explain(errors, images, record)
     maps = remembered(
-        ("errors", choice, method, tuple(ids)),
-        lambda: server.explain_held_out(choice, ImagesToExplain(ids, pixels, targets), method),
-        f"Explaining {len(ids)} errors",
+        ("errors", choice, method, tuple(explained.ids)),
+        lambda: server.explain_held_out(choice, explained, method),
+        f"Explaining {len(images)} errors",
     )
-    signed = METHODS[method].signed
-    return [overlay(image, one, signed=signed) for image, one in zip(images, maps, strict=True)]
+    return draw_maps(images, maps, method)

@@ -1,9 +1,12 @@
 """The page of a run begins with its summary, and its card says what it is not for."""
 
+import re
+
 import pytest
 
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import WEIGHTS
 from kagglecxr.reports.compared_models import read_run_alone
 from kagglecxr.reports.run_page import summarise, write_run_page
 from kagglecxr.shortcuts.audit_record import AuditRecord
@@ -16,6 +19,7 @@ SENTENCE = "run reads what is outside of the lungs: train with 'gray | resize | 
 @pytest.fixture(scope="module")
 def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
     found = copy_demo(demo, tmp_path_factory.mktemp("pages"))
+    (found.workspace.root / "cache").symlink_to(demo.workspace.cache)
     make_run(found, "run", 1)
     return found
 
@@ -55,6 +59,26 @@ def test_page_and_card_have_the_summary(own: PreparedDemo) -> None:
     assert summary["Background alone tells"] == "0.6000 (0.5500 to 0.6500)"
     for title in ("Training time (s)", "Parameters", "Out-of-fold recall"):
         assert f"| {title} | {summary[title]} |" in card
+
+
+def pictures_of(own: PreparedDemo) -> list[str]:
+    run = own.workspace.runs / "run"
+    page = write_run_page(own.prepared.competition, own.workspace, run, 0, Silent())
+    return re.findall('<img alt="([^"]*)"', page.read_text(encoding="utf-8"))
+
+
+def test_errors_are_shown_with_what_they_came_from(own: PreparedDemo) -> None:
+    *_, errors, maps = pictures_of(own)
+    assert errors.startswith("Images ")
+    assert maps == f"Grad-CAM of images {errors.removeprefix('Images ')}"
+
+
+def test_errors_of_a_run_without_weights_are_shown_alone(own: PreparedDemo) -> None:
+    weights = own.workspace.runs / "run" / "fold-0" / WEIGHTS
+    kept = weights.rename(weights.with_name("kept"))
+    *_, errors = pictures_of(own)
+    kept.rename(weights)
+    assert errors.startswith("Images ")
 
 
 def test_the_summary_begins_with_precision_what_is_read_and_cost(own: PreparedDemo) -> None:
