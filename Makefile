@@ -30,10 +30,15 @@ test: check
 test-all: check
 	$(ONE_THREAD) $(BIN)/python -m pytest -m '' -n auto --dist loadfile --no-loadscope-reorder
 
-# The zoo on Keras' other backends, which are some gigabytes.
+# The zoo and saliency maps on Keras' other backends, which are some gigabytes; tf-explain is
+# TensorFlow's alone.
 test-backends: $(VENV)/installed-test
 	$(PIP) --editable '.[test,jax,torch]'
 	$(BIN)/python -m pytest -m '' tests/models/test_backends.py
+	for backend in jax torch; do \
+		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q tests/saliency \
+			--ignore tests/saliency/test_tf_explain_pictures.py || exit 1; \
+	done
 
 # Saliency maps against those of other libraries, which must not decide what is installed here.
 ORACLES = $(VENV)-oracles

@@ -145,7 +145,9 @@ def _guided_relu(limit: float):  # type: ignore[no-untyped-def]
         passes = keras.ops.cast((x > 0) & (x < limit), x.dtype)
 
         def gradient(*arguments, upstream=None):  # type: ignore[no-untyped-def]
-            (upstream,) = arguments or (upstream,)
+            # On PyTorch it is named, after the function's own arguments; elsewhere it is alone.
+            if upstream is None:
+                (upstream,) = arguments
             return keras.ops.maximum(upstream, 0) * passes
 
         return keras.ops.clip(x, 0, limit), gradient

@@ -55,7 +55,7 @@ def patched_images(number: int = 2) -> np.ndarray:
 
 def target_scores(explained: ExplainedModel, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The logit of each image's target."""
-    return np.asarray(target_score(explained.scores, targets)(images))
+    return keras.ops.convert_to_numpy(target_score(explained.scores, targets)(images))
 
 
 def noise(number: int = 2, channels: int = 1) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Measures of maps are what can be counted by hand, and tell a right map from a wrong one."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -76,8 +77,8 @@ def test_a_right_map_takes_the_class_away_and_gives_it_back_at_once() -> None:
 
 def test_curves_begin_and_end_with_the_whole_image_and_none_of_it() -> None:
     explained = random_net()
-    whole = np.asarray(explained.model(noise(), training=False))
-    black = np.asarray(explained.model(np.zeros_like(noise()), training=False))
+    whole = keras.ops.convert_to_numpy(explained.model(noise(), training=False))
+    black = keras.ops.convert_to_numpy(explained.model(np.zeros_like(noise()), training=False))
     maps = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
     curves = deletion(explained, noise(), np.array([2, 0]), maps, fresh()).probabilities
     assert curves.shape == (2, STEPS + 1)

@@ -22,7 +22,7 @@ TARGETS = np.array([2, 0])
 def features_and_kernel(explained: ExplainedModel, layer: str) -> tuple[np.ndarray, np.ndarray]:
     trunk = keras.Model(explained.model.input, explained.model.get_layer(layer).output)
     kernel, _ = explained.model.get_layer("logits").get_weights()
-    return np.asarray(trunk(noise(), training=False)), kernel
+    return keras.ops.convert_to_numpy(trunk(noise(), training=False)), kernel
 
 
 def test_gradcam_is_cam_where_a_dense_layer_follows_the_mean() -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from kagglecxr.saliency.explained_model import target_score
 from kagglecxr.saliency.perturbation import occlusion, rise
 from tests.saliency.small_nets import (
     PATCH,
@@ -12,6 +11,7 @@ from tests.saliency.small_nets import (
     noise,
     patched_images,
     random_net,
+    target_scores,
 )
 
 TARGETS = np.array([1, 1])
@@ -23,7 +23,7 @@ def test_occlusion_is_the_fall_of_the_score_computed_by_hand() -> None:
     maps = occlusion(explained, images, TARGETS, patches=2)
     # With two steps a side there is one patch, and it hides all.
     hidden = np.broadcast_to(images.mean(axis=(1, 2), keepdims=True), images.shape)
-    whole, grey = (np.asarray(target_score(explained.scores, TARGETS)(x)) for x in (images, hidden))
+    whole, grey = (target_scores(explained, x, TARGETS) for x in (images, hidden))
     np.testing.assert_allclose(maps[:, 0, 0], whole - grey, rtol=1e-5)
     assert np.ptp(maps, axis=(1, 2)).tolist() == [0, 0]
 
