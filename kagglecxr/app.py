@@ -1,6 +1,6 @@
 """The verb `app`: a web page that takes X-rays and shows what a model makes of them."""
 
-from kagglecxr.core.cli import CommonOptions, run_verb
+from kagglecxr.core.cli import CommonOptions, changed_options, option_words, run_verb
 from kagglecxr.webapp.app_options import AppOptions, Site
 
 
@@ -27,14 +27,15 @@ def app(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.webapp.model_choices import named_choices
+    from kagglecxr.webapp.model_choices import check_models
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
-    named_choices(options.models, workspace)
-    site = Site(competition, workspace, options.models)
+    check_models(options.models, workspace)
+    site = Site(competition, workspace, options.models, common.seed)
     serve(site, options, common.terminal, quiet=common.quiet)
-    common.finish("The page is closed.", workspace.command("app"))
+    again = option_words(changed_options(options))
+    common.finish("The page is closed.", workspace.command("app", *again))
 
 
 if __name__ == "__main__":

@@ -41,11 +41,13 @@ class Site:
         given: what the user named the competition by.
         workspace: of the competition.
         models: those that the operator named.
+        seed: of the saliency methods that draw.
     """
 
     given: str
     workspace: Workspace
     models: tuple[Path, ...] = ()
+    seed: int = 0
 
     def to_json(self) -> str:
         """Returns it as one word of a command line."""
@@ -55,6 +57,7 @@ class Site:
                 "root": str(self.workspace.root),
                 "competition": self.workspace.competition,
                 "models": [str(model) for model in self.models],
+                "seed": self.seed,
             }
         )
 
@@ -64,4 +67,5 @@ class Site:
         values = json.loads(text)
         given = values["given"]
         workspace = Workspace(Path(values["root"]), values["competition"], given)
-        return cls(given, workspace, tuple(Path(model) for model in values["models"]))
+        models = tuple(Path(model) for model in values["models"])
+        return cls(given, workspace, models, values["seed"])

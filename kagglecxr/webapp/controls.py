@@ -1,5 +1,6 @@
 """What the pages have in common: choosing a model, showing errors, and results of a visitor."""
 
+import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -13,12 +14,22 @@ from kagglecxr.webapp.model_choices import ModelChoice
 T = TypeVar("T")
 
 RESULTS = "results"
+ERRORS = "errors"
+"""The first part of keys of results that are of no upload."""
+FAULT = (
+    "This page has failed, by a fault of the program. The terminal in which it was started says "
+    "more. The other pages, other models and other images may still work."
+)
 
 
 def choose_model(choices: Sequence[ModelChoice]) -> ModelChoice:
     """Shows the models in the sidebar and returns the chosen one."""
     labels = [choice.label for choice in choices]
+    before = st.session_state.get("model")
     label: str = st.sidebar.selectbox("Model", labels, key="model", persist_state="session")
+    if before is not None and before not in labels:
+        text = f"{before} is not among the models of this page, which shows {label}."
+        st.sidebar.warning(escape_markdown(text))
     return choices[labels.index(label)] if label in labels else choices[0]
 
 
@@ -29,6 +40,16 @@ def shown_errors() -> Iterator[None]:
         yield
     except CxrError as error:
         st.error(escape_markdown(str(error)))
+
+
+@contextmanager
+def shown_faults() -> Iterator[None]:
+    """Logs any other error, and says on the page that there was one."""
+    try:
+        yield
+    except Exception:
+        logging.getLogger(__name__).exception("A page has failed.")
+        st.error(FAULT)
 
 
 def remembered(key: tuple[Hashable, ...], make: Callable[[], T], doing: str) -> T:
@@ -45,7 +66,7 @@ def remembered(key: tuple[Hashable, ...], make: Callable[[], T], doing: str) -> 
 
 
 def forget_others(kept: set[Hashable]) -> None:
-    """Forgets what was made of files that are no longer there, by the first part of its key."""
+    """Forgets what was made of other things than these, by the first part of its key."""
     results = st.session_state.setdefault(RESULTS, {})
     for key in [key for key in results if key[0] not in kept]:
         del results[key]

@@ -21,11 +21,14 @@ def decision_thresholds(folder: Path, classes: int) -> list[float] | None:
         classes: how many it has.
 
     Returns:
-        A threshold a class, NaN of one that has none; None without out-of-fold predictions.
+        A threshold a class, NaN of one that has none; None without out-of-fold predictions of
+        these classes.
     """
     try:
         oof = Predictions.load(folder / OOF)
     except CxrError:
+        return None
+    if oof.probabilities.shape[1] != classes:
         return None
     return [_threshold(oof, target) for target in range(classes)]
 

@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from kagglecxr.core.run_record import OOF, RunRecord, read_run
+from kagglecxr.core.errors import DataError
+from kagglecxr.core.run_record import OOF, RunRecord, read_run, unreadable_predictions
 from kagglecxr.data.images.image import Image
 from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
 from kagglecxr.inference.predictions import Predictions
@@ -11,7 +12,7 @@ from kagglecxr.reports.error_grid import SHOWN, cached_images
 from kagglecxr.reports.error_maps import draw_maps, errors_to_explain
 from kagglecxr.reports.run_report import list_errors
 from kagglecxr.saliency.methods import METHODS
-from kagglecxr.webapp.controls import choose_model, remembered, shown_errors
+from kagglecxr.webapp.controls import ERRORS, choose_model, remembered, shown_errors
 from kagglecxr.webapp.markdown import escape_markdown
 from kagglecxr.webapp.model_choices import ModelChoice
 from kagglecxr.webapp.model_server import ModelServer
@@ -32,6 +33,8 @@ def show_errors(server: ModelServer) -> None:
         choice = choose_model(choices)
         record = _first_record(choice)
         oof = Predictions.load(choice.path / OOF)
+        if oof.probabilities.shape[1] != len(record.targets):
+            raise DataError(unreadable_predictions(choice.path / OOF))
         errors = list_errors(oof, record.targets)
         st.markdown(
             f"{len(errors):,} of {len(oof.ids):,} images are wrong out of fold: each was predicted "
@@ -112,7 +115,7 @@ def _overlays(
 ) -> list[Image]:
     explained = errors_to_explain(errors, images, record)
     maps = remembered(
-        ("errors", choice, method, tuple(explained.ids)),
+        (ERRORS, choice, method, tuple(explained.ids)),
         lambda: server.explain_held_out(choice, explained, method),
         f"Explaining {len(images)} errors",
     )

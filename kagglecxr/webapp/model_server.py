@@ -1,10 +1,10 @@
 """The models of the page: loaded once for all visitors, and asked by one of them at a time."""
 
+import contextlib
 import threading
 from dataclasses import replace
-from pathlib import Path
 
-from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.errors import CxrError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.competition import Competition, load_competition
@@ -22,7 +22,7 @@ from kagglecxr.webapp.lung_finder import LungFinder
 from kagglecxr.webapp.model_choices import (
     ModelChoice,
     demo_choices,
-    named_choices,
+    named_choice,
     workspace_choices,
 )
 from kagglecxr.webapp.xray_models import (
@@ -49,23 +49,22 @@ class ModelServer:
         self.competition: Competition = load_competition(site.given)
         self._site = site
         self._lock = threading.Lock()
-        self._models: dict[tuple[Path, int], XrayModel] = {}
+        self._models: dict[ModelChoice, XrayModel] = {}
         self._lungs: LungFinder | None = None
 
     def choices(self) -> list[ModelChoice]:
         """Returns the models to choose from, as they are on disk now; the first is the default.
 
-        They are those named, then those of the workspace; without any of both those of the demo.
-
-        Raises:
-            MissingError: one that was named is not there.
+        They are those named that are still there, then those of the workspace; without any of both
+        those of the demo.
         """
         metric, workspace = METRICS[self.competition.metric.name], self._site.workspace
-        own = [
-            *named_choices(self._site.models, workspace),
-            *workspace_choices(workspace, metric),
-        ]
-        return own or demo_choices(metric)
+        named = []
+        for path in self._site.models:
+            # They were there when the page was opened, and may be again in a moment.
+            with contextlib.suppress(CxrError):
+                named.append(named_choice(path, workspace))
+        return [*named, *workspace_choices(workspace, metric)] or demo_choices(metric)
 
     def model(self, choice: ModelChoice) -> XrayModel:
         """Returns a loaded model.
@@ -118,28 +117,22 @@ class ModelServer:
             return self._lungs.find(image)
 
     def _load(self, choice: ModelChoice) -> XrayModel:
-        if not choice.record.is_file():
-            raise MissingError(
-                f"A model is no longer there. Received: {choice.label}. Reload the page for those "
-                "that are."
-            )
-        key = choice.path, choice.record.stat().st_mtime_ns
-        loaded = self._models.pop(key, None) or _load_model(choice)
+        loaded = self._models.pop(choice, None) or _load_model(choice, self._site.seed)
         # Put last: the first is the one that has not been asked for the longest time.
-        self._models[key] = loaded
+        self._models[choice] = loaded
         while len(self._models) > KEPT_MODELS:
             del self._models[next(iter(self._models))]
         return loaded
 
 
-def _load_model(choice: ModelChoice) -> XrayModel:
+def _load_model(choice: ModelChoice, seed: int) -> XrayModel:
     if not choice.is_file:
         predictor = load_predictor(choice.path)
-        return RunsModel(replace(predictor, novelties=load_novelties(predictor.members)))
+        return RunsModel(replace(predictor, novelties=load_novelties(predictor.members)), seed)
     exported = load_export(choice.path)
     if exported.standards:
         raise SettingError(
             f"This file predicts masks and classifies nothing. Received: {choice.path.name}. "
             "Export a run of train."
         )
-    return FileModel(exported)
+    return FileModel(exported, seed)

@@ -11,6 +11,8 @@ from kagglecxr.webapp.app_options import AppOptions, Site
 from kagglecxr.webapp.uploads import MAX_MEGABYTES
 
 SCRIPT = Path(__file__).with_name("site.py")
+RECONNECT_SECONDS = 30
+"""How long what a visitor uploaded is kept after the page was closed, should it connect again."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -56,7 +58,21 @@ def serve(site: Site, options: AppOptions, reporter: Reporter, *, quiet: bool) -
             f"The page is open to whoever reaches {options.address}:{options.port}, without a "
             "password or encryption."
         )
+    close_streamlit()
     cli.main(["run", *server_words(site, options, quiet=quiet)], standalone_mode=False)
+
+
+def close_streamlit() -> None:
+    """Closes two ways out that Streamlit has no settings for.
+
+    Uploads above 1 MB would go through a file without a name, and a service of someone else would
+    be asked for this machine's address when another page tries to connect.
+    """
+    from starlette.formparsers import MultiPartParser
+    from streamlit import net_util
+
+    MultiPartParser.spool_max_size = 2 * MAX_MEGABYTES * 2**20
+    net_util.get_external_ip = lambda: None
 
 
 def server_words(site: Site, options: AppOptions, *, quiet: bool) -> list[str]:
@@ -69,6 +85,7 @@ def server_words(site: Site, options: AppOptions, *, quiet: bool) -> list[str]:
         "server.maxUploadSize": MAX_MEGABYTES,
         "server.enableXsrfProtection": True,
         "server.fileWatcherType": "none",
+        "server.disconnectedSessionTTL": RECONNECT_SECONDS,
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",

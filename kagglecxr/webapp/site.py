@@ -7,10 +7,13 @@ import streamlit as st
 
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS
 from kagglecxr.webapp.app_options import Site
+from kagglecxr.webapp.controls import shown_faults
 from kagglecxr.webapp.errors_page import show_errors
 from kagglecxr.webapp.model_server import ModelServer
 from kagglecxr.webapp.report_pages import show_audit, show_comparison, show_run
 from kagglecxr.webapp.xray_page import show_xrays
+
+XRAYS = "X-rays"
 
 
 @st.cache_resource(show_spinner=False)
@@ -24,22 +27,29 @@ def show_site(words: str) -> None:
     server, site = shared_server(words), Site.from_json(words)
     title = server.competition.title or server.competition.name
     st.set_page_config(page_title=f"{title} - kagglecxr", layout="wide")
-    commands = [site.workspace.command("train"), "python -m kagglecxr.demo"]
+    workspace = site.workspace
+    verbs = ["train"] if workspace.prepared.is_file() else ["prepare", "train"]
+    commands = ["python -m kagglecxr.demo", " && ".join(map(workspace.command, verbs))]
 
     def page(show: Callable[[], None], name: str, path: str) -> st.Page:
-        return st.Page(show, title=name, url_path=path)
+        def guarded() -> None:
+            with shown_faults():
+                show()
+
+        return st.Page(guarded, title=name, url_path=path)
 
     chosen = st.navigation(
         [
-            page(lambda: show_xrays(server, commands), "X-rays", "xrays"),
+            page(lambda: show_xrays(server, commands), XRAYS, "xrays"),
             page(lambda: show_errors(server), "Errors", "errors"),
             page(lambda: show_run(server), "Run", "run"),
             page(lambda: show_audit(server), "Audit", "audit"),
             page(lambda: show_comparison(server), "Comparison", "comparison"),
         ]
     )
+    if chosen.title != XRAYS:
+        st.caption(NOT_FOR_DIAGNOSIS)
     chosen.run()
-    st.sidebar.caption(NOT_FOR_DIAGNOSIS)
 
 
 if __name__ == "__main__":

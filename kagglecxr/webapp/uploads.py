@@ -44,10 +44,7 @@ def decode_upload(name: str, data: bytes) -> Image:
     try:
         pixels = _dicom_pixels(name, data) if is_dicom(data) else _picture_pixels(name, data)
         if pixels > MAX_PIXELS:
-            raise DataError(
-                f"An image is too large. Received: {name} of {pixels:,} pixels. Upload one of at "
-                f"most {MAX_PIXELS:,}."
-            )
+            raise _too_large(name, f"{pixels:,} pixels")
         return decode_image(data, name)
     except BrokenImageError as error:
         raise DataError(
@@ -60,11 +57,12 @@ def _picture_pixels(name: str, data: bytes) -> int:
     try:
         with Pillow.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
             return picture.width * picture.height
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
-        return MAX_PIXELS + 1
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
+        raise _too_large(name, "far more pixels") from error
     except (OSError, ValueError, SyntaxError) as error:
         # Pillow calls a damaged PNG file a syntax error.
-        raise _no_xray(name, "whose content is something else") from error
+        what = "whose content is something else, or cut off" if data else "which is empty"
+        raise _no_xray(name, what) from error
 
 
 def _dicom_pixels(name: str, data: bytes) -> int:
@@ -74,6 +72,13 @@ def _dicom_pixels(name: str, data: bytes) -> int:
     from kagglecxr.data.images.dicom import count_dicom_pixels
 
     return count_dicom_pixels(data, name)
+
+
+def _too_large(name: str, size: str) -> DataError:
+    return DataError(
+        f"An image is too large. Received: {name} of {size}. Upload one of at most {MAX_PIXELS:,} "
+        "pixels."
+    )
 
 
 def _no_xray(name: str, what: str) -> DataError:

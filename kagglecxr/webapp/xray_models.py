@@ -29,7 +29,6 @@ from kagglecxr.saliency.perturbation import occlusion_of_score, rise_of_score
 KEPT_FOLDS = 10
 LONGEST_SIDE = 256
 """The longest side of an image whose parts are hidden from an exported file, in pixels."""
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ class RunsModel:
     """A run or an ensemble; it is explained by the mean map of its runs and their folds."""
 
     predictor: Predictor
+    seed: int = 0
     _explained: dict[Fold, ExplainedModel] = field(default_factory=dict, repr=False)
 
     @property
@@ -134,7 +134,7 @@ class RunsModel:
         """Returns the maps (N, H, W) of images, each by the folds that did not learn from it."""
         methods = {method: METHODS[method]}
         members = self.predictor.members
-        return explain_members(members, explained, methods, SEED, Silent(), self._load)[method]
+        return explain_members(members, explained, methods, self.seed, Silent(), self._load)[method]
 
     def _load(self, member: Member, fold: int) -> ExplainedModel:
         """The model of a fold, of which the first few are kept: to build one takes longest."""
@@ -168,6 +168,7 @@ class FileModel:
     """A file that export wrote; what hides parts of the image explains it, and nothing else can."""
 
     model: ExportedModel
+    seed: int = 0
 
     @property
     def classes(self) -> list[str]:
@@ -201,7 +202,7 @@ class FileModel:
         )
         pixels, targets = _batch_of_one(shown), np.array([target])
         if method == "rise":
-            random = generator(SEED, "saliency", method)
+            random = generator(self.seed, "saliency", method)
             (found,) = rise_of_score(self._log_odds, pixels, targets, random)
         else:
             (found,) = occlusion_of_score(self._log_odds, pixels, targets)

@@ -12,6 +12,7 @@ from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS
 from kagglecxr.saliency.methods import METHODS
 from kagglecxr.segmentation.predicted_mask import NO_CHEST, PredictedMask
 from kagglecxr.webapp.controls import (
+    ERRORS,
     choose_model,
     forget_others,
     remembered,
@@ -28,6 +29,10 @@ from kagglecxr.webapp.xray_pictures import draw_overlay, draw_scale, draw_xray
 
 PREDICTED = "the predicted class"
 DEFAULT_METHODS = ("gradcam", "occlusion")
+SLOW = (
+    "Grad-CAM takes a moment; methods that ask the model again and again, as occlusion, rise, "
+    "smoothgrad and integrated_gradients, take some seconds for each image."
+)
 UNUSUAL = (
     "This image looks unlike the chest X-rays that the model learned from: what it predicts of it "
     "means nothing."
@@ -50,8 +55,8 @@ def show_xrays(server: ModelServer, commands: Sequence[str]) -> None:
         model = server.model(choice)
         method, target = _choose_explanation(model)
         uploads = st.file_uploader(
-            f"Drop X-rays here: PNG, JPEG or DICOM, {MAX_FILES} at a time. They are kept in memory "
-            "while this page is open, and nowhere else.",
+            f"Drop X-rays here: PNG, JPEG or DICOM, {MAX_FILES} at a time. They are in memory "
+            "until you leave this page, and nowhere else.",
             type=list(TYPES),
             accept_multiple_files=True,
             max_upload_size=MAX_MEGABYTES,
@@ -64,7 +69,7 @@ def show_xrays(server: ModelServer, commands: Sequence[str]) -> None:
         thresholds = None
         if not choice.is_file:
             thresholds = decision_thresholds(choice.path, len(model.classes))
-        forget_others({upload.file_id for upload in uploads})
+        forget_others({ERRORS, *(upload.file_id for upload in uploads)})
         for upload in uploads[:MAX_FILES]:
             with st.container(border=True), shown_errors():
                 xray = _Xray(server, choice, model, upload)
@@ -75,9 +80,16 @@ def _choose_explanation(model: XrayModel) -> tuple[str, int | None]:
     methods = list(model.methods)
     default = next(name for name in DEFAULT_METHODS if name in methods)
     method = st.sidebar.selectbox(
-        "Explained by", methods, index=methods.index(default), key="method"
+        "Explained by",
+        methods,
+        index=methods.index(default),
+        key="method",
+        persist_state="session",
+        help=SLOW,
     )
-    target = st.sidebar.selectbox("Explain", [PREDICTED, *model.classes], key="target")
+    target = st.sidebar.selectbox(
+        "Explain", [PREDICTED, *model.classes], key="target", persist_state="session"
+    )
     # A class may have any name, even that of the first line.
     number = [PREDICTED, *model.classes].index(target) - 1
     return method, number if number >= 0 else None
@@ -107,14 +119,12 @@ class _Xray:
             st.warning(UNUSUAL)
         elif mask is not None and mask.unusual:
             st.warning(NO_XRAY)
-        pictures, numbers = st.columns([3, 2])
-        with numbers:
-            _show_probabilities(self._model.classes, prediction, thresholds)
-            doubts = [] if mask is None else [s for s in mask.suspicions if s != NO_CHEST]
-            if doubts:
-                found = "; ".join(doubts)
-                st.caption(escape_markdown(f"The outlined lungs are suspicious: {found}."))
-        with pictures, shown_errors():
+        _show_probabilities(self._model.classes, prediction, thresholds)
+        doubts = [] if mask is None else [s for s in mask.suspicions if s != NO_CHEST]
+        if doubts:
+            found = "; ".join(doubts)
+            st.caption(escape_markdown(f"The outlined lungs are suspicious: {found}."))
+        with shown_errors():
             asked = prediction.target if target is None else target
             explained = remembered(
                 (self._file, "explanation", self._choice, method, asked),
@@ -151,18 +161,15 @@ def _show_probabilities(
         value = float(prediction.probabilities[number])
         text = f"{escape_markdown(class_name)} {value:.3f}"
         if thresholds is not None and np.isfinite(thresholds[number]):
-            side = "at or above" if value >= thresholds[number] else "below"
-            text += f", {side} its threshold of {thresholds[number]:.3f}"
+            side = "above" if value >= thresholds[number] else "below"
+            text += f", {side} the {thresholds[number]:.3f} of {SPECIFICITY:.0%} specificity"
         st.progress(min(max(value, 0.0), 1.0), text=text)
-    rule = (
-        "A probability of 0.5 decides."
-        if len(classes) == 2
-        else "The class of the largest probability is predicted."
-    )
+    rule = "The class with the largest probability is predicted"
+    rule += ": the decision threshold is 0.5." if len(classes) == 2 else "."
     if thresholds is not None:
         rule += (
-            f" Below a class' threshold are {SPECIFICITY:.0%} of the out-of-fold images that are "
-            "of another."
+            f" At a class' threshold of {SPECIFICITY:.0%} specificity, one in ten out-of-fold "
+            "images without the class would be reported as having it."
         )
     st.caption(rule)
 
@@ -179,11 +186,15 @@ def _show_pictures(name: str, explained: XrayExplanation, method: str, class_nam
     )
     drawn.image(
         draw_overlay(explained, signed=found.signed),
-        caption=f"{escape_markdown(method)} ({found.source}) of {shown}.",
+        caption=f"{escape_markdown(method)}: which pixels speak for {shown}.",
         alt=f"{name} under its map by {method} of {class_name}.",
         width="stretch",
     )
-    low = f"against {shown}" if found.signed else "nothing"
     drawn.image(draw_scale(signed=found.signed), alt="The map's colours.", width="stretch")
-    evidence = "" if found.is_evidence else " A picture and no evidence: it ignores later layers."
-    drawn.caption(f"From left to right: {low} … for {shown}, of each map's largest.{evidence}")
+    scale = (
+        f"Blue speaks against {shown}, red for it"
+        if found.signed
+        else f"Dark: no influence. Bright: speaks for {shown}"
+    )
+    evidence = "" if found.is_evidence else " Shows edges, no evidence: it ignores later layers."
+    drawn.caption(f"{scale}; scaled to this map's largest value.{evidence}")

@@ -1,14 +1,18 @@
 """What each page says, without a browser: Streamlit's own test driver."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS
 from kagglecxr.webapp.app_options import Site
+from kagglecxr.webapp.controls import FAULT
 from kagglecxr.webapp.uploads import MAX_FILES
 from tests.webapp.conftest import RIGHT, WRONG, WebDemo
 
@@ -45,6 +49,7 @@ def opened(site: Site, page: str | None = None) -> AppTest:
 
 def checked(at: AppTest) -> AppTest:
     assert not at.exception, at.exception
+    assert FAULT not in [error.value for error in at.error]
     return at
 
 
@@ -71,9 +76,9 @@ def test_an_xray_gets_probabilities_its_lungs_and_a_map(web_demo: WebDemo, xray:
     progress = [bar.text for bar in at.progress]
     assert len(progress) == 4
     # Of random predictions one class has no threshold at which nine of ten others are below.
-    assert sum("threshold of" in text for text in progress) == 3
+    assert sum("of 90% specificity" in text for text in progress) == 3
     captions = [str(each.value) for each in at.caption]
-    assert any("largest probability is predicted" in text for text in captions)
+    assert any("largest probability is predicted." in text for text in captions)
     alts = [picture.alt for each in at.image for picture in each.proto.imgs]
     assert len(alts) == 3
     assert alts[0] == "The X-ray chest.png, lungs outlined in green."
@@ -85,10 +90,10 @@ def test_the_method_and_the_class_are_chosen(web_demo: WebDemo, xray: bytes) -> 
     at.selectbox(key="method").set_value("gradient_input")
     at.selectbox(key="target").set_value("Viral Pneumonia")
     checked(at.run())
-    assert "gradient_input (Shrikumar et al. 2016) of Viral Pneumonia." in [
+    assert "gradient_input: which pixels speak for Viral Pneumonia." in [
         caption.replace("\\", "") for each in at.image for caption in each.captions
     ]
-    assert "against Viral Pneumonia … for Viral Pneumonia" in texts(at)
+    assert "Blue speaks against Viral Pneumonia, red for it" in texts(at)
     at.selectbox(key="model").set_value(WRONG)
     assert "Predicted: **" in texts(checked(at.run()))
 
@@ -143,13 +148,65 @@ def test_a_photograph_is_called_unusual(web_demo: WebDemo) -> None:
     assert "unlike the chest X-rays that the model learned from" in texts(at)
 
 
+def test_a_fault_is_said_without_a_traceback(
+    web_demo: WebDemo, xray: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kagglecxr.webapp.model_server import ModelServer
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(ModelServer, "predict", fail)
+    at = opened(web_demo.site)
+    at.file_uploader[0].set_value([("chest.png", xray, PNG)])
+    at.run()
+    assert not at.exception
+    assert at.error[0].value == FAULT
+    assert "secret" not in texts(at)
+
+
+def test_predictions_of_other_classes_are_told(web_demo: WebDemo, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / RIGHT
+    shutil.copytree(web_demo.own.workspace.runs / RIGHT, folder)
+    oof = Predictions.load(folder / OOF)
+    dataclasses.replace(oof, probabilities=oof.probabilities[:, :2], by_view={}).save(folder / OOF)
+    site = Site("demo", Workspace(tmp_path, "demo", "demo"))
+    assert "Out-of-fold predictions cannot be read" in texts(opened(site, "errors"))
+    at = upload(opened(site), ("chest.png", web_demo.xrays[0].read_bytes()))
+    assert "Predicted: **" in texts(at)
+    assert not any("specificity" in bar.text for bar in at.progress)
+
+
+def test_a_model_that_is_gone_is_told(web_demo: WebDemo, tmp_path: Path) -> None:
+    shutil.copytree(web_demo.own.workspace.runs, tmp_path / "runs")
+    at = opened(Site("demo", Workspace(tmp_path, "demo", "demo")), "errors")
+    at.selectbox(key="model").set_value(WRONG)
+    checked(at.run())
+    shutil.rmtree(tmp_path / "runs" / WRONG)
+    checked(at.run())
+    assert f"{WRONG} is not among the models of this page, which shows {RIGHT}" in texts(at)
+
+
+def test_the_method_stays_only_where_the_model_has_it(web_demo: WebDemo, xray: bytes) -> None:
+    site = Site("demo", web_demo.own.workspace, (web_demo.export,))
+    at = opened(site)
+    at.selectbox(key="model").set_value(RIGHT)
+    checked(at.run())
+    at.selectbox(key="method").set_value("gradients")
+    checked(at.run())
+    at.selectbox(key="model").set_value("exported.keras")
+    upload(at, ("chest.png", xray))
+    assert at.selectbox(key="method").value == "occlusion"
+    assert "Predicted: **" in texts(at)
+
+
 def test_an_exported_file_explains_by_hiding(web_demo: WebDemo, xray: bytes) -> None:
     site = Site("demo", Workspace(web_demo.export.parent / "none", "demo"), (web_demo.export,))
     at = upload(opened(site), ("chest.png", xray))
     assert at.selectbox(key="model").value == "exported.keras"
     assert at.selectbox(key="method").options == ["occlusion", "rise"]
     assert "Predicted: **" in texts(at)
-    assert not any("threshold of" in bar.text for bar in at.progress)
+    assert not any("specificity" in bar.text for bar in at.progress)
 
 
 def test_without_a_model_it_says_how_to_make_one(in_folder: Path) -> None:
@@ -157,8 +214,10 @@ def test_without_a_model_it_says_how_to_make_one(in_folder: Path) -> None:
     checked(at)
     assert not at.file_uploader
     commands = [block.value for block in at.code]
-    assert commands[0].startswith("python -m kagglecxr.train demo --work ")
-    assert commands[1] == "python -m kagglecxr.demo"
+    assert commands[0] == "python -m kagglecxr.demo"
+    prepare, train = commands[1].split(" && ")
+    assert prepare.startswith("python -m kagglecxr.prepare demo --work ")
+    assert train.startswith("python -m kagglecxr.train demo --work ")
 
 
 @pytest.mark.parametrize("page", ["errors", "run", "audit", "comparison"])

@@ -5,14 +5,17 @@ import socket
 from pathlib import Path
 
 import pytest
-from streamlit import config
+from starlette.formparsers import MultiPartParser
+from streamlit import config, net_util
+from streamlit.web.server import server_util
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.webapp.app_options import LOOPBACK, AppOptions, Site
-from kagglecxr.webapp.serve import check_server, is_loopback, server_words
+from kagglecxr.webapp.serve import check_server, close_streamlit, is_loopback, server_words
+from kagglecxr.webapp.uploads import MAX_MEGABYTES
 
-SITE = Site("a folder", Workspace(Path("work/x"), "x"), (Path("exports/a b.keras"),))
+SITE = Site("a folder", Workspace(Path("work/x"), "x"), (Path("exports/a b.keras"),), 7)
 
 
 @pytest.fixture
@@ -46,6 +49,17 @@ def test_by_default_it_is_closed() -> None:
     assert chosen["server.enableXsrfProtection"] == ["true"]
     assert chosen["client.showErrorDetails"] == ["none"]
     assert chosen["server.headless"] == ["false"]
+
+
+def test_uploads_stay_in_memory_and_nobody_is_asked_for_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 1)
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    close_streamlit()
+    assert MultiPartParser.spool_max_size > MAX_MEGABYTES * 2**20
+    assert net_util.get_external_ip() is None
+    assert not server_util.is_url_from_allowed_origins("http://elsewhere.example")
 
 
 def test_on_another_address_any_name_is_allowed() -> None:

@@ -59,7 +59,11 @@ def test_dicom_is_decoded_as_it_is_displayed() -> None:
     assert decoded.tolist() == [[0, 64], [128, 255]]
 
 
-@pytest.mark.parametrize("data", [b"these are words\n", b"", b"GIF89a", encoded(".bmp")])
+def test_an_empty_file_is_called_empty() -> None:
+    assert "which is empty" in refused("notes.png", b"")
+
+
+@pytest.mark.parametrize("data", [b"these are words\n", b"GIF89a", encoded(".bmp")])
 def test_what_is_no_xray_is_refused_by_its_content(data: bytes) -> None:
     assert "whose content is something else" in refused("notes.png", data)
 

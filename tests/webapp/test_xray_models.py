@@ -126,9 +126,11 @@ def test_a_model_is_loaded_once_until_it_is_made_anew(
     choice = choice_of(server, RIGHT)
     loaded = server.model(choice)
     assert server.model(choice) is loaded
-    record = choice.path / "run.json"
-    record.touch()
-    assert server.model(choice) is not loaded
+    (choice.path / "run.json").touch()
+    anew = choice_of(server, RIGHT)
+    assert server.model(anew) is not loaded
+    for label in ("exported.keras", WRONG, RIGHT):
+        server.model(choice_of(server, label))
     assert len(server._models) <= KEPT_MODELS
 
 

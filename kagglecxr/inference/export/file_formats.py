@@ -138,6 +138,9 @@ def _h5_layer(layer: layers.Layer) -> layers.Layer:
 
 def load_keras(path: Path) -> ExportedModel:
     """Loads a .keras or .h5 file."""
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        # Keras would say that it does not exist.
+        raise ValueError("it is cut off, or no .keras file")
     with quiet_converters():
         model = keras.saving.load_model(path)
     last, size = model.layers[-1], known_size(*model.input_shape[1:3])
