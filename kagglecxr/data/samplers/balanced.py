@@ -51,16 +51,16 @@ class BalancedSampler(EpochSampler):
 
     def _target_turns(self, epoch: int, random: np.random.Generator) -> Items:
         """Returns the target of each slot."""
-        return _round_robin(self._target_needs, self.slots, random)
+        return round_robin(self._target_needs, self.slots, random)
 
     def _class_turns(
         self, epoch: int, target: int, slots: int, random: np.random.Generator
     ) -> Items:
         """Returns the class of each slot of a target, as its position in the target's pool."""
-        return _round_robin(self._class_needs[target], slots, random)
+        return round_robin(self._class_needs[target], slots, random)
 
 
-def _round_robin(needs: Sequence[int], slots: int, random: np.random.Generator) -> Items:
+def round_robin(needs: Sequence[int], slots: int, random: np.random.Generator) -> Items:
     """Returns the member of each slot of a round-robin in random order.
 
     Members that need the last, incomplete round to show all their images come first in it.

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Targets
+from kagglecxr.data.samplers.multilabel import Findings, MultiLabelSampler
 from kagglecxr.data.samplers.progressive import ProgressiveSampler, Rate
 from kagglecxr.data.sequences.mixup import OneHot, Pixels
 
@@ -69,8 +70,9 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
             )
         self._images, self._rows = images, rows
         self._sampler, self._transform = sampler, transform
-        one_hot = np.eye(self.num_targets, dtype=np.float32)
-        self._targets: TargetRows = one_hot[sampler.targets.of_item] if targets is None else targets
+        if targets is None:
+            targets = np.eye(self.num_targets, dtype=np.float32)[sampler.targets.of_item]
+        self._targets: TargetRows = targets
         self._steps = sampler.batches if steps is None else steps
         self.epoch = 0
 
@@ -137,12 +139,17 @@ class BalancedSequence(SampledSequence):
     at most 1. It has the smallest number of batches for which this holds. Batch i of epoch e
     depends only on (seed, e, i), for any order of access and any number of workers.
 
+    Of images with several findings each, `labels` are a table of 0 and 1, and targets that table's
+    lines. Every batch then has at least floor(B / M) images with each finding, where B is its size
+    and M the number of findings that have images, plus one if there are images without a finding,
+    which count as a finding here; see `MultiLabelSampler` for what else holds.
+
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        labels: (N,) integer class ids.
+        labels: (N,) integer class ids, or (N, K) 0 or 1, whether an image has each finding.
         batch_size: number of items in every batch.
         pools: the list of class ids of each target, in target order; defaults to one target per
-            class, 0 to the highest label.
+            class, 0 to the highest label. Findings have none.
         seed: fixes all random choices.
         transform: applied to each batch; see `Transform`.
         rows: (M,) the rows of `images` that `labels` belong to; defaults to all.
@@ -152,7 +159,8 @@ class BalancedSequence(SampledSequence):
         **pydataset_kwargs: workers, use_multiprocessing, max_queue_size.
 
     Raises:
-        SettingError: a batch size below 1, a seed below 0, or a class in two pools.
+        SettingError: a batch size below 1, a seed below 0, a class in two pools, or pools or a
+            rate of findings.
         DataError: labels that do not fit the images or the pools, or a class without images.
 
     >>> images = np.zeros((3, 8, 8), np.uint8)
@@ -175,13 +183,26 @@ class BalancedSequence(SampledSequence):
         rate: Rate | None = None,
         **pydataset_kwargs: Any,
     ) -> None:
-        targets = Targets(np.asarray(labels), pools)
-        sampler = (
-            BalancedSampler(targets, batch_size, seed)
-            if rate is None
-            else ProgressiveSampler(targets, batch_size, seed, rate)
+        labels = np.asarray(labels)
+        # A single column is more likely a table of class ids than one finding.
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            if pools is not None or rate is not None:
+                raise SettingError(
+                    "Findings are balanced one by one, always. Received: labels of two dimensions "
+                    "with pools or a rate. Leave those out."
+                )
+            sampler: EpochSampler = MultiLabelSampler(Findings(labels), batch_size, seed)
+            table = labels.astype(np.float32)
+        else:
+            targets, table = Targets(labels, pools), None
+            sampler = (
+                BalancedSampler(targets, batch_size, seed)
+                if rate is None
+                else ProgressiveSampler(targets, batch_size, seed, rate)
+            )
+        super().__init__(
+            images, sampler, targets=table, transform=transform, rows=rows, **pydataset_kwargs
         )
-        super().__init__(images, sampler, transform=transform, rows=rows, **pydataset_kwargs)
 
 
 class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
