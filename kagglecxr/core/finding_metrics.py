@@ -25,6 +25,20 @@ PRESENT = 0.5
 FINDING_METRICS = Registry[Metric]("metric of findings")
 
 
+DEFAULT = "mean_auc"
+_OF_CLASSES = {"accuracy": DEFAULT, "auc": DEFAULT, "balanced_accuracy": DEFAULT}
+"""What metrics of one class an image become; "accuracy" is what a TOML without a metric has."""
+
+
+def finding_metric(name: str) -> Metric:
+    """Returns the metric of findings of a name, "auc" and the like for their mean over findings.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+    """
+    return FINDING_METRICS[_OF_CLASSES.get(name, name)]
+
+
 def auc_of_findings(truth: Truth, probabilities: Probabilities) -> OfFindings:
     """Returns (K,) areas under the ROC curve; NaN where all known images are alike."""
     return _by_finding(area_under_curve, truth, probabilities)

@@ -1,11 +1,12 @@
 """Training runs on disk: run.json and the folders of their folds."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kagglecxr.core.errors import DataError
+from kagglecxr.core.errors import DataError, SettingError, shorten
 from kagglecxr.core.files import read_json, read_table, write_json
 
 WEIGHTS = "model.weights.h5"
@@ -31,6 +32,7 @@ class RunRecord:
         metrics: means over the folds of the last epoch's losses and accuracies, and scores of
             the out-of-fold predictions.
         pipeline: the preprocessing of its images; empty in older records.
+        multilabel: whether an image may have several of the targets.
     """
 
     name: str
@@ -49,6 +51,7 @@ class RunRecord:
     seconds: list[float]
     metrics: dict[str, float]
     pipeline: str = ""
+    multilabel: bool = False
 
     def write(self, folder: Path) -> None:
         """Writes run.json, which marks the run as finished."""
@@ -100,6 +103,20 @@ def segments(run: Path) -> bool:
         return read_json(run / "run.json")["recipe"].get("segmentation") is not None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
+
+
+def require_single_labels(runs: Sequence[Path], verb: str) -> None:
+    """Refuses runs that predict several findings an image, which a verb does not take yet.
+
+    Raises:
+        SettingError: there is one.
+    """
+    several = [run.name for run in runs if read_run(run).multilabel]
+    if several:
+        raise SettingError(
+            f"{verb} takes runs of one class an image, and none of findings yet. Received: "
+            f"{shorten(several)}. Of findings there are train, ensemble, predict and submit."
+        )
 
 
 def held_out_folds(run: Path) -> dict[str, int]:

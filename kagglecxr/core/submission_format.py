@@ -86,6 +86,7 @@ class SubmissionFormat(ABC):
 
 
 FORMATS = Registry[type[SubmissionFormat]]("submission form")
+COLUMN_A_CLASS = "one_column_a_class"
 
 
 class _LinePerImageFormat(SubmissionFormat):
@@ -171,7 +172,7 @@ class _ProbabilityFormat(_LinePerImageFormat):
         return self.targets.index(self.positive or self.targets[-1])
 
 
-@FORMATS.add_as("one_column_a_class")
+@FORMATS.add_as(COLUMN_A_CLASS)
 class _ColumnPerClassFormat(_LinePerImageFormat):
     """The probability of each target, in a column of its own."""
 

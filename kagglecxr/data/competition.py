@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
+from kagglecxr.core.finding_metrics import FINDING_METRICS, finding_metric
 from kagglecxr.core.labels import in_order
 from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.registry import nearest, unknown_name_error
-from kagglecxr.core.submission_format import FORMATS
+from kagglecxr.core.submission_format import COLUMN_A_CLASS, FORMATS
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import (
     Classes,
@@ -50,7 +51,11 @@ class Competition(TomlTable):
 
     @model_validator(mode="after")
     def _metric_fits_the_form(self) -> "Competition":
-        metric = METRICS[self.metric.name]
+        name = self.metric.name
+        if self.classes.multilabel or (name in FINDING_METRICS and name not in METRICS):
+            finding_metric(name)
+            return self
+        metric = METRICS[name]
         is_told = "form" in self.submission.model_fields_set or not self.layout.sample
         if (
             is_told
@@ -86,7 +91,16 @@ class Competition(TomlTable):
         """Returns a copy with these class names in order, or itself if it has class names."""
         if self.classes.names:
             return self
-        return self.model_copy(update={"classes": Classes(names=in_order(found))})
+        named = self.classes.model_copy(update={"names": in_order(found)})
+        return self.model_copy(update={"classes": named})
+
+    def with_findings(self) -> "Competition":
+        """Returns a copy whose images may have several of the classes, or none."""
+        values = {**self.classes.model_dump(exclude_unset=True), "multilabel": True}
+        changes: dict[str, object] = {"classes": Classes.model_validate(values)}
+        if "form" not in self.submission.model_fields_set:
+            changes["submission"] = self.submission.model_copy(update={"form": COLUMN_A_CLASS})
+        return self.model_copy(update=changes)
 
     def targets(self) -> list[str]:
         """Returns the target names in order."""
@@ -94,6 +108,8 @@ class Competition(TomlTable):
 
     def evaluation_metric(self) -> Metric:
         """Returns the metric by which submissions, runs and ensembles are compared."""
+        if self.classes.multilabel:
+            return finding_metric(self.metric.name)
         metric, positive = METRICS[self.metric.name], self.metric.positive
         return metric.for_target(self.targets().index(positive)) if positive else metric
 

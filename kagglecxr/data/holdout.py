@@ -11,6 +11,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.files.sample import SampleSubmission
+from kagglecxr.data.finding_splits import hold_out_findings
 from kagglecxr.data.folds import hold_out
 
 
@@ -31,15 +32,21 @@ def split_test_set(
     """
     if not (found["split"] == "test").any() and share > 0:
         own = found[~found["source"].isin([part.name for part in competition.merge])]
-        drawn = hold_out(list(own["label"]), list(own["group"]), list(own["source"]), share, seed)
+        label, group, source = list(own["label"]), list(own["group"]), list(own["source"])
+        if competition.classes.multilabel:
+            names = competition.classes.of_cells(label)
+            drawn = hold_out_findings(label, names, group, source, share, seed)
+        else:
+            drawn = hold_out(label, group, source, share, seed)
         in_test = found["group"].isin(own["group"][drawn])
         found = found.assign(split=np.where(in_test, "test", "train"))
     test = found["split"] == "test"
     found = _write_sample(found, test, sample, competition, workspace)
     solution = found.loc[test, ["id", "label", "group"]]
     if len(solution) and (solution["label"] != "").all():
-        names, target = competition.targets(), competition.target_of_class()
-        solution["label"] = [names[target[label]] for label in solution["label"]]
+        if not competition.classes.multilabel:
+            targets, target = competition.targets(), competition.target_of_class()
+            solution["label"] = [targets[target[label]] for label in solution["label"]]
         write_table(workspace.solution, solution)
     else:
         workspace.solution.unlink(missing_ok=True)
@@ -63,7 +70,8 @@ def _write_sample(
         write_table(workspace.sample_submission, sample.table)
     else:
         ids, targets = list(found.loc[test, "id"]), competition.targets()
-        uniform = np.full((len(ids), len(targets)), 1.0 / len(targets))
+        share = 0.5 if competition.classes.multilabel else 1.0 / len(targets)
+        uniform = np.full((len(ids), len(targets)), share)
         submission_format = competition.submission.for_targets(targets)
         write_table(workspace.sample_submission, submission_format.build(ids, uniform))
     return found

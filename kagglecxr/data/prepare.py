@@ -19,6 +19,7 @@ from kagglecxr.data.files.content import content_digest
 from kagglecxr.data.files.layout import find_images
 from kagglecxr.data.files.patients import describe_patients
 from kagglecxr.data.files.sample import SampleSubmission
+from kagglecxr.data.finding_splits import fold_findings
 from kagglecxr.data.folds import Fold, TooFewGroupsError, make_folds
 from kagglecxr.data.holdout import split_test_set
 from kagglecxr.data.images.pipeline import Pipeline
@@ -29,6 +30,7 @@ from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 from kagglecxr.data.predicted_masks import with_predicted_masks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
 from kagglecxr.data.sample_form import with_sample_form
+from kagglecxr.data.schema import Classes
 
 _OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
 
@@ -103,15 +105,20 @@ def prepare_competition(
     if workspace.prepared.is_file() and workspace.index.is_file():
         check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     given, images = competition, find_images(root, competition)
+    if images.multilabel:
+        competition = competition.with_findings()
     found = with_predicted_masks(images.table, workspace)
     tests = list(found.loc[found["split"] == "test", "path"])
-    competition = with_sample_form(competition, _labels(found), images.sample, tests)
+    classes = competition.classes
+    competition = with_sample_form(
+        competition, classes.of_cells(found["label"]), images.sample, tests
+    )
     workspace.prepared.unlink(missing_ok=True)
     found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
     found, cache, blank = _without_blank_images(found, cache, workspace)
-    _check_all_classes(images.table, found)
+    _check_all_classes(images.table, found, classes)
     summary = f"{images.summary}{blank}"
-    competition = competition.with_classes(_labels(found))
+    competition = competition.with_classes(classes.of_cells(found["label"]))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
     patients = describe_patients(list(found["path"]), known_groups)
     pairs = find_duplicates(ids, measures["phash"], measures["thumbnail"])
@@ -168,6 +175,9 @@ def _split(
         train = index.rows("train")
         label, group, source = (index.column(name, train) for name in ("label", "group", "source"))
         folds_seed = derive_seed(options.seed, "folds")
+        if competition.classes.multilabel:
+            names = competition.targets()
+            return index, fold_findings(label, names, group, source, options.folds, folds_seed)
         return index, make_folds(label, group, source, options.folds, folds_seed)
     except TooFewGroupsError as error:
         if error.of_test_set and most > 1:
@@ -179,10 +189,6 @@ def _split(
             raise
         command = prepare_command(workspace, _values(root, other))
         raise DataError(f"{error} {what}: {command}") from error
-
-
-def _labels(found: pd.DataFrame) -> list[str]:
-    return list(found.loc[found["label"] != "", "label"].unique())
 
 
 def _decode(
@@ -222,8 +228,8 @@ def _without_blank_images(
     return usable, kept, f" Left out, of one grey value: {named}."
 
 
-def _check_all_classes(listed: pd.DataFrame, usable: pd.DataFrame) -> None:
-    lost = sorted(set(_labels(listed)) - set(_labels(usable)))
+def _check_all_classes(listed: pd.DataFrame, usable: pd.DataFrame, classes: Classes) -> None:
+    lost = sorted(set(classes.of_cells(listed["label"])) - set(classes.of_cells(usable["label"])))
     if lost:
         raise DataError(
             f"No image of a class can be used. Received: {shorten(lost)}, whose images are of one "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import digest, read_json
+from kagglecxr.core.findings import truth_of_findings
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, open_cache
 from kagglecxr.data.competition import Competition
@@ -48,6 +49,18 @@ class PreparedData:
         """Returns (n_train,) int, the target id of each training image in the index's order."""
         return self._label_ids(self.competition.target_of_class())
 
+    def findings(self) -> npt.NDArray[np.float32]:
+        """Returns (n_train, targets): 1 for a finding that is there, 0 else, NaN where not known.
+
+        Of classes of which each image has one, these are one-hot.
+        """
+        labels = self.index.column("label", self.index.rows("train"))
+        return truth_of_findings(labels, self.competition.targets())
+
+    def truth(self) -> npt.NDArray[np.intp] | npt.NDArray[np.float32]:
+        """Returns what is true of each training image, as metrics take it: ids or findings."""
+        return self.findings() if self.competition.classes.multilabel else self.target_ids()
+
     def groups(self) -> npt.NDArray[np.object_]:
         """Returns (n_train,) text, the group of each training image in the index's order."""
         return np.array(self.index.column("group", self.index.rows("train")), dtype=object)
@@ -76,7 +89,7 @@ def load_prepared(competition: Competition, workspace: Workspace) -> PreparedDat
     prepared = _with_changes(competition, values, workspace)
     index = read_index(workspace.require(workspace.index, "prepare"))
     index.check_disjoint()
-    labels = set(index.column("label", index.rows("train")))
+    labels = set(prepared.classes.of_cells(index.column("label", index.rows("train"))))
     unknown = sorted(labels - set(prepared.classes.names))
     if unknown:
         raise DataError(

@@ -1,11 +1,13 @@
 """The tables of a competition's TOML; docs/competitions.md describes every entry."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from kagglecxr.core.findings import NO_FINDING, NOT_KNOWN, SEPARATOR, split_findings
 from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
 
 
@@ -68,11 +70,47 @@ class Source(TomlTable):
 
 
 class Classes(TomlTable):
-    """The classes of the labels, and how they are pooled into targets."""
+    """The classes of the labels, and how they are pooled into targets.
+
+    Attributes:
+        multilabel: an image may have several of them, or none: they are findings.
+        none: what the label of an image without a finding is.
+        uncertain: what a finding marked -1 counts as.
+    """
 
     names: list[str] = []
     folders: dict[str, str] = {}
     pools: dict[str, list[str]] = {}
+    multilabel: bool = False
+    none: Annotated[str, Field(min_length=1)] = NO_FINDING
+    uncertain: Literal["negative", "positive", "ignore"] = "negative"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_no_finding(cls, values: dict[str, object]) -> dict[str, object]:
+        names, none = values.get("names"), values.get("none", NO_FINDING)
+        if values.get("multilabel") and isinstance(names, list):
+            return {**values, "names": [name for name in names if name != none]}
+        return values
+
+    @model_validator(mode="after")
+    def _findings_are_plain(self) -> "Classes":
+        if not self.multilabel:
+            return self
+        if self.pools or self.folders:
+            raise ValueError("[classes] of several labels an image have neither pools nor folders")
+        strange = [n for n in self.names if SEPARATOR in n or n.startswith(NOT_KNOWN)]
+        if strange:
+            raise ValueError(f"[classes] names holds {strange[0]!r}; findings are joined by |")
+        return self
+
+    def of_cells(self, cells: Iterable[str]) -> list[str]:
+        """Returns the classes in label cells, each once, those that are no name included."""
+        cells = dict.fromkeys(cells)
+        if not self.multilabel:
+            return [cell for cell in cells if cell]
+        names = dict.fromkeys(name for cell in cells for name in split_findings(cell))
+        return [name for name in names if name != self.none]
 
     @model_validator(mode="after")
     def _names_are_consistent(self) -> "Classes":

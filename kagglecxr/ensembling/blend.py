@@ -17,6 +17,7 @@ from kagglecxr.data.prepared import PreparedData, prepare_again
 from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.ensemble_options import AUTO, EnsembleOptions
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
+from kagglecxr.ensembling.finding_blend import check_plain_mean, mean_of_findings
 from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
 from kagglecxr.ensembling.out_of_fold import has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
@@ -87,7 +88,10 @@ def blend_runs(
     metric = prepared.competition.evaluation_metric()
     fit, ensemble, method = None, FittedEnsemble(equal_blend(len(members))), "mean"
     views, lines = "", list[str]()
-    if all(has_out_of_fold(run) for run in runs):
+    multilabel = prepared.competition.classes.multilabel
+    if multilabel:
+        check_plain_mean(options)
+    elif all(has_out_of_fold(run) for run in runs):
         random = generator(seed, "views")
         viewed = with_views(members, prepared, workspace, options.views, random, reporter)
         fit = fit_ensemble(viewed.oof, metric, options, generator(seed, "blend"))
@@ -105,7 +109,13 @@ def blend_runs(
     submission = submissions / f"{prepared.competition.name}-{name}.csv"
     test = f"test-{views}.npz" if views else TEST
     blended = _predict_test(members, test, ensemble, prepared, reporter)
+    score = apparent = None
+    if multilabel:
+        oof = mean_of_findings(members, prepared)
+        oof.save(folder / OOF)
+        score = apparent = metric(oof.truth, oof.probabilities)
     if fit is not None:
+        score, apparent = fit.score, fit.apparent
         ids = prepared.index.column("id", prepared.index.rows("train"))
         Predictions(np.array(ids), fit.probabilities, prepared.target_ids()).save(folder / OOF)
         if len(runs) > 1:
@@ -118,8 +128,8 @@ def blend_runs(
         prepared.competition.targets(),
         list(VIEW_SETS[views]) if views else [],
         metric.name,
-        fit.score if fit else None,
-        fit.apparent if fit else None,
+        score,
+        apparent,
         str(submission),
     )
     record.write(folder)

@@ -57,7 +57,13 @@ def predict_images(
         )
         return pooled(predictions)
     predictor = load_predictor(model)
-    pooled = _pooled(pools, predictor.members[0].record.targets)
+    record = predictor.members[0].record
+    if pools and record.multilabel:
+        raise SettingError(
+            f"Classes of which an image may have several cannot be added up. Received: --pool for "
+            f"{model}, which predicts findings. Leave it out."
+        )
+    pooled = _pooled(pools, record.targets)
     return pooled(
         predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
     )

@@ -114,6 +114,7 @@ def rebuild_model(record: RunRecord, trainable: str = "all") -> keras.Model:
         num_classes=len(record.targets),
         input_shape=record.input_shape,
         trainable=trainable,
+        multilabel=record.multilabel,
         **record.recipe["model_options"],
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.errors import DataError
+from kagglecxr.core.finding_metrics import PRESENT
+from kagglecxr.core.findings import NO_FINDING, join_findings
 from kagglecxr.core.progress import Reporter
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
@@ -29,6 +32,7 @@ class FilePredictions:
         paths: the files, without those that cannot be read.
         classes: the classes' names, in the order of the columns.
         probabilities: (paths, classes) float32.
+        multilabel: whether an image may have several of the classes.
         unusual: (paths,), which images are unlike those of the training set; None where the model
             does not know.
     """
@@ -37,10 +41,14 @@ class FilePredictions:
     classes: list[str]
     probabilities: npt.NDArray[np.float32]
     unusual: npt.NDArray[np.bool_] | None = None
+    multilabel: bool = False
 
     @property
     def labels(self) -> list[str]:
-        """The most probable class of each file."""
+        """The most probable class of each file; of findings those from a probability of 0.5 on."""
+        if self.multilabel:
+            present = [set(compress(self.classes, row >= PRESENT)) for row in self.probabilities]
+            return [join_findings(some, (), self.classes, NO_FINDING) for some in present]
         return [self.classes[number] for number in self.probabilities.argmax(axis=1)]
 
     def table(self) -> pd.DataFrame:
@@ -114,7 +122,8 @@ def predict_with_runs(
     output = predictor.predict(files.images, rows, reporter=reporter)
     unusual = None if output.novelty is None else output.novelty > 1.0
     readable = [paths[row] for row in rows.tolist()]
-    return FilePredictions(readable, classes, output.probabilities, unusual)
+    multilabel = predictor.members[0].record.multilabel
+    return FilePredictions(readable, classes, output.probabilities, unusual, multilabel)
 
 
 def predict_with_export(

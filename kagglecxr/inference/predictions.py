@@ -24,15 +24,16 @@ class Predictions:
 
     Attributes:
         ids: (N,) text.
-        probabilities: (N, targets) float32, each row summing to 1.
-        truth: (N,) target ids, -1 where the label is not known.
+        probabilities: (N, targets) float32, each row summing to 1 but for findings.
+        truth: (N,) target ids, -1 where the label is not known; of findings (N, targets), 1, 0 or,
+            where it is not known, NaN.
         by_view: probabilities (N, targets) by the name of the view, where those of single views are
             known; the others are their mean.
     """
 
     ids: npt.NDArray[np.str_]
     probabilities: npt.NDArray[np.float32]
-    truth: npt.NDArray[np.intp]
+    truth: npt.NDArray[Any]
     by_view: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:

@@ -65,13 +65,13 @@ def compare_two(
         where, part, images = "Out of fold", OOF, _training_images(prepared)
     else:
         where, part = "On the rehearsal test set", TEST
-        images = read_solution(workspace, prepared.competition.targets())
+        images = read_solution(workspace, prepared.competition.classes)
     a, b = (_probabilities(one, part, images, prepared, workspace) for one in pair)
     metric = prepared.competition.evaluation_metric()
     random = generator(seed, "compare")
     result = compare_paired(metric, images.truth, a, b, images.groups, random)
     lines = [f"{where}: {result.sentence(*names)}"]
-    if result.groups == result.images:
+    if result.groups == result.images and not prepared.competition.classes.multilabel:
         lines += _test_of_single_images(metric, images, a, b, names)
     return "\n".join(lines)
 
@@ -91,7 +91,7 @@ def compare_with_entry(
     earlier = Path(entry.file)
     if not earlier.is_file() or file_digest(earlier) != entry.sha256:
         return ""
-    images = read_solution(workspace, competition.targets())
+    images = read_solution(workspace, competition.classes)
     try:
         b = read_submission(earlier, competition, workspace, images.ids)
     except SubmissionError:
@@ -126,7 +126,7 @@ def _find(name: str, workspace: Workspace, submissions: Path) -> Contender:
 def _training_images(prepared: PreparedData) -> LabelledImages:
     rows = prepared.index.rows("train")
     ids = prepared.index.column("id", rows)
-    return LabelledImages(ids, prepared.target_ids(), prepared.groups())
+    return LabelledImages(ids, prepared.truth(), prepared.groups())
 
 
 def _probabilities(

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.files import file_digest
+from kagglecxr.core.finding_metrics import PRESENT
 from kagglecxr.core.intervals import Interval, bootstrap_interval
 from kagglecxr.core.metrics import Metric
 from kagglecxr.core.seeding import generator
@@ -41,7 +42,7 @@ class RehearsalResult:
         interval: the score and its bootstrap bounds.
         rank: the submission's among all rows.
         board: all rows, best first.
-        errors: the ids whose most probable target is wrong.
+        errors: the ids whose most probable target is wrong, or one of whose findings is.
         images: how many were scored.
         is_new: whether the ledger has a new line; False where this very file was scored before.
         step: whether it is better than the last one, in one sentence; empty if that is not known.
@@ -114,8 +115,10 @@ def rehearse(
         SubmissionError: the file is not in the sample submission's form.
         MissingError: no such file, or no rehearsal test set.
     """
-    targets, metric = competition.targets(), competition.evaluation_metric()
-    solution = read_solution(workspace, targets)
+    metric, solution = (
+        competition.evaluation_metric(),
+        read_solution(workspace, competition.classes),
+    )
     probabilities = read_submission(file, competition, workspace, solution.ids)
     truth = solution.truth
     interval = bootstrap_interval(
@@ -152,7 +155,11 @@ def rehearse(
             local_score=f"{interval.score:.6f}",
         )
         add_entry(ledger, entry)
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
+    if competition.classes.multilabel:
+        decided = (probabilities >= PRESENT) != (truth == 1)
+        wrong = np.flatnonzero((decided & ~np.isnan(truth)).any(axis=1))
+    else:
+        wrong = np.flatnonzero(probabilities.argmax(axis=1) != truth)
     errors = [solution.ids[row] for row in wrong]
     return RehearsalResult(metric.name, interval, rank, board, errors, len(truth), is_new, step)
 

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import read_table
+from kagglecxr.core.findings import truth_of_findings
 from kagglecxr.core.metrics import Probabilities
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.prepared import prepare_again
+from kagglecxr.data.schema import Classes
 from kagglecxr.leaderboard.submission import validate_file
 
 
@@ -20,17 +23,17 @@ class LabelledImages:
     """Images whose labels are known.
 
     Attributes:
-        truth: (N,) target ids.
+        truth: (N,) target ids; of findings (N, targets), 1, 0 or, not known, NaN.
         groups: (N,) text; images of one group are of one patient or nearly identical.
     """
 
     ids: list[str]
-    truth: npt.NDArray[np.intp]
+    truth: npt.NDArray[Any]
     groups: npt.NDArray[np.object_]
 
 
-def read_solution(workspace: Workspace, targets: list[str]) -> LabelledImages:
-    """Reads the labels of the rehearsal test set.
+def read_solution(workspace: Workspace, classes: Classes) -> LabelledImages:
+    """Reads the labels of the rehearsal test set, which are targets of these classes.
 
     Raises:
         MissingError: the competition has no rehearsal test set.
@@ -48,14 +51,18 @@ def read_solution(workspace: Workspace, targets: list[str]) -> LabelledImages:
             f"Run: {prepare_again(workspace, test='0.2')}"
         )
     table = read_table(workspace.solution)
-    unknown = sorted(set(table["label"]) - set(targets))
+    targets = list(classes.targets())
+    unknown = sorted(set(classes.of_cells(table["label"])) - set(targets))
     if unknown:
         raise DataError(
             f"The rehearsal test set holds labels that are no target. Received: {shorten(unknown)} "
             f"in {workspace.solution}. Run: {prepare_again(workspace)}"
         )
-    truth = np.array([targets.index(label) for label in table["label"]], np.intp)
-    return LabelledImages(list(table["id"]), truth, table["group"].to_numpy(dtype=object))
+    labels, groups = list(table["label"]), table["group"].to_numpy(dtype=object)
+    if classes.multilabel:
+        return LabelledImages(list(table["id"]), truth_of_findings(labels, targets), groups)
+    truth = np.array([targets.index(label) for label in labels], np.intp)
+    return LabelledImages(list(table["id"]), truth, groups)
 
 
 def read_submission(

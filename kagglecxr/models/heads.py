@@ -51,9 +51,9 @@ def mask_logits(x: KerasTensor, units: int) -> KerasTensor:
     return layers.Conv2D(units, 1, dtype="float32", name="logits")(x)
 
 
-def probabilities(x: KerasTensor) -> KerasTensor:
-    """Adds the output activation: a sigmoid for one unit, a softmax for several."""
-    activation = "sigmoid" if x.shape[-1] == 1 else "softmax"
+def probabilities(x: KerasTensor, *, multilabel: bool = False) -> KerasTensor:
+    """Adds the output activation: a sigmoid for one unit or for findings, else a softmax."""
+    activation = "sigmoid" if x.shape[-1] == 1 or multilabel else "softmax"
     return layers.Activation(activation, dtype="float32", name="probabilities")(x)
 
 

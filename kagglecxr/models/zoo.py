@@ -38,6 +38,7 @@ def create_model(
     trainable: str = "all",
     batch_norm: str | float | None = None,
     augmentation: AugmentationSettings | None = None,
+    multilabel: bool = False,
     **kwargs: Any,
 ) -> keras.Model:
     """Builds a model that maps raw pixels to probabilities.
@@ -59,6 +60,7 @@ def create_model(
             model's default.
         augmentation: settings of augmentation layers between input and scaling, whatever their
             `where`; weights load with and without them. None for no such layers.
+        multilabel: whether an image may have several of the classes: a sigmoid unit for each.
         **kwargs: arguments of the model, such as `dropout`; a backbone takes `scaling` and the
             arguments of `pooled_head`.
 
@@ -88,7 +90,7 @@ def create_model(
             f"{name} ({' '.join(str(error).split())[:160]}). Use "
             f"{card.input_size} pixels, for which it was designed, or another size it can halve."
         ) from error
-    model = keras.Model(inputs, probabilities(scores), name=name)
+    model = keras.Model(inputs, probabilities(scores, multilabel=multilabel), name=name)
     parts = _parts(card, model, features)
     for source in each_source(weights):
         path = find_weights(card, source)

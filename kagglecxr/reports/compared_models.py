@@ -18,6 +18,7 @@ from kagglecxr.core.run_record import (
     finished_runs,
     held_out_folds,
     read_run,
+    require_single_labels,
 )
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
@@ -122,6 +123,7 @@ def read_models(
             f"There are no finished runs to compare. Looked in: {workspace.runs}. "
             f"Run: {workspace.command('train')}"
         )
+    require_single_labels(folders, "compare")
     records = {folder.name: read_run(folder) for folder in folders}
     metric = competition.with_classes(records[folders[0].name].targets).evaluation_metric()
     group_of = _groups(workspace)

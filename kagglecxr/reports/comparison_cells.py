@@ -11,6 +11,7 @@ from kagglecxr.core.intervals import Interval
 from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
 from kagglecxr.core.run_record import TEST
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.schema import Classes
 from kagglecxr.ensembling.calibration import expected_calibration_error
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.ledger import REHEARSED, LedgerEntry
@@ -155,7 +156,7 @@ def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
         return dict.fromkeys(titles, "")
     test = Predictions.load(path)
     try:
-        solution = read_solution(workspace, model.targets)
+        solution = read_solution(workspace, Classes(names=model.targets))
     except DataError:
         # It is of other targets than the model.
         return dict.fromkeys(titles, "")

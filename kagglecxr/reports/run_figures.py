@@ -32,9 +32,14 @@ BESIDE = 6
 
 
 def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
-    """Plots loss and accuracy by epoch, a thin line per fold and a thick one for their mean."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    """Plots loss and accuracy by epoch, a thin line per fold and a thick one for their mean.
+
+    Of findings there is no accuracy.
+    """
+    measured = [what for what in ("loss", "accuracy") if what in histories[0]]
+    figure = Figure(figsize=(5 * len(measured), 4), layout="constrained")
+    every = figure.subplots(1, len(measured), squeeze=False)[0]
+    for axes, what in zip(every, measured, strict=True):
         for column, colour, name in (
             (what, TRAIN, "training (sampled, augmented)"),
             (f"val_{what}", VALIDATION, "validation (as it is)"),

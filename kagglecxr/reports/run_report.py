@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix as count_confusions
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import write_table
+from kagglecxr.core.finding_metrics import finding_table
 from kagglecxr.core.run_record import OOF, RunRecord, fold_folder, read_run
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.run_figures import (
@@ -22,6 +23,7 @@ from kagglecxr.reports.run_figures import (
 
 CURVES, CONFUSION, ERRORS_BY_CLASS = "learning_curves.png", "confusion.png", "error_by_class.png"
 CLASS_TABLE, ERROR_LIST = "classes.csv", "errors.csv"
+FINDING_TABLE = "findings.csv"
 
 
 def report_run(run: Path) -> list[Path]:
@@ -29,11 +31,16 @@ def report_run(run: Path) -> list[Path]:
 
     Returns:
         The files: learning curves, confusion matrix, error by class as a figure and a table, and
-        the list of errors, the most confident first.
+        the list of errors, the most confident first. Of findings, learning curves and the table of
+        `finding_table`.
     """
     record = read_run(run)
     save_figure(learning_curves(read_histories(run, record)), run / CURVES)
     oof = Predictions.load(run / OOF)
+    if record.multilabel:
+        table = finding_table(oof.truth, oof.probabilities, record.targets)
+        write_table(run / FINDING_TABLE, table.round(4))
+        return [run / CURVES, run / FINDING_TABLE]
     confusion = count_confusions(
         oof.truth, oof.probabilities.argmax(axis=1), labels=range(len(record.targets))
     )

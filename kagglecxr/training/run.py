@@ -107,7 +107,11 @@ def describe_run(folder: Path) -> str:
     """One sentence on a finished run, for a verb's last line."""
     record = read_run(folder)
     scores = {name[4:]: v for name, v in record.metrics.items() if name.startswith("oof_")}
-    main = {name: scores[name] for name in ("accuracy", "balanced_accuracy") if name in scores}
+    main = {
+        name: scores[name]
+        for name in ("accuracy", "balanced_accuracy", "mean_auc")
+        if name in scores
+    }
     figures = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in (main or scores).items()]
     return (
         f"Trained {record.folds} folds of {record.model} in {sum(record.seconds):.0f} s, "

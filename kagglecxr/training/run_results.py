@@ -60,6 +60,7 @@ def finish_run(run: RunSpec, source_runs: Sequence[str] = ()) -> None:
         seconds=[summary.seconds for summary in summaries],
         metrics=_mean_epoch(run, summaries) | scores,
         pipeline=run.prepared.pipeline_text,
+        multilabel=bool(run.task.head.get("multilabel")),
     ).write(run.folder)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from kagglecxr.core.environment import Check
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
+from kagglecxr.models.finding_losses import FINDING_LOSSES
 from kagglecxr.models.losses import LOSSES, MASK_LOSSES
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
@@ -103,7 +104,8 @@ def check_model(recipe: Recipe) -> Recipe:
     card = MODELS[recipe.model]
     if recipe.segmentation is not None:
         return _check_segmentation(recipe)
-    LOSSES[recipe.loss]
+    if recipe.loss not in FINDING_LOSSES:
+        LOSSES[recipe.loss]
     if card.kind == "segmenter":
         raise SettingError(
             f"A U-Net segments and cannot classify. Received: --model {card.name}. Use another "

@@ -16,6 +16,7 @@ from kagglecxr.data.prepared import PreparedData
 from kagglecxr.inference.predictions import Predictions, average, concatenate
 from kagglecxr.inference.view_passes import predict_views
 from kagglecxr.models.losses import make_loss
+from kagglecxr.training.finding_task import FindingTask
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.segmentation_task import SegmentationTask
 from kagglecxr.training.task import Outputs, Part, Task
@@ -98,9 +99,11 @@ class ClassificationTask(Task):
 
 
 def make_task(prepared: PreparedData) -> Task:
-    """The task of a competition, or segmentation where images come with their masks."""
+    """The task of a competition, classes or findings; segmentation where images have masks."""
     if isinstance(prepared, MaskedData):
         return SegmentationTask(prepared)
+    if prepared.competition.classes.multilabel:
+        return FindingTask(prepared)
     return ClassificationTask(prepared)
 
 

@@ -14,7 +14,7 @@ from kagglecxr.data.files.label_columns import find_labels
 from kagglecxr.data.files.matching import images_named, match_paths
 from kagglecxr.data.files.tables import list_tables, read_any_table
 from kagglecxr.data.images.image import SUFFIXES
-from kagglecxr.data.schema import Layout
+from kagglecxr.data.schema import Classes, Layout
 
 _OPTIONAL = {
     "group": ("groupid", "patientid", "patient", "subjectid"),
@@ -36,16 +36,18 @@ class Labels:
         ids: the table's ids, for messages.
         named: how many of them mean an image.
         form: how the table was read, where that is not plain.
+        multilabel: whether an image may have several labels, joined as findings.
     """
 
     rows: pd.DataFrame
     ids: list[str]
     named: int
     form: str = ""
+    multilabel: bool = False
 
 
 def read_labels(
-    root: Path, layout: Layout, classes: list[str], images: Sequence[str], others: Sequence[str]
+    root: Path, layout: Layout, classes: Classes, images: Sequence[str], others: Sequence[str]
 ) -> Labels:
     """Reads the layout's table of labels.
 
@@ -89,7 +91,7 @@ def read_labels(
     ids = list(rows["id"])
     rows, named = _by_image(rows, images, others, path)
     rows = rows.reindex(columns=["label", *_OPTIONAL], fill_value="")
-    return Labels(rows, ids, named, form)
+    return Labels(rows, ids, named, form, found.multilabel)
 
 
 def _of_each(
@@ -187,6 +189,7 @@ def _by_image(
     if len(twice):
         raise DataError(
             f"The table of labels has two labels for one image. Received: {path}, "
-            f"{shorten(sorted(set(twice)))}. This version learns one label an image: keep one line."
+            f"{shorten(sorted(set(twice)))}. Keep one line an image; several findings of it are "
+            "joined by | in a cell, or have a column each."
         )
     return rows.set_index("path").drop(columns="id"), rows["id"].nunique()

@@ -18,7 +18,7 @@ from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.sample import SampleSubmission, own_sample
 from kagglecxr.data.files.splits_by_table import labelled_rows
 from kagglecxr.data.images.image import SUFFIXES
-from kagglecxr.data.schema import Layout
+from kagglecxr.data.schema import Classes, Layout
 
 COLUMNS = ["id", "path", "label", "split", "group", "source", "mask", "mask_source"]
 
@@ -34,11 +34,13 @@ class FoundImages:
             layout has it: whoever writes the index must remove it.
         summary: a line that says what was taken for what, and what was left out.
         sample: the sample submission that the layout names.
+        multilabel: whether an image may have several labels, joined as findings.
     """
 
     table: pd.DataFrame
     summary: str
     sample: SampleSubmission | None = None
+    multilabel: bool = False
 
 
 def find_images(root: Path, competition: Competition) -> FoundImages:
@@ -54,19 +56,22 @@ def find_images(root: Path, competition: Competition) -> FoundImages:
             "Name the folder that holds the images with --data."
         )
     sample = own_sample(root, competition.layout)
-    own = _find_data_set(root, competition.layout, class_folders(competition), sample)
+    classes = competition.classes
+    own = _find_data_set(root, competition.layout, classes, class_folders(competition), sample)
     tables = [own.table]
     for part in competition.merge:
         folder = merged_folder(root, part)
         layout = Layout(train=part.train, patient=part.patient)
-        merged = _find_data_set(folder, layout, part.classes, None).table
+        merged = _find_data_set(folder, layout, classes, part.classes, None).table
         # All of it is for training, whatever it was meant for.
         merged = merged[merged["label"] != ""].assign(split="train")
         tables.append(merged_rows(merged, folder, root, part))
     table = pd.concat(tables).drop_duplicates("path")
+    if own.multilabel:
+        competition = competition.with_findings()
     _check_labels(table, competition, root)
     table = table.sort_values("id")[COLUMNS].reset_index(drop=True)
-    return FoundImages(table, own.summary, sample)
+    return FoundImages(table, own.summary, sample, own.multilabel)
 
 
 def class_folders(competition: Competition) -> dict[str, str]:
@@ -76,14 +81,19 @@ def class_folders(competition: Competition) -> dict[str, str]:
 
 
 def _find_data_set(
-    root: Path, layout: Layout, folders: dict[str, str], sample: SampleSubmission | None
+    root: Path,
+    layout: Layout,
+    classes: Classes,
+    folders: dict[str, str],
+    sample: SampleSubmission | None,
 ) -> FoundImages:
     files = list_files(root)
     masks = {} if layout.masks else find_masks(files.images)
     are_masks = set(masks.values())
     images = [path for path in files.images if path not in are_masks]
+    multilabel = False
     if layout.train or layout.labels:
-        table, summary = labelled_rows(root, layout, folders, images, sample)
+        table, summary, multilabel = labelled_rows(root, layout, classes, folders, images, sample)
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
         tests = match_patterns(images, layout.test, folders)
@@ -109,7 +119,8 @@ def _find_data_set(
     with_mask = int((table["mask"] != "").sum())
     if with_mask or layout.masks:
         summary += f" Masks: {with_mask:,}."
-    return FoundImages(table, f"{summary}{_describe_rest(passed_over, files)}")
+    rest = _describe_rest(passed_over, files)
+    return FoundImages(table, f"{summary}{rest}", multilabel=multilabel)
 
 
 def _no_images(root: Path, layout: Layout, folders: dict[str, str], images: list[str]) -> DataError:
@@ -187,7 +198,7 @@ def _make_ids(paths: "pd.Series[str]") -> list[str]:
 
 
 def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> None:
-    names, labels = competition.classes.names, set(table["label"]) - {""}
+    names, labels = competition.classes.names, set(competition.classes.of_cells(table["label"]))
     if not labels:
         raise DataError(
             f"No image has a label. Received: {len(table)} images of {root}. Put {{class}} into "

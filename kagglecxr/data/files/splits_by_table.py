@@ -6,21 +6,25 @@ from pathlib import Path
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.findings import split_findings
 from kagglecxr.data.files.label_table import Labels, read_labels
 from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.sample import SampleSubmission
-from kagglecxr.data.schema import Layout
+from kagglecxr.data.schema import Classes, Layout
 
 
 def labelled_rows(
     root: Path,
     layout: Layout,
+    classes: Classes,
     folders: dict[str, str],
     images: Sequence[str],
     sample: SampleSubmission | None,
-) -> tuple[pd.DataFrame, str]:
+) -> tuple[pd.DataFrame, str, bool]:
     """Returns `path,label,split,group,source` of the images that a layout describes, and a line.
+
+    The third is whether an image may have several labels.
 
     Patterns say which images are for training and which are the test set. Where both mean an image,
     or there are none for training, the table of labels and the sample submission say it.
@@ -44,22 +48,26 @@ def labelled_rows(
     if layout.test:
         said += f", {shorten(layout.test)} for the test set{'' if test else ' (no image)'}"
     if not layout.labels:
-        return table, f"{said}."
+        return table, f"{said}.", False
     others = [path for path in test if path not in train]
-    labels = read_labels(root, layout, list(folders.values()), list(train), others)
+    labels = read_labels(root, layout, classes, list(train), others)
     undecided = set(test) & set(train) if layout.train else set(train)
-    known = {*labels.rows["label"], *folders.values()}
+    findings = classes.model_copy(update={"multilabel": labels.multilabel})
+    known = {*findings.of_cells(labels.rows["label"]), *folders.values()}
     asked = _asked_for(undecided, sample, known)
     table = _decide(table, undecided, labels, asked, layout)
     form = f" ({labels.form})" if labels.form else ""
     matched = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
     table = _with_labels(table, labels, layout)
-    counts = table.loc[table["split"] == "train", "label"].value_counts(sort=False)
-    classes = ", ".join(f"{label} {count:,}" for label, count in counts.items())
-    said += f", labels of {layout.labels}{form}, {matched}: {classes}."
+    cells = table.loc[table["split"] == "train", "label"]
+    if labels.multilabel:
+        cells = cells.map(split_findings).explode()
+    counts = cells.value_counts(sort=labels.multilabel)
+    shown = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+    said += f", labels of {layout.labels}{form}, {matched}: {shown}."
     if passed := len({*train, *test}) - len(table):
         said += f" Left out: {passed:,} images that no table names."
-    return table, said
+    return table, said, labels.multilabel
 
 
 def _asked_for(undecided: set[str], sample: SampleSubmission | None, classes: set[str]) -> set[str]:

@@ -101,7 +101,7 @@ def _summaries(
     is_train = (table["split"] == "train").to_numpy()
     source = table["source"].replace("", tables_of.UNKNOWN)
     sets: dict[tuple[str, str], npt.NDArray[np.bool_]] = {
-        ("class", name): (table["label"] == name).to_numpy() & is_train
+        ("class", name): prepared.index.with_label(name) & is_train
         for name in prepared.competition.classes.names
     }
     sets["class", TEST] = ~is_train

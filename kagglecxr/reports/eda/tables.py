@@ -20,8 +20,10 @@ def class_counts(index: Index, classes: Sequence[str]) -> pd.DataFrame:
     Labels of the test set are not read, so its row has no class; shares are of the split.
     """
     table = index.table
-    train = table[table["split"] == "train"]
-    parts = [("train", name, train[train["label"] == name], len(train)) for name in classes]
+    train = table["split"] == "train"
+    parts = [
+        ("train", name, table[train & index.with_label(name)], int(train.sum())) for name in classes
+    ]
     test = table[table["split"] == "test"]
     if len(test):
         parts.append(("test", "", test, len(test)))
@@ -37,13 +39,14 @@ def class_by_source(index: Index, classes: Sequence[str]) -> pd.DataFrame:
 
     A class's largest source comes first; empty if no training image has a source.
     """
-    train = index.table[index.table["split"] == "train"]
+    is_train = index.table["split"] == "train"
+    train = index.table[is_train]
     if not _named(train["source"]):
         return pd.DataFrame(columns=["class", "source", "images", "share"])
     source = train["source"].replace("", UNKNOWN)
     lines: list[tuple[str, str, int, float]] = []
     for name in classes:
-        counts = source[train["label"] == name].value_counts()
+        counts = source[index.with_label(name)[is_train]].value_counts()
         ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
         lines += [(name, str(of), int(n), n / int(counts.sum())) for of, n in ordered]
     return pd.DataFrame(lines, columns=["class", "source", "images", "share"])

@@ -6,7 +6,7 @@ import pytest
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.data.files.label_table import Labels, read_labels
-from kagglecxr.data.schema import Layout
+from kagglecxr.data.schema import Classes, Layout
 
 IMAGES = ["train/a.png", "train/b.png", "train/c.png"]
 
@@ -17,10 +17,12 @@ def labels(
     images: list[str] = IMAGES,
     classes: tuple[str, ...] = (),
     others: tuple[str, ...] = (),
+    settings: dict[str, object] | None = None,
     **layout: str,
 ) -> Labels:
     (root / "train.csv").write_text(text)
-    return read_labels(root, Layout(labels="train.csv", **layout), list(classes), images, others)
+    described = Classes.model_validate({"names": list(classes), **(settings or {})})
+    return read_labels(root, Layout(labels="train.csv", **layout), described, images, others)
 
 
 def by_path(found: Labels, column: str = "label") -> dict[str, str]:
@@ -78,19 +80,73 @@ def test_one_column_of_flags_is_a_label_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("id,ill,well\na,1,1\nb,0,1\nc,1,0\n", r"several labels, or none.*1 images such as a"),
-        ("id,label\na,ill|odd\nb,well\nc,ill\n", r"several labels in a cell.*'ill\|odd'"),
         ("id,label\na,ill\na,well\n", r"two labels for one image.* a\."),
         ("id,label\n", r"no lines.*train\.csv"),
         ("id,label\na.png,ill\na,well\n", r"two labels for one image.*a, a\.png"),
         ("id,diagnosis,AP,PA\na,ill,1,0\nb,well,0,1\n", r"lacks the column 'label'.*diagnosis"),
-        ("id,label\na,Edema;Effusion\n", r"several labels in a cell.*'Edema;Effusion'"),
-        ("id,label\na,\"['x', 'y']\"\n", r"several labels in a cell"),
-        ("id,ill,well,male\na,1,0,1\nb,0,1,0\n", r"\[classes\] names"),
     ],
 )
 def test_what_gives_no_image_its_one_label_is_refused(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(DataError, match=told):
+        labels(tmp_path, text)
+
+
+FINDINGS = ["Edema|Mass", "No Finding", "Mass"]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("id,Edema,Mass\na,1,1\nb,0,0\nc,0,1\n", "columns Edema, Mass are findings"),
+        ("id,Mass,No Finding,Edema\na,1,0,1\nb,0,1,0\nc,1,0,0\n", "columns Mass, Edema"),
+        ("id,label\na,Mass|Edema\nb,No Finding\nc,Mass\n", "column label joins them"),
+        ("id,label\na,Edema; Mass\nb,No Finding\nc,Mass\n", "column label joins them"),
+        ("id,label\na,\"['Mass', 'Edema']\"\nb,[]\nc,['Mass']\n", "column label joins them"),
+        ("id,label\na_Edema,1\na_Mass,1\nb_Edema,0\nb_Mass,0\nc_Edema,0\nc_Mass,1\n", "findings"),
+    ],
+)  # fmt: skip
+def test_forms_of_several_labels_an_image(tmp_path: Path, text: str, form: str) -> None:
+    found = labels(tmp_path, text)
+    assert found.multilabel
+    assert f"several labels an image: {form}" in found.form or form == "findings"
+    cells = [set(cell.split("|")) for cell in by_path(found).values()]
+    assert cells == [set(cell.split("|")) for cell in FINDINGS]
+    with pytest.raises(DataError, match=r"several labels, or none.*multilabel = true"):
+        labels(tmp_path, text, settings={"multilabel": False})
+
+
+def test_one_label_an_image_may_be_a_finding(tmp_path: Path) -> None:
+    text = "id,label\na,Mass\nb,No Finding\nc,Edema\n"
+    assert not labels(tmp_path, text).multilabel
+    assert labels(tmp_path, text, settings={"multilabel": True}).multilabel
+
+
+@pytest.mark.parametrize(
+    ("uncertain", "cells"),
+    [
+        ("negative", ["Edema", "No Finding", "Mass"]),
+        ("positive", ["Edema|Mass", "Edema", "Mass"]),
+        ("ignore", ["Edema|?Mass", "?Edema", "Mass"]),
+    ],
+)
+def test_uncertain_labels_are_what_the_toml_says(
+    tmp_path: Path, uncertain: str, cells: list[str]
+) -> None:
+    text = "Path,Sex,No Finding,Edema,Mass\na,F,,1.0,-1.0\nb,M,,-1.0,\nc,F,,0.0,1.0\n"
+    settings: dict[str, object] = {"multilabel": True, "uncertain": uncertain}
+    found = labels(tmp_path, text, settings=settings)
+    assert list(by_path(found).values()) == cells
+
+
+def test_findings_of_the_toml_are_the_columns(tmp_path: Path) -> None:
+    text = "id,Edema,Mass,Male\na,1,1,1\nb,0,0,1\nc,0,1,0\n"
+    found = labels(tmp_path, text, classes=("Edema", "Mass"))
+    assert list(by_path(found).values()) == FINDINGS
+
+
+def test_an_image_listed_twice_with_different_findings_is_told(tmp_path: Path) -> None:
+    text = "id,label\na,Edema|Mass\na,Mass\nb,Mass\n"
+    with pytest.raises(DataError, match=r"two labels for one image.* a\. Keep one line"):
         labels(tmp_path, text)
 
 

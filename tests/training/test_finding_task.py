@@ -1,0 +1,208 @@
+"""From a table of findings to a scored submission: sigmoids, and nothing of what is not known."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.finding_metrics import FINDING_METRICS
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import OOF, read_run
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import load_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.prepared import PreparedData, load_prepared
+from kagglecxr.data.samplers.multilabel import MultiLabelSampler
+from kagglecxr.ensembling.blend import blend_runs
+from kagglecxr.ensembling.ensemble_options import EnsembleOptions
+from kagglecxr.ensembling.predict_images import predict_images
+from kagglecxr.inference.members import rebuild_model
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.leaderboard.baselines import baseline_predictions
+from kagglecxr.leaderboard.rehearsal import rehearse
+from kagglecxr.reports.compared_models import read_models
+from kagglecxr.reports.run_report import report_run
+from kagglecxr.saliency.explain_members import check_classifiers
+from kagglecxr.training.recipe import make_recipe
+from kagglecxr.training.run import RunOptions, describe_run, train_run
+from kagglecxr.training.tasks import make_task
+
+FINDINGS = ["Edema", "Mass", "Rare"]
+PLACES = {"Edema": (4, 4), "Mass": (4, 16), "Rare": (16, 4)}
+IMAGES, SIDE = 150, 24
+FAST = ("model=cnn_small", "model_options.width=4", "epochs=10", "batch_size=24")
+TOML = """name = "found"
+[source]
+kind = "folder"
+[classes]
+uncertain = "ignore"
+multilabel = true
+[layout]
+train = ["images/*"]
+labels = "findings.csv"
+patient = '^(p[0-9]+)_'
+[submission]
+id = "image"
+"""
+
+
+@dataclass(frozen=True)
+class FindingData:
+    """A competition of bright squares, one for each finding."""
+
+    prepared: PreparedData
+    workspace: Workspace
+
+
+def draw(root: Path) -> pd.DataFrame:
+    """Writes images of 75 patients and their table, in which some masses are uncertain."""
+    random = np.random.default_rng(0)
+    (root / "images").mkdir(parents=True)
+    lines = []
+    for number in range(IMAGES):
+        image = random.integers(60, 100, (SIDE, SIDE)).astype(np.uint8)
+        has = dict(zip(FINDINGS, random.random(3) < (0.4, 0.3, 0.1), strict=True))
+        for name, (top, left) in PLACES.items():
+            if has[name]:
+                image[top : top + 5, left : left + 5] = 230
+        name = f"p{number // 2}_{number % 2}.png"
+        cv2.imwrite(str(root / "images" / name), image)
+        cells = {finding: "1" if there else "0" for finding, there in has.items()}
+        if number % 10 == 0:
+            cells["Mass"] = "-1"
+        lines.append({"image": name, **cells})
+    table = pd.DataFrame(lines)
+    table.to_csv(root / "findings.csv", index=False)
+    (root / "found.toml").write_text(TOML)
+    return table
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> FindingData:
+    root = tmp_path_factory.mktemp("found")
+    draw(root)
+    competition = load_competition(root / "found.toml")
+    workspace = Workspace(root / "work", competition.name)
+    options = PrepareOptions(root, SIDE, "gray | resize", 0.2, 3, False, 0)
+    prepared = prepare_competition(competition, workspace, options, Silent())
+    return FindingData(prepared, workspace)
+
+
+@pytest.fixture(scope="module")
+def run(data: FindingData) -> Path:
+    recipe = make_recipe({}, FAST)
+    return train_run(data.prepared, data.workspace, recipe, Silent(), RunOptions(0))
+
+
+def test_the_table_is_read_with_what_is_not_known(data: FindingData) -> None:
+    prepared = data.prepared
+    assert prepared.competition.targets() == FINDINGS
+    truth = prepared.findings()
+    assert 8 <= np.isnan(truth[:, 1]).sum() <= 15
+    assert not np.isnan(truth[:, [0, 2]]).any()
+    again = load_prepared(load_competition(prepared.root / "found.toml"), data.workspace)
+    assert np.array_equal(again.findings(), truth, equal_nan=True)
+    assert prepared.competition.evaluation_metric().name == "mean_auc"
+
+
+def test_each_fold_and_the_test_set_have_the_rare_finding(data: FindingData) -> None:
+    rare = data.prepared.findings()[:, 2] == 1
+    counts = np.bincount(data.prepared.fold[rare], minlength=3)
+    assert counts.max() - counts.min() <= 2
+    solution = pd.read_csv(data.workspace.solution)
+    assert solution["label"].str.contains("Rare").any()
+
+
+def test_batches_have_each_finding(data: FindingData) -> None:
+    task = make_task(data.prepared)
+    part = data.prepared.fold != 0
+    sampler = task.sampler(part, make_recipe({}, FAST), 0)
+    assert isinstance(sampler, MultiLabelSampler)
+    batches = task.targets(part)[sampler.order(0)].reshape(sampler.batches, 24, 3)
+    assert (np.nansum(batches, axis=1) >= 24 // 4).all()
+    with pytest.raises(SettingError, match="sampling=balanced"):
+        task.sampler(part, make_recipe({}, ["sampling=oversampled"]), 0)
+
+
+def test_class_weights_are_those_of_the_loss(data: FindingData) -> None:
+    truth = data.prepared.findings()
+    task = make_task(data.prepared)
+    plain = task.loss(make_recipe({}, ["sampling=natural"]))
+    weighted = task.loss(make_recipe({}, ["sampling=class_weights"]))
+    there = np.array([[1.0, np.nan, np.nan]], np.float32)
+    outputs = np.full((1, 3), 0.3, np.float32)
+    factor = (truth[:, 0] == 0).sum() / (truth[:, 0] == 1).sum()
+    assert np.isclose(float(weighted(there, outputs)), factor * float(plain(there, outputs)))
+
+
+def test_training_learns_each_finding(data: FindingData, run: Path) -> None:
+    record, oof = read_run(run), Predictions.load(run / OOF)
+    assert record.multilabel
+    assert record.targets == FINDINGS
+    assert oof.truth.shape == oof.probabilities.shape
+    assert FINDING_METRICS["mean_auc"](oof.truth, oof.probabilities) > 0.9
+    assert record.metrics["oof_mean_auc"] > 0.9
+    assert "mean auc 0.9" in describe_run(run) or "mean auc 1.0" in describe_run(run)
+    model = rebuild_model(record)
+    assert model.layers[-1].activation.__name__ == "sigmoid"
+
+
+def test_a_table_and_curves_are_written(run: Path) -> None:
+    files = {path.name for path in report_run(run)}
+    assert files == {"learning_curves.png", "findings.csv"}
+    table = pd.read_csv(run / "findings.csv")
+    assert table["finding"].tolist() == FINDINGS
+    assert table["unknown"].tolist()[0] == 0 < table["unknown"].tolist()[1]
+
+
+def test_a_submission_has_a_column_a_finding_and_is_scored(
+    data: FindingData, run: Path, tmp_path: Path
+) -> None:
+    prepared, workspace = data.prepared, data.workspace
+    blend = blend_runs(prepared, workspace, [run], tmp_path, Silent())
+    submission = pd.read_csv(blend.submission)
+    assert list(submission.columns) == ["image", *FINDINGS]
+    assert blend.record.out_of_fold == pytest.approx(read_run(run).metrics["oof_mean_auc"])
+    result = rehearse(
+        blend.submission, prepared.competition, workspace, tmp_path / "ledger.csv",
+        baseline_predictions(prepared), time="now",
+    )  # fmt: skip
+    solution = pd.read_csv(workspace.solution).merge(submission, left_on="id", right_on="image")
+    known = ~solution["label"].str.contains(r"\?Mass")
+    by_hand = [
+        FINDING_METRICS["mean_auc"](
+            part["label"].str.contains(name).to_numpy(float)[:, None], part[[name]].to_numpy()
+        )
+        for name, part in {**dict.fromkeys(FINDINGS, solution), "Mass": solution[known]}.items()
+    ]
+    assert result.interval.score == pytest.approx(np.mean(by_hand))
+    constant = next(row for row in result.board if row.name == "majority class")
+    assert constant.score == 0.5
+
+
+def test_files_get_the_findings_that_are_present(
+    data: FindingData, run: Path, tmp_path: Path
+) -> None:
+    paths = sorted(str(path) for path in (data.prepared.root / "images").iterdir())[:20]
+    found = predict_images(run, paths, tmp_path, Silent(), pools=(), skip_unreadable=False)
+    for label, row in zip(found.labels, found.probabilities, strict=True):
+        present = [name for name, value in zip(FINDINGS, row, strict=True) if value >= 0.5]
+        assert label == ("|".join(present) or "No Finding")
+    with pytest.raises(SettingError, match="--pool"):
+        predict_images(run, paths, tmp_path, Silent(), pools=["a=Mass"], skip_unreadable=False)
+
+
+def test_what_does_not_take_findings_yet_says_so(data: FindingData, run: Path) -> None:
+    with pytest.raises(SettingError, match="explain takes runs of one class an image"):
+        check_classifiers([run])
+    with pytest.raises(SettingError, match="compare takes runs of one class an image"):
+        read_models(data.prepared.competition, data.workspace, 0, Silent())
+    with pytest.raises(SettingError, match="--calibrate temperature"):
+        blend_runs(
+            data.prepared, data.workspace, [run], Path(), Silent(),
+            EnsembleOptions(calibrate="temperature"),
+        )  # fmt: skip
