@@ -37,7 +37,6 @@ def export(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.core.run_record import require_single_labels
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.run_selection import choose_runs, export_name
@@ -52,7 +51,6 @@ def export(
     kind = format_of(form, out)
     prepared = load_prepared(described, workspace)
     chosen = choose_runs(prepared, workspace, runs)
-    require_single_labels(chosen, "export")
     name = export_name(described.name, runs, chosen, fold)
     path = out or EXPORTS / f"{name}{kind.suffix}"
     if have_masks(chosen):

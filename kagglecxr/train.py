@@ -55,8 +55,7 @@ def train(
         return
     for run in runs:
         report_run(run)
-        if not prepared.competition.classes.multilabel:
-            write_run_page(described, workspace, run, common.seed, common.terminal)
+        write_run_page(described, workspace, run, common.seed, common.terminal)
     common.finish(
         describe_seeds(runs, prepared.competition.evaluation_metric().name),
         workspace.command("ensemble", *(run.name for run in runs)),

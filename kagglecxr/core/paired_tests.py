@@ -108,7 +108,7 @@ def compare_paired(
             f"{len(np.unique(truth))} targets. Compare on images of all targets."
         )
     drawn, exchanged = np.zeros(resamples), np.zeros(resamples)
-    differing = _differing(metric, a, b)
+    differing = _differing(metric, truth, a, b)
     group_of = members.group_of[differing]
     for i in range(resamples if len(differing) else 0):
         rows = members.resample(random)
@@ -129,9 +129,9 @@ def compare_paired(
     )
 
 
-def _differing(metric: Metric, a: Probabilities, b: Probabilities) -> Rows:
-    """The rows where an exchange can change a score."""
-    if metric.needs_probabilities:
+def _differing(metric: Metric, truth: Labels, a: Probabilities, b: Probabilities) -> Rows:
+    """The rows where an exchange can change a score; of findings, that of any cell may."""
+    if metric.needs_probabilities or truth.ndim > 1:
         return np.flatnonzero((a != b).any(axis=1))
     return np.flatnonzero(a.argmax(axis=1) != b.argmax(axis=1))
 

@@ -110,7 +110,7 @@ def blend_runs(
     test = f"test-{views}.npz" if views else TEST
     blended = _predict_test(members, test, ensemble, prepared, reporter)
     score = apparent = None
-    if multilabel:
+    if multilabel and all(has_out_of_fold(run) for run in runs):
         oof = mean_of_findings(members, prepared)
         oof.save(folder / OOF)
         score = apparent = metric(oof.truth, oof.probabilities)

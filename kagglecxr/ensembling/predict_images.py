@@ -51,6 +51,7 @@ def predict_images(
         exported = load_export(model)
         if exported.standards:
             raise _of_masks(model)
+        _refuse_pools(pools, model, multilabel=exported.multilabel)
         pooled = _pooled(pools, exported.classes)
         predictions = predict_with_export(
             exported, paths, reporter, skip_unreadable=skip_unreadable
@@ -58,11 +59,7 @@ def predict_images(
         return pooled(predictions)
     predictor = load_predictor(model)
     record = predictor.members[0].record
-    if pools and record.multilabel:
-        raise SettingError(
-            f"Classes of which an image may have several cannot be added up. Received: --pool for "
-            f"{model}, which predicts findings. Leave it out."
-        )
+    _refuse_pools(pools, model, multilabel=record.multilabel)
     pooled = _pooled(pools, record.targets)
     return pooled(
         predict_with_runs(predictor, paths, scratch, reporter, skip_unreadable=skip_unreadable)
@@ -82,6 +79,14 @@ def _pooled(
         classes=list(pools),
         probabilities=pool_probabilities(predictions.probabilities, members),
     )
+
+
+def _refuse_pools(pools: Sequence[str], model: Path, *, multilabel: bool) -> None:
+    if pools and multilabel:
+        raise SettingError(
+            f"Classes of which an image may have several cannot be added up. Received: --pool for "
+            f"{model}, which predicts findings. Leave it out."
+        )
 
 
 def check_outputs(out: Path, picture: Path | None) -> None:

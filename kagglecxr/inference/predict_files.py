@@ -147,4 +147,5 @@ def predict_with_export(
         model.classes,
         np.stack([predicted[path] for path in readable]),
         np.array([novelty[path] > 1.0 for path in readable]) if novelty else None,
+        model.multilabel,
     )

@@ -18,7 +18,6 @@ from kagglecxr.core.run_record import (
     finished_runs,
     held_out_folds,
     read_run,
-    require_single_labels,
 )
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
@@ -59,6 +58,11 @@ class ComparedModel:
         """The names of the columns."""
         return self.records[0].targets
 
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several of the targets."""
+        return self.records[0].multilabel
+
     @cached_property
     def fold_of(self) -> npt.NDArray[np.intp] | None:
         """The fold (N,) of each image of `oof`; None where the run has kept none."""
@@ -72,9 +76,9 @@ class ComparedModel:
     def calibrated(self) -> npt.NDArray[np.float32] | None:
         """The out-of-fold probabilities after a temperature fitted on the other folds.
 
-        None where there are no such predictions or no folds.
+        None where there are no such predictions or no folds, and of findings.
         """
-        if self.oof is None or self.fold_of is None:
+        if self.oof is None or self.fold_of is None or self.multilabel:
             return None
         fit = partial(fit_calibration, "temperature")
         return cross_fit(fit, self.oof.probabilities, self.oof.truth, self.fold_of)
@@ -123,9 +127,8 @@ def read_models(
             f"There are no finished runs to compare. Looked in: {workspace.runs}. "
             f"Run: {workspace.command('train')}"
         )
-    require_single_labels(folders, "compare")
     records = {folder.name: read_run(folder) for folder in folders}
-    metric = competition.with_classes(records[folders[0].name].targets).evaluation_metric()
+    metric = _metric_of(competition, records[folders[0].name])
     group_of = _groups(workspace)
     models, notes = [], list[str]()
     ensembles = sorted(path.parent for path in workspace.ensembles.glob(f"*/{RECORD}"))
@@ -159,9 +162,15 @@ def read_run_alone(
         DataError: the run's record or predictions are damaged.
     """
     record = read_run(run)
-    metric = competition.with_classes(record.targets).evaluation_metric()
+    metric = _metric_of(competition, record)
     group_of = _groups(workspace)
     return ComparedModels(metric, [_read(run, [run], [record], None, metric, group_of, seed)], [])
+
+
+def _metric_of(competition: Competition, record: RunRecord) -> Metric:
+    # The TOML need not say that images may have several labels: the table of labels does.
+    described = competition.with_findings() if record.multilabel else competition
+    return described.with_classes(record.targets).evaluation_metric()
 
 
 def _groups(workspace: Workspace) -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import file_digest
+from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
 from kagglecxr.core.run_record import TEST
@@ -79,8 +80,10 @@ def _signed(value: float | None) -> str:
 def _score_cells(model: ComparedModel, compared: ComparedModels) -> Cells:
     metric, oof = compared.metric, model.oof
     cells = {}
-    for name in dict.fromkeys((metric.name, "accuracy", "balanced_accuracy")):
-        measure = metric if name == metric.name else METRICS[name]
+    known = FINDING_METRICS if model.multilabel else METRICS
+    others = FINDING_METRICS.names() if model.multilabel else ["accuracy", "balanced_accuracy"]
+    for name in dict.fromkeys((metric.name, *others)):
+        measure = metric if name == metric.name else known[name]
         value = None if oof is None else measure(oof.truth, oof.probabilities)
         cells[f"Out-of-fold {measure.title}"] = _shown(value)
         if name == metric.name:
@@ -126,7 +129,7 @@ def _calibration_cells(model: ComparedModel) -> Cells:
         "Log loss", "Log loss, calibrated", "Calibration error", "Calibration error, calibrated",
     )  # fmt: skip
     oof = model.oof
-    if oof is None:
+    if oof is None or model.multilabel:
         return dict.fromkeys(titles, "")
     values: list[float | None] = []
     for measure in (_log_loss, expected_calibration_error):
@@ -156,13 +159,17 @@ def _test_cells(model: ComparedModel, workspace: Workspace) -> Cells:
         return dict.fromkeys(titles, "")
     test = Predictions.load(path)
     try:
-        solution = read_solution(workspace, Classes(names=model.targets))
+        classes = Classes(names=model.targets, multilabel=model.multilabel)
+        solution = read_solution(workspace, classes)
     except DataError:
         # It is of other targets than the model.
         return dict.fromkeys(titles, "")
     if set(test.ids.tolist()) != set(solution.ids):
         return dict.fromkeys(titles, "")
     probabilities, truth = test.of(solution.ids), solution.truth
+    if model.multilabel:
+        loss = FINDING_METRICS["log_loss"](truth, probabilities)
+        return {**dict.fromkeys(titles, ""), "Test loss": f"{loss:.4f}"}
     errors = int((probabilities.argmax(axis=1) != truth).sum())
     loss, accuracy = _log_loss(probabilities, truth), 1.0 - errors / len(truth)
     return dict(zip(titles, (f"{loss:.4f}", f"{accuracy:.4f}", str(errors)), strict=True))

@@ -7,6 +7,7 @@ from kagglecxr.reports import comparison_sections as sections_of
 from kagglecxr.reports.compared_models import ComparedModels
 from kagglecxr.reports.comparison import Comparison
 from kagglecxr.reports.curves import score_intervals
+from kagglecxr.reports.finding_sections import finding_sections
 from kagglecxr.reports.page import PageFigure, PageSection, draw_page
 
 DETAILED = 4
@@ -39,10 +40,11 @@ def _sections(comparison: Comparison, workspace: Workspace, seed: int) -> list[P
         return [every, sections_of.learning_section(runs)]
     best, oof, _ = compared.scored[0]
     detailed = [(model, predicted) for model, predicted, _ in compared.scored[:DETAILED]]
+    first = [_scores_section(compared), every, sections_of.learning_section(runs)]
+    if best.multilabel:
+        return [*first, *finding_sections(detailed, seed)]
     return [
-        _scores_section(compared),
-        every,
-        sections_of.learning_section(runs),
+        *first,
         sections_of.classes_section(detailed),
         sections_of.curves_section(detailed),
         sections_of.calibration_section(detailed),

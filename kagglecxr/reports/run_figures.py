@@ -37,7 +37,7 @@ def learning_curves(histories: Sequence[pd.DataFrame]) -> Figure:
     Of findings there is no accuracy.
     """
     measured = [what for what in ("loss", "accuracy") if what in histories[0]]
-    figure = Figure(figsize=(5 * len(measured), 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     every = figure.subplots(1, len(measured), squeeze=False)[0]
     for axes, what in zip(every, measured, strict=True):
         for column, colour, name in (

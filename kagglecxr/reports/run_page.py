@@ -13,6 +13,7 @@ from kagglecxr.reports import comparison_sections as sections_of
 from kagglecxr.reports.compared_models import ComparedModels, read_run_alone
 from kagglecxr.reports.comparison_cells import READS, cells_of
 from kagglecxr.reports.comparison_page import DPI
+from kagglecxr.reports.finding_sections import finding_sections
 from kagglecxr.reports.page import PageSection, draw_page
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS, model_card
 from kagglecxr.shortcuts.audit_record import read_audit
@@ -74,7 +75,7 @@ def summarise(compared: ComparedModels, workspace: Workspace) -> dict[str, str]:
     [model] = compared.models
     cells = cells_of(model, compared, workspace, [], {})
     known = {title: cell for title, cell in cells.items() if cell}
-    if model.oof is not None:
+    if model.oof is not None and not model.multilabel:
         truth, predicted = model.oof.truth, model.oof.probabilities.argmax(axis=1)
         recalls = [
             f"{name} {(predicted[truth == number] == number).mean():.2f}"
@@ -107,6 +108,8 @@ def _detail(compared: ComparedModels, workspace: Workspace, seed: int) -> list[P
         return [learning]
     _, oof, _ = compared.scored[0]
     both = [(model, oof)]
+    if model.multilabel:
+        return [learning, *finding_sections(both, seed)]
     return [
         learning,
         sections_of.classes_section(both),

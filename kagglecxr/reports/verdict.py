@@ -5,6 +5,7 @@ import numpy as np
 from kagglecxr.core.intervals import Interval
 from kagglecxr.core.paired_tests import compare_paired
 from kagglecxr.core.seeding import generator
+from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.compared_models import RESAMPLES, ComparedModels, count_models
 
 
@@ -27,12 +28,20 @@ def _score_text(score: Interval) -> str:
     return f"{score.score:.4f}" if np.isnan(score.low) else str(score)
 
 
+def _are_of_the_same(one: Predictions, other: Predictions) -> bool:
+    """Whether two have predicted the same images with the same labels, in any order."""
+    row_of = {name: row for row, name in enumerate(other.ids.tolist())}
+    names = one.ids.tolist()
+    if set(names) != set(row_of):
+        return False
+    rows = [row_of[name] for name in names]
+    return np.array_equal(one.truth, other.truth[rows], equal_nan=one.truth.dtype.kind == "f")
+
+
 def _describe_lead(compared: ComparedModels, seed: int) -> str:
     (best, oof, _), (second, other, _), *_ = compared.scored
     ids = oof.ids.tolist()
-    truths = dict(zip(ids, oof.truth.tolist(), strict=True))
-    is_same = truths == dict(zip(other.ids.tolist(), other.truth.tolist(), strict=True))
-    if best.groups is None or not is_same:
+    if best.groups is None or not _are_of_the_same(oof, other):
         return (
             f"Whether it is better than {second.name} cannot be tested: they have predicted other "
             "images than one another, or than those prepared now."

@@ -137,4 +137,9 @@ def _load_model(choice: ModelChoice, seed: int) -> XrayModel:
             f"This file predicts masks and classifies nothing. Received: {choice.path.name}. "
             "Export a run of train."
         )
+    if exported.multilabel:
+        raise SettingError(
+            f"The page takes models of one class an image, and none of findings yet. Received: "
+            f"{choice.path.name}. Ask it with predict."
+        )
     return FileModel(exported, seed)

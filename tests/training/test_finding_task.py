@@ -20,11 +20,15 @@ from kagglecxr.data.samplers.multilabel import MultiLabelSampler
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
 from kagglecxr.ensembling.predict_images import predict_images
-from kagglecxr.inference.members import rebuild_model
+from kagglecxr.inference.export.exporter import export_model
+from kagglecxr.inference.export.file_formats import FORMATS
+from kagglecxr.inference.members import members_for_data, rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.rehearsal import rehearse
-from kagglecxr.reports.compared_models import read_models
+from kagglecxr.reports.comparison import compare_runs
+from kagglecxr.reports.comparison_page import render_comparison
+from kagglecxr.reports.run_page import write_run_page
 from kagglecxr.reports.run_report import report_run
 from kagglecxr.saliency.explain_members import check_classifiers
 from kagglecxr.training.recipe import make_recipe
@@ -196,11 +200,38 @@ def test_files_get_the_findings_that_are_present(
         predict_images(run, paths, tmp_path, Silent(), pools=["a=Mass"], skip_unreadable=False)
 
 
+@pytest.mark.parametrize("form", ["keras", "tflite", "onnx"])
+def test_an_exported_file_knows_that_there_may_be_several(
+    data: FindingData, run: Path, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / f"found.{form}"
+    members = members_for_data([run], data.prepared)
+    export_model(data.prepared, members, FORMATS[form], path, Silent())
+    paths = sorted(str(image) for image in (data.prepared.root / "images").iterdir())[:12]
+    ours, files = (
+        predict_images(model, paths, tmp_path, Silent(), pools=(), skip_unreadable=False)
+        for model in (run, path)
+    )
+    assert files.labels == ours.labels
+    assert any("|" in label or label == "No Finding" for label in files.labels)
+
+
+def test_the_comparison_and_the_page_are_of_findings(data: FindingData, run: Path) -> None:
+    competition = load_competition(data.prepared.root / "found.toml")
+    compared = compare_runs(competition, data.workspace, Path("ledger.csv"), Silent(), seed=0)
+    page = render_comparison(compared, data.workspace, competition, 0, Silent())
+    own = write_run_page(competition, data.workspace, run, 0, Silent())
+    for text in (page, own.read_text(encoding="utf-8")):
+        for title in ("Findings", "Thresholds", "Findings together", "Most confident errors"):
+            assert f"<h2>{title}</h2>" in text
+    assert "Out-of-fold mean auc" in compared.table.iloc[:, 0].tolist()
+    assert compared.sentences[0].startswith(f"{run.name} is the only one")
+    assert "Out-of-fold mean auc" in (run / "model_card.md").read_text(encoding="utf-8")
+
+
 def test_what_does_not_take_findings_yet_says_so(data: FindingData, run: Path) -> None:
     with pytest.raises(SettingError, match="explain takes runs of one class an image"):
         check_classifiers([run])
-    with pytest.raises(SettingError, match="compare takes runs of one class an image"):
-        read_models(data.prepared.competition, data.workspace, 0, Silent())
     with pytest.raises(SettingError, match="--calibrate temperature"):
         blend_runs(
             data.prepared, data.workspace, [run], Path(), Silent(),

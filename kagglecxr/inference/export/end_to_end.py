@@ -53,6 +53,8 @@ def end_to_end_model(
     origin: str,
     standards: str = "",
     card: str = "",
+    *,
+    multilabel: bool = False,
 ) -> keras.Model:
     """Builds the model that does what a pipeline and a `Predictor` do.
 
@@ -61,7 +63,8 @@ def end_to_end_model(
     tell how unusual images are, that layer takes it, the mean over their folds, as second input.
 
     `steps` are those the runs were trained with; the last layer keeps `classes`, the names of the
-    probabilities, `origin`, what the model is made of, `standards` of masks, and the model card.
+    probabilities, `origin`, what the model is made of, `standards` of masks, the model card, and
+    whether an image may have several of the classes.
 
     Raises:
         SettingError: a step that no layer does, or a view of masks that none turns back.
@@ -84,7 +87,7 @@ def end_to_end_model(
                 features = returned.get(PLAIN_VIEW) or model(image)
                 novelties.append(_novelty(run.novelties[fold], features[1:]))
         outputs.append(_mean(of_folds))
-    last = LabeledOutput(classes, origin, standards, card, name="probabilities")
+    last = LabeledOutput(classes, origin, standards, card, multilabel, name="probabilities")
     mean = _mean(outputs)
     probabilities = last([mean, _mean(novelties)]) if novelties else last(mean)
     return keras.Model(inputs, probabilities, name="whole")

@@ -20,6 +20,7 @@ class ExportedModel:
         size: height and width of the images it takes; None for any.
         standards: of its masks, as `MaskStandards.to_json`; empty where it classifies.
         card: its model card in Markdown; empty of files of older versions.
+        multilabel: whether an image may have several of the classes.
     """
 
     function: Callable[[Array], Array | Sequence[Array]]
@@ -27,6 +28,7 @@ class ExportedModel:
     size: tuple[int, int] | None
     standards: str = ""
     card: str = ""
+    multilabel: bool = False
 
     def predict(self, images: Array) -> Array:
         """Returns the probabilities of raw pixels (batch, H, W, 1 or 3)."""

@@ -98,7 +98,9 @@ def export_model(
             runs.append(RunModels(folds, member.views, known))
     names = ", ".join(member.record.name for member in members)
     origin = f"{prepared.competition.name}: {names}; {pipeline.text}"
-    whole = end_to_end_model(pipeline.steps, runs, record.targets, origin, standards, card)
+    whole = end_to_end_model(
+        pipeline.steps, runs, record.targets, origin, standards, card, multilabel=record.multilabel
+    )
     overhead = 2**22
     ensure_disk_space(path.parent, 4 * whole.count_params() + overhead, path.name)
     with atomic_write(path) as temporary, _format_errors(file_format):

@@ -18,6 +18,7 @@ from kagglecxr.models.layers.pixel_operations import ImageNormalization
 from kagglecxr.models.runtime import compiled_function, quiet_converters
 
 CLASSES_FILE, STANDARDS_FILE, CARD_FILE = "classes.txt", "standards.json", "model_card.md"
+SEVERAL_FILE = "several_labels"
 """The files inside a .tflite file, which keeps no layers: its outputs' names, and more of them."""
 
 
@@ -145,7 +146,7 @@ def load_keras(path: Path) -> ExportedModel:
         model = keras.saving.load_model(path)
     last, size = model.layers[-1], known_size(*model.input_shape[1:3])
     function = compiled_function(_with_novelty(model))
-    return ExportedModel(function, last.classes, size, last.standards, last.card)
+    return ExportedModel(function, last.classes, size, last.standards, last.card, last.multilabel)
 
 
 def _with_novelty(model: keras.Model) -> keras.Model:
@@ -164,6 +165,8 @@ def save_tflite(model: keras.Model, path: Path) -> None:
         archive.writestr(CLASSES_FILE, "\n".join(last.classes) + "\n")
         archive.writestr(STANDARDS_FILE, last.standards)
         archive.writestr(CARD_FILE, last.card)
+        if last.multilabel:
+            archive.writestr(SEVERAL_FILE, "")
 
 
 def load_tflite(path: Path) -> ExportedModel:
@@ -185,10 +188,12 @@ def load_tflite(path: Path) -> ExportedModel:
     with zipfile.ZipFile(path) as archive:
         classes = archive.read(CLASSES_FILE).decode().splitlines()
         known = archive.namelist()
-        kept = [archive.read(n).decode() for n in (STANDARDS_FILE, CARD_FILE) if n in known]
-    return ExportedModel(
-        predict, classes, known_size(*given["shape_signature"][1:3].tolist()), *kept
-    )
+        standards, card = (
+            archive.read(name).decode() if name in known else ""
+            for name in (STANDARDS_FILE, CARD_FILE)
+        )
+    size = known_size(*given["shape_signature"][1:3].tolist())
+    return ExportedModel(predict, classes, size, standards, card, SEVERAL_FILE in known)
 
 
 def save_onnx(model: keras.Model, path: Path) -> None:
@@ -201,7 +206,8 @@ def save_onnx(model: keras.Model, path: Path) -> None:
         _with_novelty(model).export(path, format="onnx", verbose=False, input_signature=[image])
     proto, last = onnx.load(path), model.layers[-1]
     properties = {name: getattr(last, name) for name in ("origin", "standards", "card")}
-    onnx.helper.set_model_props(proto, properties | {"classes": json.dumps(last.classes)})
+    properties |= {name: json.dumps(getattr(last, name)) for name in ("classes", "multilabel")}
+    onnx.helper.set_model_props(proto, properties)
     onnx.save(proto, path)
 
 
@@ -217,8 +223,9 @@ def load_onnx(path: Path) -> ExportedModel:
 
     properties = session.get_modelmeta().custom_metadata_map
     classes, size = json.loads(properties["classes"]), known_size(*given.shape[1:3])
-    kept = (properties.get(name, "") for name in ("standards", "card"))
-    return ExportedModel(predict, classes, size, *kept)
+    standards, card = (properties.get(name, "") for name in ("standards", "card"))
+    multilabel = bool(json.loads(properties.get("multilabel", "false")))
+    return ExportedModel(predict, classes, size, standards, card, multilabel)
 
 
 _BY_KERAS = 'import keras, kagglecxr.models.layers; keras.saving.load_model("{path}")'

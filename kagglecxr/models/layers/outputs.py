@@ -30,9 +30,10 @@ class LabeledOutput(PixelLayer):
         origin: a description of what the model was made of.
         standards: by what masks are judged, as JSON; empty for classes.
         card: the model card in Markdown.
+        multilabel: whether an image may have several of the classes.
     """
 
-    arguments = ("classes", "origin", "standards", "card")
+    arguments = ("classes", "origin", "standards", "card", "multilabel")
 
     def __init__(
         self,
@@ -40,11 +41,12 @@ class LabeledOutput(PixelLayer):
         origin: str = "",
         standards: str = "",
         card: str = "",
+        multilabel: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.classes, self.origin, self.standards = list(classes), origin, standards
-        self.card = card
+        self.card, self.multilabel = card, multilabel
 
     def call(self, inputs: KerasTensor | Sequence[KerasTensor]) -> KerasTensor:
         """Returns the probabilities."""
