@@ -47,6 +47,12 @@ class Case:
         assert not list(Path("work").glob("*/prepare.json"))
         return done.stderr
 
+    def refused_again(self, name: str) -> str:
+        """The one sentence with which `prepare` refuses it, in a workspace that was prepared."""
+        done = verb_here("prepare", *self.named(name), "--size", "24")
+        assert done.returncode == 2, done.stdout
+        return done.stderr
+
     def named(self, name: str) -> list[str]:
         path = self.root / name if name else self.root
         data = ["--data", str(self.root)] if name.endswith(".toml") else []
@@ -285,6 +291,24 @@ def test_several_labels_in_a_cell_are_findings(draw: Draw, name: str) -> None:
     truth = dict(zip(prepared.competition.targets(), prepared.findings().sum(axis=0), strict=True))
     assert truth == {**dict.fromkeys(FINDINGS, 12.0), "Effusion": 36.0}
     assert case.labels()["Effusion|Infiltration"] == 12
+
+
+def test_the_official_test_set_of_nih(draw: Draw) -> None:
+    case = draw("38")
+    text = (case.root / "nih.toml").read_text(encoding="utf-8")
+    listed = text.replace("[layout]\n", '[layout]\ntest_list = "test_list.txt"\n')
+    (case.root / "nih.toml").write_text(listed, encoding="utf-8")
+    assert "12 images that test_list.txt names for the test set" in case.prepare("nih.toml")
+    index = case.index()
+    names = (case.root / "test_list.txt").read_text(encoding="utf-8").split()
+    test = index.index[index["split"] == "test"]
+    assert sorted(Path(path).name for path in test) == sorted(names)
+    assert set(index.loc[test, "label"]) == {""}
+    (solution,) = Path("work").glob("*/rehearsal/solution.csv")
+    assert "Effusion|Infiltration" in set(read_table(solution)["label"])
+    (case.root / "test_list.txt").unlink()
+    told = case.refused_again("nih.toml")
+    assert "The list of the test set does not exist" in told
 
 
 def test_a_finding_that_names_lack_is_told(draw: Draw) -> None:

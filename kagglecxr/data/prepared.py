@@ -138,6 +138,9 @@ def _with_changes(
             f"The competition's TOML has changed since the data were prepared. Received: other "
             f"{shown}. Run: {prepare_again(workspace)}"
         )
+    if prepared.classes.multilabel:
+        # Its form of submissions is another, where the TOML says nothing of it.
+        competition = competition.with_findings()
     free = ("title", "source", "metric", "submission", "folder", "images")
     now = {name: getattr(competition, name) for name in free}
     if own_sample:

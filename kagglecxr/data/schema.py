@@ -153,6 +153,7 @@ class Layout(TomlTable):
     sample: str = ""
     patient: Annotated[str, AfterValidator(_patient_pattern)] = ""
     test_patients_apart: bool = False
+    test_list: str = ""
 
 
 class Merge(TomlTable):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kagglecxr.core.errors import CxrError, MissingError, SettingError, UnknownNameError
+from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.data.competition import PRESETS, Classes, hashes_file, load_competition, preset_names
 
@@ -34,7 +35,7 @@ def test_every_preset_loads_under_its_own_name(name: str) -> None:
     competition = load_competition(name)
     assert competition.name == name
     assert competition.title
-    assert competition.metric.name in METRICS
+    assert competition.metric.name in {*METRICS.names(), *FINDING_METRICS.names()}
     pooled = [label for pool in competition.pools() for label in pool]
     assert sorted(pooled) == list(range(len(competition.classes.names)))
     positive = competition.submission.positive

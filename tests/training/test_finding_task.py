@@ -110,6 +110,8 @@ def test_the_table_is_read_with_what_is_not_known(data: FindingData) -> None:
     assert not np.isnan(truth[:, [0, 2]]).any()
     again = load_prepared(load_competition(prepared.root / "found.toml"), data.workspace)
     assert np.array_equal(again.findings(), truth, equal_nan=True)
+    assert again.competition.submission == prepared.competition.submission
+    assert again.competition.submission.form == "one_column_a_class"
     assert prepared.competition.evaluation_metric().name == "mean_auc"
 
 

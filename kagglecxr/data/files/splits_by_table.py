@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.findings import split_findings
 from kagglecxr.data.files.label_table import Labels, read_labels
 from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.sample import SampleSubmission
+from kagglecxr.data.files.tables import list_tables
 from kagglecxr.data.schema import Classes, Layout
 
 
@@ -59,6 +60,10 @@ def labelled_rows(
     form = f" ({labels.form})" if labels.form else ""
     matched = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
     table = _with_labels(table, labels, layout)
+    if layout.test_list:
+        named = _listed(root / layout.test_list, list(table["path"]))
+        table["split"] = table["split"].mask(table["path"].isin(named), "test")
+        said += f", {len(named):,} images that {layout.test_list} names for the test set"
     cells = table.loc[table["split"] == "train", "label"]
     if labels.multilabel:
         cells = cells.map(split_findings).explode()
@@ -68,6 +73,29 @@ def labelled_rows(
     if passed := len({*train, *test}) - len(table):
         said += f" Left out: {passed:,} images that no table names."
     return table, said, labels.multilabel
+
+
+def _listed(path: Path, images: Sequence[str]) -> set[str]:
+    """The images whose names are the lines of a file.
+
+    Raises:
+        MissingError: there is no such file.
+        DataError: it names no image.
+    """
+    if not path.is_file():
+        raise MissingError(
+            f"The list of the test set does not exist. Received: {path}. Correct [layout] "
+            f"test_list; there is {shorten(list_tables(path.parent)) or 'no table'}."
+        )
+    lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    named = set(match_paths([line for line in lines if line], images).image_of.values())
+    if not named:
+        raise DataError(
+            f"The list of the test set names no image. Received: {path}, which begins with "
+            f"{shorten(lines[:3]) or 'nothing'}; images are {shorten(list(images))}. Correct "
+            "[layout] test_list."
+        )
+    return named
 
 
 def _asked_for(undecided: set[str], sample: SampleSubmission | None, classes: set[str]) -> set[str]:

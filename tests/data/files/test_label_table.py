@@ -138,6 +138,13 @@ def test_uncertain_labels_are_what_the_toml_says(
     assert list(by_path(found).values()) == cells
 
 
+def test_no_finding_is_a_finding_where_it_is_asked_for(tmp_path: Path) -> None:
+    text = "id,Edema,No Finding\na,1,0\nb,0,1\nc,0,0\n"
+    settings: dict[str, object] = {"multilabel": True, "none": "-"}
+    found = labels(tmp_path, text, classes=("Edema", "No Finding"), settings=settings)
+    assert list(by_path(found).values()) == ["Edema", "No Finding", "-"]
+
+
 def test_findings_of_the_toml_are_the_columns(tmp_path: Path) -> None:
     text = "id,Edema,Mass,Male\na,1,1,1\nb,0,0,1\nc,0,1,0\n"
     found = labels(tmp_path, text, classes=("Edema", "Mass"))
