@@ -35,13 +35,14 @@ def prepare(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
-    from kagglecxr.data.phantoms import make_demo
+    from kagglecxr.data.phantoms import make_demo, make_finding_demo
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     if described.source.kind == "demo" and data is None:
-        make_demo(workspace.raw, common.seed, common.terminal)
+        make = make_finding_demo if described.classes.multilabel else make_demo
+        make(workspace.raw, common.seed, common.terminal)
     options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table

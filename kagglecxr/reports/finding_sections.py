@@ -153,8 +153,8 @@ def cooccurrence_figure(
         axes.set_title(title)
         for (row, column), share in np.ndenumerate(shares):
             colour = "white" if share > 0.6 else "black"
-            axes.text(column, row, f"{share:.2f}"[-3:], ha="center", va="center", fontsize=7,
-                      color=colour)  # fmt: skip
+            text = f"{share:.2f}".removeprefix("0")
+            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
     figure.colorbar(drawn, ax=list(every), shrink=0.6, label="share of the row's images")
     return figure
 

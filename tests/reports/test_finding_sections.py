@@ -26,3 +26,8 @@ def test_shares_are_of_the_images_with_the_finding_of_the_row() -> None:
     assert np.allclose(true, [[1, 1 / 2], [1 / 2, 1]])
     # Of the two with an edema one is said to have it, and both are said to have a mass.
     assert np.allclose(predicted, [[1 / 2, 1], [0, 1 / 2]])
+
+
+def test_all_images_are_one_and_not_nought() -> None:
+    figure = cooccurrence_figure(TRUTH, OUTPUTS, ["Edema", "Mass"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1.00", ".50", ".50", "1.00"]

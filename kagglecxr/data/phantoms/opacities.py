@@ -52,7 +52,7 @@ def _ground_glass(canvas: Canvas, chest: Chest, random: np.random.Generator) -> 
     return (0.36 * field * _inside(chest, canvas)).astype(np.float32)
 
 
-def _consolidation(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
+def consolidation(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
     """One dense patch in one lung, with air-filled bronchi in it."""
     side = random.choice([-1.0, 1.0])
     deep = canvas.blur(chest.lungs, 0.06) > 0.85
@@ -62,7 +62,7 @@ def _consolidation(canvas: Canvas, chest: Chest, random: np.random.Generator) ->
     return (0.46 * patch * texture * _inside(chest, canvas)).astype(np.float32)
 
 
-def _interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
+def interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
     """A net of fine lines about both hila (viral pneumonia)."""
     near = np.zeros_like(canvas.x)
     for side in (-1.0, 1.0):
@@ -73,9 +73,17 @@ def _interstitial(canvas: Canvas, chest: Chest, random: np.random.Generator) -> 
     return (0.36 * near * lines * _inside(chest, canvas)).astype(np.float32)
 
 
+def nodule(canvas: Canvas, chest: Chest, random: np.random.Generator) -> Field:
+    """One small round shadow in a lung."""
+    deep = canvas.blur(chest.lungs, 0.05) > 0.9
+    radius = random.uniform(0.045, 0.07)
+    spot = canvas.disc(_somewhere(canvas, deep, random), (radius, radius))
+    return (0.5 * canvas.blur(spot, 0.012)).astype(np.float32)
+
+
 OPACITIES: dict[str, Callable[[Canvas, Chest, np.random.Generator], Field]] = {
     "COVID": _ground_glass,
-    "Lung_Opacity": _consolidation,
+    "Lung_Opacity": consolidation,
     "Normal": lambda canvas, chest, random: canvas.blank(),
-    "Viral Pneumonia": _interstitial,
+    "Viral Pneumonia": interstitial,
 }

@@ -37,13 +37,21 @@ def draw_phantom(label: str, patient: int, number: int, seed: int, size: int = S
     strength = random.uniform(0.5, 1.1)
     opacity = OPACITIES[label](canvas, chest, random) * strength
     attenuation = chest.attenuation + canvas.blur(opacity, 0.006)
+    return photograph(canvas, attenuation, chest.lungs, random)
+
+
+def photograph(
+    canvas: Canvas, attenuation: Field, lungs: Field, random: np.random.Generator
+) -> Phantom:
+    """Takes the radiograph of a drawn chest, with its leads, position, exposure and marker."""
+    size = canvas.size
     attenuation = with_lines(canvas, attenuation, random)
     move = position(size, random)
     moved = cv2.warpAffine(attenuation, move, (size, size), borderValue=0.0)
-    lungs = cv2.warpAffine(chest.lungs, move, (size, size), borderValue=0.0)
+    seen = cv2.warpAffine(lungs, move, (size, size), borderValue=0.0)
     exposed = expose(moved.astype(np.float32), random)
     marked = with_marker(exposed, random)
-    return Phantom(detect(marked, random), ((lungs > 0.5) * 255).astype(np.uint8))
+    return Phantom(detect(marked, random), ((seen > 0.5) * 255).astype(np.uint8))
 
 
 def with_lines(canvas: Canvas, attenuation: Field, random: np.random.Generator) -> Field:
