@@ -13,6 +13,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.sequence import take_images
+from kagglecxr.ensembling.finding_blend import mean_of_findings
 from kagglecxr.ensembling.out_of_fold import align_out_of_fold
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import Predictions, average
@@ -24,7 +25,13 @@ from kagglecxr.reports.saliency_sheets import (
     explained_images,
 )
 from kagglecxr.saliency.activations import convolution_names, feature_maps_of, filters_of
-from kagglecxr.saliency.chosen_images import choose_images, name_images, rows_of, with_target
+from kagglecxr.saliency.chosen_images import (
+    choose_finding_images,
+    choose_images,
+    name_images,
+    rows_of,
+    with_target,
+)
 from kagglecxr.saliency.explain_members import (
     ImagesToExplain,
     check_held_out,
@@ -122,6 +129,8 @@ def images_to_explain(
     predictions = _mean_out_of_fold(prepared, members)
     if options.images:
         chosen = name_images(predictions, targets, options.images)
+    elif members[0].record.multilabel:
+        chosen = choose_finding_images(predictions, targets, options.number)
     else:
         chosen = choose_images(predictions, targets, options.number)
     return chosen if options.target is None else with_target(chosen, targets, options.target)
@@ -129,6 +138,8 @@ def images_to_explain(
 
 def _mean_out_of_fold(prepared: PreparedData, members: Sequence[Member]) -> Predictions:
     check_held_out(members)
+    if members[0].record.multilabel:
+        return mean_of_findings(members, prepared)
     files = [member.run / OOF for member in members]
     every = align_out_of_fold({file: Predictions.load(file) for file in files}, prepared)
     ids = prepared.index.column("id", prepared.index.rows("train"))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import held_out_folds, require_single_labels, segments
+from kagglecxr.core.run_record import held_out_folds, segments
 from kagglecxr.core.seeding import generator
 from kagglecxr.inference.members import Member
 from kagglecxr.saliency.backend import Array
@@ -95,7 +95,7 @@ def explain_members(
 
 
 def check_classifiers(runs: Sequence[Path]) -> None:
-    """Refuses runs that learned masks or findings.
+    """Refuses runs that learned masks.
 
     Raises:
         SettingError: there is one.
@@ -106,7 +106,6 @@ def check_classifiers(runs: Sequence[Path]) -> None:
             f"A run of lung masks has no classes to explain. Received: {', '.join(masks)}. Name a "
             "run of train."
         )
-    require_single_labels(runs, "explain")
 
 
 def check_held_out(members: Sequence[Member]) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import MissingError, SettingError, shorten
 from kagglecxr.core.progress import Reporter
+from kagglecxr.core.run_record import require_single_labels
 from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
@@ -49,11 +50,12 @@ def member_to_audit(runs: Sequence[Path], prepared: PreparedData) -> Member:
     """Returns the run of a choice that is a single one.
 
     Raises:
-        SettingError: there are several, as of an ensemble, or the run learned masks or has seen all
-            training images.
+        SettingError: there are several, as of an ensemble, or the run learned masks or findings, or
+            has seen all training images.
         DataError: it was trained for other targets or images.
     """
     check_classifiers(runs)
+    require_single_labels(runs, "audit")
     if len(runs) > 1:
         raise SettingError(
             f"An audit is of one run. Received: {shorten([run.name for run in runs])}. Audit each "

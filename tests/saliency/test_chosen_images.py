@@ -8,9 +8,13 @@ from kagglecxr.core.errors import UnknownNameError
 from kagglecxr.data.index import COLUMNS, Index
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.saliency.chosen_images import (
+    FALSE_ALARM,
+    FOUND,
+    MISSED,
     RIGHT,
     UNSURE,
     WRONG,
+    choose_finding_images,
     choose_images,
     name_images,
     rows_of,
@@ -65,3 +69,20 @@ def test_any_class_can_be_explained(predictions: Predictions) -> None:
 def test_rows_are_those_of_the_index(predictions: Predictions) -> None:
     chosen = name_images(predictions, TARGETS, ["g", "a"])
     assert rows_of(index_of("xgya"), chosen).tolist() == [1, 3]
+
+
+def test_of_findings_each_is_found_missed_or_a_false_alarm() -> None:
+    truth = np.array([[1, 0], [1, 1], [0, np.nan], [1, 0], [0, 1]], np.float32)
+    outputs = np.array([[0.9, 0.6], [0.2, 0.7], [0.8, 0.9], [0.6, 0.1], [0.1, 0.3]], np.float32)
+    found = Predictions(np.array(list("abcde")), outputs, truth)
+    chosen = choose_finding_images(found, ["Edema", "Mass"], 1)
+    assert chosen[["predicted", "group", "id"]].to_numpy().tolist() == [
+        ["Edema", FOUND, "a"], ["Edema", MISSED, "b"], ["Edema", FALSE_ALARM, "c"],
+        ["Mass", FOUND, "b"], ["Mass", MISSED, "e"], ["Mass", FALSE_ALARM, "a"],
+    ]  # fmt: skip
+    assert chosen["true"].tolist()[:3] == ["Edema", "Edema|Mass", "?Mass"]
+    assert chosen["target"].tolist() == [0, 0, 0, 1, 1, 1]
+    named = name_images(found, ["Edema", "Mass"], ["c", "d"])
+    assert named[["id", "predicted"]].to_numpy().tolist() == [["c", "Mass"], ["d", "Edema"]]
+    with pytest.raises(UnknownNameError, match="'z'"):
+        name_images(found, ["Edema", "Mass"], ["z"])

@@ -30,7 +30,10 @@ from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.reports.comparison_page import render_comparison
 from kagglecxr.reports.run_page import write_run_page
 from kagglecxr.reports.run_report import report_run
-from kagglecxr.saliency.explain_members import check_classifiers
+from kagglecxr.reports.saliency_report import images_to_explain, report_saliency
+from kagglecxr.saliency.explain_options import ExplainOptions
+from kagglecxr.saliency.methods import chosen_methods
+from kagglecxr.shortcuts.audit_run import member_to_audit
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, train_run
 from kagglecxr.training.tasks import make_task
@@ -231,9 +234,30 @@ def test_the_comparison_and_the_page_are_of_findings(data: FindingData, run: Pat
     assert "Out-of-fold mean auc" in (run / "model_card.md").read_text(encoding="utf-8")
 
 
+def test_findings_are_explained_one_by_one(data: FindingData, run: Path, tmp_path: Path) -> None:
+    members = members_for_data([run], data.prepared)
+    options = ExplainOptions(number=1)
+    report = report_saliency(
+        data.prepared, members, chosen_methods(["occlusion"]), tmp_path, options, Silent(), 0
+    )
+    chosen = report.images
+    found = chosen[chosen["group"] == "surest found"].set_index("predicted")
+    assert set(found.index) >= {"Edema", "Mass"}
+    maps = np.load(tmp_path / "maps.npz")["occlusion"]
+    for name, (top, left) in PLACES.items():
+        for row in chosen.index[
+            (chosen["group"] == "surest found") & (chosen["predicted"] == name)
+        ]:
+            assert name in chosen["true"][row].split("|")
+            inside = maps[row][top : top + 5, left : left + 5].mean()
+            assert inside > np.abs(maps[row]).mean()
+    named = images_to_explain(data.prepared, members, ExplainOptions(images=(chosen["id"][0],)))
+    assert named["group"].tolist() == ["named"]
+
+
 def test_what_does_not_take_findings_yet_says_so(data: FindingData, run: Path) -> None:
-    with pytest.raises(SettingError, match="explain takes runs of one class an image"):
-        check_classifiers([run])
+    with pytest.raises(SettingError, match="audit takes runs of one class an image"):
+        member_to_audit([run], data.prepared)
     with pytest.raises(SettingError, match="--calibrate temperature"):
         blend_runs(
             data.prepared, data.workspace, [run], Path(), Silent(),
