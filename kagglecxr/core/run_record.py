@@ -115,7 +115,7 @@ def require_single_labels(runs: Sequence[Path], verb: str) -> None:
     if several:
         raise SettingError(
             f"{verb} takes runs of one class an image, and none of findings yet. Received: "
-            f"{shorten(several)}. Of findings there are train, ensemble, predict and submit."
+            f"{shorten(several)}. Leave it out."
         )
 
 

@@ -35,8 +35,13 @@ def decision_thresholds(folder: Path, classes: int) -> list[float] | None:
 
 def _threshold(oof: Predictions, target: int) -> float:
     scores = oof.probabilities[:, target]
+    if oof.truth.ndim == 1:
+        is_target = oof.truth == target
+    else:
+        known = ~np.isnan(oof.truth[:, target])
+        is_target, scores = oof.truth[known, target] == 1, scores[known]
     try:
-        points = operating_points(oof.truth == target, scores, (SPECIFICITY,))
+        points = operating_points(is_target, scores, (SPECIFICITY,))
     except DataError:
         return math.nan
     (threshold,) = np.asarray(points["threshold"], np.float64)

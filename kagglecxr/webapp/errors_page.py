@@ -1,5 +1,6 @@
 """The page of a model's out-of-fold errors, with what each came from."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -10,6 +11,7 @@ from kagglecxr.ensembling.ensemble_record import RECORD, read_ensemble
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.error_grid import SHOWN, cached_images
 from kagglecxr.reports.error_maps import draw_maps, errors_to_explain
+from kagglecxr.reports.finding_sections import finding_errors
 from kagglecxr.reports.run_report import list_errors
 from kagglecxr.saliency.methods import METHODS
 from kagglecxr.webapp.controls import ERRORS, choose_model, remembered, shown_errors
@@ -35,6 +37,9 @@ def show_errors(server: ModelServer) -> None:
         oof = Predictions.load(choice.path / OOF)
         if oof.probabilities.shape[1] != len(record.targets):
             raise DataError(unreadable_predictions(choice.path / OOF))
+        if record.multilabel:
+            _show_findings(oof, record)
+            return
         errors = list_errors(oof, record.targets)
         st.markdown(
             f"{len(errors):,} of {len(oof.ids):,} images are wrong out of fold: each was predicted "
@@ -48,6 +53,15 @@ def show_errors(server: ModelServer) -> None:
         _show_pictures(server, choice, record, chosen.head(SHOWN))
         shown = chosen.rename(columns=lambda name: str(name).replace("_", " "))
         st.dataframe(shown, hide_index=True)
+
+
+def _show_findings(oof: Predictions, record: RunRecord) -> None:
+    errors = finding_errors(oof, record.targets)
+    st.markdown(
+        f"{len(errors):,} of {np.isfinite(oof.truth).sum():,} labels are predicted wrongly out of "
+        "fold at a probability of 0.5, the surest first. The verb explain shows images of them."
+    )
+    st.dataframe(errors, hide_index=True)
 
 
 def _first_record(choice: ModelChoice) -> RunRecord:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from kagglecxr.core.errors import CxrError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run_record import require_single_labels
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.images.image import Image
 from kagglecxr.ensembling.predict_images import load_predictor
@@ -129,17 +128,11 @@ class ModelServer:
 def _load_model(choice: ModelChoice, seed: int) -> XrayModel:
     if not choice.is_file:
         predictor = load_predictor(choice.path)
-        require_single_labels([member.run for member in predictor.members], "app")
         return RunsModel(replace(predictor, novelties=load_novelties(predictor.members)), seed)
     exported = load_export(choice.path)
     if exported.standards:
         raise SettingError(
             f"This file predicts masks and classifies nothing. Received: {choice.path.name}. "
             "Export a run of train."
-        )
-    if exported.multilabel:
-        raise SettingError(
-            f"The page takes models of one class an image, and none of findings yet. Received: "
-            f"{choice.path.name}. Ask it with predict."
         )
     return FileModel(exported, seed)

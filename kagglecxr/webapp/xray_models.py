@@ -72,6 +72,10 @@ class XrayModel(Protocol):
         """Names of the classes."""
 
     @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several of the classes."""
+
+    @property
     def methods(self) -> Sequence[str]:
         """Names of the saliency methods that it can be explained by."""
 
@@ -96,6 +100,11 @@ class RunsModel:
     def classes(self) -> list[str]:
         """Names of the classes."""
         return self.predictor.members[0].record.targets
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several of the classes."""
+        return self.predictor.members[0].record.multilabel
 
     @property
     def methods(self) -> Sequence[str]:
@@ -174,6 +183,11 @@ class FileModel:
     def classes(self) -> list[str]:
         """Names of the classes."""
         return self.model.classes
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an image may have several of the classes."""
+        return self.model.multilabel
 
     @property
     def methods(self) -> Sequence[str]:

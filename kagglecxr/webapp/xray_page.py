@@ -7,6 +7,8 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from kagglecxr.core.errors import CxrError
+from kagglecxr.core.finding_metrics import PRESENT
+from kagglecxr.core.findings import NO_FINDING
 from kagglecxr.data.images.image import Image
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS
 from kagglecxr.saliency.methods import METHODS
@@ -27,7 +29,7 @@ from kagglecxr.webapp.uploads import MAX_FILES, MAX_MEGABYTES, TYPES, decode_upl
 from kagglecxr.webapp.xray_models import XrayExplanation, XrayModel, XrayPrediction
 from kagglecxr.webapp.xray_pictures import draw_overlay, draw_scale, draw_xray
 
-PREDICTED = "the predicted class"
+PREDICTED = "the most probable class"
 DEFAULT_METHODS = ("gradcam", "occlusion")
 SLOW = (
     "Grad-CAM takes a moment; methods that ask the model again and again, as occlusion, rise, "
@@ -119,7 +121,7 @@ class _Xray:
             st.warning(UNUSUAL)
         elif mask is not None and mask.unusual:
             st.warning(NO_XRAY)
-        _show_probabilities(self._model.classes, prediction, thresholds)
+        _show_probabilities(self._model, prediction, thresholds)
         doubts = [] if mask is None else [s for s in mask.suspicions if s != NO_CHEST]
         if doubts:
             found = "; ".join(doubts)
@@ -152,11 +154,17 @@ class _Xray:
 
 
 def _show_probabilities(
-    classes: Sequence[str], prediction: XrayPrediction, thresholds: Sequence[float] | None
+    model: XrayModel, prediction: XrayPrediction, thresholds: Sequence[float] | None
 ) -> None:
-    name = escape_markdown(classes[prediction.target])
-    probability = prediction.probabilities[prediction.target]
-    st.markdown(f"Predicted: **{name}** ({probability:.0%})")
+    classes = model.classes
+    named = [prediction.target]
+    if model.multilabel:
+        named = np.flatnonzero(prediction.probabilities >= PRESENT).tolist()
+    said = ", ".join(
+        f"**{escape_markdown(classes[number])}** ({prediction.probabilities[number]:.0%})"
+        for number in named
+    )
+    st.markdown(f"Predicted: {said or f'**{NO_FINDING}**'}")
     for number, class_name in enumerate(classes):
         value = float(prediction.probabilities[number])
         text = f"{escape_markdown(class_name)} {value:.3f}"
@@ -166,6 +174,8 @@ def _show_probabilities(
         st.progress(min(max(value, 0.0), 1.0), text=text)
     rule = "The class with the largest probability is predicted"
     rule += ": the decision threshold is 0.5." if len(classes) == 2 else "."
+    if model.multilabel:
+        rule = "Findings are predicted from a probability of 0.5 on."
     if thresholds is not None:
         rule += (
             f" At a class' threshold of {SPECIFICITY:.0%} specificity, one in ten out-of-fold "

@@ -14,6 +14,7 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
+from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.data.samplers.multilabel import MultiLabelSampler
@@ -37,6 +38,10 @@ from kagglecxr.shortcuts.audit_run import member_to_audit
 from kagglecxr.training.recipe import make_recipe
 from kagglecxr.training.run import RunOptions, describe_run, train_run
 from kagglecxr.training.tasks import make_task
+from kagglecxr.webapp.app_options import Site
+from kagglecxr.webapp.decision_thresholds import decision_thresholds
+from kagglecxr.webapp.model_server import ModelServer
+from tests.webapp.test_pages import opened, texts, upload
 
 FINDINGS = ["Edema", "Mass", "Rare"]
 PLACES = {"Edema": (4, 4), "Mass": (4, 16), "Rare": (16, 4)}
@@ -253,6 +258,29 @@ def test_findings_are_explained_one_by_one(data: FindingData, run: Path, tmp_pat
             assert inside > np.abs(maps[row]).mean()
     named = images_to_explain(data.prepared, members, ExplainOptions(images=(chosen["id"][0],)))
     assert named["group"].tolist() == ["named"]
+
+
+def test_the_page_says_which_findings_are_present(data: FindingData, run: Path) -> None:
+    site = Site(str(data.prepared.root / "found.toml"), data.workspace)
+    server = ModelServer(site)
+    choice = next(each for each in server.choices() if each.path == run)
+    assert server.model(choice).multilabel
+    path = next((data.prepared.root / "images").iterdir())
+    image = read_image(path)
+    predicted = server.predict(choice, image).probabilities
+    present = [n for n, value in zip(FINDINGS, predicted, strict=True) if value >= 0.5]
+    at = upload(opened(site), ("chest.png", path.read_bytes()))
+    said = next(text.value for text in at.markdown if "Predicted: " in text.value)
+    assert all(f"**{name}**" in said for name in present or ["No Finding"])
+    assert said.count("**") == 2 * max(1, len(present))
+    assert "labels are predicted wrongly" in texts(opened(site, "errors"))
+    explained = server.explain(choice, image, None, 1, "gradcam")
+    assert explained.map.shape == (SIDE, SIDE)
+    thresholds = decision_thresholds(run, 3)
+    oof = Predictions.load(run / OOF)
+    assert thresholds is not None
+    known = oof.truth[:, 1] == 0
+    assert (oof.probabilities[known, 1] >= thresholds[1]).mean() <= 0.1
 
 
 def test_what_does_not_take_findings_yet_says_so(data: FindingData, run: Path) -> None:
