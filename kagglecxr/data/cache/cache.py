@@ -4,6 +4,7 @@ A cache folder is called `<key>.partial` until it is complete, so an interrupted
 and never taken for a cache.
 """
 
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, shorten
-from kagglecxr.core.files import digest, read_json, write_json
+from kagglecxr.core.files import digest, ensure_disk_space, read_json, write_json
 from kagglecxr.core.progress import Reporter
 from kagglecxr.data.cache.image_loader import (
     BrokenImagesError,
@@ -38,6 +39,10 @@ MEASURES = np.dtype(
     ]
 )
 """What is measured of each image file, and whether it is decoded."""
+
+IMAGES = "images.npy"
+LARGE = 10**9
+"""Bytes from which on the size of a cache is told before it is made."""
 
 Map = np.memmap[Any, np.dtype[Any]]
 
@@ -74,7 +79,7 @@ def open_cache(folder: Path) -> Cache:
     """
     try:
         version = read_json(folder / "cache.json")["format"]
-        images = np.load(folder / "images.npy", mmap_mode="r")
+        images = np.load(folder / IMAGES, mmap_mode="r")
         measures = np.load(folder / "measures.npy", mmap_mode="r")
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(
@@ -98,7 +103,7 @@ def open_maps(folder: Path, shape: tuple[int, ...]) -> tuple[Map, Map]:
     Returns:
         Images (N, H, W) or (N, H, W, 3) of uint8, and (N,) `MEASURES`.
     """
-    images, measures = folder / "images.npy", folder / "measures.npy"
+    images, measures = folder / IMAGES, folder / "measures.npy"
     old = _old_map(images, np.dtype(np.uint8), shape), _old_map(measures, MEASURES, shape[:1])
     if old[0] is not None and old[1] is not None:
         return old[0], old[1]
@@ -168,12 +173,30 @@ def build_cache(
     if is_complete(folder):
         return open_cache(folder)
     partial = _partial_folder(folder)
-    images, measures = open_maps(partial, (len(paths), *loader.item_shape()))
+    shape = (len(paths), *loader.item_shape())
+    if not (partial / IMAGES).is_file():
+        _announce_size(partial, math.prod(shape) + len(paths) * MEASURES.itemsize, reporter)
+    images, measures = open_maps(partial, shape)
     with reporter.bar("Decoding images", len(paths)) as bar:
         broken = decode_all(loader, images, measures, bar)
     if broken:
         raise BrokenImagesError(broken)
     return complete_cache(partial, folder, (images, measures), {"pipeline": pipeline.text})
+
+
+def _announce_size(folder: Path, needed: int, reporter: Reporter) -> None:
+    """Says what a large cache takes before anything is decoded.
+
+    Raises:
+        DiskSpaceError: there is not enough room.
+    """
+    ensure_disk_space(folder, needed, "the cache of decoded images (a smaller --size needs less)")
+    if needed >= LARGE:
+        free = shutil.disk_usage(folder).free
+        reporter.note(
+            f"Decoded images take {needed / 1e9:.1f} GB at this size, of {free / 1e9:.0f} GB that "
+            f"are free: {folder.parent}."
+        )
 
 
 def copy_cache_rows(cache_root: Path, source: Cache, rows: npt.NDArray[np.intp]) -> Cache:

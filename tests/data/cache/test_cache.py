@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,7 +13,9 @@ import numpy.typing as npt
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError
+from kagglecxr.core.files import DiskSpaceError
 from kagglecxr.core.progress import Silent
+from kagglecxr.data.cache import cache as cache_module
 from kagglecxr.data.cache.cache import (
     FORMAT,
     Cache,
@@ -26,6 +29,7 @@ from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.images.steps import ImageAndMask
+from tests.notes import Notes
 
 PATHS = [f"{'ab'[k % 2]}/chest {k}.png" for k in range(7)]
 PIPELINE = Pipeline.parse("gray | resize", 8)
@@ -312,6 +316,28 @@ def test_a_full_disk_is_reported_and_leaves_no_cache(
     assert not list(caches.glob("*/cache.json"))
     assert not list(caches.glob("*/images.npy"))
     np.testing.assert_array_equal(build(caches, root).images, plainly_decoded(root))
+
+
+def test_a_large_cache_is_told_before_it_is_made(
+    caches: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = Notes()
+    monkeypatch.setattr(cache_module, "LARGE", 1)
+    build_cache(caches, root, PATHS, PIPELINE, notes)
+    assert len(notes.told) == 1
+    assert notes.told[0].startswith("Decoded images take 0.0 GB at this size, of ")
+    build_cache(caches, root, PATHS, PIPELINE, notes)
+    assert len(notes.told) == 1
+
+
+def test_without_room_nothing_is_decoded(
+    caches: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    with pytest.raises(DiskSpaceError, match="a smaller --size needs less"):
+        build(caches, root)
+    assert not list(caches.rglob("images.npy"))
 
 
 def test_opencv_gets_its_threads_back(caches: Path, root: Path) -> None:
