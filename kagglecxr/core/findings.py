@@ -44,6 +44,15 @@ def split_findings(cell: str) -> list[str]:
     return [part.removeprefix(NOT_KNOWN) for part in cell.split(SEPARATOR) if part]
 
 
+def name_of_none(names: Sequence[str]) -> str:
+    """Returns what an image without any of the findings is called, which is none of them.
+
+    >>> name_of_none(["Edema"]), name_of_none(["Edema", "No Finding"])
+    ('No Finding', '-')
+    """
+    return "-" if NO_FINDING in names else NO_FINDING
+
+
 def truth_of_findings(cells: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Returns (cells, names), 1 for a finding that is there, 0 else, NaN where it is not known.
 

@@ -2,16 +2,17 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.finding_metrics import FINDING_METRICS, finding_metric
 from kagglecxr.core.labels import in_order
 from kagglecxr.core.metrics import METRICS, Metric
-from kagglecxr.core.registry import nearest, unknown_name_error
+from kagglecxr.core.registry import unknown_name_error
 from kagglecxr.core.submission_format import COLUMN_A_CLASS, FORMATS
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import (
@@ -23,6 +24,10 @@ from kagglecxr.data.schema import (
     SubmissionSettings,
     TomlTable,
 )
+from kagglecxr.data.toml_errors import not_valid
+
+FINDING_FORMS = (COLUMN_A_CLASS, "long")
+"""Forms of submissions that hold several findings an image."""
 
 PRESETS = Path(__file__).parent.parent / "competitions"
 
@@ -94,12 +99,35 @@ class Competition(TomlTable):
         named = self.classes.model_copy(update={"names": in_order(found)})
         return self.model_copy(update={"classes": named})
 
-    def with_findings(self) -> "Competition":
-        """Returns a copy whose images may have several of the classes, or none."""
+    def with_findings(self, found: Sequence[str] = ()) -> "Competition":
+        """Returns a copy whose images may have several of the classes, or none.
+
+        Args:
+            found: the names of the findings, for a competition that names none.
+
+        Raises:
+            SettingError: it has pools, folders, or a form of submissions that is of classes.
+            UnknownNameError: its metric is of classes.
+        """
         values = {**self.classes.model_dump(exclude_unset=True), "multilabel": True}
-        changes: dict[str, object] = {"classes": Classes.model_validate(values)}
+        values["names"] = self.classes.names or list(found)
+        try:
+            changes: dict[str, object] = {"classes": Classes.model_validate(values)}
+        except ValidationError as error:
+            raise SettingError(
+                "The table of labels has several labels an image, which [classes] does not fit. "
+                f"Received: {str(error.errors()[0]['msg']).removeprefix('Value error, ')}. Leave "
+                "that out."
+            ) from error
+        finding_metric(self.metric.name)
+        form = self.submission.form
         if "form" not in self.submission.model_fields_set:
             changes["submission"] = self.submission.model_copy(update={"form": COLUMN_A_CLASS})
+        elif form not in FINDING_FORMS:
+            raise SettingError(
+                f"A submission of findings has a column or a line for each. Received: form "
+                f"{form!r}. Write one of {', '.join(FINDING_FORMS)} under [submission] form."
+            )
         return self.model_copy(update=changes)
 
     def targets(self) -> list[str]:
@@ -204,47 +232,8 @@ def _from_toml(path: Path) -> Competition:
     try:
         competition = Competition.model_validate(values)
     except ValidationError as error:
-        raise _not_valid(path, error) from error
+        raise not_valid(Competition, path, error) from error
     if competition.source.kind == "folder" and path.parent != PRESETS:
         images = (path.parent / Path(competition.source.path).expanduser()).resolve()
         return competition.model_copy(update={"images": images})
     return competition
-
-
-def _not_valid(path: Path, error: ValidationError) -> SettingError:
-    """Says of the first wrong entry what it is and what is wanted."""
-    first = error.errors()[0]
-    *tables, entry = [str(part) for part in first["loc"]] or ["the file"]
-    received = first["input"]
-    if first["type"] == "extra_forbidden":
-        fields = _entries(tables)
-        problem = f"there is no such entry; the nearest are {', '.join(nearest(entry, fields))}"
-    elif first["type"] == "missing":
-        is_table = not tables and entry != "name"
-        line = f"[{entry}]" if is_table else f'{entry} = "..."'
-        problem = f"it is missing; write {line}"
-    elif first["type"] == "tuple_type":
-        problem = f"it has to be a list; write [[{entry}]] above each"
-    elif first["type"] == "list_type":
-        problem = f"it has to be a list; write {entry} = [{received!r}]".replace("'", '"')
-    elif first["type"] == "string_pattern_mismatch":
-        better = re.sub(r"[^\w.-]+", "-", str(received)).strip("-._")
-        problem = f"it may hold letters, digits, hyphens, points and underscores; write {better!r}"
-    else:
-        problem = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
-        if first["type"] != "value_error":
-            problem = f"{problem}, not {received!r}"
-    return SettingError(
-        f"A competition's TOML is not valid. Received: {path}, at {'.'.join([*tables, entry])}: "
-        f"{problem}. docs/competitions.md lists all entries."
-    )
-
-
-def _entries(tables: list[str]) -> list[str]:
-    """The entries of a table of the TOML, for messages."""
-    model: type[BaseModel] = Competition
-    for name in tables:
-        field = model.model_fields.get(name)
-        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-    return list(model.model_fields)

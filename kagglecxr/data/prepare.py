@@ -29,7 +29,7 @@ from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 from kagglecxr.data.predicted_masks import with_predicted_masks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
-from kagglecxr.data.sample_form import with_sample_form
+from kagglecxr.data.sample_form import with_sample_form, with_table_form
 from kagglecxr.data.schema import Classes
 
 _OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
@@ -105,8 +105,7 @@ def prepare_competition(
     if workspace.prepared.is_file() and workspace.index.is_file():
         check_folder(read_json(workspace.prepared), read_index(workspace.index), root)
     given, images = competition, find_images(root, competition)
-    if images.multilabel:
-        competition = competition.with_findings()
+    competition = with_table_form(competition, images)
     found = with_predicted_masks(images.table, workspace)
     tests = list(found.loc[found["split"] == "test", "path"])
     classes = competition.classes

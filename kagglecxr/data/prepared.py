@@ -127,11 +127,7 @@ def _with_changes(
     before = Competition.model_validate(values["given"])
     own_sample = prepared.layout.sample and workspace.sample_submission.is_file()
     fixed = ("classes", "layout", "merge", *(() if own_sample else ("submission",)))
-    changed = [
-        name
-        for name in fixed
-        if getattr(competition, name) not in (getattr(before, name), getattr(prepared, name))
-    ]
+    changed = [name for name in fixed if not _is_same(name, competition, before, prepared)]
     if changed:
         shown = ", ".join(f"[{name}]" for name in changed)
         raise DataError(
@@ -152,6 +148,19 @@ def _with_changes(
         sample = SampleSubmission.read(workspace.sample_submission)
         return with_sample_form(updated, prepared.classes.names, sample)
     return prepared.model_copy(update=now)
+
+
+def _is_same(
+    name: str, competition: Competition, before: Competition, prepared: Competition
+) -> bool:
+    """Whether a table of the TOML is as it was, or as `prepare` has completed it."""
+    now, completed = getattr(competition, name), getattr(prepared, name)
+    if name != "classes" or not prepared.classes.multilabel:
+        return now in (getattr(before, name), completed)
+    # The table of labels may have said that there are several, but the TOML may not deny it.
+    is_denied = "multilabel" in now.model_fields_set and not now.multilabel
+    said = competition.with_findings(completed.names).classes
+    return not is_denied and said == completed
 
 
 def prepare_again(workspace: Workspace, **changes: str) -> str:

@@ -1,4 +1,4 @@
-"""What a competition's own sample submission says of the form of submissions."""
+"""What a competition's own tables say and its TOML leaves out: labels and submissions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,24 @@ from kagglecxr.core.errors import DataError, SettingError, shorten
 from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.submission_format import FORMATS, is_line_a_class
 from kagglecxr.data.competition import Competition
+from kagglecxr.data.files.layout import FoundImages
 from kagglecxr.data.files.matching import column_of_ids
 from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.schema import SubmissionSettings
+
+
+def with_table_form(competition: Competition, images: FoundImages) -> Competition:
+    """Returns the competition with what the table of labels says: whether an image has several.
+
+    Raises:
+        SettingError: [classes] or [submission] does not fit images with several labels.
+        UnknownNameError: the metric is of the other kind of labels.
+    """
+    if images.multilabel:
+        competition = competition.with_findings(images.findings)
+    found = competition.classes.of_cells(images.table["label"])
+    competition.with_classes(found).evaluation_metric()
+    return competition
 
 
 def with_sample_form(
@@ -37,6 +52,13 @@ def with_sample_form(
     columns, targets = list(sample.table.columns), competition.with_classes(labels).targets()
     settings = _completed(competition, sample, targets, images)
     wanted = settings.for_targets(targets).columns()
+    none = competition.classes.none
+    if competition.classes.multilabel and none in set(columns) - set(wanted):
+        raise DataError(
+            f"The sample submission asks for {none!r} like for a finding. Received: "
+            f'{sample.path}. Write none = "-" under [classes], and list {none!r} under names if '
+            "there are names."
+        )
     if set(columns) != set(wanted):
         raise DataError(
             f"The columns of the sample submission are not those of [submission]. Received: "

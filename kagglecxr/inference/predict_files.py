@@ -11,7 +11,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.finding_metrics import PRESENT
-from kagglecxr.core.findings import NO_FINDING, join_findings
+from kagglecxr.core.findings import join_findings, name_of_none
 from kagglecxr.core.progress import Reporter
 from kagglecxr.inference.export.exported_model import ExportedModel
 from kagglecxr.inference.image_files import ImageFiles
@@ -48,7 +48,8 @@ class FilePredictions:
         """The most probable class of each file; of findings those from a probability of 0.5 on."""
         if self.multilabel:
             present = [set(compress(self.classes, row >= PRESENT)) for row in self.probabilities]
-            return [join_findings(some, (), self.classes, NO_FINDING) for some in present]
+            none = name_of_none(self.classes)
+            return [join_findings(some, (), self.classes, none) for some in present]
         return [self.classes[number] for number in self.probabilities.argmax(axis=1)]
 
     def table(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from keras import KerasTensor, ops
 from kagglecxr.core.registry import Registry
 
 FINDING_LOSSES = Registry[Callable[..., keras.Loss]]("loss of findings")
+"""Functions of (weights, label smoothing, gamma of the focal loss) that make a loss."""
 
 Cells = Callable[[KerasTensor, KerasTensor], KerasTensor]
 """From targets and probabilities (batch, K), neither NaN, to the loss of each cell."""
@@ -51,7 +52,7 @@ class FindingLoss(keras.Loss):  # type: ignore[misc]
 
 @FINDING_LOSSES.add
 def cross_entropy(
-    weights: Sequence[float] | None = None, label_smoothing: float = 0.0
+    weights: Sequence[float] | None = None, label_smoothing: float = 0.0, gamma: float = 2.0
 ) -> keras.Loss:
     """Binary cross-entropy of each finding."""
     return FindingLoss(_cross_entropy, weights, label_smoothing)
@@ -74,6 +75,7 @@ def focal(
 def asymmetric(
     weights: Sequence[float] | None = None,
     label_smoothing: float = 0.0,
+    gamma: float = 2.0,
     *,
     gamma_positive: float = 1.0,
     gamma_negative: float = 4.0,

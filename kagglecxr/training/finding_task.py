@@ -71,7 +71,7 @@ class FindingTask(Task):
             truth = self.prepared.findings()
             known = (~np.isnan(truth)).sum(axis=0).tolist()
             weights = positive_weights(np.nansum(truth, axis=0).tolist(), known)
-        return FINDING_LOSSES[recipe.loss](weights, recipe.label_smoothing)
+        return FINDING_LOSSES[recipe.loss](weights, recipe.label_smoothing, recipe.focal_gamma)
 
     def targets(self, part: Part) -> npt.NDArray[np.float32]:
         """(images, findings) 1, 0 or NaN."""

@@ -8,7 +8,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from kagglecxr.core.errors import CxrError
 from kagglecxr.core.finding_metrics import PRESENT
-from kagglecxr.core.findings import NO_FINDING
+from kagglecxr.core.findings import name_of_none
 from kagglecxr.data.images.image import Image
 from kagglecxr.reports.run_model_card import NOT_FOR_DIAGNOSIS
 from kagglecxr.saliency.methods import METHODS
@@ -164,7 +164,7 @@ def _show_probabilities(
         f"**{escape_markdown(classes[number])}** ({prediction.probabilities[number]:.0%})"
         for number in named
     )
-    st.markdown(f"Predicted: {said or f'**{NO_FINDING}**'}")
+    st.markdown(f"Predicted: {said or f'**{name_of_none(classes)}**'}")
     for number, class_name in enumerate(classes):
         value = float(prediction.probabilities[number])
         text = f"{escape_markdown(class_name)} {value:.3f}"

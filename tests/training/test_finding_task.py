@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kagglecxr.core.errors import SettingError
+from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import OOF, read_run
@@ -151,6 +151,56 @@ def test_class_weights_are_those_of_the_loss(data: FindingData) -> None:
     outputs = np.full((1, 3), 0.3, np.float32)
     factor = (truth[:, 0] == 0).sum() / (truth[:, 0] == 1).sum()
     assert np.isclose(float(weighted(there, outputs)), factor * float(plain(there, outputs)))
+
+
+def test_the_focal_loss_has_the_recipe_s_gamma(data: FindingData) -> None:
+    task, truth = make_task(data.prepared), np.ones((1, 3), np.float32)
+    outputs = np.full((1, 3), 0.3, np.float32)
+    losses = [
+        float(task.loss(make_recipe({}, ["loss=focal", f"focal_gamma={gamma}"]))(truth, outputs))
+        for gamma in (0, 5)
+    ]
+    assert losses[0] == pytest.approx(-np.log(0.3), rel=1e-5)
+    assert losses[1] == pytest.approx(-(0.7**5) * np.log(0.3), rel=1e-5)
+
+
+def test_the_toml_may_say_what_the_table_says_but_not_deny_it(
+    data: FindingData, tmp_path: Path
+) -> None:
+    root = data.prepared.root
+    for text, is_same in (
+        (TOML, True),
+        (TOML.replace("multilabel = true\n", ""), True),
+        (TOML.replace("multilabel = true", "multilabel = false"), False),
+        (TOML.replace('"ignore"', '"positive"'), False),
+    ):
+        path = tmp_path / "found.toml"
+        path.write_text(text.replace('kind = "folder"', f'kind = "folder"\npath = "{root}"'))
+        if is_same:
+            assert load_prepared(load_competition(path), data.workspace).findings().any()
+        else:
+            with pytest.raises(DataError, match="has changed since"):
+                load_prepared(load_competition(path), data.workspace)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('id = "image"', 'id = "image"\nform = "class"', "one_column_a_class, long"),
+        ("[classes]", '[metric]\nname = "f1"\n[classes]', "no metric of findings"),
+        ("[classes]\n", '[classes]\nfolders = { Mass = "m" }\nnames = ["Edema", "Mass", "Rare"]\n',
+         "neither pools nor folders"),
+    ],
+)  # fmt: skip
+def test_what_is_of_classes_does_not_fit_findings(
+    data: FindingData, tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    text = TOML.replace("multilabel = true\n", "").replace(old, new)
+    path = tmp_path / "found.toml"
+    path.write_text(text)
+    options = PrepareOptions(data.prepared.root, SIDE, "gray | resize", 0.2, 3, False, 0)
+    with pytest.raises((SettingError, UnknownNameError), match=told):
+        prepare_competition(load_competition(path), Workspace(tmp_path, "f"), options, Silent())
 
 
 def test_training_learns_each_finding(data: FindingData, run: Path) -> None:

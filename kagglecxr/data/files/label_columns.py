@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
-from kagglecxr.core.findings import join_findings
+from kagglecxr.core.findings import NOT_KNOWN, SEPARATOR, join_findings
 from kagglecxr.data.files.matching import match_paths
 from kagglecxr.data.schema import Classes, Layout
 
-_FLAGS = {"0": "0", "0.0": "0", "false": "0", "": "0", "1": "1", "1.0": "1", "true": "1"}
-"""What the cells of a column for one class hold."""
+_FLAGS = {
+    **dict.fromkeys(("0", "0.0", "false", "", "nan", "<na>"), "0"),
+    **dict.fromkeys(("1", "1.0", "true"), "1"),
+}
+"""What the cells of a column for one class hold, in small letters."""
+FEWEST = 0.03
+"""The share of cells that join labels from which on they are taken for no mistake."""
+MOSTLY = 0.8
+"""The share of flags from which on a column is taken for one of a finding."""
 _UNKNOWN = frozenset({"nan", "NaN", "<NA>"})
 """What pandas writes for a missing cell."""
 _UNCERTAIN = frozenset({"-1", "-1.0"})
@@ -33,12 +40,14 @@ class ImageLabels:
         lines: the image's id of each line of the table, of which an image may have several.
         form: how the table was read, where that is not plain.
         multilabel: whether an image has several labels, joined as findings.
+        findings: the columns that are findings, whether an image has them or not.
     """
 
     rows: pd.DataFrame
     lines: "pd.Series[str]"
     form: str = ""
     multilabel: bool = False
+    findings: tuple[str, ...] = ()
 
 
 def find_labels(
@@ -60,21 +69,32 @@ def find_labels(
     said = _column(wide, layout.label_column)
     is_told = "label_column" in layout.model_fields_set
     others = [column for column in map(str, wide) if column != id_column]
+    _refuse_odd_cells(wide, id_column, others, classes, path)
     columns = _columns_of_classes(wide, others, classes.names)
     # Other columns may hold the label: then flags say something else, such as a projection.
     are_all = classes.multilabel or bool(classes.names) or len(columns) == len(others)
-    if len(columns) > 1 and (are_all or said is not None) and (said is None or said in columns):
+    is_column = said in columns
+    are_columns = are_all or said is not None
+    if (
+        columns
+        and (len(columns) > 1 or classes.multilabel)
+        and are_columns
+        and (said is None or is_column)
+    ):
         flags = wide[columns].apply(lambda cells: cells.str.casefold().map(_FLAGS)) == "1"
         if (flags.sum(axis=1) == 1).all() and not classes.multilabel:
             rows = pd.DataFrame({"id": wide[id_column], "label": flags.idxmax(axis=1)})
             return ImageLabels(rows, lines, form or f"columns {shorten(columns)} are classes")
-        if said is None and not is_told:
+        is_asked = classes.multilabel or said in classes.names
+        if not is_told and (said is None or is_asked):
             _refuse_unless_several(classes, path, f"columns {shorten(columns)}")
+            if not is_asked and not classes.names and classes.none not in columns:
+                _refuse_one_column_more(flags, path)
             findings = [column for column in columns if column != classes.none]
-            joined = _joined_flags(wide[findings], flags[findings], classes)
+            joined = _joined_flags(wide[findings], flags[findings], classes, path)
             rows = pd.DataFrame({"id": wide[id_column], "label": joined})
-            form = f"several labels an image: columns {shorten(findings)} are findings"
-            return ImageLabels(rows, lines, form, multilabel=True)
+            form = f"several labels an image: columns {', '.join(findings)} are findings"
+            return ImageLabels(rows, lines, form, True, tuple(findings))
     if said is None and not is_told and len(others) == 1:
         (said,) = others
     if said is None:
@@ -85,15 +105,56 @@ def find_labels(
         )
     known = wide[said].isin(classes.names)
     labels = wide[said].where(known | ~wide[said].isin(_UNKNOWN), "")
-    several = labels[labels.str.contains(_SEVERAL) & ~labels.isin(classes.names)]
+    labels = labels.where(known, labels.str.strip().str.strip("|;").str.strip())
+    several = labels[labels.str.contains(_SEVERAL) & ~known]
     rows = pd.DataFrame({"id": wide[id_column], "label": labels})
     if several.empty and not classes.multilabel:
         return ImageLabels(rows, lines, form)
     shown = shorten([repr(cell) for cell in several.unique()])
     _refuse_unless_several(classes, path, f"column {said!r} with {shown}")
-    rows["label"] = [_joined_cell(cell, classes) for cell in labels]
+    if not classes.multilabel and len(several) < FEWEST * len(labels):
+        raise DataError(
+            f"A few cells of the table of labels join several. Received: {path}, column {said!r}, "
+            f"{len(several):,} of {len(labels):,} cells, {shown}. Correct them, or write "
+            "multilabel = true under [classes] if images may have several labels."
+        )
+    by_comma = several.empty and bool(labels.str.contains(",").any())
+    rows["label"] = [_joined_cell(cell, classes, by_comma=by_comma) for cell in labels]
     form = f"several labels an image: column {said} joins them"
     return ImageLabels(rows, lines, form, multilabel=True)
+
+
+def _refuse_odd_cells(
+    wide: pd.DataFrame, id_column: str, others: list[str], classes: Classes, path: Path
+) -> None:
+    """Refuses a column of a finding with a cell that is no flag, which would be passed over."""
+    if not classes.multilabel:
+        return
+    named = [column for column in classes.names if column in others]
+    for column in named if len(named) > 1 else others:
+        are_flags = wide[column].str.casefold().isin(_FLAGS.keys() | _UNCERTAIN)
+        share = float(are_flags.mean())
+        if share < 1 and (column in named or share > MOSTLY):
+            odd = wide[~are_flags]
+            raise DataError(
+                "A column of a finding holds what is neither 0, 1 nor -1. Received: "
+                f"{path}, column {column!r}, {odd[column].iloc[0]!r} for "
+                f"{odd[id_column].iloc[0]}. Correct that "
+                "cell, or leave the column out of [classes] names."
+            )
+
+
+def _refuse_one_column_more(flags: pd.DataFrame, path: Path) -> None:
+    """Refuses classes of which each image has one, with a column of something else among them."""
+    ones = flags.sum(axis=1)
+    for column in map(str, flags.columns):
+        if len(flags.columns) > 2 and (ones - flags[column] == 1).all():
+            others = [other for other in map(str, flags.columns) if other != column]
+            raise DataError(
+                f"Each image has one of the columns {shorten(others)}, and {column!r} is another "
+                f"column of 0 and 1. Received: {path}. List the classes under [classes] names, or "
+                "write multilabel = true there if all of them are findings."
+            )
 
 
 def _refuse_unless_several(classes: Classes, path: Path, received: str) -> None:
@@ -106,8 +167,16 @@ def _refuse_unless_several(classes: Classes, path: Path, received: str) -> None:
         )
 
 
-def _joined_flags(cells: pd.DataFrame, flags: pd.DataFrame, classes: Classes) -> list[str]:
+def _joined_flags(
+    cells: pd.DataFrame, flags: pd.DataFrame, classes: Classes, path: Path
+) -> list[str]:
     """The findings of each line of a table with a column for each."""
+    strange = [name for name in cells.columns if SEPARATOR in name or name.startswith(NOT_KNOWN)]
+    if strange:
+        raise DataError(
+            f"The name of a finding may not hold {SEPARATOR} or begin with {NOT_KNOWN}. Received: "
+            f"{path}, column {strange[0]!r}. Rename that column."
+        )
     doubtful = cells.isin(_UNCERTAIN)
     if classes.uncertain == "positive":
         flags = flags | doubtful
@@ -120,9 +189,13 @@ def _joined_flags(cells: pd.DataFrame, flags: pd.DataFrame, classes: Classes) ->
     ]
 
 
-def _joined_cell(cell: str, classes: Classes) -> str:
+def _joined_cell(cell: str, classes: Classes, *, by_comma: bool) -> str:
     """The findings of a cell that joins them, in an order that is the same for the same ones."""
-    parts = {part.strip("'\" ") for part in _BETWEEN.split(cell.strip().strip("[]"))}
+    is_list = cell.startswith("[") and "'" not in cell and '"' not in cell
+    split = (
+        cell.strip("[] ").split(",") if by_comma or is_list else _BETWEEN.split(cell.strip("[] "))
+    )
+    parts = {part.strip("'\" ") for part in split}
     present = parts - {"", classes.none}
     return join_findings(present, (), sorted(present), classes.none) if cell else ""
 

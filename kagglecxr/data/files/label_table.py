@@ -37,6 +37,7 @@ class Labels:
         named: how many of them mean an image.
         form: how the table was read, where that is not plain.
         multilabel: whether an image may have several labels, joined as findings.
+        findings: the columns that are findings, whether an image has them or not.
     """
 
     rows: pd.DataFrame
@@ -44,6 +45,7 @@ class Labels:
     named: int
     form: str = ""
     multilabel: bool = False
+    findings: tuple[str, ...] = ()
 
 
 def read_labels(
@@ -91,7 +93,7 @@ def read_labels(
     ids = list(rows["id"])
     rows, named = _by_image(rows, images, others, path)
     rows = rows.reindex(columns=["label", *_OPTIONAL], fill_value="")
-    return Labels(rows, ids, named, form, found.multilabel)
+    return Labels(rows, ids, named, form, found.multilabel, found.findings)
 
 
 def _of_each(

@@ -1,7 +1,7 @@
 """Finds the images of a data folder and what its paths and tables say about each."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -35,12 +35,14 @@ class FoundImages:
         summary: a line that says what was taken for what, and what was left out.
         sample: the sample submission that the layout names.
         multilabel: whether an image may have several labels, joined as findings.
+        findings: the columns that are findings, whether an image has them or not.
     """
 
     table: pd.DataFrame
     summary: str
     sample: SampleSubmission | None = None
     multilabel: bool = False
+    findings: tuple[str, ...] = ()
 
 
 def find_images(root: Path, competition: Competition) -> FoundImages:
@@ -68,10 +70,10 @@ def find_images(root: Path, competition: Competition) -> FoundImages:
         tables.append(merged_rows(merged, folder, root, part))
     table = pd.concat(tables).drop_duplicates("path")
     if own.multilabel:
-        competition = competition.with_findings()
+        competition = competition.with_findings(own.findings)
     _check_labels(table, competition, root)
     table = table.sort_values("id")[COLUMNS].reset_index(drop=True)
-    return FoundImages(table, own.summary, sample, own.multilabel)
+    return FoundImages(table, own.summary, sample, own.multilabel, own.findings)
 
 
 def class_folders(competition: Competition) -> dict[str, str]:
@@ -91,9 +93,9 @@ def _find_data_set(
     masks = {} if layout.masks else find_masks(files.images)
     are_masks = set(masks.values())
     images = [path for path in files.images if path not in are_masks]
-    multilabel = False
+    labels = None
     if layout.train or layout.labels:
-        table, summary, multilabel = labelled_rows(root, layout, classes, folders, images, sample)
+        table, summary, labels = labelled_rows(root, layout, classes, folders, images, sample)
         passed_over = list(match_patterns(files.others, [*layout.train, *layout.test], folders))
     else:
         tests = match_patterns(images, layout.test, folders)
@@ -120,7 +122,10 @@ def _find_data_set(
     if with_mask or layout.masks:
         summary += f" Masks: {with_mask:,}."
     rest = _describe_rest(passed_over, files)
-    return FoundImages(table, f"{summary}{rest}", multilabel=multilabel)
+    listed = FoundImages(table, f"{summary}{rest}")
+    if labels is None:
+        return listed
+    return replace(listed, multilabel=labels.multilabel, findings=labels.findings)
 
 
 def _no_images(root: Path, layout: Layout, folders: dict[str, str], images: list[str]) -> DataError:
@@ -213,7 +218,7 @@ def _check_labels(table: pd.DataFrame, competition: Competition, root: Path) -> 
             f"Labels were found that the competition does not name. Received: {shorten(unknown)}. "
             f"Add them under [classes] names, which are {', '.join(names)}."
         )
-    if absent:
+    if absent and not competition.classes.multilabel:
         folders = [folder for folder, name in class_folders(competition).items() if name in absent]
         raise DataError(
             f"A class has no images. Received: none for {shorten(absent)} in {root}, looked for "

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, MissingError, shorten
-from kagglecxr.core.findings import split_findings
+from kagglecxr.core.findings import NOT_KNOWN, SEPARATOR
 from kagglecxr.data.files.label_table import Labels, read_labels
 from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
@@ -22,10 +22,10 @@ def labelled_rows(
     folders: dict[str, str],
     images: Sequence[str],
     sample: SampleSubmission | None,
-) -> tuple[pd.DataFrame, str, bool]:
+) -> tuple[pd.DataFrame, str, Labels | None]:
     """Returns `path,label,split,group,source` of the images that a layout describes, and a line.
 
-    The third is whether an image may have several labels.
+    The third is what the table of labels says, if there is one.
 
     Patterns say which images are for training and which are the test set. Where both mean an image,
     or there are none for training, the table of labels and the sample submission say it.
@@ -49,13 +49,13 @@ def labelled_rows(
     if layout.test:
         said += f", {shorten(layout.test)} for the test set{'' if test else ' (no image)'}"
     if not layout.labels:
-        return table, f"{said}.", False
+        return table, f"{said}.", None
     others = [path for path in test if path not in train]
     labels = read_labels(root, layout, classes, list(train), others)
     undecided = set(test) & set(train) if layout.train else set(train)
     findings = classes.model_copy(update={"multilabel": labels.multilabel})
-    known = {*findings.of_cells(labels.rows["label"]), *folders.values()}
-    asked = _asked_for(undecided, sample, known)
+    named = {*findings.of_cells(labels.rows["label"]), *folders.values()}
+    asked = _asked_for(undecided, sample, named)
     table = _decide(table, undecided, labels, asked, layout)
     form = f" ({labels.form})" if labels.form else ""
     matched = f"of whose {len(set(labels.ids)):,} ids {labels.named:,} have an image"
@@ -66,13 +66,14 @@ def labelled_rows(
         said += f", {len(named):,} images that {layout.test_list} names for the test set"
     cells = table.loc[table["split"] == "train", "label"]
     if labels.multilabel:
-        cells = cells.map(split_findings).explode()
+        known = cells.str.split(SEPARATOR, regex=False).explode()
+        cells = known[~known.str.startswith(NOT_KNOWN)]
     counts = cells.value_counts(sort=labels.multilabel)
     shown = ", ".join(f"{label} {count:,}" for label, count in counts.items())
     said += f", labels of {layout.labels}{form}, {matched}: {shown}."
     if passed := len({*train, *test}) - len(table):
         said += f" Left out: {passed:,} images that no table names."
-    return table, said, labels.multilabel
+    return table, said, labels
 
 
 def _listed(path: Path, images: Sequence[str]) -> set[str]:

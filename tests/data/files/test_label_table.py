@@ -151,6 +151,73 @@ def test_findings_of_the_toml_are_the_columns(tmp_path: Path) -> None:
     assert list(by_path(found).values()) == FINDINGS
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,Edema,Mass\na,1,0\nb,2,1\nc,0,1\nd,0,1\ne,1,0\nf,0,0\n", r"column 'Edema', '2' for b"),
+        ("id,Edema,C|d\na,1,0\nb,0,1\nc,1,1\n", r"may not hold \|.*column 'C\|d'"),
+        ("id,Edema,?g\na,1,0\nb,0,1\nc,1,1\n", r"begin with \?.*column '\?g'"),
+    ],
+)  # fmt: skip
+def test_a_column_of_a_finding_has_flags_alone(tmp_path: Path, text: str, told: str) -> None:
+    images = [f"train/{name}.png" for name in "abcdef"]
+    with pytest.raises(DataError, match=told):
+        labels(tmp_path, text, images, settings={"multilabel": True})
+
+
+def test_missing_flags_of_pandas_are_none(tmp_path: Path) -> None:
+    text = "id,Edema,Mass\na,1,nan\nb,0,1\nc,NaN,1\n"
+    found = labels(tmp_path, text, settings={"multilabel": True})
+    assert list(by_path(found).values()) == ["Edema", "Mass", "Mass"]
+
+
+def test_one_column_may_be_the_only_finding(tmp_path: Path) -> None:
+    for names in ((), ("Edema",)):
+        text = "id,Edema\na,1\nb,0\nc,1\n"
+        found = labels(tmp_path, text, classes=names, settings={"multilabel": True})
+        assert list(by_path(found).values()) == ["Edema", "No Finding", "Edema"]
+        assert found.findings == ("Edema",)
+
+
+def test_a_finding_may_be_called_label(tmp_path: Path) -> None:
+    text = "id,label,path\na,1,1\nb,0,0\nc,0,1\n"
+    for names, settings in (((), {"multilabel": True}), (("label", "path"), {})):
+        found = labels(tmp_path, text, classes=names, settings=dict(settings))
+        assert list(by_path(found).values()) == ["label|path", "No Finding", "path"]
+
+
+def test_a_column_without_any_image_is_a_finding(tmp_path: Path) -> None:
+    found = labels(tmp_path, "id,Edema,Mass,Rare\na,1,1,0\nb,0,0,0\nc,0,1,0\n")
+    assert found.findings == ("Edema", "Mass", "Rare")
+
+
+def test_a_typo_does_not_make_findings(tmp_path: Path) -> None:
+    images = [f"train/{number}.png" for number in range(60)]
+    lines = [f"{number},{'ill' if number % 2 else 'well'}" for number in range(59)]
+    told = labels(tmp_path, "\n".join(["id,label", *lines, "59,well;"]), images)
+    assert not told.multilabel
+    assert set(by_path(told).values()) == {"ill", "well"}
+    with pytest.raises(DataError, match=r"1 of 60 cells, 'ill\|well'"):
+        labels(tmp_path, "\n".join(["id,label", *lines, "59,ill|well"]), images)
+
+
+def test_one_column_more_beside_classes_is_told(tmp_path: Path) -> None:
+    text = "id,ill,well,male\na,1,0,1\nb,0,1,0\nc,1,0,0\n"
+    with pytest.raises(DataError, match=r"'male' is another column of 0 and 1"):
+        labels(tmp_path, text)
+    assert not labels(tmp_path, text, classes=("ill", "well")).multilabel
+    assert labels(tmp_path, text, settings={"multilabel": True}).findings[-1] == "male"
+
+
+def test_commas_join_where_the_toml_says_that_there_are_several(tmp_path: Path) -> None:
+    for text in (
+        'id,label\na,"Edema, Mass"\nb,No Finding\nc,Mass\n',
+        'id,label\na,"[Edema, Mass]"\nb,[]\nc,[Mass]\n',
+    ):
+        found = labels(tmp_path, text, settings={"multilabel": True})
+        assert list(by_path(found).values()) == FINDINGS
+
+
 def test_an_image_listed_twice_with_different_findings_is_told(tmp_path: Path) -> None:
     text = "id,label\na,Edema|Mass\na,Mass\nb,Mass\n"
     with pytest.raises(DataError, match=r"two labels for one image.* a\. Keep one line"):
