@@ -89,20 +89,21 @@ def blend_runs(
     fit, ensemble, method = None, FittedEnsemble(equal_blend(len(members))), "mean"
     views, lines = "", list[str]()
     multilabel = prepared.competition.classes.multilabel
+    are_scored = all(has_out_of_fold(run) for run in runs)
+    if not are_scored:
+        _check_plain(runs, workspace, options)
     if multilabel:
         check_plain_mean(options)
-    elif all(has_out_of_fold(run) for run in runs):
+    elif are_scored:
         random = generator(seed, "views")
         viewed = with_views(members, prepared, workspace, options.views, random, reporter)
         fit = fit_ensemble(viewed.oof, metric, options, generator(seed, "blend"))
         ensemble, method = fit.ensemble, fit.method
         members = [viewed.members[number] for number in fit.used]
         views, lines = viewed.views, [*viewed.lines, *fit.lines()]
-    else:
-        _check_plain(runs, workspace, options)
-        if options.views:
-            views = options.views
-            members = [replace(member, views=list(VIEW_SETS[views])) for member in members]
+    elif options.views:
+        views = options.views
+        members = [replace(member, views=list(VIEW_SETS[views])) for member in members]
     names = [member.record.name for member in members]
     name = ensemble_name(names, method) + (f"_{views}" if views else "")
     folder = workspace.ensembles / name
@@ -110,7 +111,7 @@ def blend_runs(
     test = f"test-{views}.npz" if views else TEST
     blended = _predict_test(members, test, ensemble, prepared, reporter)
     score = apparent = None
-    if multilabel and all(has_out_of_fold(run) for run in runs):
+    if multilabel and are_scored:
         oof = mean_of_findings(members, prepared)
         oof.save(folder / OOF)
         score = apparent = metric(oof.truth, oof.probabilities)

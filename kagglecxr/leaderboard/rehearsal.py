@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import file_digest
 from kagglecxr.core.finding_metrics import PRESENT
 from kagglecxr.core.intervals import Interval, bootstrap_interval
@@ -114,6 +115,7 @@ def rehearse(
     Raises:
         SubmissionError: the file is not in the sample submission's form.
         MissingError: no such file, or no rehearsal test set.
+        DataError: the images of the test set are too much alike for a score.
     """
     metric, solution = (
         competition.evaluation_metric(),
@@ -124,6 +126,12 @@ def rehearse(
     interval = bootstrap_interval(
         metric, truth, probabilities, solution.groups, generator(seed, "bootstrap")
     )
+    if np.isnan(interval.score):
+        raise DataError(
+            f"The rehearsal test set has no {metric.title}: it needs images of each kind. "
+            f"Received: {len(truth)} images in {workspace.solution}. Run prepare with a larger "
+            "--test."
+        )
     # Scores on another test set cannot be compared, so an entry says which one it was.
     part, sha256 = file_digest(workspace.solution)[:12], file_digest(file)
     entries = [

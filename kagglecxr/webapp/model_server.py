@@ -64,7 +64,14 @@ class ModelServer:
             # They were there when the page was opened, and may be again in a moment.
             with contextlib.suppress(CxrError):
                 named.append(named_choice(path, workspace))
-        return [*named, *workspace_choices(workspace, metric)] or demo_choices(metric)
+        # A run of the workspace may have been named, too.
+        known = {each.path.resolve() for each in named}
+        others = [
+            each
+            for each in workspace_choices(workspace, metric)
+            if each.path.resolve() not in known
+        ]
+        return [*named, *others] or demo_choices(metric)
 
     def model(self, choice: ModelChoice) -> XrayModel:
         """Returns a loaded model.

@@ -1,5 +1,6 @@
 """From a table of findings to a scored submission: sigmoids, and nothing of what is not known."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -246,6 +247,26 @@ def test_a_submission_has_a_column_a_finding_and_is_scored(
     assert result.interval.score == pytest.approx(np.mean(by_hand))
     constant = next(row for row in result.board if row.name == "majority class")
     assert constant.score == 0.5
+
+
+def test_a_test_set_without_a_finding_has_no_score(
+    data: FindingData, run: Path, tmp_path: Path
+) -> None:
+    own = Workspace(tmp_path / "work", data.workspace.competition)
+    shutil.copytree(data.workspace.root, own.root, ignore=shutil.ignore_patterns("cache"))
+    blend = blend_runs(data.prepared, data.workspace, [run], tmp_path, Silent())
+    solution = pd.read_csv(own.solution).assign(label="No Finding")
+    solution.to_csv(own.solution, index=False)
+    with pytest.raises(DataError, match=r"no mean auc.*larger --test"):
+        rehearse(
+            blend.submission,
+            data.prepared.competition,
+            own,
+            tmp_path / "ledger.csv",
+            {},
+            time="now",
+        )
+    assert not (tmp_path / "ledger.csv").exists()
 
 
 def test_files_get_the_findings_that_are_present(

@@ -126,6 +126,12 @@ def test_a_named_model_that_is_gone_leaves_the_others(web_demo: WebDemo, tmp_pat
     assert [each.label for each in server.choices()] == [RIGHT, WRONG]
 
 
+def test_a_run_that_is_named_too_is_offered_once(web_demo: WebDemo) -> None:
+    own = web_demo.own.workspace
+    server = ModelServer(Site("demo", own, (own.runs / WRONG,)))
+    assert [each.label for each in server.choices()] == [WRONG, RIGHT]
+
+
 def test_a_model_made_anew_is_another_choice(web_demo: WebDemo, tmp_path: Path) -> None:
     own = Workspace(tmp_path, "demo")
     write_run(own, "run", web_demo.own.workspace.runs / RIGHT)

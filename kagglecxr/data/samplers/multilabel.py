@@ -73,9 +73,9 @@ class MultiLabelSampler(EpochSampler):
     which it is the rarest finding and some others, drawn anew for each epoch.
     """
 
-    def __init__(self, findings: Findings, batch_size: int, seed: int, slots: int = 0) -> None:
+    def __init__(self, findings: Findings, batch_size: int, seed: int) -> None:
         self._needs = [max(1, len(images)) for images in findings.owed]
-        super().__init__(findings, batch_size, max(slots, slots_needed(self._needs)), seed)
+        super().__init__(findings, batch_size, slots_needed(self._needs), seed)
         self._findings = findings
 
     def _make_order(self, epoch: int, random: np.random.Generator) -> Items:
