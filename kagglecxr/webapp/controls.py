@@ -1,6 +1,7 @@
 """What the pages have in common: choosing a model, showing errors, and results of a visitor."""
 
 import logging
+import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -8,10 +9,12 @@ from typing import TypeVar
 import streamlit as st
 
 from kagglecxr.core.errors import CxrError
-from kagglecxr.webapp.markdown import escape_markdown
 from kagglecxr.webapp.model_choices import ModelChoice
 
 T = TypeVar("T")
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+.!|~$:-])")
+"""What Markdown may take for more than a character."""
 
 RESULTS = "results"
 ERRORS = "errors"
@@ -20,6 +23,15 @@ FAULT = (
     "This page has failed, by a fault of the program. The terminal in which it was started says "
     "more. The other pages, other models and other images may still work."
 )
+
+
+def escape_markdown(text: str) -> str:
+    r"""Returns text that is shown as it is where Markdown is expected, on one line.
+
+    >>> escape_markdown("cnn_small [1]")
+    'cnn\\_small \\[1\\]'
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def choose_model(choices: Sequence[ModelChoice]) -> ModelChoice:

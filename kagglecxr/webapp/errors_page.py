@@ -14,8 +14,13 @@ from kagglecxr.reports.error_maps import draw_maps, errors_to_explain
 from kagglecxr.reports.finding_sections import finding_errors
 from kagglecxr.reports.run_report import list_errors
 from kagglecxr.saliency.methods import METHODS
-from kagglecxr.webapp.controls import ERRORS, choose_model, remembered, shown_errors
-from kagglecxr.webapp.markdown import escape_markdown
+from kagglecxr.webapp.controls import (
+    ERRORS,
+    choose_model,
+    escape_markdown,
+    remembered,
+    shown_errors,
+)
 from kagglecxr.webapp.model_choices import ModelChoice
 from kagglecxr.webapp.model_server import ModelServer
 

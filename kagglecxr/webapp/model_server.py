@@ -2,9 +2,11 @@
 
 import contextlib
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from kagglecxr.core.errors import CxrError, SettingError
+import numpy as np
+
+from kagglecxr.core.errors import CxrError, DataError, SettingError
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.competition import Competition, load_competition
@@ -18,7 +20,6 @@ from kagglecxr.segmentation.mask_training import find_mask_run
 from kagglecxr.segmentation.predicted_mask import PredictedMask
 from kagglecxr.segmentation.segmenter import Segmenter
 from kagglecxr.webapp.app_options import Site
-from kagglecxr.webapp.lung_finder import LungFinder
 from kagglecxr.webapp.model_choices import (
     ModelChoice,
     demo_choices,
@@ -34,6 +35,34 @@ from kagglecxr.webapp.xray_models import (
 )
 
 KEPT_MODELS = 3
+
+
+@dataclass(frozen=True)
+class LungFinder:
+    """Predicts the mask of an image with the first fold of a run."""
+
+    segmenter: Segmenter
+
+    def find(self, image: Image) -> PredictedMask:
+        """Returns the mask of an image (H, W) or (H, W, 3), of its size, and what speaks for it.
+
+        Raises:
+            DataError: the net takes images of one size alone, and this has another.
+        """
+        member = self.segmenter.member
+        pixels = member.pipeline(image)
+        if pixels.shape[:2] != member.record.input_shape[:2]:
+            raise DataError(
+                f"The net of lung masks takes images of one size. Received: {pixels.shape[:2]} and "
+                f"not {member.record.input_shape[:2]}. Train one with resize in --pipeline."
+            )
+        (mask,) = self.segmenter.segment(
+            np.asarray(pixels)[None],
+            [(image.shape[0], image.shape[1])],
+            [self.segmenter.first_fold],
+            lambda _: None,
+        )
+        return mask
 
 
 class ModelServer:

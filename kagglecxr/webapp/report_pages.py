@@ -9,8 +9,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.reports.audit_report import PAGE as AUDIT_PAGE
 from kagglecxr.reports.comparison import PAGE as COMPARISON_PAGE
 from kagglecxr.reports.run_page import PAGE as RUN_PAGE
-from kagglecxr.webapp.controls import choose_model, shown_errors
-from kagglecxr.webapp.markdown import escape_markdown
+from kagglecxr.webapp.controls import choose_model, escape_markdown, shown_errors
 from kagglecxr.webapp.model_server import ModelServer
 
 NO_RUN = "There is no run yet."

@@ -16,13 +16,13 @@ from kagglecxr.segmentation.predicted_mask import NO_CHEST, PredictedMask
 from kagglecxr.webapp.controls import (
     ERRORS,
     choose_model,
+    escape_markdown,
     forget_others,
     remembered,
     show_how_to_begin,
     shown_errors,
 )
 from kagglecxr.webapp.decision_thresholds import SPECIFICITY, decision_thresholds
-from kagglecxr.webapp.markdown import escape_markdown
 from kagglecxr.webapp.model_choices import ModelChoice
 from kagglecxr.webapp.model_server import ModelServer
 from kagglecxr.webapp.uploads import MAX_FILES, MAX_MEGABYTES, TYPES, decode_upload

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kagglecxr.webapp.markdown import escape_markdown
+from kagglecxr.webapp.controls import escape_markdown
 
 PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 
