@@ -69,7 +69,8 @@ def find_labels(
     said = _column(wide, layout.label_column)
     is_told = "label_column" in layout.model_fields_set
     others = [column for column in map(str, wide) if column != id_column]
-    _refuse_odd_cells(wide, id_column, others, classes, path)
+    if classes.multilabel and not is_told:
+        _refuse_odd_cells(wide, id_column, others, classes, path)
     columns = _columns_of_classes(wide, others, classes.names)
     # Other columns may hold the label: then flags say something else, such as a projection.
     are_all = classes.multilabel or bool(classes.names) or len(columns) == len(others)
@@ -128,8 +129,6 @@ def _refuse_odd_cells(
     wide: pd.DataFrame, id_column: str, others: list[str], classes: Classes, path: Path
 ) -> None:
     """Refuses a column of a finding with a cell that is no flag, which would be passed over."""
-    if not classes.multilabel:
-        return
     named = [column for column in classes.names if column in others]
     for column in named if len(named) > 1 else others:
         are_flags = wide[column].str.casefold().isin(_FLAGS.keys() | _UNCERTAIN)

@@ -165,6 +165,14 @@ def test_a_column_of_a_finding_has_flags_alone(tmp_path: Path, text: str, told: 
         labels(tmp_path, text, images, settings={"multilabel": True})
 
 
+def test_codes_beside_a_named_column_of_labels_are_no_findings(tmp_path: Path) -> None:
+    lines = ["a,Mass,1", *(f"{name},Edema|Mass,1" for name in "bcde"), "f,Mass,2"]
+    images = [f"train/{name}.png" for name in "abcdef"]
+    text = "\n".join(["id,said,sex", *lines])
+    found = labels(tmp_path, text, images, settings={"multilabel": True}, label_column="said")
+    assert by_path(found)["train/a.png"] == "Mass"
+
+
 def test_missing_flags_of_pandas_are_none(tmp_path: Path) -> None:
     text = "id,Edema,Mass\na,1,nan\nb,0,1\nc,NaN,1\n"
     found = labels(tmp_path, text, settings={"multilabel": True})
