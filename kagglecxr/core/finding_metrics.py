@@ -2,29 +2,25 @@
 
 Truth is (N, K) float: 1 where an image has a finding, 0 where not, NaN where that is not known, as
 an uncertain label that is ignored. Unknown cells are left out of every metric. A finding is present
-from a probability of 0.5 on, unless thresholds are given.
+from a probability of 0.5 on.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from kagglecxr.core.metrics import Metric, Probabilities, area_under_curve
+from kagglecxr.core.metrics import Metric, Probabilities, Truth, area_under_curve
 from kagglecxr.core.registry import Registry
 
-Truth = npt.NDArray[np.number[Any]]
 OfFindings = npt.NDArray[np.float64]
 """(K,), NaN of a finding that has no such score."""
 
 PRESENT = 0.5
 
 FINDING_METRICS = Registry[Metric]("metric of findings")
-
-
 DEFAULT = "mean_auc"
 _OF_CLASSES = {"accuracy": DEFAULT, "auc": DEFAULT, "balanced_accuracy": DEFAULT}
 """What metrics of one class an image become; "accuracy" is what a TOML without a metric has."""
@@ -49,11 +45,9 @@ def average_precision_of_findings(truth: Truth, probabilities: Probabilities) ->
     return _by_finding(_average_precision, truth, probabilities)
 
 
-def f1_of_findings(
-    truth: Truth, probabilities: Probabilities, thresholds: float | OfFindings = PRESENT
-) -> OfFindings:
+def f1_of_findings(truth: Truth, probabilities: Probabilities) -> OfFindings:
     """Returns (K,) harmonic means of precision and recall; NaN where neither is defined."""
-    return _f1(_counts(truth, probabilities, thresholds))
+    return _f1(_counts(truth, probabilities))
 
 
 def finding_table(truth: Truth, probabilities: Probabilities, findings: list[str]) -> pd.DataFrame:
@@ -85,12 +79,10 @@ def _average_precision(is_there: npt.NDArray[np.bool_], scored: Probabilities) -
     return float(average_precision_score(is_there, scored)) if is_there.any() else float("nan")
 
 
-def _counts(
-    truth: Truth, probabilities: Probabilities, thresholds: float | OfFindings
-) -> npt.NDArray[np.float64]:
+def _counts(truth: Truth, probabilities: Probabilities) -> npt.NDArray[np.float64]:
     """(3, K): true positives, images with the finding, images that are said to have it."""
     known = ~np.isnan(truth)
-    is_there, is_said = truth == 1, (probabilities >= thresholds) & known
+    is_there, is_said = truth == 1, (probabilities >= PRESENT) & known
     counted = (is_there & is_said, is_there, is_said)
     return np.array([cells.sum(axis=0) for cells in counted], np.float64)
 
@@ -120,12 +112,12 @@ def _macro_f1(truth: Truth, probabilities: Probabilities) -> float:
 
 
 def _micro_f1(truth: Truth, probabilities: Probabilities) -> float:
-    (score,) = _f1(_counts(truth, probabilities, PRESENT).sum(axis=1, keepdims=True))
+    (score,) = _f1(_counts(truth, probabilities).sum(axis=1, keepdims=True))
     return float(score)
 
 
 def _weighted_f1(truth: Truth, probabilities: Probabilities) -> float:
-    counts = _counts(truth, probabilities, PRESENT)
+    counts = _counts(truth, probabilities)
     there, scores = counts[1], np.nan_to_num(_f1(counts))
     return float(np.average(scores, weights=there)) if there.any() else float("nan")
 

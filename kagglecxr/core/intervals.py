@@ -7,13 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from kagglecxr.core.metrics import Labels, Metric, Probabilities
+from kagglecxr.core.metrics import Metric, Probabilities, Truth
 
 Groups = npt.NDArray[np.object_]
 Rows = npt.NDArray[np.intp]
 Scores = npt.NDArray[np.float64]
 
 _BOUNDS = np.array([0.025, 0.975])
+FEWEST_RESAMPLES = 200
+MANY_IMAGES = 20_000
+"""From which on a resample takes long enough, and an interval is narrow enough, for fewer."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,16 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{self.score:.4f} (95 % interval {self.low:.4f} to {self.high:.4f})"
+
+
+def affordable_resamples(wanted: int, images: int) -> int:
+    """Returns how many resamples to draw: of very many images as many fewer as there are more.
+
+    >>> affordable_resamples(1000, 500), affordable_resamples(1000, 40_000)
+    (1000, 500)
+    """
+    fewer = wanted * MANY_IMAGES // max(images, MANY_IMAGES)
+    return max(fewer, min(wanted, FEWEST_RESAMPLES))
 
 
 class GroupedRows:
@@ -59,7 +72,7 @@ class GroupedRows:
 
 def bootstrap_interval(
     metric: Metric,
-    truth: Labels,
+    truth: Truth,
     probabilities: Probabilities,
     groups: Groups,
     random: np.random.Generator,
@@ -73,7 +86,7 @@ def bootstrap_interval(
     bias and skewness (Efron 1987; Efron and Tibshirani 1993, chapter 14); where no correction can
     be computed, they are left as they are.
 
-    `truth`, target ids, and `groups` are (N,), `probabilities` (N, targets).
+    `groups` are (N,), `probabilities` (N, targets); `resamples` are fewer above 20,000 images.
     """
     members = GroupedRows(groups)
 
@@ -81,7 +94,8 @@ def bootstrap_interval(
         return metric(truth[rows], probabilities[rows])
 
     whole = metric(truth, probabilities)
-    drawn = np.array([score(members.resample(random)) for _ in range(resamples)])
+    count = affordable_resamples(resamples, len(truth))
+    drawn = np.array([score(members.resample(random)) for _ in range(count)])
     if method == "percentile":
         return percentile_interval(whole, drawn)
     left_out = np.array([score(members.without(group)) for group in range(members.count)])

@@ -6,14 +6,17 @@ To add a metric, register it in METRICS; a TOML file then names it under [metric
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from kagglecxr.core.registry import Registry
 
 Labels = npt.NDArray[np.integer]
+"""(N,) target ids."""
+Truth = npt.NDArray[Any]
+"""What is true: target ids (N,); of findings (N, targets), 1, 0 or, not known, NaN."""
 Probabilities = npt.NDArray[np.floating]
 Decisions = npt.NDArray[np.bool_]
 Confusion = npt.NDArray[np.float64]
@@ -22,7 +25,7 @@ Confusion = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of probabilities (N, targets) against true target ids (N,).
+    """A score of probabilities (N, targets) against what is true.
 
     Probabilities need not sum to 1, except for the log loss.
 
@@ -32,7 +35,7 @@ class Metric:
     """
 
     name: str
-    measure: Callable[[Labels, Probabilities], float]
+    measure: Callable[[Truth, Probabilities], float]
     greater_is_better: bool = True
     needs_probabilities: bool = False
     measure_target: Callable[[Confusion, int], float] | None = None
@@ -42,7 +45,7 @@ class Metric:
         """The name as text."""
         return self.name.replace("_", " ")
 
-    def __call__(self, truth: Labels, probabilities: Probabilities) -> float:
+    def __call__(self, truth: Truth, probabilities: Probabilities) -> float:
         """Returns the score."""
         return self.measure(truth, probabilities)
 
@@ -152,15 +155,20 @@ def _matthews(confusion: Confusion) -> float:
 def area_under_curve(is_target: Decisions, scored: Probabilities) -> float:
     """The area under the ROC curve of one column (N,); NaN where all images are alike.
 
-    It is the Mann-Whitney statistic (Hanley and McNeil 1982), in a tenth of the time of
-    scikit-learn's function, which bootstraps add up.
+    It is the Mann-Whitney statistic (Hanley and McNeil 1982): the share of pairs in which the image
+    of the target has more, ties counted half. The fewer are looked up among the sorted others, in a
+    hundredth of the time of scikit-learn's function, which bootstraps add up.
     """
-    targets = int(is_target.sum())
-    pairs = targets * (len(is_target) - targets)
+    targets, others = scored[is_target], scored[~is_target]
+    pairs = len(targets) * len(others)
     if not pairs:
         return float("nan")
-    ranks = rankdata(scored)[is_target]
-    return float((ranks.sum() - targets * (targets + 1) / 2) / pairs)
+    few, many = (targets, others) if len(targets) < len(others) else (others, targets)
+    few, many = np.sort(few), np.sort(many)
+    below = int(
+        np.searchsorted(many, few, "left").sum() + np.searchsorted(many, few, "right").sum()
+    )
+    return (below if len(targets) < len(others) else 2 * pairs - below) / (2 * pairs)
 
 
 def _auc(truth: Labels, probabilities: Probabilities) -> float:

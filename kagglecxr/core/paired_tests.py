@@ -11,9 +11,10 @@ from kagglecxr.core.intervals import (
     Groups,
     Interval,
     Rows,
+    affordable_resamples,
     percentile_interval,
 )
-from kagglecxr.core.metrics import Labels, Metric, Probabilities
+from kagglecxr.core.metrics import Metric, Probabilities, Truth
 
 SIGNIFICANCE = 0.05
 _ROUNDING = 1e-12
@@ -77,7 +78,7 @@ class PairedComparison:
 
 def compare_paired(
     metric: Metric,
-    truth: Labels,
+    truth: Truth,
     a: Probabilities,
     b: Probabilities,
     groups: Groups,
@@ -91,14 +92,14 @@ def compare_paired(
     the null hypothesis it does not matter whose they are (Good 2005, section 3.7; the count of
     Phipson and Smyth 2010, equation 2, so that it is never 0).
 
-    `truth`, target ids, and `groups` are (N,), `a` and `b` (N, targets); `resamples` is the number
-    of resamples and that of permutations.
+    `groups` are (N,), `a` and `b` (N, targets); `resamples` is the number of resamples and that of
+    permutations, fewer above 20,000 images.
 
     Raises:
         DataError: the images have no such score.
     """
 
-    def gain(true: Labels, one: Probabilities, other: Probabilities) -> float:
+    def gain(true: Truth, one: Probabilities, other: Probabilities) -> float:
         return metric.gain(metric(true, one), metric(true, other))
 
     observed, members = gain(truth, a, b), GroupedRows(groups)
@@ -107,6 +108,7 @@ def compare_paired(
             f"The {metric.name} of these images is not a number. Received: {len(truth)} images of "
             f"{len(np.unique(truth))} targets. Compare on images of all targets."
         )
+    resamples = affordable_resamples(resamples, len(truth))
     drawn, exchanged = np.zeros(resamples), np.zeros(resamples)
     differing = _differing(metric, truth, a, b)
     group_of = members.group_of[differing]
@@ -129,7 +131,7 @@ def compare_paired(
     )
 
 
-def _differing(metric: Metric, truth: Labels, a: Probabilities, b: Probabilities) -> Rows:
+def _differing(metric: Metric, truth: Truth, a: Probabilities, b: Probabilities) -> Rows:
     """The rows where an exchange can change a score; of findings, that of any cell may."""
     if metric.needs_probabilities or truth.ndim > 1:
         return np.flatnonzero((a != b).any(axis=1))

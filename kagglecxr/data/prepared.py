@@ -10,6 +10,7 @@ import numpy.typing as npt
 from kagglecxr.core.errors import DataError, MissingError, shorten
 from kagglecxr.core.files import digest, read_json
 from kagglecxr.core.findings import truth_of_findings
+from kagglecxr.core.metrics import Truth
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, open_cache
 from kagglecxr.data.competition import Competition
@@ -57,7 +58,7 @@ class PreparedData:
         labels = self.index.column("label", self.index.rows("train"))
         return truth_of_findings(labels, self.competition.targets())
 
-    def truth(self) -> npt.NDArray[np.intp] | npt.NDArray[np.float32]:
+    def truth(self) -> Truth:
         """Returns what is true of each training image, as metrics take it: ids or findings."""
         return self.findings() if self.competition.classes.multilabel else self.target_ids()
 

@@ -14,10 +14,10 @@ from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.predicted_masks import index_digest
 from kagglecxr.data.prepared import PreparedData, prepare_again
+from kagglecxr.ensembling.activations import activation_of
 from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.ensemble_options import AUTO, EnsembleOptions
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
-from kagglecxr.ensembling.finding_blend import check_plain_mean, mean_of_findings
 from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
 from kagglecxr.ensembling.out_of_fold import has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
@@ -86,15 +86,14 @@ def blend_runs(
         )
     members = members_for_data(runs, prepared)
     metric = prepared.competition.evaluation_metric()
-    fit, ensemble, method = None, FittedEnsemble(equal_blend(len(members))), "mean"
+    truth = prepared.truth()
+    mean = equal_blend(len(members), activation_of(truth))
+    fit, ensemble, method = None, FittedEnsemble(mean), "mean"
     views, lines = "", list[str]()
-    multilabel = prepared.competition.classes.multilabel
     are_scored = all(has_out_of_fold(run) for run in runs)
     if not are_scored:
         _check_plain(runs, workspace, options)
-    if multilabel:
-        check_plain_mean(options)
-    elif are_scored:
+    if are_scored:
         random = generator(seed, "views")
         viewed = with_views(members, prepared, workspace, options.views, random, reporter)
         fit = fit_ensemble(viewed.oof, metric, options, generator(seed, "blend"))
@@ -111,14 +110,10 @@ def blend_runs(
     test = f"test-{views}.npz" if views else TEST
     blended = _predict_test(members, test, ensemble, prepared, reporter)
     score = apparent = None
-    if multilabel and are_scored:
-        oof = mean_of_findings(members, prepared)
-        oof.save(folder / OOF)
-        score = apparent = metric(oof.truth, oof.probabilities)
     if fit is not None:
         score, apparent = fit.score, fit.apparent
         ids = prepared.index.column("id", prepared.index.rows("train"))
-        Predictions(np.array(ids), fit.probabilities, prepared.target_ids()).save(folder / OOF)
+        Predictions(np.array(ids), fit.probabilities, truth).save(folder / OOF)
         if len(runs) > 1:
             write_table(folder / TABLE, fit.table)
     blended.save(folder / TEST)

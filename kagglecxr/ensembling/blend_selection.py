@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.intervals import Interval
-from kagglecxr.core.metrics import Labels, Metric, Probabilities
+from kagglecxr.core.metrics import Metric, Probabilities, Truth
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
+from kagglecxr.ensembling.activations import activation_of
 from kagglecxr.ensembling.blenders import BLENDERS
 from kagglecxr.ensembling.blends import FittedBlend, Runs, single_blend
 from kagglecxr.ensembling.ensemble_options import AUTO
@@ -27,14 +28,14 @@ class OutOfFold:
     Attributes:
         names: of the runs.
         runs: (runs, N, targets) probabilities.
-        truth: (N,) target ids.
+        truth: (N,) target ids; of findings (N, targets), 1, 0 or, not known, NaN.
         fold: (N,) int, for nested cross-validation; no group is in two.
         groups: (N,) the group of each image.
     """
 
     names: Sequence[str]
     runs: Runs
-    truth: Labels
+    truth: Truth
     fold: npt.NDArray[np.intp]
     groups: npt.NDArray[np.object_]
 
@@ -109,7 +110,7 @@ def choose_blend(
     best = oof.best(metric)
     if len(oof.runs) == 1 or method == BEST:
         alone = _score(oof, metric, BEST, oof.runs[best], random)
-        blend = single_blend(len(oof.runs), best)
+        blend = single_blend(len(oof.runs), best, activation_of(oof.truth))
         return ChosenBlend(BEST, blend, [alone], alone, f"{oof.names[best]} predicts alone.")
     names = BLENDERS.names() if method == AUTO else [method]
     nested = {name: _nested(oof, metric, name, random) for name in names}
@@ -173,7 +174,7 @@ def _fitted(
     oof: OutOfFold, metric: Metric, method: str, random: np.random.Generator
 ) -> FittedBlend:
     if method == BEST:
-        return single_blend(len(oof.runs), oof.best(metric))
+        return single_blend(len(oof.runs), oof.best(metric), activation_of(oof.truth))
     return BLENDERS[method](oof.runs, oof.truth, metric, random)
 
 

@@ -6,10 +6,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from kagglecxr.core.metrics import Probabilities
-from kagglecxr.inference.predictions import log_probabilities
+from kagglecxr.ensembling.activations import ACTIVATIONS, ActivationName
 
 Runs = npt.NDArray[np.float64]
 """(runs, images, targets) probabilities of the same images."""
@@ -17,37 +16,39 @@ Runs = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WeightedBlend:
-    """The weighted mean of probabilities, of their logarithms, or of their ranks.
+    """The weighted mean of probabilities, of their scores, or of their ranks.
 
     The ranks are those among the predictions it was fitted on, so that a single image has one too.
-    Rows of means of logarithms are scaled to sum to 1. Those of ranks are not, since that would
-    change the order of images within a target; they are small enough that a log loss is not
-    flattered.
+    Means of scores are made probabilities by the activation. Those of ranks are not, since that
+    would change the order of images within a target.
 
     Attributes:
         weights: of each run, not negative, with the sum 1.
         scale: what is averaged.
         quantiles: (runs, targets, n) the quantiles from 0 to 1 of each column, for ranks.
+        activation: "softmax" of classes, whose scores are logarithms; "sigmoid" of findings, whose
+            scores are log odds.
     """
 
     weights: Sequence[float]
     scale: Literal["probability", "logit", "rank"] = "probability"
     quantiles: Sequence[Sequence[Sequence[float]]] = field(default_factory=list)
+    activation: ActivationName = "softmax"
 
     def __call__(self, runs: Sequence[Probabilities]) -> npt.NDArray[np.float32]:
         """Returns the blend (N, targets) of the runs, each (N, targets), in the order fitted."""
         given = [np.asarray(run, np.float64) for run in runs]
+        activation = ACTIVATIONS[self.activation]
         if self.scale == "logit":
-            given = [log_probabilities(run) for run in given]
+            given = [activation.scores(run) for run in given]
         elif self.scale == "rank":
             pairs = zip(given, self.quantiles, strict=True)
             given = [_ranks(run, np.asarray(quantiles)) for run, quantiles in pairs]
         mean = np.einsum("r,rnk->nk", np.asarray(self.weights), np.stack(given))
         if self.scale == "logit":
-            mean = softmax(mean, axis=1)
+            mean = activation(mean)
         elif self.scale == "rank":
-            # Of two targets the ranks sum to 1 as they are.
-            mean = mean / (mean.shape[1] if mean.shape[1] > 2 else 1)
+            mean = activation.of_ranks(mean)
         return np.asarray(mean, np.float32)
 
     @property
@@ -58,7 +59,8 @@ class WeightedBlend:
     def of_used(self) -> "WeightedBlend":
         """Returns the blend that takes those runs alone."""
         quantiles = [self.quantiles[number] for number in self.used if self.quantiles]
-        return WeightedBlend([self.weights[n] for n in self.used], self.scale, quantiles)
+        weights = [self.weights[number] for number in self.used]
+        return WeightedBlend(weights, self.scale, quantiles, self.activation)
 
     @property
     def is_mean(self) -> bool:
@@ -68,21 +70,24 @@ class WeightedBlend:
 
 @dataclass(frozen=True)
 class StackedBlend:
-    """A logistic regression on the logarithms of the runs' probabilities (Wolpert 1992).
+    """A logistic regression on the scores of the runs' probabilities (Wolpert 1992).
 
     Attributes:
         coefficients: (targets, runs x targets).
         intercepts: (targets,).
+        activation: "softmax" of classes, "sigmoid" of findings.
     """
 
     coefficients: Sequence[Sequence[float]]
     intercepts: Sequence[float]
+    activation: ActivationName = "softmax"
 
     def __call__(self, runs: Sequence[Probabilities]) -> npt.NDArray[np.float32]:
         """Returns the blend (N, targets) of the runs, each (N, targets), in the order fitted."""
-        features = np.concatenate([log_probabilities(run) for run in runs], axis=1)
-        logits = features @ np.asarray(self.coefficients).T + np.asarray(self.intercepts)
-        return np.asarray(softmax(logits, axis=1), np.float32)
+        activation = ACTIVATIONS[self.activation]
+        features = np.concatenate([activation.scores(run) for run in runs], axis=1)
+        scores = features @ np.asarray(self.coefficients).T + np.asarray(self.intercepts)
+        return np.asarray(activation(scores), np.float32)
 
     @property
     def used(self) -> list[int]:
@@ -107,14 +112,19 @@ def read_blend(values: dict[str, Any]) -> FittedBlend:
     return WeightedBlend(**values) if "weights" in values else StackedBlend(**values)
 
 
-def equal_blend(runs: int, scale: Literal["probability", "logit"] = "probability") -> WeightedBlend:
+def equal_blend(
+    runs: int,
+    activation: ActivationName = "softmax",
+    scale: Literal["probability", "logit"] = "probability",
+) -> WeightedBlend:
     """Returns the mean of so many runs."""
-    return WeightedBlend([1.0 / runs] * runs, scale)
+    return WeightedBlend([1.0 / runs] * runs, scale, activation=activation)
 
 
-def single_blend(runs: int, position: int) -> WeightedBlend:
+def single_blend(runs: int, position: int, activation: ActivationName = "softmax") -> WeightedBlend:
     """Returns the blend that is one of so many runs alone."""
-    return WeightedBlend([float(number == position) for number in range(runs)])
+    weights = [float(number == position) for number in range(runs)]
+    return WeightedBlend(weights, activation=activation)
 
 
 def column_quantiles(runs: Runs, steps: int = 200) -> list[list[list[float]]]:

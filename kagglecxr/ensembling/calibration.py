@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 from sklearn.model_selection import LeaveOneGroupOut
 
-from kagglecxr.core.metrics import Labels, Probabilities
-from kagglecxr.inference.predictions import log_probabilities
+from kagglecxr.core.metrics import Labels, Probabilities, Truth
+from kagglecxr.ensembling.activations import ACTIVATIONS, ActivationName, activation_of
 
 CalibrationMethod: TypeAlias = Literal["none", "temperature", "vector"]
 CALIBRATIONS: tuple[CalibrationMethod, ...] = ("none", "temperature", "vector")
@@ -26,25 +25,30 @@ _SMALLEST_SCALE = 0.01
 
 @dataclass(frozen=True)
 class Calibration:
-    """Scales the logarithms of probabilities: softmax(scale * log p + bias).
+    """Scales the scores of probabilities: softmax(scale * log p + bias) of classes.
+
+    Of findings it is sigmoid(scale * log(p / (1 - p)) + bias), each by itself (Platt 1999).
 
     Attributes:
         method: "none" changes nothing; "temperature" has equal scales, 1 / T, and no bias (Guo et
             al. 2017, equation 9); "vector" is free in all of them (section 4.2 there).
         scale: of each target, or empty for "none".
         bias: of each target, or empty for "none".
+        activation: "softmax" of classes, "sigmoid" of findings.
     """
 
     method: CalibrationMethod = "none"
     scale: Sequence[float] = field(default_factory=list)
     bias: Sequence[float] = field(default_factory=list)
+    activation: ActivationName = "softmax"
 
     def __call__(self, probabilities: Probabilities) -> npt.NDArray[np.float32]:
         """Returns the calibrated probabilities (N, targets)."""
         if self.is_identity:
             return np.asarray(probabilities, np.float32)
-        logits = np.asarray(self.scale) * log_probabilities(probabilities) + np.asarray(self.bias)
-        return np.asarray(softmax(logits, axis=1), np.float32)
+        activation = ACTIVATIONS[self.activation]
+        scores = np.asarray(self.scale) * activation.scores(probabilities) + np.asarray(self.bias)
+        return np.asarray(activation(scores), np.float32)
 
     @property
     def is_identity(self) -> bool:
@@ -53,18 +57,19 @@ class Calibration:
 
 
 def fit_calibration(
-    method: CalibrationMethod, probabilities: Probabilities, truth: Labels
+    method: CalibrationMethod, probabilities: Probabilities, truth: Truth
 ) -> Calibration:
-    """Fits a calibration to probabilities (N, targets) of images with these target ids (N,).
+    """Fits a calibration to probabilities (N, targets) of images of which this is true.
 
     The log loss is minimised with a Gaussian prior of standard deviation 1 around the identity,
     which weighs as much as a few images.
     """
     if method == "none":
         return Calibration()
-    logits = log_probabilities(probabilities)
-    images, targets = logits.shape
-    one_hot = np.eye(targets)[truth]
+    name = activation_of(truth)
+    activation = ACTIVATIONS[name]
+    scores = activation.scores(probabilities)
+    images, targets = scores.shape
     identity = np.repeat([1.0, 0.0], targets)
     # How what is fitted changes (scale, bias): each value by itself, or all scales alike.
     basis = np.eye(2 * targets) if method == "vector" else 1.0 * (identity[:, np.newaxis] == 1.0)
@@ -75,10 +80,9 @@ def fit_calibration(
     # scale or the bias to infinity, and one wrong image elsewhere would then cost without bound.
     def objective(change: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         scale, bias = np.split(identity + basis @ change, 2)
-        scaled = log_softmax(scale * logits + bias, axis=1)
-        errors = np.exp(scaled) - one_hot
-        slope = np.concatenate([(errors * logits).sum(axis=0), errors.sum(axis=0)])
-        loss = change @ change / 2.0 - (scaled * one_hot).sum()
+        likelihood, by_scores = activation.log_likelihood(scale * scores + bias, truth)
+        slope = -np.concatenate([(by_scores * scores).sum(axis=0), by_scores.sum(axis=0)])
+        loss = change @ change / 2.0 - likelihood
         return loss / images, (basis.T @ slope + change) / images
 
     found = minimize(
@@ -86,7 +90,7 @@ def fit_calibration(
         options={"ftol": 1e-12, "gtol": 1e-8},
     )  # fmt: skip
     values = [float(value) for value in identity + basis @ found.x]
-    return Calibration(method, values[:targets], values[targets:])
+    return Calibration(method, values[:targets], values[targets:], name)
 
 
 def expected_calibration_error(
@@ -119,9 +123,9 @@ def reliability_table(probabilities: Probabilities, truth: Labels, bins: int = 1
 
 
 def cross_fit(
-    fit: Callable[[Probabilities, Labels], Transform],
+    fit: Callable[[Probabilities, Truth], Transform],
     probabilities: Probabilities,
-    truth: Labels,
+    truth: Truth,
     folds: npt.NDArray[np.integer],
 ) -> npt.NDArray[np.float32]:
     """Returns the probabilities of each fold, changed as fitted on all other folds.

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.metrics import Truth
 from kagglecxr.core.run_record import OOF
 from kagglecxr.data.prepared import PreparedData
+from kagglecxr.ensembling.activations import ActivationName, activation_of
 from kagglecxr.ensembling.blend_selection import OutOfFold
 from kagglecxr.inference.predictions import Predictions
 
@@ -29,7 +31,7 @@ def align_out_of_fold(predictions: Mapping[Path, Predictions], prepared: Prepare
             rows that are no probabilities.
     """
     ids = prepared.index.column("id", prepared.index.rows("train"))
-    truth = prepared.target_ids()
+    truth = prepared.truth()
     targets = len(prepared.competition.targets())
     arrays = [_aligned(*one, ids, truth, targets) for one in predictions.items()]
     return OutOfFold(
@@ -42,7 +44,7 @@ def _aligned(
     path: Path,
     predictions: Predictions,
     ids: list[str],
-    truth: npt.NDArray[np.intp],
+    truth: Truth,
     targets: int,
 ) -> npt.NDArray[np.float64]:
     if set(predictions.ids.tolist()) != set(ids) or len(predictions.ids) != len(ids):
@@ -55,7 +57,7 @@ def _aligned(
     row = {name: i for i, name in enumerate(predictions.ids.tolist())}
     order = [row[name] for name in ids]
     if predictions.probabilities.shape != (len(ids), targets) or not np.array_equal(
-        predictions.truth[order], truth
+        predictions.truth[order], truth, equal_nan=True
     ):
         raise DataError(
             f"Out-of-fold predictions are of other targets, or have them in another order. "
@@ -63,22 +65,27 @@ def _aligned(
             "targets. Train that run again, or leave it out."
         )
     probabilities = predictions.probabilities[order].astype(np.float64)
-    check_probabilities(probabilities, path)
+    check_probabilities(probabilities, path, activation_of(truth))
     return probabilities
 
 
-def check_probabilities(probabilities: npt.NDArray[np.floating], path: Path) -> None:
-    """Refuses rows (N, targets) that are not from 0 to 1 or do not sum to 1.
+def check_probabilities(
+    probabilities: npt.NDArray[np.floating], path: Path, activation: ActivationName
+) -> None:
+    """Refuses rows (N, targets) that are not from 0 to 1 or, of classes, do not sum to 1.
 
     Raises:
         DataError: there are such rows, or numbers that are not finite.
     """
-    is_valid = np.isfinite(probabilities).all(axis=1) & (probabilities >= 0).all(axis=1)
-    is_valid &= np.abs(np.where(is_valid, probabilities.sum(axis=1), 0.0) - 1.0) < _TOLERANCE
+    are_classes = activation == "softmax"
+    is_valid = np.isfinite(probabilities).all(axis=1)
+    is_valid &= ((probabilities >= 0) & (probabilities <= 1 + _TOLERANCE)).all(axis=1)
+    if are_classes:
+        is_valid &= np.abs(np.where(is_valid, probabilities.sum(axis=1), 0.0) - 1.0) < _TOLERANCE
     if not is_valid.all():
         wrong = probabilities[~is_valid]
         raise DataError(
-            f"Predictions are no probabilities that sum to 1. Received: {path} with {len(wrong)} "
-            f"such rows, the first {np.round(wrong[0], 4).tolist()}. Train that run again, or "
-            "leave it out."
+            f"Predictions are no probabilities{' that sum to 1' if are_classes else ''}. Received: "
+            f"{path} with {len(wrong)} such rows, the first "
+            f"{np.round(wrong[0], 4).tolist()}. Train that run again, or leave it out."
         )

@@ -7,17 +7,21 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
+from kagglecxr.core.finding_metrics import FINDING_METRICS
+from kagglecxr.core.metrics import METRICS, Metric, Probabilities, Truth
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
+from kagglecxr.ensembling.activations import ACTIVATIONS, activation_of
 from kagglecxr.ensembling.calibration import (
     CALIBRATIONS,
     Calibration,
     CalibrationMethod,
+    Transform,
     cross_fit,
     fit_calibration,
 )
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
-from kagglecxr.ensembling.thresholds import apply_class_weights, fit_class_weights, fit_thresholds
+from kagglecxr.ensembling.finding_thresholds import fit_odds_weights
+from kagglecxr.ensembling.thresholds import ClassWeights, fit_class_weights
 
 RESAMPLES = 1000
 """For the interval of each gain."""
@@ -28,7 +32,7 @@ class Postprocessing:
     """What is done with the probabilities of a blend.
 
     Attributes:
-        class_weights: factors of the targets' probabilities; empty for none.
+        class_weights: factors of the targets' probabilities, or of findings' odds; empty for none.
         nested: (N, targets) out-of-fold probabilities after both, each fitted on other folds.
         sentences: what was tried and what it gained.
     """
@@ -44,13 +48,13 @@ class PostprocessingSearch:
     """Fits calibration and thresholds, and judges each on folds that it was not fitted on.
 
     Attributes:
-        truth: (N,) target ids.
+        truth: (N,) target ids; of findings (N, targets).
         fold: (N,) int, no group in two.
         groups: (N,) the group of each image.
         metric: of the competition; thresholds are fitted to it.
     """
 
-    truth: Labels
+    truth: Truth
     fold: npt.NDArray[np.intp]
     groups: npt.NDArray[np.object_]
     metric: Metric
@@ -81,7 +85,8 @@ class PostprocessingSearch:
     ) -> tuple[CalibrationMethod, Probabilities, list[str]]:
         """The method, the nested probabilities with it, and what each method gained."""
         best: tuple[CalibrationMethod, Probabilities] = "none", nested
-        log_loss, sentences = METRICS["log_loss"], []
+        metrics = FINDING_METRICS if self.truth.ndim == 2 else METRICS
+        log_loss, sentences = metrics["log_loss"], []
         for method in CALIBRATIONS:
             if method == "none" or options.calibrate not in ("auto", method):
                 continue
@@ -107,10 +112,10 @@ class PostprocessingSearch:
         self, nested: Probabilities, fitted: Probabilities, options: EnsembleOptions
     ) -> tuple[Sequence[float], Probabilities, str]:
         """The class weights, the nested probabilities with them, and what they gained."""
-        changed = cross_fit(partial(fit_thresholds, self.metric), nested, self.truth, self.fold)
+        changed = cross_fit(self._fit_thresholds, nested, self.truth, self.fold)
         compared = self._compare(self.metric, changed, nested)
-        weights = fit_class_weights(self.metric, fitted, self.truth)
-        weighted = apply_class_weights(fitted, weights)
+        weights = self._fit_weights(fitted, self.truth)
+        weighted = self._weigh(fitted, weights)
         apparent = self.metric.gain(
             self.metric(self.truth, weighted), self.metric(self.truth, fitted)
         )
@@ -123,6 +128,19 @@ class PostprocessingSearch:
         if not is_taken:
             return [], nested, sentence
         return [float(weight) for weight in weights], changed, sentence
+
+    def _fit_weights(self, probabilities: Probabilities, truth: Truth) -> ClassWeights:
+        fit = fit_odds_weights if truth.ndim == 2 else fit_class_weights
+        return fit(self.metric, probabilities, truth)
+
+    def _fit_thresholds(self, probabilities: Probabilities, truth: Truth) -> Transform:
+        return partial(self._weigh, weights=self._fit_weights(probabilities, truth))
+
+    def _weigh(
+        self, probabilities: Probabilities, weights: ClassWeights
+    ) -> npt.NDArray[np.float32]:
+        activation = ACTIVATIONS[activation_of(self.truth)]
+        return activation.weigh(probabilities, weights).astype(np.float32)
 
     def _compare(
         self, metric: Metric, after: Probabilities, before: Probabilities

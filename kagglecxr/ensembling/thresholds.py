@@ -15,6 +15,7 @@ from scipy.special import softmax
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.metrics import Labels, Metric, Probabilities
+from kagglecxr.ensembling.activations import ACTIVATIONS
 from kagglecxr.ensembling.calibration import Transform, cross_fit
 from kagglecxr.inference.predictions import log_probabilities
 
@@ -60,8 +61,7 @@ def apply_class_weights(
     probabilities: Probabilities, weights: ClassWeights
 ) -> npt.NDArray[np.float32]:
     """Returns probabilities (N, targets) times the weights (targets,), with rows that sum to 1."""
-    weighted = probabilities * weights
-    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True), np.float32)
+    return np.asarray(ACTIVATIONS["softmax"].weigh(probabilities, weights), np.float32)
 
 
 def fit_class_weights(metric: Metric, probabilities: Probabilities, truth: Labels) -> ClassWeights:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.intervals import Groups
-from kagglecxr.core.metrics import Labels, Metric, Probabilities
+from kagglecxr.core.metrics import Metric, Probabilities, Truth
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.inference.tta import VIEW_SETS
 
@@ -60,7 +60,7 @@ class ViewsJudgement:
 
 def judge_views(
     predictions_by_set: Mapping[str, Probabilities],
-    truth: Labels,
+    truth: Truth,
     groups: Groups,
     folds: npt.NDArray[np.intp],
     metric: Metric,
@@ -75,7 +75,7 @@ def judge_views(
     Args:
         predictions_by_set: (N, targets) out-of-fold probabilities, simpler sets first; of equally
             good sets the first is chosen.
-        truth: (N,) target ids.
+        truth: of the images.
         groups: (N,) of the images; they are resampled together.
         folds: (N,) int, the fold of each image.
         metric: what they are compared by.

@@ -54,7 +54,7 @@ def choose_views(
             name: average([run.of_views(VIEW_SETS[name]).probabilities for run in runs])
             for name in simple_first
         },
-        prepared.target_ids(),
+        prepared.truth(),
         prepared.groups(),
         prepared.fold,
         prepared.competition.evaluation_metric(),
@@ -147,7 +147,7 @@ def _gain_of_recipes(
     ids = prepared.index.column("id", prepared.index.rows("train"))
     compared = compare_paired(
         prepared.competition.evaluation_metric(),
-        prepared.target_ids(),
+        prepared.truth(),
         average([run.of(ids) for run in runs]),
         average([run.of(ids) for run in plain]),
         prepared.groups(),

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError
+from kagglecxr.core.metrics import Truth
 from kagglecxr.core.progress import Reporter, Silent
 from kagglecxr.core.run_record import OOF
 from kagglecxr.core.workspace import Workspace
@@ -49,7 +50,7 @@ def predict_held_out_views(
         UnknownNameError: there is no such view.
     """
     rows = prepared.index.rows("train")
-    ids, truth = np.array(prepared.index.column("id", rows)), prepared.target_ids()
+    ids, truth = np.array(prepared.index.column("id", rows)), prepared.truth()
     fold_of = read_folds(workspace.require(member.run / "folds.csv", "train"), prepared.index)
     if np.unique(fold_of).tolist() != list(range(member.record.folds)):
         raise DataError(
@@ -83,7 +84,7 @@ def predict_held_out_views(
 
 
 def _saved(
-    run: Path, ids: npt.NDArray[np.str_], truth: npt.NDArray[np.intp]
+    run: Path, ids: npt.NDArray[np.str_], truth: Truth
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Returns the saved probabilities of each view, of an earlier call or of the training itself.
 
@@ -94,7 +95,11 @@ def _saved(
             kept = Predictions.load(run / file)
         except DataError:
             continue
-        true_of = dict(zip(kept.ids.tolist(), kept.truth.tolist(), strict=True))
-        if kept.by_view and true_of == dict(zip(ids.tolist(), truth.tolist(), strict=True)):
+        order, kept_order = np.argsort(ids), np.argsort(kept.ids)
+        if (
+            kept.by_view
+            and np.array_equal(kept.ids[kept_order], ids[order])
+            and np.array_equal(kept.truth[kept_order], truth[order], equal_nan=True)
+        ):
             return {view: kept.from_view(view).of(ids.tolist()) for view in kept.by_view}
     return {}

@@ -14,6 +14,8 @@ from kagglecxr.core.run_record import unreadable_predictions
 
 PLAIN_VIEW = "identity"
 """The view that is the image as it is."""
+SMALLEST = 1e-6
+"""What a probability counts as at least, where its logarithm is taken."""
 _VIEW = "view "
 """Before a view's name, in the names of the arrays of a file."""
 
@@ -122,5 +124,6 @@ def average(parts: Sequence[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32
 
 def log_probabilities(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """The logarithms of probabilities; those below a millionth count as one."""
-    logs: npt.NDArray[np.float64] = np.log(np.clip(probabilities, 1e-6, 1.0).astype(np.float64))
+    clipped = np.clip(probabilities, SMALLEST, 1.0).astype(np.float64)
+    logs: npt.NDArray[np.float64] = np.log(clipped)
     return logs

@@ -13,7 +13,6 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import OOF
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.sequence import take_images
-from kagglecxr.ensembling.finding_blend import mean_of_findings
 from kagglecxr.ensembling.out_of_fold import align_out_of_fold
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import Predictions, average
@@ -138,12 +137,10 @@ def images_to_explain(
 
 def _mean_out_of_fold(prepared: PreparedData, members: Sequence[Member]) -> Predictions:
     check_held_out(members)
-    if members[0].record.multilabel:
-        return mean_of_findings(members, prepared)
     files = [member.run / OOF for member in members]
     every = align_out_of_fold({file: Predictions.load(file) for file in files}, prepared)
     ids = prepared.index.column("id", prepared.index.rows("train"))
-    return Predictions(np.array(ids), average(list(every.runs)), prepared.target_ids())
+    return Predictions(np.array(ids), average(list(every.runs)), every.truth)
 
 
 def _draw_learned(

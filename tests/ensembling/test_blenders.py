@@ -1,16 +1,19 @@
 """Methods that fit blends: hand-made cases, SciPy's and scikit-learn's answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 
+from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.ensembling.blend_selection import OutOfFold
 from kagglecxr.ensembling.blenders import BLENDERS, STACKING_PENALTY
 from kagglecxr.ensembling.blends import FittedBlend, WeightedBlend
 from kagglecxr.inference.predictions import log_probabilities
-from tests.ensembling.made_runs import made_out_of_fold
+from tests.ensembling.made_runs import made_findings, made_out_of_fold
 
 
 def fitted(name: str, oof: OutOfFold, metric: str = "log_loss") -> FittedBlend:
@@ -110,3 +113,66 @@ def test_stacking_never_predicts_a_target_that_it_has_not_seen() -> None:
     alone = BLENDERS["stacking"](runs[:, :5], np.full(5, 2), METRICS["log_loss"], random)
     np.testing.assert_allclose(alone(list(oof.runs))[:, 2], 1.0)
     assert METRICS["accuracy"](oof.truth[seen], blended[seen]) > 0.8
+
+
+def fitted_findings(name: str, oof: OutOfFold, metric: str = "mean_auc") -> FittedBlend:
+    random = np.random.default_rng(0)
+    return BLENDERS[name](oof.runs, oof.truth, FINDING_METRICS[metric], random)
+
+
+@pytest.mark.parametrize("name", BLENDERS.names())
+def test_every_method_blends_findings_each_by_itself(name: str) -> None:
+    oof, auc = made_findings((0.7, 0.9)), FINDING_METRICS["mean_auc"]
+    blend = fitted_findings(name, oof)
+    blended = blend(list(oof.runs))
+    assert blend.activation == "sigmoid"
+    assert auc(oof.truth, blended) > max(oof.scores(auc))
+    # Another finding's probabilities have no part in it.
+    changed = oof.runs.copy()
+    changed[:, :, 1:] = 0.5
+    np.testing.assert_allclose(blend(list(changed))[:, 0], blended[:, 0], atol=1e-6)
+
+
+def test_weights_of_findings_are_those_with_the_least_log_loss() -> None:
+    oof, log_loss = made_findings((0.6, 1.0), sharpness=2.0), FINDING_METRICS["log_loss"]
+
+    def loss(weight: float) -> float:
+        return log_loss(oof.truth, weight * oof.runs[0] + (1 - weight) * oof.runs[1])
+
+    best = minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").x
+    assert 0.2 < best < 0.98
+    found = weights_of(fitted_findings("weights", oof, "log_loss"))
+    assert found == pytest.approx([best, 1 - best], abs=2e-3)
+
+
+def test_stacked_findings_are_logistic_regressions_of_known_images() -> None:
+    oof = made_findings((0.7, 1.0))
+    logits = np.log(oof.runs / (1 - oof.runs))
+    blended = fitted_findings("stacking", oof)(list(oof.runs))
+    for finding in range(3):
+        known = ~np.isnan(oof.truth[:, finding])
+        features = logits[:, :, finding].T
+        model = LogisticRegression(C=STACKING_PENALTY, tol=1e-8, max_iter=1000)
+        model.fit(features[known], oof.truth[known, finding])
+        expected = model.predict_proba(features)[:, 1]
+        np.testing.assert_allclose(blended[:, finding], expected, atol=2e-3)
+
+
+def test_a_finding_that_no_image_of_the_fit_has_keeps_the_mean_of_its_scores() -> None:
+    oof = made_findings((0.7, 1.0))
+    oof.truth[:, 2] = 0.0
+    blended = fitted_findings("stacking", oof)(list(oof.runs))
+    mean = fitted_findings("logit_mean", oof)(list(oof.runs))
+    np.testing.assert_allclose(blended[:, 2], mean[:, 2], atol=1e-6)
+
+
+def test_greedy_selection_scores_each_mixture_once() -> None:
+    oof, seen = made_out_of_fold((0.5, 0.8, 1.0), images=60), []
+
+    def counted(truth: np.ndarray, probabilities: np.ndarray) -> float:
+        seen.append(probabilities.round(9).tobytes())
+        return METRICS["accuracy"](truth, probabilities)
+
+    metric = replace(METRICS["accuracy"], measure=counted)
+    BLENDERS["greedy"](oof.runs, oof.truth, metric, np.random.default_rng(0))
+    assert len(seen) == len(set(seen))

@@ -29,7 +29,7 @@ def test_a_weighted_mean_by_hand() -> None:
 
 
 def test_the_mean_of_logarithms_is_the_geometric_mean() -> None:
-    blended = equal_blend(2, "logit")([ONE, OTHER])
+    blended = equal_blend(2, scale="logit")([ONE, OTHER])
     mean = gmean([ONE, OTHER])
     np.testing.assert_allclose(blended, mean / mean.sum(axis=1, keepdims=True), atol=1e-6)
     # By hand: sqrt(0.45) : sqrt(0.05) is 3 : 1.
@@ -91,7 +91,7 @@ def test_one_run_alone_is_itself() -> None:
 
 def test_only_the_mean_of_probabilities_is_a_mean() -> None:
     assert equal_blend(3).is_mean
-    assert not equal_blend(3, "logit").is_mean
+    assert not equal_blend(3, scale="logit").is_mean
     assert not WeightedBlend([0.4, 0.6]).is_mean
 
 
@@ -108,3 +108,13 @@ def test_json_keeps_a_blend(blend: WeightedBlend | StackedBlend) -> None:
     np.testing.assert_array_equal(again([ONE, OTHER]), blend([ONE, OTHER]))
     with pytest.raises(TypeError):
         read_blend({"runs": []})
+
+
+def test_findings_are_blended_by_their_log_odds() -> None:
+    blended = equal_blend(2, "sigmoid", "logit")([np.array([[0.9, 0.5]]), np.array([[0.5, 0.2]])])
+    # By hand: odds 9 and 1 have the geometric mean 3, odds 1 and 1/4 have 1/2.
+    np.testing.assert_allclose(blended, [[0.75, 1 / 3]], atol=1e-6)
+    ranked = WeightedBlend([1.0], "rank", [[[0.0, 0.5, 1.0]] * 3], "sigmoid")
+    np.testing.assert_allclose(
+        ranked([np.array([[0.75, 0.1, 1.0]])]), [[2 / 3, 1 / 3, 5 / 6]], atol=1e-6
+    )

@@ -11,7 +11,7 @@ import pytest
 import sklearn.calibration
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 
 from kagglecxr.core.metrics import METRICS
@@ -223,3 +223,27 @@ def test_a_fold_is_changed_as_fitted_on_the_others_alone() -> None:
     assert fitted == [[0, 2, 3], [0, 1, 2, 4], [1, 3, 4]]
     with pytest.raises(ValueError, match="at least 2"):
         cross_fit(fit, rows, truth, np.zeros(5, int))
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.5])
+def test_the_temperature_of_findings_is_found(factor: float) -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(8000, 3)) - 1.0
+    truth = (random.random(scores.shape) < expit(scores)).astype(float)
+    truth[random.random(scores.shape) < 0.2] = np.nan
+    calibration = fit_calibration("temperature", expit(factor * scores), truth)
+    assert 1 / np.array(calibration.scale) == pytest.approx(factor, rel=0.05)
+    assert calibration.activation == "sigmoid"
+
+
+def test_vector_scaling_of_findings_is_platts_of_each() -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(5000, 2))
+    truth = (random.random(scores.shape) < expit(2.0 * scores - [0.0, 1.0])).astype(float)
+    truth[:1000, 0] = np.nan
+    found = fit_calibration("vector", expit(scores), truth)(expit(scores))
+    for finding, rows in enumerate((slice(1000, None), slice(None))):
+        own = scores[rows, finding, None]
+        expected = LogisticRegression(C=1e6, tol=1e-8).fit(own, truth[rows, finding])
+        gap = found[rows, finding] - expected.predict_proba(own)[:, 1]
+        assert np.abs(gap).max() < 0.005

@@ -1,12 +1,22 @@
 """Thresholds of findings have the best F1 score, and nested ones have not seen their fold."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from kagglecxr.ensembling.finding_thresholds import fit_finding_thresholds, nested_decisions
+from kagglecxr.core.errors import SettingError
+from kagglecxr.core.finding_metrics import FINDING_METRICS
+from kagglecxr.ensembling.activations import ACTIVATIONS
+from kagglecxr.ensembling.finding_thresholds import (
+    fit_finding_thresholds,
+    fit_odds_weights,
+    fit_pooled_thresholds,
+    nested_decisions,
+)
 
 
 def drawn(seed: int, images: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -44,3 +54,33 @@ def test_a_fold_is_decided_by_the_others() -> None:
         own = fold_of == fold
         thresholds = fit_finding_thresholds(truth[~own], outputs[~own])
         assert np.array_equal(decided[own], outputs[own] >= thresholds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1000), st.integers(2, 12))
+def test_no_thresholds_have_a_better_micro_f1_score(seed: int, images: int) -> None:
+    truth, outputs = drawn(seed, images)
+    truth[0, 0] = np.nan
+    micro = FINDING_METRICS["micro_f1"]
+    own = ACTIVATIONS["sigmoid"].weigh(outputs, fit_odds_weights(micro, outputs, truth))
+    cuts = [np.append(np.unique(outputs[:, finding]), 1.1) for finding in range(3)]
+    best = max(micro(truth, (outputs >= each).astype(float)) for each in product(*cuts))
+    found = micro(truth, own)
+    assert np.isnan(best) or not np.nansum(truth) or found == pytest.approx(best)
+
+
+@pytest.mark.parametrize("metric", ["macro_f1", "micro_f1", "weighted_f1"])
+def test_weights_bring_the_thresholds_to_one_half(metric: str) -> None:
+    truth, outputs = drawn(5)
+    scored = FINDING_METRICS[metric]
+    weights = fit_odds_weights(scored, outputs, truth)
+    weighed = ACTIVATIONS["sigmoid"].weigh(outputs, weights)
+    fit = fit_pooled_thresholds if metric == "micro_f1" else fit_finding_thresholds
+    assert ((weighed >= 0.5) == (outputs >= fit(truth, outputs))).all()
+    assert scored(truth, weighed) > scored(truth, outputs)
+
+
+def test_thresholds_without_a_metric_of_decisions_are_refused() -> None:
+    truth, outputs = drawn(1)
+    with pytest.raises(SettingError, match="Received: mean_auc"):
+        fit_odds_weights(FINDING_METRICS["mean_auc"], outputs, truth)

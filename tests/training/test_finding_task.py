@@ -12,7 +12,7 @@ import pytest
 from kagglecxr.core.errors import DataError, SettingError, UnknownNameError
 from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run_record import OOF, read_run
+from kagglecxr.core.run_record import OOF, TEST, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.images.decode import read_image
@@ -357,8 +357,22 @@ def test_the_page_says_which_findings_are_present(data: FindingData, run: Path) 
 def test_what_does_not_take_findings_yet_says_so(data: FindingData, run: Path) -> None:
     with pytest.raises(SettingError, match="audit takes runs of one class an image"):
         member_to_audit([run], data.prepared)
-    with pytest.raises(SettingError, match="--calibrate temperature"):
-        blend_runs(
-            data.prepared, data.workspace, [run], Path(), Silent(),
-            EnsembleOptions(calibrate="temperature"),
-        )  # fmt: skip
+
+
+def test_an_ensemble_is_blended_calibrated_and_from_views_of_its_own(
+    data: FindingData, run: Path, tmp_path: Path
+) -> None:
+    options = EnsembleOptions(calibrate="vector", views="hflip")
+    blend = blend_runs(data.prepared, data.workspace, [run], tmp_path, Silent(), options)
+    assert (blend.record.views, blend.record.combine.calibration.method) == (
+        ["identity", "hflip"],
+        "vector",
+    )
+    oof, test = (Predictions.load(blend.folder / file) for file in (OOF, TEST))
+    assert np.array_equal(oof.truth, data.prepared.findings(), equal_nan=True)
+    score = FINDING_METRICS["mean_auc"](oof.truth, oof.probabilities)
+    assert blend.record.out_of_fold == pytest.approx(score)
+    rows = data.prepared.index.rows("test")
+    paths = [str(data.prepared.root / p) for p in data.prepared.index.column("path", rows)]
+    found = predict_images(blend.folder, paths, tmp_path, Silent(), pools=(), skip_unreadable=False)
+    np.testing.assert_allclose(found.probabilities, test.probabilities, atol=1e-4)
