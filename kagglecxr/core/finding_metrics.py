@@ -21,18 +21,25 @@ OfFindings = npt.NDArray[np.float64]
 PRESENT = 0.5
 
 FINDING_METRICS = Registry[Metric]("metric of findings")
-DEFAULT = "mean_auc"
-_OF_CLASSES = {"accuracy": DEFAULT, "auc": DEFAULT, "balanced_accuracy": DEFAULT}
-"""What metrics of one class an image become; "accuracy" is what a TOML without a metric has."""
+OF_RANKING, OF_DECISIONS = "mean_auc", "macro_f1"
+"""The metric of findings where none is named: of probabilities, and of names alone."""
+_OF_CLASSES = ("accuracy", "balanced_accuracy")
+"""Metrics of one class an image; "accuracy" is what a TOML without a metric has."""
 
 
-def finding_metric(name: str) -> Metric:
-    """Returns the metric of findings of a name, "auc" and the like for their mean over findings.
+def finding_metric(name: str, default: str = OF_RANKING) -> Metric:
+    """Returns the metric of findings of a name, "auc" for its mean over findings.
+
+    Args:
+        name: of a metric; one of decisions of a class an image stands for the default.
+        default: a name in FINDING_METRICS.
 
     Raises:
         UnknownNameError: there is no such metric.
     """
-    return FINDING_METRICS[_OF_CLASSES.get(name, name)]
+    if name in _OF_CLASSES:
+        return FINDING_METRICS[default]
+    return FINDING_METRICS[OF_RANKING if name == "auc" else name]
 
 
 def auc_of_findings(truth: Truth, probabilities: Probabilities) -> OfFindings:

@@ -13,8 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.core.finding_metrics import PRESENT
+from kagglecxr.core.findings import NO_FINDING, SEPARATOR
 from kagglecxr.core.labels import class_numbers
 from kagglecxr.core.registry import Registry
+from kagglecxr.core.sample_answers import split_id
 from kagglecxr.core.submission_table import TextCells, in_sample_order, refuse_cells
 
 Probabilities = npt.NDArray[np.floating]
@@ -30,12 +33,16 @@ class SubmissionFormat(ABC):
         id: name of the column of image ids.
         target: name of the answer's column, unused where each target has its own.
         positive: the target whose probability is submitted; defaults to the last one.
+        separator: between the names of several findings in one cell.
+        none: the cell of an image without any of them.
     """
 
     targets: list[str]
     id: str = "id"
     target: str = "label"
     positive: str | None = None
+    separator: str = SEPARATOR
+    none: str = NO_FINDING
     holds_probabilities: ClassVar[bool] = True
 
     def columns(self) -> list[str]:
@@ -86,7 +93,7 @@ class SubmissionFormat(ABC):
 
 
 FORMATS = Registry[type[SubmissionFormat]]("submission form")
-COLUMN_A_CLASS = "one_column_a_class"
+COLUMN_A_CLASS, JOINED = "one_column_a_class", "joined"
 
 
 class _LinePerImageFormat(SubmissionFormat):
@@ -186,12 +193,37 @@ class _ColumnPerClassFormat(_LinePerImageFormat):
         return probabilities
 
 
+@FORMATS.add_as(JOINED)
+class _JoinedFormat(_LinePerImageFormat):
+    """The names of the findings with a probability of 0.5 or more, joined."""
+
+    holds_probabilities = False
+
+    def _parse(self, rows: pd.DataFrame) -> Probabilities:
+        said = [self._names(cell) for cell in rows[self.target]]
+        return np.array([[float(name in names) for name in self.targets] for names in said])
+
+    def _cells(self, probabilities: Probabilities) -> npt.NDArray[np.generic]:
+        said = [np.flatnonzero(row >= PRESENT) for row in probabilities]
+        cells = [self.separator.join(self.targets[k] for k in row) or self.none for row in said]
+        return np.array(cells, object)
+
+    def _typed(self, cells: TextCells) -> TypedCells:
+        is_wrong = cells.map(lambda cell: not set(self._names(cell)) <= set(self.targets))
+        known = ", ".join(self.targets)
+        refuse_cells(is_wrong, cells, f"Join {known} by {self.separator!r}, or write {self.none!r}")
+        return cells
+
+    def _names(self, cell: str) -> list[str]:
+        return [] if cell == self.none else [part.strip() for part in cell.split(self.separator)]
+
+
 @FORMATS.add_as("long")
 class _LinePerClassFormat(SubmissionFormat):
     """The probability of each target, on a line of its own whose id is `IMAGE_TARGET`."""
 
     def image_ids(self, sample: Sequence[str]) -> list[str]:
-        return list(dict.fromkeys(_split_id(one, self.targets)[0] for one in sample))
+        return list(dict.fromkeys(split_id(one, self.targets)[0] for one in sample))
 
     def build(self, ids: list[str], probabilities: Probabilities) -> pd.DataFrame:
         lines = [f"{one}_{target}" for one in ids for target in self.targets]
@@ -201,23 +233,3 @@ class _LinePerClassFormat(SubmissionFormat):
         value_of = submission.set_index(self.id)[self.target]
         lines = [f"{one}_{target}" for one in ids for target in self.targets]
         return value_of.loc[lines].to_numpy(np.float64).reshape(len(ids), len(self.targets))
-
-
-def is_line_a_class(ids: Sequence[str], targets: Sequence[str]) -> bool:
-    """Whether the ids of a sample submission are those of images, each with each target behind it.
-
-    >>> is_line_a_class(["a_ill", "a_well"], ["ill", "well"]), is_line_a_class(["a"], ["ill"])
-    (True, False)
-    """
-    parts = [_split_id(one, targets) for one in ids]
-    images = dict.fromkeys(image for image, _ in parts)
-    wanted = {(image, target) for image in images for target in targets}
-    return len(targets) > 1 and len(parts) == len(wanted) > 0 and set(parts) == wanted
-
-
-def _split_id(one: str, targets: Sequence[str]) -> tuple[str, str]:
-    """Returns the image and the target of a line's id; no target if none stands behind it."""
-    for target in sorted(targets, key=len, reverse=True):
-        if one.endswith(f"_{target}"):
-            return one.removesuffix(f"_{target}"), target
-    return one, ""

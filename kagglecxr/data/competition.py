@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from kagglecxr.core.errors import MissingError, SettingError
-from kagglecxr.core.finding_metrics import FINDING_METRICS, finding_metric
+from kagglecxr.core.finding_metrics import FINDING_METRICS, OF_DECISIONS, OF_RANKING, finding_metric
 from kagglecxr.core.labels import in_order
 from kagglecxr.core.metrics import METRICS, Metric
 from kagglecxr.core.registry import unknown_name_error
-from kagglecxr.core.submission_format import COLUMN_A_CLASS, FORMATS
+from kagglecxr.core.submission_format import COLUMN_A_CLASS, FORMATS, JOINED
 from kagglecxr.data.images.image import SUFFIXES
 from kagglecxr.data.schema import (
     Classes,
@@ -26,7 +26,7 @@ from kagglecxr.data.schema import (
 )
 from kagglecxr.data.toml_errors import not_valid
 
-FINDING_FORMS = (COLUMN_A_CLASS, "long")
+FINDING_FORMS = (COLUMN_A_CLASS, JOINED, "long")
 """Forms of submissions that hold several findings an image."""
 
 PRESETS = Path(__file__).parent.parent / "competitions"
@@ -120,14 +120,17 @@ class Competition(TomlTable):
                 "that out."
             ) from error
         finding_metric(self.metric.name)
-        form = self.submission.form
-        if "form" not in self.submission.model_fields_set:
-            changes["submission"] = self.submission.model_copy(update={"form": COLUMN_A_CLASS})
-        elif form not in FINDING_FORMS:
+        form, given = self.submission.form, self.submission.model_fields_set
+        if "form" in given and form not in FINDING_FORMS:
             raise SettingError(
-                f"A submission of findings has a column or a line for each. Received: form "
-                f"{form!r}. Write one of {', '.join(FINDING_FORMS)} under [submission] form."
+                f"A submission of findings has a column or a line for each, or joins their names. "
+                f"Received: form {form!r}. Write one of {', '.join(FINDING_FORMS)} under "
+                "[submission] form."
             )
+        said = {"form": COLUMN_A_CLASS, "none": self.classes.none}
+        # What a sample submission says later is not what the TOML has said.
+        values = {**dict(self.submission), **{name: said[name] for name in said.keys() - given}}
+        changes["submission"] = SubmissionSettings.model_construct(_fields_set=set(given), **values)
         return self.model_copy(update=changes)
 
     def targets(self) -> list[str]:
@@ -137,7 +140,8 @@ class Competition(TomlTable):
     def evaluation_metric(self) -> Metric:
         """Returns the metric by which submissions, runs and ensembles are compared."""
         if self.classes.multilabel:
-            return finding_metric(self.metric.name)
+            are_decided = self.submission.form == JOINED
+            return finding_metric(self.metric.name, OF_DECISIONS if are_decided else OF_RANKING)
         metric, positive = METRICS[self.metric.name], self.metric.positive
         return metric.for_target(self.targets().index(positive)) if positive else metric
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, SettingError, shorten
 from kagglecxr.core.labels import class_numbers
-from kagglecxr.core.submission_format import FORMATS, is_line_a_class
+from kagglecxr.core.sample_answers import is_line_a_class, joined_by
+from kagglecxr.core.submission_format import FORMATS, JOINED
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.layout import FoundImages
 from kagglecxr.data.files.matching import column_of_ids
@@ -65,16 +66,17 @@ def with_sample_form(
             f"{sample.path} with {', '.join(columns)}; wanted {', '.join(wanted)}. Correct "
             "[submission] id, target and form, or [classes] names."
         )
+    completed = competition.model_copy(update={"submission": settings})
     if settings.form == "class":
         _check_class_names(list(sample.table[settings.target]), targets, sample.path)
-    metric = competition.evaluation_metric()
+    metric = completed.evaluation_metric()
     if metric.needs_probabilities and not FORMATS[settings.form].holds_probabilities:
         raise SettingError(
-            f"The metric needs probabilities, and the sample submission asks for classes. "
+            f"The metric needs probabilities, and the sample submission asks for names. "
             f"Received: metric {competition.metric.name} and {sample.path}. Write another metric, "
             "or a form such as probability under [submission]."
         )
-    return competition.model_copy(update={"submission": settings})
+    return completed
 
 
 def _completed(
@@ -93,7 +95,10 @@ def _completed(
         if is_line_a_class(list(table[said["id"]]), targets):
             # It may be called a probability in the TOML, as it is one.
             return settings.model_copy(update={**said, "form": "long"})
-        if "form" not in given:
+        if competition.classes.multilabel:
+            if others[0] not in targets and (settings.form == JOINED or "form" not in given):
+                said |= _joined_form(competition, list(table[others[0]]), targets, sample.path)
+        elif "form" not in given:
             needed = competition.evaluation_metric().needs_probabilities
             said["form"] = _form(list(table[others[0]]), targets, sample.path, needed)
         if others[0] in targets:
@@ -126,6 +131,24 @@ def _form(answers: list[str], targets: list[str], sample: Path, is_probability: 
         f"{shorten(sorted(map(repr, given)))}; classes are {', '.join(targets)}. Write the form "
         "under [submission] form."
     )
+
+
+def _joined_form(
+    competition: Competition, answers: list[str], targets: list[str], sample: Path
+) -> dict[str, str]:
+    """The settings of [submission] that a column of joined findings says.
+
+    Raises:
+        DataError: they are no names of findings.
+    """
+    found = joined_by(answers, targets, competition.submission.none)
+    if found is None:
+        raise DataError(
+            f"The answers of the sample submission are no findings. Received: {sample} with "
+            f"{shorten(sorted(set(map(repr, answers))))}; findings are {', '.join(targets)}. Write "
+            "none and separator under [submission], or the form."
+        )
+    return {"form": JOINED, "separator": found[0], "none": found[1]}
 
 
 def _check_class_names(answers: list[str], targets: list[str], sample: Path) -> None:

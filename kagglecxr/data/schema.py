@@ -185,16 +185,22 @@ class SubmissionSettings(TomlTable):
         target: name of the answer's column, unused where each target has its own.
         form: a name in FORMATS.
         positive: the target whose probability is submitted; defaults to the last one.
+        separator: between the names of several findings in one cell, with form = "joined".
+        none: the cell of an image without any of them; defaults to that of [classes].
     """
 
     id: str = "id"
     target: str = "label"
     form: Annotated[str, AfterValidator(_known_form)] = "class"
     positive: str | None = None
+    separator: Annotated[str, Field(min_length=1)] = SEPARATOR
+    none: Annotated[str, Field(min_length=1)] = NO_FINDING
 
     def for_targets(self, targets: list[str]) -> SubmissionFormat:
         """Returns the format of submissions for targets."""
-        return FORMATS[self.form](targets, self.id, self.target, self.positive)
+        return FORMATS[self.form](
+            targets, self.id, self.target, self.positive, self.separator, self.none
+        )
 
 
 class MetricChoice(TomlTable):

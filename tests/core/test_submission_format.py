@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kagglecxr.core.errors import CxrError, SubmissionError, UnknownNameError
 from kagglecxr.core.files import read_table, write_table
+from kagglecxr.core.findings import NO_FINDING
 from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
 from kagglecxr.data.schema import SubmissionSettings
 
@@ -38,6 +39,8 @@ def built(draw: st.DrawFn) -> Case:
     # Where one target ends like another, a line's id has two meanings.
     ends = any(one != other and one.endswith(f"_{other}") for one in targets for other in targets)
     assume(form != "long" or not ends)
+    plain = all("|" not in one and one == one.strip() and one != NO_FINDING for one in targets)
+    assume(form != "joined" or plain)
     ids = draw(st.lists(NAMES, min_size=1, max_size=5, unique=True))
     weights = draw(
         st.lists(
@@ -72,7 +75,9 @@ def test_what_is_built_is_parsed_again_whatever_the_order_of_the_lines(
 
     assert submission_format.image_ids(list(checked["id"])) == ids
     expected = given
-    if not submission_format.holds_probabilities:
+    if isinstance(submission_format, FORMATS["joined"]):
+        expected = (given >= 0.5).astype(float)
+    elif not submission_format.holds_probabilities:
         expected = np.eye(given.shape[1])[given.argmax(axis=1)]
     np.testing.assert_allclose(submission_format.parse(checked, ids), expected, rtol=0, atol=1e-12)
 
@@ -83,6 +88,7 @@ def test_what_is_built_is_parsed_again_whatever_the_order_of_the_lines(
         ("class", "image,answer\nx,normal\ny,covid-19\n"),
         ("class_id", "image,answer\nx,1\ny,0\n"),
         ("probability", "image,answer\nx,0.75\ny,0.125\n"),
+        ("joined", "image,answer\nx,normal\ny,covid-19\n"),
         ("one_column_a_class", "image,covid-19,normal\nx,0.25,0.75\ny,0.875,0.125\n"),
     ],
 )
@@ -230,3 +236,15 @@ def test_a_form_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = SubmissionSettings(form="percent")
     built = settings.for_targets(TARGETS[:2]).build(["x"], np.array([[0.75, 0.25]]))
     assert built["label"].tolist() == [25.0]
+
+
+def test_findings_are_joined_as_the_sample_joins_them() -> None:
+    submission_format = FORMATS["joined"](["Edema", "Mass"], separator=" ", none="-")
+    given = np.array([[0.5, 0.9], [0.1, 0.2], [0.4, 0.6]])
+    built = submission_format.build(["a", "b", "c"], given)
+    assert built["label"].tolist() == ["Edema Mass", "-", "Mass"]
+    sample = table("id,label a,- b,- c,-")
+    parsed = submission_format.parse(submission_format.validate(built, sample), ["a", "b", "c"])
+    assert parsed.tolist() == [[1, 1], [0, 0], [0, 1]]
+    with pytest.raises(SubmissionError, match="Join Edema, Mass by ' ', or write '-'"):
+        submission_format.validate(built.assign(label="Edema|Mass"), sample)

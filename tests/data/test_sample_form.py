@@ -110,5 +110,5 @@ def test_a_metric_of_probabilities_reads_zeros_as_probabilities(tmp_path: Path) 
         == "probability"
     )
     (tmp_path / "sample.csv").write_text("id,answer\na,well\n")
-    with pytest.raises(SettingError, match=r"metric auc.*asks for classes|needs probabilities"):
+    with pytest.raises(SettingError, match=r"metric auc.*asks for names|needs probabilities"):
         with_sample_form(competition, [], SampleSubmission.read(tmp_path / "sample.csv"))

@@ -28,6 +28,7 @@ from kagglecxr.inference.members import members_for_data, rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.leaderboard.baselines import baseline_predictions
 from kagglecxr.leaderboard.rehearsal import rehearse
+from kagglecxr.leaderboard.solution import read_solution
 from kagglecxr.reports.comparison import compare_runs
 from kagglecxr.reports.comparison_page import render_comparison
 from kagglecxr.reports.run_page import write_run_page
@@ -187,7 +188,7 @@ def test_the_toml_may_say_what_the_table_says_but_not_deny_it(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('id = "image"', 'id = "image"\nform = "class"', "one_column_a_class, long"),
+        ('id = "image"', 'id = "image"\nform = "class"', "one_column_a_class, joined, long"),
         ("[classes]", '[metric]\nname = "f1"\n[classes]', "no metric of findings"),
         ("[classes]\n", '[classes]\nfolders = { Mass = "m" }\nnames = ["Edema", "Mass", "Rare"]\n',
          "neither pools nor folders"),
@@ -247,6 +248,39 @@ def test_a_submission_has_a_column_a_finding_and_is_scored(
     assert result.interval.score == pytest.approx(np.mean(by_hand))
     constant = next(row for row in result.board if row.name == "majority class")
     assert constant.score == 0.5
+
+
+def test_a_submission_joins_the_names_that_thresholds_report(
+    data: FindingData, run: Path, tmp_path: Path
+) -> None:
+    path, form = data.prepared.root / "joined.toml", '"image"\nform = "joined"\nseparator = " "'
+    path.write_text(TOML.replace('"image"', form).replace('"found"', '"joined"'))
+    competition = load_competition(path)
+    own = Workspace(tmp_path / "work", competition.name)
+    shutil.copytree(data.workspace.root, own.root)
+    options = PrepareOptions(data.prepared.root, SIDE, "gray | resize", 0.2, 3, False, 0)
+    prepared = prepare_competition(competition, own, options, Silent())
+    metric = prepared.competition.evaluation_metric()
+    assert metric.name == "macro_f1"
+    blend = blend_runs(
+        prepared, own, [own.runs / run.name], tmp_path, Silent(),
+        EnsembleOptions(thresholds="fitted"),
+    )  # fmt: skip
+    weights = blend.record.combine.class_weights
+    assert len(weights) == 3
+    answers = pd.read_csv(blend.submission).set_index("image")["label"]
+    assert answers.str.contains("Edema Mass").any()
+    assert (answers == "No Finding").any()
+    result = rehearse(
+        blend.submission, prepared.competition, own, tmp_path / "ledger.csv",
+        baseline_predictions(prepared), time="now",
+    )  # fmt: skip
+    solution = read_solution(own, prepared.competition.classes)
+    said = [[float(name in answers[image].split(" ")) for name in FINDINGS]
+            for image in solution.ids]  # fmt: skip
+    assert result.metric == "macro_f1"
+    assert result.interval.score == pytest.approx(metric(solution.truth, np.array(said)))
+    assert result.interval.score > 0.6
 
 
 def test_a_test_set_without_a_finding_has_no_score(
