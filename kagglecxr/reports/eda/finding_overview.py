@@ -54,7 +54,7 @@ def examples_section(images: Sequence[CaptionedImage]) -> PageSection:
     titles = "; ".join(" ".join(one.title.split()) for one in images)
     caption = (
         "Training images drawn at random from those with the finding and the fewest others, which "
-        "stand behind a plus sign."
+        "stand behind a plus sign; ? is before one that is not known."
     )
     picture = PageFigure("examples", examples_grid(images), f"Images: {titles}.", caption)
     sentences = ["Is the finding where its name says? Labels of large collections are often wrong."]
