@@ -44,6 +44,15 @@ def split_findings(cell: str) -> list[str]:
     return [part.removeprefix(NOT_KNOWN) for part in cell.split(SEPARATOR) if part]
 
 
+def present_findings(cell: str) -> list[str]:
+    """Returns the names in a cell that are known to be there.
+
+    >>> present_findings("Edema|?Hernia"), present_findings("?Hernia")
+    (['Edema'], [])
+    """
+    return [part for part in cell.split(SEPARATOR) if part and not part.startswith(NOT_KNOWN)]
+
+
 def name_of_none(names: Sequence[str]) -> str:
     """Returns what an image without any of the findings is called, which is none of them.
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kagglecxr.core.errors import DataError, LeakError, shorten
 from kagglecxr.core.files import read_table, write_table
-from kagglecxr.core.findings import split_findings
+from kagglecxr.core.findings import present_findings
 from kagglecxr.data.folds import assert_disjoint
 
 COLUMNS = [
@@ -74,8 +74,8 @@ class Index:
         return list(self.table[name].iloc[rows])
 
     def with_label(self, name: str) -> npt.NDArray[np.bool_]:
-        """Returns (N,), whether an image has a class, alone or among several findings."""
-        cells = {cell: name in (cell, *split_findings(cell)) for cell in set(self.table["label"])}
+        """Returns (N,), whether an image is known to have a class, alone or among findings."""
+        cells = {cell: name in (cell, *present_findings(cell)) for cell in set(self.table["label"])}
         return np.asarray(self.table["label"].map(cells), np.bool_)
 
     def check_disjoint(self) -> None:

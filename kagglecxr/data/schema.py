@@ -154,6 +154,13 @@ class Layout(TomlTable):
     patient: Annotated[str, AfterValidator(_patient_pattern)] = ""
     test_patients_apart: bool = False
     test_list: str = ""
+    test_labels: str = ""
+
+    @model_validator(mode="after")
+    def _test_labels_come_second(self) -> "Layout":
+        if self.test_labels and not self.labels:
+            raise ValueError("[layout] test_labels needs labels, the table of the training set")
+        return self
 
 
 class Merge(TomlTable):

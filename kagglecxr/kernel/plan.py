@@ -8,6 +8,7 @@ import tomli_w
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.files import read_json
+from kagglecxr.core.finding_metrics import finding_metric
 from kagglecxr.core.run_record import read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import Competition, preset_names
@@ -68,6 +69,9 @@ def plan_kernels(
     wheels, *packed = datasets
     records = [read_run(run) for run in runs]
     metric = competition.metric.name
+    if records and records[0].multilabel:
+        # That there are findings the table of labels may have said, and not the TOML.
+        metric = finding_metric(metric).name
     score = records[0].metrics.get(f"oof_{metric}") if records else None
     seconds = sum(records[0].seconds) if records else None
     return KernelSettings(

@@ -15,11 +15,12 @@ from kagglecxr.core.finding_metrics import (
     finding_table,
 )
 from kagglecxr.core.intervals import Interval, bootstrap_interval
-from kagglecxr.core.metrics import Metric, Probabilities, area_under_curve
+from kagglecxr.core.metrics import Metric, area_under_curve
 from kagglecxr.core.seeding import generator
 from kagglecxr.ensembling.finding_thresholds import fit_finding_thresholds, nested_decisions
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.reports.compared_models import RESAMPLES, ComparedModel
+from kagglecxr.reports.cooccurrence import cooccurrence_shares, share_heatmaps
 from kagglecxr.reports.eda.charts import SHADES
 from kagglecxr.reports.page import PageFigure, PageSection
 from kagglecxr.reports.run_figures import shorten_name
@@ -123,40 +124,20 @@ def _thresholds_section(model: ComparedModel, oof: Predictions) -> PageSection:
 
 
 def _cooccurrence_section(model: ComparedModel, oof: Predictions) -> PageSection:
-    figure = cooccurrence_figure(oof.truth, oof.probabilities, model.targets)
+    said = (oof.probabilities >= PRESENT).astype(np.float64)
+    panels = {
+        "true": cooccurrence_shares(oof.truth, oof.truth),
+        "predicted": cooccurrence_shares(oof.truth, said),
+    }
+    figure = share_heatmaps(panels, model.targets, model.targets, "share of the row's images")
     caption = (
         "Of the images with a finding (row), the share that have another one (left) and of which "
-        "another one is predicted at 0.5 (right): where the right is darker, findings are taken "
-        "for one another or seen together more often than they are."
+        "another one is predicted at 0.5 (right), where it is known: where the right is darker, "
+        "findings are taken for one another or seen together more often than they are."
     )
     alt = f"Co-occurrence of findings, true and predicted by {model.name}."
     picture = PageFigure("cooccurrence", figure, alt, caption)
     return PageSection("Findings together", [], [picture])
-
-
-def cooccurrence_figure(
-    truth: np.ndarray, probabilities: Probabilities, findings: Sequence[str]
-) -> Figure:
-    """Plots (K, K) shares of the images with one finding that have, or seem to have, another."""
-    there = (truth == 1).astype(np.float64)
-    said = (probabilities >= PRESENT).astype(np.float64)
-    images = np.maximum(there.sum(axis=0), 1.0)[:, None]
-    side = 1.6 + 0.45 * len(findings)
-    figure = Figure(figsize=(2 * side + 1, side + 1), layout="constrained")
-    names = [shorten_name(name) for name in findings]
-    every = figure.subplots(1, 2, sharey=True)
-    for axes, others, title in zip(every, (there, said), ("true", "predicted"), strict=True):
-        shares = there.T @ others / images
-        drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=8)
-        axes.set_yticks(range(len(names)), names, fontsize=8)
-        axes.set_title(title)
-        for (row, column), share in np.ndenumerate(shares):
-            colour = "white" if share > 0.6 else "black"
-            text = f"{share:.2f}".removeprefix("0")
-            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
-    figure.colorbar(drawn, ax=list(every), shrink=0.6, label="share of the row's images")
-    return figure
 
 
 def _metrics_section(models: Models) -> PageSection:

@@ -56,7 +56,7 @@ class FindingTask(ProbabilityTask):
         Raises:
             SettingError: another sampling, which is of classes.
         """
-        table = np.nan_to_num(self.prepared.findings()[part]).astype(np.int64)
+        table = self.targets(part)
         if recipe.sampling in (NATURAL, WEIGHTED):
             return ShuffleSampler(Findings(table), recipe.batch_size, seed)
         if recipe.sampling == BALANCED:

@@ -2,7 +2,8 @@
 
 Soft pseudo-labels: Lee 2013, "Pseudo-label"; soft targets and a student trained anew after Xie et
 al. 2020, "Self-training with noisy student" (arXiv:1911.04252). Probabilities are used without a
-threshold: an unsure prediction says that it is unsure.
+threshold: an unsure prediction says that it is unsure. Those of findings, which do not compete for
+an image, are used one by one where their calibrated confidence is high; see `sure_findings`.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import MissingError, SettingError
 from kagglecxr.core.progress import Reporter
-from kagglecxr.core.run_record import read_run
+from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData, prepare_again
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages, unlabelled_per_batch
@@ -24,6 +25,8 @@ from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions, train_run
 from kagglecxr.training.run_spec import RunSpec
+from kagglecxr.training.sure_findings import sure_findings
+from kagglecxr.training.task import Outputs
 
 PSEUDO_LABELS = "pseudo_labels.npz"
 """Where a student's fold keeps its teacher's predictions, in the fold's folder."""
@@ -39,23 +42,39 @@ class Teacher:
     run: Path
     round: int
 
-    def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages:
+    def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages | None:
         """Labels the test set with the teacher's model of the same fold, mean of its views.
 
         Never with the models of other folds, nor with their mean: they have learned from the labels
         of the images that are held out here, the student would learn these labels through the test
         images that resemble them, and its out-of-fold score would mean nothing. For the same reason
         images that share a patient or duplicate group with one that is held out are left out. True
-        labels of the test set are not read, even where a rehearsal keeps them. The predictions are
-        saved in the folder of the student's run.
+        labels of the test set are not read, even where a rehearsal keeps them. The labels are saved
+        in the folder of the student's run.
+
+        Of findings the confidence is calibrated on the out-of-fold predictions of the other folds,
+        whose labels the student learns from anyway. Images of which no finding is sure are left
+        out; None where there is no other.
         """
         rows = unrelated_rows(run.prepared, run.fold_of == fold)
         ids, path = run.prepared.index.column("id", rows), run.fold_folder(fold) / PSEUDO_LABELS
         if not path.is_file():
             member = make_member(self.run, read_run(self.run), fold)
             output = Predictor([member]).predict(run.prepared.cache.images, rows)
-            unlabelled(ids, output.probabilities).save(path)
-        return PseudoLabelledImages(rows, Predictions.load(path).of(ids))
+            labels = output.probabilities
+            if run.prepared.competition.classes.multilabel:
+                labels = self._sure_of(labels, run, run.fold_of != fold)
+            unlabelled(ids, labels).save(path)
+        labels = Predictions.load(path).of(ids)
+        is_used = ~np.isnan(labels).all(axis=1)
+        return PseudoLabelledImages(rows[is_used], labels[is_used]) if is_used.any() else None
+
+    def _sure_of(self, predicted: Outputs, run: RunSpec, learned: npt.NDArray[np.bool_]) -> Outputs:
+        """Returns what is sure of the predicted findings, NaN elsewhere."""
+        index = run.prepared.index
+        ids = index.column("id", index.rows("train")[learned])
+        out_of_fold = Predictions.load(self.run / OOF).of(ids)
+        return sure_findings(out_of_fold, run.prepared.findings()[learned], predicted)
 
 
 def train_pseudo_rounds(

@@ -40,8 +40,8 @@ class Labeller(Protocol):
     def round(self) -> int:
         """The round of self-training, from 1."""
 
-    def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages:
-        """Labels the images that one fold of the other run may learn from."""
+    def label(self, run: RunSpec, fold: int) -> PseudoLabelledImages | None:
+        """Labels the images that one fold of the other run may learn from; None without any."""
 
 
 @dataclass(frozen=True)

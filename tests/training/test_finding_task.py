@@ -138,8 +138,13 @@ def test_batches_have_each_finding(data: FindingData) -> None:
     part = data.prepared.fold != 0
     sampler = task.sampler(part, make_recipe({}, FAST), 0)
     assert isinstance(sampler, MultiLabelSampler)
-    batches = task.targets(part)[sampler.order(0)].reshape(sampler.batches, 24, 3)
-    assert (np.nansum(batches, axis=1) >= 24 // 4).all()
+    targets = task.targets(part)
+    batches = targets[sampler.order(0)].reshape(sampler.batches, 24, 3)
+    # Images whose mass is uncertain, and which have nothing else, may be none without a finding.
+    unclear = np.isnan(targets).any(axis=1) & ~(targets == 1).any(axis=1)
+    most = -(-int(unclear.sum()) // sampler.batches)
+    assert 0 < most < 4
+    assert (np.nansum(batches, axis=1) >= (24 - most) // 4).all()
     with pytest.raises(SettingError, match="sampling=balanced"):
         task.sampler(part, make_recipe({}, ["sampling=oversampled"]), 0)
 

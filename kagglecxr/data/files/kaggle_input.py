@@ -72,7 +72,7 @@ def _subfolders(folder: Path) -> list[Path]:
 def _score(folder: Path, competition: Competition, below: Path) -> int:
     """Counts the parts of the layout that a folder has; 0 if it has no images."""
     layout, folders = competition.layout, class_folders(competition)
-    named = (layout.labels, layout.sample)
+    named = (layout.labels, layout.test_labels, layout.sample)
     tables = sum(bool(name) and (folder / name).is_file() for name in named)
     parts = [part for part in (layout.train, layout.test) if part]
     images = sum(any(_has_match(folder, some, list(folders)) for some in part) for part in parts)

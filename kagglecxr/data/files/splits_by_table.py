@@ -12,6 +12,7 @@ from kagglecxr.data.files.matching import column_of_ids, match_paths
 from kagglecxr.data.files.patterns import match_patterns
 from kagglecxr.data.files.sample import SampleSubmission
 from kagglecxr.data.files.tables import list_tables
+from kagglecxr.data.files.test_labels import with_test_labels
 from kagglecxr.data.schema import Classes, Layout
 
 
@@ -38,6 +39,16 @@ def labelled_rows(
         train = match_patterns(images, layout.train, folders)
     else:
         train = {path: "" for path in images if path not in test}
+    labels = None
+    if layout.labels:
+        others = [path for path in test if path not in train]
+        labels = read_labels(
+            root, layout, classes, list(train), [] if layout.test_labels else others
+        )
+    if labels and layout.test_labels:
+        labels = with_test_labels(labels, root, layout, classes, images, list(test))
+        named_by_table = labels.rows.index[labels.rows["split"] == "test"]
+        test |= {path: "" for path in named_by_table if path not in test}
     table = pd.DataFrame(
         [
             *((path, label, "train") for path, label in train.items()),
@@ -48,10 +59,8 @@ def labelled_rows(
     said = f"Data: {shorten(layout.train) or 'images that the tables name'} for training"
     if layout.test:
         said += f", {shorten(layout.test)} for the test set{'' if test else ' (no image)'}"
-    if not layout.labels:
+    if labels is None:
         return table, f"{said}.", None
-    others = [path for path in test if path not in train]
-    labels = read_labels(root, layout, classes, list(train), others)
     undecided = set(test) & set(train) if layout.train else set(train)
     findings = classes.model_copy(update={"multilabel": labels.multilabel})
     named = {*findings.of_cells(labels.rows["label"]), *folders.values()}
@@ -71,6 +80,9 @@ def labelled_rows(
     counts = cells.value_counts(sort=labels.multilabel)
     shown = ", ".join(f"{label} {count:,}" for label, count in counts.items())
     said += f", labels of {layout.labels}{form}, {matched}: {shown}."
+    if layout.test_labels:
+        tests = int((table["split"] == "test").sum())
+        said += f" Labels of the {tests:,} test images: {layout.test_labels}."
     if passed := len({*train, *test}) - len(table):
         said += f" Left out: {passed:,} images that no table names."
     return table, said, labels

@@ -3,10 +3,12 @@
 Slots go round-robin over the findings and, where there are such images, over "no finding"; the slot
 of a finding is filled by an image that has it. Any window of a round-robin holds its members
 equally often to within one, so every batch and every epoch is balanced in its slots. What an image
-has besides comes on top.
+has besides comes on top. An image that may have a finding or none, since that is not known, fills
+none of these slots: it is shown once an epoch, besides.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,38 +22,46 @@ class Findings(Targets):
     """The findings of a data set, and the images of each.
 
     Args:
-        labels: (N, K), 1 where an image has a finding, else 0; an image may have none.
+        labels: (N, K), 1 where an image has a finding, 0 where not, NaN where that is not known; an
+            image may have none.
 
     Attributes:
-        positives: the images of each finding that has any, then those without a finding if any.
-        owed: likewise, those of them that have no rarer finding: each image stands in one of them.
+        positives: the images of each finding that has any, then those known to have none if any.
+            Where no image is known to have none, those that may have none take their place.
+        owed: likewise, those of them that have no rarer finding.
+        unclear: images that may have none; each image stands here or in one of `owed`.
 
     Raises:
-        DataError: labels are no table of 0 and 1, or there is no image.
+        DataError: labels are no table of 0, 1 and NaN, or there is no image.
     """
 
-    def __init__(self, labels: npt.NDArray[np.integer]) -> None:
-        if labels.ndim != 2 or not np.isin(labels, (0, 1)).all() or not labels.size:
-            values = sorted(set(labels.ravel().tolist()))[:5]
+    def __init__(self, labels: npt.NDArray[np.number[Any]]) -> None:
+        if labels.ndim != 2 or not labels.size or not _is_zero_one_or_nan(labels):
+            values = sorted(set(labels.astype(np.float64).ravel().tolist()))[:5]
             raise DataError(
                 "Findings are a table of 0 and 1, a line an image and a column a finding. "
-                f"Received: an array of shape {labels.shape} with {values}. Write 0 for a label "
-                "that is ignored, and mask it in the loss."
+                f"Received: an array of shape {labels.shape} with {values}. Write NaN for a label "
+                "that is to be ignored."
             )
         self._items, self._findings = len(labels), int(labels.shape[1])
-        columns = np.column_stack([labels, labels.sum(axis=1) == 0]).astype(bool)
+        present, none = labels == 1, (labels == 0).all(axis=1)
+        may_be_none = ~present.any(axis=1)
+        none = none if none.any() else may_be_none
+        columns = np.column_stack([present, none])
         columns = columns[:, columns.any(axis=0)]
         rarity = np.where(columns, columns.sum(axis=0), self._items + 1)
         self._rarest = np.asarray(rarity.argmin(axis=1), np.intp)
+        self.unclear = np.flatnonzero(may_be_none & ~none)
+        self._rarest[self.unclear] = columns.shape[1] - 1
         members = range(columns.shape[1])
         self.positives = [np.flatnonzero(columns[:, k]) for k in members]
-        self.owed = [np.flatnonzero(self._rarest == k) for k in members]
+        self.owed = [np.flatnonzero((self._rarest == k) & columns[:, k]) for k in members]
         self.pools = [[k] for k in members]
         self.members = [[images] for images in self.positives]
 
     @cached_property
     def of_item(self) -> Items:
-        """(N,) int, the position of each image's rarest finding in `positives`."""
+        """(N,) int, the position of each image's rarest finding in `positives`, or that of none."""
         return self._rarest
 
     def __len__(self) -> int:
@@ -59,33 +69,48 @@ class Findings(Targets):
         return self._findings
 
 
+def _is_zero_one_or_nan(labels: npt.NDArray[np.number[Any]]) -> bool:
+    return bool((np.isin(labels, (0, 1)) | np.isnan(labels)).all())
+
+
 class MultiLabelSampler(EpochSampler):
     """Samples every finding, and no finding, equally often in each batch and epoch.
 
-    With M members (findings that have images, and "no finding" where there are such images), a
-    batch of B images has floor(B / M) or ceil(B / M) slots of each member, so at least floor(B / M)
-    images with each finding, at least one where B >= M; the slots of a member differ by at most one
-    between any two batches. Images with several findings add to the others.
+    With M members (findings that have images, and "no finding" where there are such images) and U
+    images of which it is not clear whether they have any, a batch of B images in an epoch of E has
+    floor(U / E) or u = ceil(U / E) unclear ones, and floor or ceil of (the others / M) slots of
+    each member: at least floor((B - u) / M) images with each finding. The slots of a member differ
+    by at most one between any two batches. Images with several findings add to the others.
 
     An epoch is the shortest one of full batches in which each member has as many slots as images of
-    which it is the rarest finding, so every image is shown at least once. The slots of a member go
-    through its images pass after pass; where there are more of them than slots, through those of
-    which it is the rarest finding and some others, drawn anew for each epoch.
+    which it is the rarest finding, and each unclear image has one, so every image is shown at least
+    once. The slots of a member go through its images pass after pass; where there are more of them
+    than slots, through those of which it is the rarest finding and some others, drawn anew for each
+    epoch.
     """
 
     def __init__(self, findings: Findings, batch_size: int, seed: int) -> None:
         self._needs = [max(1, len(images)) for images in findings.owed]
-        super().__init__(findings, batch_size, slots_needed(self._needs), seed)
+        slots = slots_needed(self._needs) + len(findings.unclear)
+        super().__init__(findings, batch_size, slots, seed)
         self._findings = findings
 
     def _make_order(self, epoch: int, random: np.random.Generator) -> Items:
-        order = np.empty(self.slots, np.intp)
-        turns = round_robin(self._needs, self.slots, random)
+        order, unclear = np.empty(self.slots, np.intp), self._findings.unclear
+        others = np.flatnonzero(~self._unclear_slots())
+        turns = round_robin(self._needs, len(others), random)
         for member, images in enumerate(self._findings.positives):
-            own = np.flatnonzero(turns == member)
+            own = others[turns == member]
             shown = images if len(own) >= len(images) else self._some(member, len(own), random)
             order[own] = shuffled_passes(shown, len(own), random)
+        order[self._unclear_slots()] = random.permutation(unclear)
         return order
+
+    def _unclear_slots(self) -> npt.NDArray[np.bool_]:
+        """Returns (slots,) which of them are of unclear images: the first ones of each batch."""
+        edges = len(self._findings.unclear) * np.arange(self.batches + 1) // self.batches
+        counts = np.diff(edges)
+        return (np.arange(self.batch_size) < counts[:, None]).ravel()
 
     def _some(self, member: int, number: int, random: np.random.Generator) -> Items:
         """Returns those images of a member that are owed a slot of it, and as many others."""

@@ -22,7 +22,10 @@ UNLABELLED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class PseudoLabelledImages:
-    """Rows (M,) of images without a label, and a model's probabilities (M, targets) for them."""
+    """Rows (M,) of images without a label, and a model's probabilities (M, targets) for them.
+
+    NaN is a finding of which the model is not sure: the loss leaves it out.
+    """
 
     rows: npt.NDArray[np.intp]
     targets: TargetRows

@@ -139,14 +139,15 @@ class BalancedSequence(SampledSequence):
     at most 1. It has the smallest number of batches for which this holds. Batch i of epoch e
     depends only on (seed, e, i), for any order of access and any number of workers.
 
-    Of images with several findings each, `labels` are a table of 0 and 1, and targets that table's
-    lines. Every batch then has at least floor(B / M) images with each finding, where B is its size
-    and M the number of findings that have images, plus one if there are images without a finding,
-    which count as a finding here; see `MultiLabelSampler` for what else holds.
+    Of images with several findings each, `labels` are a table of 0 and 1, NaN where a label is to
+    be ignored, and targets that table's lines. Every batch then has at least floor((B - u) / M)
+    images with each finding, where B is its size, M the number of findings that have images, plus
+    one if there are images without a finding, which count as a finding here, and u the number of
+    images in a batch of which NaN leaves open whether they have any; see `MultiLabelSampler`.
 
     Args:
         images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
-        labels: (N,) integer class ids, or (N, K) 0 or 1, whether an image has each finding.
+        labels: (N,) integer class ids, or (N, K) 0, 1 or NaN, whether an image has each finding.
         batch_size: number of items in every batch.
         pools: the list of class ids of each target, in target order; defaults to one target per
             class, 0 to the highest label. Findings have none.
@@ -173,7 +174,7 @@ class BalancedSequence(SampledSequence):
     def __init__(
         self,
         images: Pixels,
-        labels: npt.NDArray[np.integer],
+        labels: npt.NDArray[Any],
         batch_size: int,
         *,
         pools: Sequence[Sequence[int]] | None = None,

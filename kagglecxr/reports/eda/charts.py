@@ -27,8 +27,11 @@ def largest(images: "pd.Series[int]", most: int = len(SHADES)) -> list[str]:
     return [str(name) for name, _ in ordered[:most]]
 
 
-def class_counts_bars(table: pd.DataFrame) -> Figure:
-    """Plots the images of each class and of the test set as bars; see `class_counts`."""
+def class_counts_bars(table: pd.DataFrame, what: str = "class") -> Figure:
+    """Plots the images of each class and of the test set as bars; see `class_counts`.
+
+    `what` each of them is called; shares are of the images of which it is known.
+    """
     figure = Figure(figsize=(WIDTH, 1.1 + 0.45 * len(table)), layout="constrained")
     axes = figure.subplots()
     is_train = table["split"] == "train"
@@ -39,7 +42,7 @@ def class_counts_bars(table: pd.DataFrame) -> Figure:
         for row in table.itertuples()
     ]
     axes.bar_label(bars, labels, padding=4)
-    axes.set(xlabel="images (share of the training set)", title="Images of each class")
+    axes.set(xlabel="images (share of the training set)", title=f"Images of each {what}")
     axes.set_xlim(0, float(table["images"].max()) * 1.2)
     axes.invert_yaxis()
     return figure

@@ -15,7 +15,13 @@ from kagglecxr.core.seeding import generator
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.shift.adversarial_validation import Shift, compare_splits, describe
-from kagglecxr.reports.eda import image_grids, image_sections, table_sections
+from kagglecxr.reports.eda import (
+    finding_overview,
+    finding_tables,
+    image_grids,
+    image_sections,
+    table_sections,
+)
 from kagglecxr.reports.eda import tables as tables_of
 from kagglecxr.reports.eda.charts import largest
 from kagglecxr.reports.eda.pixel_statistics import PixelSummary, mean_grey, summarise
@@ -25,10 +31,9 @@ from kagglecxr.reports.run_figures import save_figure
 
 PAGE = "index.html"
 TEST = "test set"
-SHIFT_PART = 3
-"""Number of sections before that of the shift: those of classes, sources and sizes."""
 NOT_ALWAYS = (
-    "class-by-source", "shift", "extremes-*", "pixels-masked", "mean-by-source", "duplicates",
+    "class-by-source", "findings-*", "cooccurrence", "examples", "shift", "extremes-*",
+    "pixels-masked", "mean-by-source", "duplicates",
 )  # fmt: skip
 """Patterns of the names of figures that not every data set has."""
 
@@ -65,9 +70,14 @@ def explore_data(
         write_table(folder / f"{name}.csv", table.round(6))
     # A dollar sign in a name does not start a formula.
     with mpl.rc_context({"text.parse_math": False}):
-        parts = _sections(prepared, tables, by_class, by_source, seed)
+        parts = (
+            _finding_sections(prepared, tables, seed)
+            if prepared.competition.classes.multilabel
+            else _class_sections(prepared, tables)
+        )
         if shift is not None:
-            parts.insert(SHIFT_PART, table_sections.shift_section(shift, tables["shift"]))
+            parts.append(table_sections.shift_section(shift, tables["shift"]))
+        parts += _image_sections(prepared, tables, by_class, by_source, seed)
         drawn = _save(parts, folder, reporter)
     title = f"Exploration of {prepared.competition.title or prepared.competition.name}"
     introduction = (
@@ -81,16 +91,56 @@ def explore_data(
 
 
 def _tables(prepared: PreparedData, pairs: pd.DataFrame, shift: Shift | None) -> Tables:
-    index, classes = prepared.index, prepared.competition.classes.names
+    index, classes = prepared.index, prepared.competition.classes
     grey = mean_grey(prepared.cache.measures["thumbnail"])
+    own = _finding_tables(prepared) if classes.multilabel else _class_tables(prepared)
+    return {
+        **own,
+        "sizes": tables_of.image_sizes(index, multilabel=classes.multilabel),
+        "shift": tables_of.shift_table(shift),
+        "brightness": extreme_images(index, grey, classes.names),
+        "duplicates": labelled_duplicates(pairs, index),
+    }
+
+
+def _class_tables(prepared: PreparedData) -> Tables:
+    index, classes = prepared.index, prepared.competition.classes.names
     return {
         "classes": tables_of.class_counts(index, classes),
         "sources": tables_of.class_by_source(index, classes),
-        "sizes": tables_of.image_sizes(index),
-        "shift": tables_of.shift_table(shift),
-        "brightness": extreme_images(index, grey, classes),
-        "duplicates": labelled_duplicates(pairs, index),
     }
+
+
+def _finding_tables(prepared: PreparedData) -> Tables:
+    index, classes = prepared.index, prepared.competition.classes
+    truth, findings = prepared.findings(), list(classes.names)
+    sources, sizes = _sources_and_sizes(prepared)
+    facts = {"source": sources, "size": sizes} if any(sources) else {"size": sizes}
+    told = [
+        pd.DataFrame(
+            {
+                "finding": findings,
+                "by": name,
+                "cramers_v": finding_tables.cramers_v(truth, cells),
+                "auc": finding_tables.auc_from_fact(truth, cells, prepared.fold),
+            }
+        )
+        for name, cells in facts.items()
+    ]
+    return {
+        "classes": finding_tables.finding_counts(index, truth, findings, classes.none),
+        "numbers": finding_tables.findings_per_image(truth),
+        "cooccurrence": finding_tables.cooccurrence_table(truth, findings),
+        "sources": finding_tables.finding_by_source(truth, sources, findings),
+        "facts": pd.concat(told, ignore_index=True),
+    }
+
+
+def _sources_and_sizes(prepared: PreparedData) -> tuple[list[str], list[str]]:
+    """Returns both facts of each training image as text."""
+    index, train = prepared.index, prepared.index.rows("train")
+    sides = zip(index.column("width", train), index.column("height", train), strict=True)
+    return index.column("source", train), [" × ".join(side) for side in sides]
 
 
 def _summaries(
@@ -117,30 +167,48 @@ def _summaries(
     return by_class, by_source
 
 
-def _sections(
-    prepared: PreparedData, tables: Tables, by_class: Summaries, by_source: Summaries, seed: int
-) -> list[PageSection]:
-    index = prepared.index
-    train = index.rows("train")
-    labels = index.column("label", train)
-    sides = zip(index.column("width", train), index.column("height", train), strict=True)
-    majority, by_origin, by_size = (
+def _class_sections(prepared: PreparedData, tables: Tables) -> list[PageSection]:
+    labels = prepared.index.column("label", prepared.index.rows("train"))
+    majority, by_source, by_size = (
         tables_of.accuracy_from_fact(labels, facts, prepared.fold)
-        for facts in (
-            [""] * len(labels),
-            index.column("source", train),
-            [" × ".join(side) for side in sides],
-        )
+        for facts in ([""] * len(labels), *_sources_and_sizes(prepared))
     )
-    has_mask = np.array(index.column("mask", train)) != ""
-    pipeline = prepared.pipeline_text
-    of_train = {name: of for name, of in by_class.items() if name != TEST}
+    told_by_size = table_sections.accuracy_by_size(by_size, majority)
     return [
         table_sections.classes_section(tables["classes"]),
-        table_sections.sources_section(tables["sources"], by_origin, majority),
-        table_sections.sizes_section(tables["sizes"], by_size, majority),
+        table_sections.sources_section(tables["sources"], by_source, majority),
+        table_sections.sizes_section(tables["sizes"], told_by_size),
+    ]
+
+
+def _finding_sections(prepared: PreparedData, tables: Tables, seed: int) -> list[PageSection]:
+    truth, classes, facts = prepared.findings(), prepared.competition.classes, tables["facts"]
+    findings = list(classes.names)
+    rows = finding_tables.example_rows(truth, generator(seed, "examples"))
+    shown = dict(zip([*findings, classes.none], rows.tolist(), strict=True))
+    by_size = facts.loc[facts["by"] == "size", "auc"].to_numpy(np.float64)
+    told_by_size = finding_overview.told_by("size", by_size, findings)
+    return [
+        finding_overview.findings_section(tables["classes"], len(truth), classes.none),
+        finding_overview.examples_section(image_grids.read_examples(prepared, shown)),
+        finding_overview.together_section(tables["numbers"], tables["cooccurrence"], findings),
+        finding_overview.finding_sources_section(tables["sources"], facts, findings),
+        table_sections.sizes_section(tables["sizes"], told_by_size),
+    ]
+
+
+def _image_sections(
+    prepared: PreparedData, tables: Tables, by_class: Summaries, by_source: Summaries, seed: int
+) -> list[PageSection]:
+    train = prepared.index.rows("train")
+    has_mask = np.array(prepared.index.column("mask", train)) != ""
+    pipeline = prepared.pipeline_text
+    what = "finding" if prepared.competition.classes.multilabel else "class"
+    of_train = {name: of for name, of in by_class.items() if name != TEST}
+    return [
         image_sections.extremes_section(
             image_grids.read_extremes(prepared, tables["brightness"]),
+            what,
             with_masks=bool(has_mask.any()),
         ),
         image_sections.pixels_section(
@@ -150,7 +218,7 @@ def _sections(
             image_grids.read_sample(prepared, train, seed),
             image_grids.read_sample(prepared, train[has_mask], seed),
         ),
-        image_sections.means_section(of_train, by_source, pipeline),
+        image_sections.means_section(of_train, by_source, what, pipeline),
         image_sections.duplicates_section(
             tables["duplicates"], image_grids.read_pairs(prepared, tables["duplicates"])
         ),

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kagglecxr.core.errors import MissingError
+from kagglecxr.core.findings import SEPARATOR
 from kagglecxr.core.seeding import generator
 from kagglecxr.data.images.decode import read_image, read_mask
 from kagglecxr.data.images.image import Image
@@ -27,6 +28,7 @@ from kagglecxr.reports.eda.pixel_statistics import (
     outlined,
 )
 from kagglecxr.reports.eda.tables import sample_rows
+from kagglecxr.reports.run_figures import shorten_name
 
 BARS = 1.3
 """Width of a histogram, in widths of its image."""
@@ -116,6 +118,14 @@ def pairs_grid(pairs: Sequence[tuple[CaptionedImage, CaptionedImage]]) -> Figure
     return figure
 
 
+def examples_grid(images: Sequence[CaptionedImage]) -> Figure:
+    """Plots images with their captions, four per row."""
+    figure, grid = _grid([2.5] * -(-len(images) // 4), 4)
+    for axes, shown in zip(grid.ravel(), images, strict=False):
+        _show(axes, shown.image, shown.title)
+    return figure
+
+
 def _grid(
     heights: Sequence[float], columns: int, *, width_ratios: Sequence[float] | None = None
 ) -> tuple[Figure, np.ndarray[tuple[int, int], np.dtype[np.object_]]]:
@@ -175,6 +185,22 @@ def read_sample(
     chosen = sample_rows(prepared.index, rows, DRAWN, generator(seed, "explore"))
     lines = prepared.index.table.iloc[chosen].to_dict("records")
     return [_read(prepared.root, line, f"{line['label']}\n") for line in lines]
+
+
+def read_examples(prepared: PreparedData, rows: Mapping[str, int]) -> list[CaptionedImage]:
+    """Reads a training image of each finding, by name; the caption has what the image has besides.
+
+    `rows` are of the training images, -1 for a finding that has none.
+    """
+    table = prepared.index.table.iloc[prepared.index.rows("train")]
+    shown = []
+    for name, row in rows.items():
+        if row >= 0:
+            line = table.iloc[row].to_dict()
+            others = [part for part in line["label"].split(SEPARATOR) if part != name]
+            besides = f"\n+ {shorten_name(', '.join(others), LONGEST)}" if others else ""
+            shown.append(_read(prepared.root, line, f"{shorten_name(name)}\n", besides))
+    return shown
 
 
 def read_pairs(

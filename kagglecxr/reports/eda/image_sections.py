@@ -17,9 +17,9 @@ from kagglecxr.reports.page import PageFigure, PageSection
 
 
 def extremes_section(
-    images: Mapping[str, Sequence[CaptionedImage]], *, with_masks: bool
+    images: Mapping[str, Sequence[CaptionedImage]], what: str, *, with_masks: bool
 ) -> PageSection:
-    """Returns the section of the darkest, median and brightest image of each class."""
+    """Returns the section of the darkest, median and brightest image of each class or finding."""
     sentences = [
         "By the mean grey value of the file, before any equalisation. Look for images that are no "
         "chest X-ray, are inverted or over-exposed, and for letters, tubes and borders."
@@ -42,7 +42,7 @@ def extremes_section(
                 + (" None of them has a mask." if with_masks and not some_mask else ""),
             )
         )
-    return PageSection("Darkest, median and brightest image of each class", sentences, pictures)
+    return PageSection(f"Darkest, median and brightest image of each {what}", sentences, pictures)
 
 
 def pixels_section(
@@ -95,27 +95,30 @@ def pixels_section(
 
 
 def means_section(
-    classes: Mapping[str, PixelSummary], sources: Mapping[str, PixelSummary], pipeline: str
+    classes: Mapping[str, PixelSummary],
+    sources: Mapping[str, PixelSummary],
+    what: str,
+    pipeline: str,
 ) -> PageSection:
-    """Returns the section of mean images of each class and source, after `pipeline`."""
+    """Returns the section of mean images of each class or finding, and source, after `pipeline`."""
     sentences = [
         "The mean of hundreds of chest X-rays is a blurred chest. What stays sharp is the same in "
         "all of them: letters in a corner, a black border, one cropping. If the classes differ in "
         "that, or the sources do and the classes come from different sources, a model will use it."
     ]
     pictures = []
-    for what, summaries in (("class", classes), ("source", sources)):
+    for name, called, summaries in (("class", what, classes), ("source", "source", sources)):
         if summaries:
-            means = {name: (of.mean, of.images) for name, of in summaries.items()}
+            means = {one: (of.mean, of.images) for one, of in summaries.items()}
             pictures.append(
                 PageFigure(
-                    f"mean-by-{what}",
+                    f"mean-by-{name}",
                     mean_images_row(means),
                     f"Mean images: {', '.join(summaries)}.",
-                    f"Mean of all prepared training images of each {what} ({pipeline}); "
+                    f"Mean of all prepared training images of each {called} ({pipeline}); "
                     f"{len(summaries)} with the most images are shown."
-                    if what == "source" and len(summaries) == len(SHADES)
-                    else f"Mean of all prepared training images of each {what} ({pipeline}).",
+                    if name == "source" and len(summaries) == len(SHADES)
+                    else f"Mean of all prepared training images of each {called} ({pipeline}).",
                 )
             )
     return PageSection("Mean images", sentences, pictures)

@@ -14,6 +14,11 @@ from kagglecxr.reports.eda.charts import (
 from kagglecxr.reports.page import PageFigure, PageSection
 
 SIZES_SHOWN = 10
+NO_SOURCES = (
+    "The data do not say where an image comes from. If the classes were collected at different "
+    "places, a model may tell the places apart instead of the lungs, and no table here would show "
+    "it: look at the mean images and the corners below."
+)
 
 
 def classes_section(counts: pd.DataFrame) -> PageSection:
@@ -57,14 +62,7 @@ def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> P
     """
     title = "Class by source"
     if sources.empty:
-        return PageSection(
-            title,
-            [
-                "The data do not say where an image comes from. If the classes were collected at "
-                "different places, a model may tell the places apart instead of the lungs, and no "
-                "table here would show it: look at the mean images and the corners below."
-            ],
-        )
+        return PageSection(title, [NO_SOURCES])
     sentences = [
         "A class that comes from one source only can be told by the source: by its scanner, its "
         "printed letters, its borders. The score is then high, and worth nothing elsewhere."
@@ -99,8 +97,16 @@ def sources_section(sources: pd.DataFrame, guessed: float, majority: float) -> P
     )
 
 
-def sizes_section(sizes: pd.DataFrame, guessed: float, majority: float) -> PageSection:
-    """Returns the section of file sizes; arguments as of `sources_section` and `image_sizes`."""
+def accuracy_by_size(guessed: float, majority: float) -> str:
+    """Returns the sentence on classes guessed from the size; see `sources_section`."""
+    return (
+        f"Guessed from the size alone, fold by fold, {guessed:.0%} of the training images get "
+        f"their right class; always saying the most frequent class, {majority:.0%}."
+    )
+
+
+def sizes_section(sizes: pd.DataFrame, told_by_size: str) -> PageSection:
+    """Returns the section of file sizes, see `image_sizes`, and of what they give away."""
     kinds = sizes[["width", "height"]].drop_duplicates()
     if len(kinds) == 1:
         width, height = kinds.iloc[0]
@@ -109,8 +115,7 @@ def sizes_section(sizes: pd.DataFrame, guessed: float, majority: float) -> PageS
         sentence = (
             f"There are {len(kinds):,} different sizes. Look for a class whose dots lie elsewhere: "
             "resizing to a square stretches each class differently, which a model can read. "
-            f"Guessed from the size alone, fold by fold, {guessed:.0%} of the training images get "
-            f"their right class; always saying the most frequent class, {majority:.0%}."
+            f"{told_by_size}"
         )
     table = sizes.assign(**{"class": sizes["class"].replace("", "(not shown)")})
     most = table.sort_values("images", ascending=False, kind="stable").head(SIZES_SHOWN)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.errors import DataError, shorten
+from kagglecxr.core.findings import present_findings
 from kagglecxr.data.index import Index
 from kagglecxr.data.shift.adversarial_validation import Shift
 
@@ -52,8 +53,10 @@ def class_by_source(index: Index, classes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["class", "source", "images", "share"])
 
 
-def image_sizes(index: Index) -> pd.DataFrame:
+def image_sizes(index: Index, *, multilabel: bool = False) -> pd.DataFrame:
     """Returns `split,class,width,height,images`, the most frequent size of a class first.
+
+    An image with several findings counts with each of them.
 
     Raises:
         DataError: the index has a width or height that is no number.
@@ -66,6 +69,9 @@ def image_sizes(index: Index) -> pd.DataFrame:
             f"{shorten(list(table.loc[wrong, 'id']))}. Run prepare again."
         )
     sizes = table.assign(width=table["width"].astype(int), height=table["height"].astype(int))
+    if multilabel:
+        of_cell = {cell: present_findings(cell) or [UNKNOWN] for cell in set(sizes["label"]) - {""}}
+        sizes = sizes.assign(label=sizes["label"].map({**of_cell, "": [""]})).explode("label")
     sizes = sizes.rename(columns={"label": "class"})
     keys = ["split", "class", "width", "height"]
     counted = sizes.groupby(keys, as_index=False).size().rename(columns={"size": "images"})
@@ -120,14 +126,14 @@ def extreme_images(
 ) -> pd.DataFrame:
     """Returns `class,which,id,path,mask,mean_grey`: darkest, median and brightest of each class.
 
-    Of an even number of images the median is the darker middle one. In a class of one or two
-    images, one image may be several of the three and has one row. `grey` is (N,), of each image.
+    Images of a finding may have others besides. Of an even number of images the median is the
+    darker middle one. In a class of one or two images, one image may be several of the three and
+    has one row. `grey` is (N,), of each image.
     """
     lines = []
     train = index.rows("train")
-    labels = np.array(index.column("label", train), dtype=object)
     for name in classes:
-        rows = train[labels == name]
+        rows = train[index.with_label(name)[train]]
         ordered = rows[np.argsort(grey[rows], kind="stable")]
         parts: dict[int, list[str]] = {}
         for which, position in (

@@ -11,13 +11,16 @@ from kagglecxr.data.samplers.multilabel import Findings, MultiLabelSampler
 from kagglecxr.data.sequences.sequence import BalancedSequence
 
 TABLES = st.tuples(st.integers(1, 40), st.integers(1, 6)).flatmap(
-    lambda shape: arrays.arrays(np.int64, shape, elements=st.integers(0, 1))
+    lambda shape: arrays.arrays(np.float32, shape, elements=st.sampled_from([0.0, 1.0, np.nan]))
 )
 
 
 def members_of(table: np.ndarray) -> np.ndarray:
     """(N, M) whether an image is of each finding that has images, or of none."""
-    columns = np.column_stack([table, table.sum(axis=1) == 0]).astype(bool)
+    none = (table == 0).all(axis=1)
+    if not none.any():
+        none = ~(table == 1).any(axis=1)
+    columns = np.column_stack([table == 1, none])
     return np.asarray(columns[:, columns.any(axis=0)])
 
 
@@ -30,8 +33,13 @@ def test_the_bounds_of_batches_and_epochs(
     order, members = sampler.order(epoch), members_of(table)
     assert set(order) == set(range(len(table)))
     assert len(order) == sampler.slots
-    batches = members[order].reshape(sampler.batches, batch_size, -1).sum(axis=1)
-    assert (batches >= batch_size // members.shape[1]).all()
+    shown = members[order].reshape(sampler.batches, batch_size, -1)
+    unclear = (~shown.any(axis=2)).sum(axis=1)
+    images = int((~members.any(axis=1)).sum())
+    assert unclear.sum() == images
+    assert unclear.max() - unclear.min() <= 1
+    most = -(-images // sampler.batches)
+    assert (shown.sum(axis=1) >= (batch_size - most) // members.shape[1]).all()
 
 
 @settings(deadline=None)
@@ -40,7 +48,7 @@ def test_no_shorter_epoch_has_room_for_all(table: np.ndarray, batch_size: int, s
     findings = Findings(table)
     sampler = MultiLabelSampler(findings, batch_size, seed)
     needs = [max(1, len(images)) for images in findings.owed]
-    needed = (max(needs) - 1) * len(needs) + needs.count(max(needs))
+    needed = (max(needs) - 1) * len(needs) + needs.count(max(needs)) + len(findings.unclear)
     assert sampler.slots - batch_size < needed <= sampler.slots
 
 
@@ -48,11 +56,35 @@ def test_no_shorter_epoch_has_room_for_all(table: np.ndarray, batch_size: int, s
 def test_an_image_is_owed_to_its_rarest_finding(table: np.ndarray) -> None:
     findings, members = Findings(table), members_of(table)
     sizes = members.sum(axis=0)
-    assert sorted(np.concatenate(findings.owed).tolist()) == list(range(len(table)))
+    owed = np.concatenate([*findings.owed, findings.unclear])
+    assert sorted(owed.tolist()) == list(range(len(table)))
     for member, images in enumerate(findings.owed):
         for image in images:
             assert members[image, member]
             assert sizes[member] == sizes[members[image]].min()
+
+
+def test_an_image_of_which_a_finding_is_not_known_is_none_without_a_finding() -> None:
+    table = np.array([[1, 0], [0, 1], [0, 0], [np.nan, 0], [np.nan, 1]])
+    findings = Findings(table)
+    assert [images.tolist() for images in findings.positives] == [[0], [1, 4], [2]]
+    assert findings.unclear.tolist() == [3]
+    order = MultiLabelSampler(findings, 3, 0).order(0)
+    assert (order == 3).sum() == 1
+
+
+def test_where_none_is_known_to_have_no_finding_those_that_may_have_none_stand_for_it() -> None:
+    findings = Findings(np.array([[1, 0], [0, np.nan], [np.nan, np.nan]]))
+    assert [images.tolist() for images in findings.positives] == [[0], [1, 2]]
+    assert not len(findings.unclear)
+
+
+def test_a_label_that_is_ignored_reaches_the_loss_as_nan() -> None:
+    table = np.array([[1, np.nan], [0, 1], [0, 0]])
+    batches = BalancedSequence(np.arange(3, dtype=np.uint8).reshape(3, 1, 1), table, 6)
+    for pixels, targets in (batches[n] for n in range(len(batches))):
+        assert targets.dtype == np.float32
+        np.testing.assert_array_equal(targets, table[pixels[:, 0, 0, 0]])
 
 
 def test_a_finding_with_one_image_is_in_every_batch() -> None:

@@ -278,3 +278,48 @@ def test_exploring_needs_no_keras() -> None:
     code = "import sys, kagglecxr.reports.eda.eda_report; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"tensorflow", "keras"} & set(done.stdout.split())
+
+
+@pytest.fixture
+def findings(tmp_path: Path) -> Path:
+    """Images with two findings from two hospitals, one of which has all masses."""
+    chance = np.random.default_rng(0)
+    (tmp_path / "few" / "images").mkdir(parents=True)
+    lines = ["image,Edema,Mass,source"]
+    for number in range(24):
+        pixels = chance.integers(0, 256, (32, 32 + number % 2)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / "few" / "images" / f"{number}.png"), pixels)
+        edema = -1 if number == 0 else number % 3 == 0
+        lines.append(f"{number},{edema:d},{number % 2},{'north' if number % 2 else 'south'}")
+    (tmp_path / "few" / "labels.csv").write_text("\n".join(lines))
+    (tmp_path / "few.toml").write_text(
+        'name = "few"\n[source]\nkind = "folder"\n[classes]\nmultilabel = true\n'
+        'uncertain = "ignore"\n'
+        'names = ["Edema", "Mass"]\n[layout]\ntrain = ["images/*"]\nlabels = "labels.csv"\n'
+    )
+    return tmp_path / "few.toml"
+
+
+def test_findings_are_counted_shown_together_and_by_source(findings: Path) -> None:
+    workspace = Workspace(findings.parent / "work", "few")
+    options = PrepareOptions(findings.with_suffix(""), 24, "gray | resize", 0.0, 2, False, 0)
+    competition = load_competition(str(findings))
+    prepared = prepare_competition(competition, workspace, options, Silent())
+    page = explore(prepared, workspace)
+    own = {
+        "numbers.csv", "cooccurrence.csv", "facts.csv", "findings-per-image.png", "examples.png",
+        "cooccurrence.png", "findings-by-source.png", "mean-by-source.png", "extremes-1.png",
+        "extremes-2.png",
+    }  # fmt: skip
+    folder = workspace.root / "explore"
+    files = set(contents(workspace))
+    assert files == ALWAYS | own
+    assert not [name for name in files if name.endswith(".png") and is_blank(folder / name)]
+    counts = read_table(folder / "classes.csv").set_index("class")
+    assert counts["images"].to_dict() == {"Edema": "7", "Mass": "12", "No Finding": "8"}
+    assert counts["not_known"].to_dict() == {"Edema": "1", "Mass": "0", "No Finding": "1"}
+    facts = pd.read_csv(folder / "facts.csv").set_index(["finding", "by"])
+    assert facts.loc[("Mass", "source"), "cramers_v"] == pytest.approx(1.0)
+    assert facts["auc"][[("Mass", "source"), ("Mass", "size")]].tolist() == [1.0, 1.0]
+    assert any("Mass the highest with 1.00" in sentence for sentence in page.texts)
+    assert "Findings together" in page.texts
