@@ -9,18 +9,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, log_expit, log_softmax, logit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from kagglecxr.core.metrics import Probabilities, Truth
-from kagglecxr.inference.predictions import SMALLEST, log_probabilities
+from kagglecxr.inference.predictions import log_odds, log_probabilities
 
 ActivationName: TypeAlias = Literal["softmax", "sigmoid"]
 Scores: TypeAlias = npt.NDArray[np.float64]
-
-
-def clip_probabilities(probabilities: Probabilities) -> Scores:
-    """Returns probabilities that are neither 0 nor 1 by more than a millionth."""
-    return np.clip(np.asarray(probabilities, np.float64), SMALLEST, 1.0 - SMALLEST)
 
 
 class Activation(ABC):
@@ -92,7 +87,7 @@ class _Sigmoid(Activation):
         return np.asarray(expit(scores), np.float64)
 
     def scores(self, probabilities: Probabilities) -> Scores:
-        return np.asarray(logit(clip_probabilities(probabilities)), np.float64)
+        return log_odds(probabilities)
 
     def log_likelihood(self, scores: Scores, truth: Truth) -> tuple[float, Scores]:
         known = ~np.isnan(truth)

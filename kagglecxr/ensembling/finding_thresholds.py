@@ -9,7 +9,7 @@ import numpy.typing as npt
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.finding_metrics import PRESENT, OfFindings
 from kagglecxr.core.metrics import Metric, Probabilities, Truth
-from kagglecxr.ensembling.activations import clip_probabilities
+from kagglecxr.inference.predictions import clip_probabilities
 
 Decisions = npt.NDArray[np.bool_]
 Cells = npt.NDArray[np.float64]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
 from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import atomic_write, open_arrays
@@ -127,3 +128,13 @@ def log_probabilities(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np
     clipped = np.clip(probabilities, SMALLEST, 1.0).astype(np.float64)
     logs: npt.NDArray[np.float64] = np.log(clipped)
     return logs
+
+
+def log_odds(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The logarithms of odds; probabilities nearer to 0 or 1 count as a millionth from it."""
+    return np.asarray(logit(clip_probabilities(probabilities)), np.float64)
+
+
+def clip_probabilities(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Probabilities of which none is nearer to 0 or 1 than a millionth."""
+    return np.clip(np.asarray(probabilities, np.float64), SMALLEST, 1.0 - SMALLEST)

@@ -8,17 +8,15 @@ that a threshold on the plain probabilities would choose by how a loss was weigh
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from kagglecxr.core.metrics import Probabilities
+from kagglecxr.inference.predictions import log_odds
 
 SURE = 0.9
 """The calibrated confidence from which on a label is used."""
 FEWEST = 10
 """Images with a finding, and without it, that a calibration needs at least."""
-_NEAREST = 1e-6
-"""Probabilities nearer to 0 or 1 count as this far from it."""
 
 
 def sure_findings(
@@ -43,19 +41,13 @@ def sure_findings(
         is_there = truth[known, k] == 1
         if min(is_there.sum(), (~is_there).sum()) < FEWEST:
             continue
-        fitted = LogisticRegression().fit(_log_odds(held_out[known, k]), is_there)
+        fitted = LogisticRegression().fit(log_odds(held_out[known, k, None]), is_there)
         if fitted.coef_[0, 0] <= 0:
             # The higher the probability, the less often it is there: the model knows nothing of it.
             continue
-        calibrated = fitted.predict_proba(_log_odds(predicted[:, k]))[:, 1]
+        calibrated = fitted.predict_proba(log_odds(predicted[:, k, None]))[:, 1]
         surely_there = calibrated >= SURE
         surely_absent = calibrated <= min(1.0 - SURE, is_there.mean() / 2.0)
         if surely_there.any() and surely_absent.any():
             labels[:, k] = np.where(surely_there | surely_absent, calibrated, np.nan)
     return labels
-
-
-def _log_odds(probabilities: Probabilities) -> npt.NDArray[np.float64]:
-    """Returns (N, 1)."""
-    clipped = np.clip(probabilities.astype(np.float64), _NEAREST, 1.0 - _NEAREST)
-    return np.asarray(logit(clipped), np.float64)[:, None]
