@@ -43,7 +43,7 @@ def audit(
     page = report_audit(found, folder, common.terminal)
     write_run_page(described, workspace, member.run, common.seed, common.terminal)
     common.finish(
-        f"{found.verdict.sentence(member.record.name)} The page: {page}.",
+        f"{found.sentence} The page: {page}.",
         shlex.join(["open", str(page)]),
     )
 

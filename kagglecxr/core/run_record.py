@@ -1,12 +1,11 @@
 """Training runs on disk: run.json and the folders of their folds."""
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kagglecxr.core.errors import DataError, SettingError, shorten
+from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import read_json, read_table, write_json
 
 WEIGHTS = "model.weights.h5"
@@ -103,20 +102,6 @@ def segments(run: Path) -> bool:
         return read_json(run / "run.json")["recipe"].get("segmentation") is not None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return False
-
-
-def require_single_labels(runs: Sequence[Path], verb: str) -> None:
-    """Refuses runs that predict several findings an image, which a verb does not take yet.
-
-    Raises:
-        SettingError: there is one.
-    """
-    several = [run.name for run in runs if read_run(run).multilabel]
-    if several:
-        raise SettingError(
-            f"{verb} takes runs of one class an image, and none of findings yet. Received: "
-            f"{shorten(several)}. Leave it out."
-        )
 
 
 def held_out_folds(run: Path) -> dict[str, int]:

@@ -13,6 +13,7 @@ from kagglecxr.saliency.overlays import outline, overlay
 from kagglecxr.shortcuts.background_gap import BackgroundGap
 from kagglecxr.shortcuts.background_swap import swap_background
 from kagglecxr.shortcuts.held_out import AuditedImages
+from kagglecxr.shortcuts.problems import are_findings, target_table
 from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix
 from kagglecxr.shortcuts.regions import VARIANTS, Pixels, with_margin
 from kagglecxr.shortcuts.relevance import RelevanceShares
@@ -20,10 +21,12 @@ from kagglecxr.shortcuts.relevance import RelevanceShares
 LONGEST = 18
 EXAMPLES = 4
 """Images of a row of examples, at most."""
+MOST = 8
+"""Classes or findings of which an example is shown, at most."""
 
 
 def region_heatmap(regions: RegionMatrix, chance: float) -> Figure:
-    """Plots the balanced accuracy by what a head was trained on and what it was shown."""
+    """Plots the mean score by what a head was trained on and what it was shown."""
     names = list(VARIANTS)
     scores = np.array(
         [[float(np.nanmean(regions.recalls(one, other))) for other in names]
@@ -49,31 +52,48 @@ def gap_heatmap(gap: BackgroundGap, targets: Sequence[str]) -> Figure:
 
 
 def part_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
-    """Plots one image of each class, and its parts."""
-    rows = _of_each_class(audited, 0)
+    """Plots one image of each class, or with each finding, and its parts."""
+    rows = _examples(audited, 0)
     figure = Figure(figsize=(1.9 * len(VARIANTS), 2 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), len(VARIANTS), squeeze=False)
-    for number, (line, row) in enumerate(zip(grid, rows, strict=True)):
+    for number, (line, (target, row)) in enumerate(zip(grid, rows.items(), strict=True)):
         for axes, (name, part) in zip(line, VARIANTS.items(), strict=True):
             shown = part(audited.images[row][None], audited.lungs[row][None])[0]
             _show(axes, shown, "" if number else name)
-        _name_row(line[0], targets[audited.classes[row]])
+        _name_row(line[0], targets[target])
     return figure
 
 
 def swap_examples(audited: AuditedImages, targets: Sequence[str]) -> Figure:
-    """Plots the lungs of one image of each class in one background of each class."""
-    rows, others = _of_each_class(audited, 0), _of_each_class(audited, 1)
-    figure = Figure(figsize=(2 * len(rows) + 0.6, 2 * len(rows) + 0.6), layout="constrained")
-    grid = figure.subplots(len(rows), len(rows), squeeze=False)
-    for number, (line, row) in enumerate(zip(grid, rows, strict=True)):
-        for axes, other in zip(line, others, strict=True):
+    """Plots the lungs of one image of each class in one background of each class.
+
+    Of findings, an image with each, and its lungs in a background with it and in one without.
+    """
+    short = [shorten_name(name, LONGEST) for name in targets]
+    rows, others = _examples(audited, 0), _examples(audited, 1)
+    if are_findings(audited.classes):
+        backgrounds = {
+            one: {
+                "as it is": rows[one],
+                "background: with it": other,
+                "background: without it": int(np.flatnonzero(audited.classes[:, one] == 0)[0]),
+            }
+            for one, other in list(others.items())[:EXAMPLES]
+        }
+    else:
+        every = {f"background: {short[one]}": other for one, other in others.items()}
+        backgrounds = dict.fromkeys(rows, every)
+    columns = len(next(iter(backgrounds.values())))
+    figure = Figure(figsize=(2 * columns + 0.6, 2 * len(backgrounds) + 0.6), layout="constrained")
+    grid = figure.subplots(len(backgrounds), columns, squeeze=False)
+    for number, (line, (target, named)) in enumerate(zip(grid, backgrounds.items(), strict=True)):
+        row = rows[target]
+        for axes, (name, other) in zip(line, named.items(), strict=True):
             shown = swap_background(
                 audited.images[row], audited.lungs[row], audited.images[other], audited.lungs[other]
             )
-            title = f"background: {shorten_name(targets[audited.classes[other]], LONGEST)}"
-            _show(axes, shown, "" if number else title)
-        _name_row(line[0], f"lungs: {shorten_name(targets[audited.classes[row]], LONGEST)}")
+            _show(axes, audited.images[row] if other == row else shown, "" if number else name)
+        _name_row(line[0], f"lungs: {short[target]}")
     return figure
 
 
@@ -81,7 +101,8 @@ def relevance_examples(
     audited: AuditedImages, relevance: RelevanceShares, targets: Sequence[str]
 ) -> Figure:
     """Plots some images with their maps, and the lungs' contour on all of them."""
-    rows = _some(relevance.rows, audited.classes)
+    is_there = target_table(audited.classes)[relevance.rows] == 1
+    rows = _some(relevance.targets if are_findings(audited.classes) else is_there.argmax(axis=1))
     names = list(relevance.maps)
     figure = Figure(figsize=(2 * len(names) + 2, 2.1 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(len(rows), len(names) + 1, squeeze=False)
@@ -95,21 +116,29 @@ def relevance_examples(
         for axes, name in zip(line[1:], names, strict=True):
             drawn = overlay(flat, relevance.maps[name][number], signed=METHODS[name].signed)
             _show(axes, outline(drawn, lungs), "" if place else name)
-        true = shorten_name(targets[audited.classes[row]], LONGEST)
-        _name_row(line[0], f"{true},\ntold {shorten_name(target, LONGEST)}")
+        if are_findings(audited.classes):
+            _name_row(line[0], shorten_name(target, LONGEST))
+        else:
+            true = shorten_name(targets[is_there[number].argmax()], LONGEST)
+            _name_row(line[0], f"{true},\ntold {shorten_name(target, LONGEST)}")
     return figure
 
 
-def _of_each_class(audited: AuditedImages, number: int) -> list[int]:
-    """The first image of each class, or another; each has several, of several patients."""
-    present = np.unique(audited.classes)
-    return [int(np.flatnonzero(audited.classes == one)[number]) for one in present]
+def _examples(audited: AuditedImages, number: int) -> dict[int, int]:
+    """An image of each class, or another; each has several, of several patients.
+
+    Of findings those come first that have fewer others.
+    """
+    is_there = target_table(audited.classes) == 1
+    order = np.argsort(is_there.sum(axis=1), kind="stable")
+    present = np.flatnonzero(is_there.any(axis=0))[:MOST]
+    return {int(one): int(order[is_there[order, one]][number]) for one in present}
 
 
-def _some(rows: npt.NDArray[np.intp], classes: npt.NDArray[np.intp]) -> list[int]:
-    """The numbers of a few rows, each of another class where there are as many."""
-    _, first = np.unique(classes[rows], return_index=True)
-    others = [number for number in range(len(rows)) if number not in first]
+def _some(targets: npt.NDArray[np.intp]) -> list[int]:
+    """The numbers of a few images, each of another class where there are as many."""
+    _, first = np.unique(targets, return_index=True)
+    others = [number for number in range(len(targets)) if number not in first]
     return sorted([*first.tolist(), *others][:EXAMPLES])
 
 

@@ -12,7 +12,8 @@ class AuditOptions:
     """How much of a run is looked at.
 
     Attributes:
-        images: Held-out images that are looked at, at most; as many of one class as of another.
+        images: Held-out images that are looked at, at most; as many of one class, or
+            with one finding, as of another.
         explained: Images of which saliency maps are made, at most.
     """
 

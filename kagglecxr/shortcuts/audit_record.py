@@ -1,7 +1,7 @@
 """What an audit found, as a file that other pages and tables read."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ class AuditRecord:
         verdict: its kind, in words.
         sentence: with the numbers.
         images: how many were looked at.
-        chance: the balanced accuracy of guessing.
+        chance: the score of guessing: a balanced accuracy, of findings a mean AUC.
         whole: that of the run on whole images.
         background: that of heads that see the background alone.
-        same: the share of right answers where lungs are in the background of their own class.
+        same: the share of right answers where lungs are in the background of their own class, of
+            findings the mean AUC.
         other: that in the background of another class.
         accuracy_gap: what they differ by.
         certainty_gap: the same of the probability of the lungs' class.
         source: the balanced accuracy by which the source is told; None where there is one alone.
+        findings: the kind of verdict on each finding that was audited; empty of single labels.
 
     All four of swapped backgrounds are None where they could not be swapped.
     """
@@ -42,6 +44,7 @@ class AuditRecord:
     accuracy_gap: Interval | None
     certainty_gap: Interval | None
     source: Interval | None
+    findings: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Writes audit.json, atomically."""

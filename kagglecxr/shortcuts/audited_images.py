@@ -20,6 +20,7 @@ from kagglecxr.segmentation.mask_training import find_mask_run
 from kagglecxr.segmentation.segment_competition import segment_images
 from kagglecxr.segmentation.segmenter import Segmenter
 from kagglecxr.shortcuts.held_out import AuditedImages
+from kagglecxr.shortcuts.problems import Truth, are_findings
 from kagglecxr.shortcuts.regions import Masks
 
 Rows = npt.NDArray[np.intp]
@@ -49,13 +50,13 @@ def audited_images(
         workspace: its runs of masks and its cache are used.
         member: the run that is audited.
         most: how many images are drawn at most.
-        random: draws them, within each class.
+        random: draws them, within each class, or finding and the images without any.
         reporter: shows the progress, and says whose masks are used.
     """
     fold_of = held_out_folds(member.run)
     train = prepared.index.rows("train")
     fold = np.array([fold_of.get(name, -1) for name in prepared.index.column("id", train)])
-    classes = prepared.target_ids()
+    classes = prepared.truth()
     chosen = _of_each_class(classes, np.isin(fold, list(member.folds)), most, random)
     rows = train[chosen]
     return AuditedImages(
@@ -70,20 +71,31 @@ def audited_images(
 
 
 def _of_each_class(
-    classes: npt.NDArray[np.intp],
+    classes: Truth,
     usable: npt.NDArray[np.bool_],
     most: int,
     random: np.random.Generator,
 ) -> Rows:
-    """Draws at most so many images: of each class as many as of another, if it has them."""
+    """Draws at most so many images: of each class as many as of another, if it has them.
+
+    Of findings, those without any are a class as well, and an image counts for each it has.
+    """
     shuffled = random.permutation(np.flatnonzero(usable))
     # The first of each class, then the second of each, and so on.
-    rank = np.empty(len(classes), np.intp)
-    for name in np.unique(classes[shuffled]):
-        of_class = shuffled[classes[shuffled] == name]
-        rank[of_class] = np.arange(len(of_class))
+    rank = np.full(len(classes), len(classes), np.intp)
+    for is_there in _classes_of_images(classes).T:
+        of_class = shuffled[is_there[shuffled]]
+        rank[of_class] = np.minimum(rank[of_class], np.arange(len(of_class)))
     first = shuffled[np.argsort(rank[shuffled], kind="stable")]
     return np.sort(first[:most])
+
+
+def _classes_of_images(classes: Truth) -> npt.NDArray[np.bool_]:
+    """(N, classes) whether an image is of each class, or has each finding or, at last, none."""
+    if not are_findings(classes):
+        return np.asarray(classes[:, None] == np.unique(classes))
+    is_there = classes == 1
+    return np.column_stack([is_there, ~is_there.any(axis=1)])
 
 
 def _lungs(prepared: PreparedData, workspace: Workspace, rows: Rows, reporter: Reporter) -> Masks:

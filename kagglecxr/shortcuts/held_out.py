@@ -1,6 +1,6 @@
 """What a run says of images, and of parts of them, by the folds that did not learn from them."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.inference.traced_models import TracedModels
 from kagglecxr.inference.view_passes import mean_of_views, predict_in_batches
+from kagglecxr.shortcuts.problems import Cells, Truth, keep_cells
 from kagglecxr.shortcuts.regions import Masks, Pixels
 
 Array = npt.NDArray[np.float32]
@@ -22,7 +23,7 @@ class AuditedImages:
         ids: (N,) of the index.
         images: (N, H, W, C) uint8 as the run's models take them.
         lungs: (N, H, W); all false where no lungs are known.
-        classes: (N,) the numbers of the true classes.
+        classes: (N,) the numbers of the true classes; of findings (N, findings), see `problems`.
         folds: (N,) the fold that held each out.
         groups: (N,) the patients.
         sources: (N,) text, empty where unknown.
@@ -31,7 +32,7 @@ class AuditedImages:
     ids: npt.NDArray[np.str_]
     images: Pixels
     lungs: Masks
-    classes: npt.NDArray[np.intp]
+    classes: Truth
     folds: npt.NDArray[np.intp]
     groups: npt.NDArray[np.object_]
     sources: npt.NDArray[np.object_]
@@ -39,6 +40,11 @@ class AuditedImages:
     def take(self, rows: npt.NDArray[np.intp]) -> "AuditedImages":
         """Returns some of the images."""
         return AuditedImages(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def comparable(self, cells: Cells) -> "AuditedImages":
+        """Returns the images with any comparable label; other findings of theirs are not known."""
+        kept = replace(self, classes=keep_cells(self.classes, cells))
+        return kept.take(np.flatnonzero(cells.any(axis=1)))
 
     @property
     def have_lungs(self) -> npt.NDArray[np.bool_]:
@@ -52,7 +58,7 @@ class Outputs:
     """What models say of images.
 
     Attributes:
-        probabilities: (N, classes).
+        probabilities: (N, targets).
         features: (N, channels): averages over the image at several depths, side by side.
     """
 

@@ -11,59 +11,58 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kagglecxr.core.intervals import Interval, bootstrap_interval
-from kagglecxr.core.metrics import METRICS, Labels, Metric, Probabilities
+from kagglecxr.core.intervals import GroupedRows, Interval, percentile_interval
 from kagglecxr.core.progress import Reporter
-from kagglecxr.shortcuts.heads import held_out_probabilities, split_patients
+from kagglecxr.shortcuts.heads import held_out_targets, split_problems
 from kagglecxr.shortcuts.held_out import Array, AuditedImages, HeldOutModels, Outputs
+from kagglecxr.shortcuts.problems import Truth, mean_known, scores_of_targets
 from kagglecxr.shortcuts.regions import VARIANTS, WHOLE
 
 AS_TRAINED = "the model itself"
-BALANCED = METRICS["balanced_accuracy"]
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class RegionMatrix:
-    """Probabilities of the classes by what a head was trained on, and what it was shown.
+    """Probabilities of the targets by what a head was trained on, and what it was shown.
 
     Attributes:
-        probabilities: (N, classes) by (trained on, shown); of the model as it was trained as well,
+        probabilities: (N, targets) by (trained on, shown); of the model as it was trained as well,
             under `AS_TRAINED`.
-        classes: (N,) the true ones.
+        classes: (N,) the true ones, or (N, findings).
         groups: (N,).
     """
 
     probabilities: Mapping[tuple[str, str], Array]
-    classes: npt.NDArray[np.intp]
+    classes: Truth
     groups: npt.NDArray[np.object_]
 
     def recalls(self, trained: str, shown: str) -> npt.NDArray[np.float64]:
-        """Returns (classes,) the share of each class that is told; NaN of a class without images.
+        """Returns (targets,) the recall of each class, or of findings the AUC; NaN without images.
 
-        Their mean is the balanced accuracy.
+        Their mean is the balanced accuracy, or the mean AUC.
         """
-        predicted = self.probabilities[trained, shown].argmax(axis=1)
-        count = self.probabilities[trained, shown].shape[1]
-        right = np.bincount(self.classes, predicted == self.classes, minlength=count)
-        images = np.bincount(self.classes, minlength=count)
-        return np.asarray(np.divide(right, images, out=np.full(count, np.nan), where=images > 0))
+        return scores_of_targets(self.classes, self.probabilities[trained, shown])
 
     def score(self, trained: str, shown: str, random: np.random.Generator) -> Interval:
-        """Returns the balanced accuracy with its interval over patients."""
-        present = len(np.unique(self.classes))
+        """Returns the balanced accuracy, or the mean AUC, with its interval over patients."""
+        return self.scores(trained, shown, random)[0]
 
-        def measure(truth: Labels, probabilities: Probabilities) -> float:
-            # Of fewer classes it is another score: 1 of those that are always told, for example.
-            is_whole = len(np.unique(truth)) == present
-            return BALANCED(truth, probabilities) if is_whole else float("nan")
-
-        return bootstrap_interval(
-            Metric(BALANCED.name, measure),
-            self.classes,
-            self.probabilities[trained, shown],
-            self.groups,
-            random,
+    def scores(
+        self, trained: str, shown: str, random: np.random.Generator
+    ) -> tuple[Interval, list[Interval]]:
+        """Returns the mean score and that of each target, with their intervals over patients."""
+        probabilities = self.probabilities[trained, shown]
+        whole = scores_of_targets(self.classes, probabilities)
+        members = GroupedRows(self.groups)
+        resampled = (members.resample(random) for _ in range(RESAMPLES))
+        drawn = np.array(
+            [scores_of_targets(self.classes[rows], probabilities[rows]) for rows in resampled]
         )
+        # Of fewer targets the mean is another score: 1 of those that are always told, for example.
+        means = drawn[:, ~np.isnan(whole)].mean(axis=1)
+        each = [percentile_interval(*one) for one in zip(whole.tolist(), drawn.T, strict=True)]
+        return percentile_interval(mean_known(whole), means), each
 
 
 def measure_regions(
@@ -87,11 +86,11 @@ def measure_regions(
         for name, part in parts.items():
             outputs[name] = models.predict(part(audited.images, audited.lungs), audited.folds)
             bar.advance()
-    classes, groups, folds = audited.classes, audited.groups, audited.folds
-    split, count = split_patients(classes, groups, folds, seed), whole.probabilities.shape[1]
+    truth, groups, folds = audited.classes, audited.groups, audited.folds
+    splits, targets = split_problems(truth, groups, folds, seed), whole.probabilities.shape[1]
     probabilities = {(AS_TRAINED, name): each.probabilities for name, each in outputs.items()}
     features = {name: each.features for name, each in outputs.items()}
     for trained, learned in features.items():
-        shown = held_out_probabilities(learned, features, classes, folds, split, count)
+        shown = held_out_targets(learned, features, truth, folds, splits, targets)
         probabilities |= {(trained, name): each for name, each in shown.items()}
-    return RegionMatrix(probabilities, classes, groups)
+    return RegionMatrix(probabilities, truth, groups)

@@ -21,6 +21,7 @@ from kagglecxr.saliency.explained_model import ExplainedModel
 from kagglecxr.saliency.faithfulness import deletion, insertion, pointing_game, relevance_mass
 from kagglecxr.saliency.methods import METHODS
 from kagglecxr.shortcuts.held_out import AuditedImages
+from kagglecxr.shortcuts.problems import Numbers, are_findings, target_table
 from kagglecxr.shortcuts.regions import with_margin
 
 EVIDENCE = ("gradcam", "occlusion", "integrated_gradients")
@@ -37,7 +38,7 @@ class RelevanceShares:
 
     Attributes:
         rows: (images,) their numbers among the audited ones.
-        targets: (images,) the predicted classes, which are explained.
+        targets: (images,) what is explained: the predicted class, or a finding that an image has.
         maps: (images, H, W) by method.
         table: `method,images,inside,inside_low,inside_high,area,random_net,pointing,deletion,
             insertion`: mean shares of the positive relevance in the lungs with their interval, the
@@ -55,17 +56,21 @@ class RelevanceShares:
 def measure_relevance(
     audited: AuditedImages,
     member: Member,
-    predicted: npt.NDArray[np.intp],
+    predicted: Numbers,
     number: int,
     seed: int,
     reporter: Reporter,
 ) -> RelevanceShares | None:
-    """Explains some images of each class by the folds that held them out.
+    """Explains some images of each class, or finding, by the folds that held them out.
+
+    Of single labels that class is explained which is predicted; of findings one that is there, and
+    an image may be explained for several. The lungs need not be the place of a finding: a large
+    heart, a tube and much of an effusion lie outside of their mask.
 
     Args:
         audited: the images.
         member: the run.
-        predicted: (N,) the classes that it predicts.
+        predicted: (N,) the classes that it predicts; of findings they are not asked for.
         number: how many images are explained at most.
         seed: of the choice of images and of random weights.
         reporter: shows the progress.
@@ -73,11 +78,12 @@ def measure_relevance(
     Returns:
         None where the lungs of no image are known.
     """
-    rows = _some_of_each_class(audited, number, generator(seed, "audit", "relevance"))
+    rows, columns = _some_of_each_class(audited, number, generator(seed, "audit", "relevance"))
     if not len(rows):
         return None
+    targets = columns if are_findings(audited.classes) else predicted[rows]
     images = audited.images[rows].astype(np.float32)
-    lungs, targets = with_margin(audited.lungs[rows]), predicted[rows]
+    lungs = with_margin(audited.lungs[rows])
     names = [*EVIDENCE, RANDOM_ORDER]
     maps = {name: np.zeros(images.shape[:3], np.float32) for name in names}
     untrained = {name: maps[name].copy() for name in EVIDENCE}
@@ -124,12 +130,17 @@ def measure_relevance(
 
 def _some_of_each_class(
     audited: AuditedImages, number: int, random: np.random.Generator
-) -> npt.NDArray[np.intp]:
+) -> tuple[Numbers, Numbers]:
+    """The rows of as many images of each class, or with each finding, and which it is."""
     known = random.permutation(np.flatnonzero(audited.have_lungs))
-    present = np.unique(audited.classes[known])
+    is_there = target_table(audited.classes[known]) == 1
+    present = np.flatnonzero(is_there.any(axis=0))
     each = max(1, number // max(1, len(present)))
-    chosen = [known[audited.classes[known] == one][:each] for one in present]
-    return np.sort(np.concatenate(chosen)) if chosen else known
+    chosen = [(known[is_there[:, one]][:each], one) for one in present]
+    rows = np.concatenate([known[:0], *(rows for rows, _ in chosen)])
+    columns = np.repeat(present, [len(rows) for rows, _ in chosen])
+    order = np.argsort(rows, kind="stable")
+    return rows[order], columns[order]
 
 
 def _inside(shares: Array, seed: int) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kagglecxr.core.errors import CxrError, DataError, SettingError
+from kagglecxr.core.finding_metrics import finding_metric
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.progress import Silent
 from kagglecxr.data.competition import Competition, load_competition
@@ -87,7 +88,9 @@ class ModelServer:
         They are those named that are still there, then those of the workspace; without any of both
         those of the demo.
         """
-        metric, workspace = METRICS[self.competition.metric.name], self._site.workspace
+        name, workspace = self.competition.metric.name, self._site.workspace
+        of_findings = self.competition.classes.multilabel or name not in METRICS
+        metric = finding_metric(name) if of_findings else METRICS[name]
         named = []
         for path in self._site.models:
             # They were there when the page was opened, and may be again in a moment.
