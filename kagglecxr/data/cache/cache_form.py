@@ -28,7 +28,7 @@ SAMPLE = 64
 MARGIN = 1.1
 """How much larger than its estimate a compressed cache may become: other images are noisier."""
 
-_WHAT = "the cache of decoded images (a smaller --size needs less{})"
+_WHAT = "the {}cache of decoded images (a smaller --size needs less{})"
 
 
 def choose_form(
@@ -54,12 +54,12 @@ def choose_form(
     told = f"Decoded images take {plain / 1e9:.1f} GB at this size, of {free / 1e9:.0f} GB that"
     if wanted == "plain" or (wanted == "auto" and COPIES * plain <= free):
         advice = ", and --cache compressed half of it" if wanted == "plain" else ""
-        ensure_disk_space(partial, plain, _WHAT.format(advice))
+        ensure_disk_space(partial, plain, _WHAT.format("", advice))
         if plain >= LARGE:
             reporter.note(f"{told} are free: {partial.parent}.")
         return "plain"
     compressed = estimate_compressed(loader, shape)
-    ensure_disk_space(partial, round(MARGIN * compressed), _WHAT.format(", this is compressed"))
+    ensure_disk_space(partial, round(MARGIN * compressed), _WHAT.format("compressed ", ""))
     if wanted == "auto" or plain >= LARGE:
         advice = " (--cache plain does not)" if plain <= free else ""
         reporter.note(
