@@ -2,8 +2,7 @@
 
 An image is stored as its differences along columns and rows (and channels), which are small numbers
 in a radiograph, in zlib's code for such ones (Z_RLE). Of 224 x 224 pixels it takes 42 % of them,
-where OpenCV's best fast PNG takes 44 % and is read at two thirds of the speed
-(`python -m benchmarks.compressing`).
+where OpenCV's best fast PNG takes 43 % and is read half as fast (`python -m benchmarks.compressing`).
 """
 
 import math
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -41,12 +41,17 @@ def decompress_image(data: bytes | memoryview, shape: tuple[int, ...]) -> Image:
     Raises:
         zlib.error, ValueError: the data are damaged, or of another shape.
     """
-    stored = shape if len(shape) == 2 else (shape[2], *shape[:2])
     raw = zlib.decompress(data, bufsize=math.prod(shape))
-    planes = np.frombuffer(raw, np.uint8).reshape(stored)
-    for axis in range(len(stored)):
-        planes = np.cumsum(planes, axis=axis, dtype=np.uint8)
-    return planes if len(shape) == 2 else np.moveaxis(planes, 0, -1)
+    planes = np.frombuffer(raw, np.uint8).reshape(*shape[2:], *shape[:2])
+    if len(shape) == 2:
+        return _sums(planes)
+    channels = np.cumsum([_sums(plane) for plane in planes], axis=0, dtype=np.uint8)
+    return np.moveaxis(channels, 0, -1)
+
+
+def _sums(differences: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Sums up differences (H, W) along columns and rows, as np.cumsum does in ten times as long."""
+    return np.asarray(cv2.integral(differences)[1:, 1:]).astype(np.uint8)
 
 
 def shard_path(folder: Path, shard: int) -> Path:

@@ -62,6 +62,12 @@ def test_any_image_is_the_same_after_compression(image: npt.NDArray[np.uint8]) -
     np.testing.assert_array_equal(again, image)
 
 
+def test_sums_of_large_images_are_right_beyond_32_bits() -> None:
+    image = np.cumsum(np.full((3000, 3000), 255, np.uint8), axis=0, dtype=np.uint8)
+    image = np.cumsum(image, axis=1, dtype=np.uint8)
+    np.testing.assert_array_equal(decompress_image(compress_image(image), image.shape), image)
+
+
 @given(ROWS)
 def test_any_rows_are_those_of_an_array(
     whole: npt.NDArray[np.uint8], compressed: CompressedImages, rows: Any
