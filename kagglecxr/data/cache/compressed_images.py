@@ -2,7 +2,7 @@
 
 An image is stored as its differences along columns and rows (and channels), which are small numbers
 in a radiograph, in zlib's code for such ones (Z_RLE). Of 224 x 224 pixels it takes 42 % of them,
-where OpenCV's best fast PNG takes 43 % and is read half as fast (`python -m benchmarks.compressing`).
+where OpenCV's best fast PNG takes 43 % and is read half as fast: `benchmarks/compressing.py`.
 """
 
 import math
