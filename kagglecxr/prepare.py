@@ -1,7 +1,7 @@
 """The verb `prepare`: index, folds and decoded cache of a competition's images."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -16,6 +16,7 @@ def prepare(
     pipeline: str = "gray | resize",
     test: float = 0.2,
     folds: int = 5,
+    cache: Literal["auto", "plain", "compressed"] = "auto",
     skip_broken: Annotated[bool, Parameter(negative="")] = False,
     common: CommonOptions = CommonOptions(),  # noqa: B008 frozen
 ) -> None:
@@ -31,6 +32,8 @@ def prepare(
         pipeline: Preprocessing steps with | between them (docs/preprocessing.md).
         test: Share of a rehearsal test set if the data have none; 0 for none.
         folds: Number of folds of the training set.
+        cache: How decoded images are stored. Compressed they take half of the disk, are the same,
+            and are read more slowly; auto compresses only where there is little room.
         skip_broken: Skip image files that cannot be read, and list them.
         common: Options of every verb.
     """
@@ -43,7 +46,7 @@ def prepare(
     if described.source.kind == "demo" and data is None:
         make = make_finding_demo if described.classes.multilabel else make_demo
         make(workspace.raw, common.seed, common.terminal)
-    options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed)
+    options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed, cache)
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.cache.cache_form import WantedForm
 from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.phantoms import IMAGES, demo_data, make_demo
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
@@ -62,11 +63,13 @@ def demo_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return make_demo(shared / "demo-images", seed=0, reporter=Silent())
 
 
-def prepare_demo(images: Path, root: Path, *, seed: int = 0) -> PreparedDemo:
+def prepare_demo(
+    images: Path, root: Path, *, seed: int = 0, cache: WantedForm = "auto"
+) -> PreparedDemo:
     """Prepares the demo's images in a workspace at `root`."""
     competition = load_competition("demo")
     workspace = Workspace(root, competition.name)
-    request = PrepareOptions(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed)
+    request = PrepareOptions(images, SIZE, "gray | resize", 0.2, FOLDS, False, seed, cache)
     prepared = prepare_competition(competition, workspace, request, Silent())
     return PreparedDemo(competition, workspace, prepared)
 

@@ -15,6 +15,7 @@ from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import build_cache
 from kagglecxr.data.folds import make_folds
 from kagglecxr.data.images.decode import read_image
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.index import Index
 from kagglecxr.data.predicted_masks import without_predicted_masks
@@ -38,7 +39,7 @@ class MaskedData(PreparedData):
         masks: (n_train, H, W) uint8, 255 in the lungs; those of the first rows of the cache.
     """
 
-    masks: npt.NDArray[np.uint8]
+    masks: ImageArray
 
 
 def load_masked(
@@ -120,9 +121,7 @@ def _folds(
     return make_folds(same, groups, sources, folds, 0)
 
 
-def _check_masks(
-    root: Path, given: pd.DataFrame, masks: npt.NDArray[np.uint8], reporter: Reporter
-) -> None:
+def _check_masks(root: Path, given: pd.DataFrame, masks: ImageArray, reporter: Reporter) -> None:
     """Refuses files that are no masks of their images, and masks (N, H, W) without lungs."""
 
     def problem(row: int) -> str:

@@ -11,6 +11,7 @@ from kagglecxr.core.errors import DataError
 from kagglecxr.core.files import digest
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache
+from kagglecxr.data.images.image_array import ImageArray, blocks
 from kagglecxr.data.index import read_folds, read_index, write_folds, write_index
 from kagglecxr.data.masked import MaskedData
 from kagglecxr.data.prepared import PreparedData
@@ -28,7 +29,9 @@ def write_masked(data: MaskedData, workspace: Workspace) -> Path:
     """
     # The key stands for the images of the index, which are read for no digest.
     table = data.index.table.to_csv(index=False)
-    checksum = zlib.crc32(np.ascontiguousarray(data.masks).data)
+    checksum = 0
+    for _, block in blocks(data.masks):
+        checksum = zlib.crc32(np.ascontiguousarray(block).data, checksum)
     content = digest(data.cache.key, table, data.fold.tolist(), checksum)
     folder = workspace.cache / f"masked-{content}" / data.cache.key
     with FileLock(workspace.cache / "masked.lock"):
@@ -39,11 +42,18 @@ def write_masked(data: MaskedData, workspace: Workspace) -> Path:
             write_index(partial / _INDEX, data.index)
             ids = data.index.column("id", data.index.rows("train"))
             write_folds(partial / _FOLDS, ids, data.fold)
-            np.save(partial / _IMAGES, data.cache.images)
+            _write_images(partial / _IMAGES, data.cache.images)
             np.save(partial / _MEASURES, data.cache.measures)
-            np.save(partial / _MASKS, data.masks)
+            _write_images(partial / _MASKS, data.masks)
             partial.replace(folder)
     return folder
+
+
+def _write_images(path: Path, images: ImageArray) -> None:
+    written = np.lib.format.open_memmap(path, "w+", images.dtype, images.shape)
+    for part, block in blocks(images):
+        written[part] = block
+    written.flush()
 
 
 def read_masked(folder: Path, prepared: PreparedData) -> MaskedData:

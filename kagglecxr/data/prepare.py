@@ -13,6 +13,7 @@ from kagglecxr.core.progress import Reporter
 from kagglecxr.core.seeding import derive_seed
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.cache.cache import Cache, build_cache, copy_cache_rows
+from kagglecxr.data.cache.cache_form import WantedForm
 from kagglecxr.data.cache.image_loader import BrokenImagesError
 from kagglecxr.data.competition import Competition
 from kagglecxr.data.files.content import content_digest
@@ -44,6 +45,7 @@ class PrepareOptions:
         size: side length of a cached image in pixels.
         test: share of a rehearsal test set, if the data come without a test set; 0 for none.
         skip_broken: leave out images that cannot be read instead of raising an error.
+        cache: how the decoded images are stored; auto compresses them where there is little room.
     """
 
     data: Path | None
@@ -53,6 +55,7 @@ class PrepareOptions:
     folds: int
     skip_broken: bool
     seed: int
+    cache: WantedForm = "auto"
 
 
 def data_folder(competition: Competition, workspace: Workspace, given: Path | None) -> Path:
@@ -113,7 +116,7 @@ def prepare_competition(
         competition, classes.of_cells(found["label"]), images.sample, tests
     )
     workspace.prepared.unlink(missing_ok=True)
-    found, cache = _decode(found, root, workspace, pipeline, options.skip_broken, reporter)
+    found, cache = _decode(found, root, workspace, pipeline, options, reporter)
     found, cache, blank = _without_blank_images(found, cache, workspace)
     _check_all_classes(images.table, found, classes)
     summary = f"{images.summary}{blank}"
@@ -128,7 +131,6 @@ def prepare_competition(
     found, cache = remove_leaks(leaks.left_out, found, cache, workspace, reporter)
     old_ids, labels = found["id"], list(found["label"])
     index, fold = _split(found, root, images.sample, competition, workspace, options)
-    train = index.rows("train")
     # Test images may have got the ids of a sample submission.
     new_ids = dict(zip(old_ids, index.ids, strict=True))
     pairs = rename_ids(pairs, ["first", "second"], new_ids)
@@ -138,7 +140,7 @@ def prepare_competition(
         pairs[pairs["first"].isin(index.ids) & pairs["second"].isin(index.ids)],
     )
     write_index(workspace.index, index)
-    write_folds(workspace.folds, index.column("id", train), fold)
+    write_folds(workspace.folds, index.column("id", index.rows("train")), fold)
     write_json(
         workspace.prepared,
         {
@@ -195,19 +197,20 @@ def _decode(
     root: Path,
     workspace: Workspace,
     pipeline: Pipeline,
-    skip_broken: bool,
+    options: PrepareOptions,
     reporter: Reporter,
 ) -> tuple[pd.DataFrame, Cache]:
-
     def build(table: pd.DataFrame) -> Cache:
-        paths, masks = list(table["path"]), list(table["mask"])
-        return build_cache(workspace.cache, root, paths, pipeline, reporter, masks=masks)
+        return build_cache(
+            workspace.cache, root, list(table["path"]), pipeline, reporter,
+            masks=list(table["mask"]), form=options.cache,
+        )  # fmt: skip
 
     try:
         return found, build(found)
     except BrokenImagesError as error:
         readable = found[~found["path"].isin(error.paths)].reset_index(drop=True)
-        if not skip_broken or readable.empty:
+        if not options.skip_broken or readable.empty:
             raise
         reporter.note(f"Left out, since they cannot be read: {', '.join(error.paths)}")
         return readable, build(readable)
@@ -238,11 +241,10 @@ def _check_all_classes(listed: pd.DataFrame, usable: pd.DataFrame, classes: Clas
 
 def _values(root: Path, options: PrepareOptions) -> dict[str, Any]:
     """The options of `prepare` as prepare.json has them."""
-    # With these options another machine makes the same folds.
-    of_splits = {key: getattr(options, key) for key in _OPTIONS_OF_SPLITS}
     return {
         "data": str(root),
         "seed": options.seed,
-        "options": of_splits,
+        # With these options another machine makes the same folds.
+        "options": {key: getattr(options, key) for key in _OPTIONS_OF_SPLITS},
         "skip_broken": options.skip_broken,
     }

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter
-from kagglecxr.data.cache.cache import open_maps
 from kagglecxr.data.cache.image_loader import ImageLoader, decode_all
+from kagglecxr.data.cache.maps import open_maps
 from kagglecxr.data.images.image import BrokenImageError, Image
 from kagglecxr.inference.members import Member
 

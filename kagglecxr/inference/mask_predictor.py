@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
 from kagglecxr.inference.view_passes import Pixels, Probabilities, Rows
@@ -15,7 +16,7 @@ BATCH_SIZE = 16
 
 def predict_masks(
     function: Callable[[Pixels], Probabilities],
-    images: Pixels,
+    images: ImageArray,
     rows: Rows,
     *,
     views: Sequence[str] = DEFAULT_VIEWS,

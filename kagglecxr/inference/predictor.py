@@ -13,6 +13,7 @@ import numpy as np
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.files import digest
 from kagglecxr.core.progress import Reporter, Silent
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.novelty import Novelty, Scores
@@ -22,7 +23,6 @@ from kagglecxr.inference.tta import VIEWS, resolve_views
 from kagglecxr.inference.view_passes import (
     BATCH_SIZE,
     Array,
-    Pixels,
     Probabilities,
     Rows,
     as_arrays,
@@ -86,7 +86,7 @@ class Predictor:
 
     def predict(
         self,
-        images: Pixels | Callable[[Member], Pixels],
+        images: ImageArray | Callable[[Member], ImageArray],
         rows: Rows | None = None,
         *,
         reporter: Reporter = Silent(),  # noqa: B008 without state
@@ -116,7 +116,7 @@ class Predictor:
         return PredictorOutput(self.combine(runs), len(done), total, mean)
 
     def predict_runs(
-        self, images: Pixels, rows: Rows, reporter: Reporter
+        self, images: ImageArray, rows: Rows, reporter: Reporter
     ) -> Iterator[tuple[Member, Probabilities]]:
         """Yields each run with the mean of its folds, as soon as all of them have predicted."""
         waiting = dict(enumerate(self.members))
@@ -130,7 +130,7 @@ class Predictor:
 
     def _predict_folds(
         self,
-        images: Pixels | Callable[[Member], Pixels],
+        images: ImageArray | Callable[[Member], ImageArray],
         rows: Rows | None,
         reporter: Reporter,
         deadline: Deadline | None = None,
@@ -180,7 +180,7 @@ class Predictor:
         return list(groups.values())
 
     def _predict_on_trunk(
-        self, folds: Sequence[Fold], images: Pixels, rows: Rows
+        self, folds: Sequence[Fold], images: ImageArray, rows: Rows
     ) -> list[dict[str, list[Array]]]:
         """Does what `predict_in_batches` does with folds that share a frozen trunk."""
         views_of = [

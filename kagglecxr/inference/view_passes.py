@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.predictions import PLAIN_VIEW, average
 from kagglecxr.inference.tta import DEFAULT_VIEWS, VIEWS, resolve_views
@@ -20,7 +21,7 @@ BATCH_SIZE = 64
 
 
 def predict_views(
-    model: keras.Model, images: Pixels, rows: Rows, *, views: Sequence[str] = DEFAULT_VIEWS
+    model: keras.Model, images: ImageArray, rows: Rows, *, views: Sequence[str] = DEFAULT_VIEWS
 ) -> Probabilities:
     """Predicts images with one model: the mean of several views.
 
@@ -45,7 +46,7 @@ def predict_views(
 
 
 def predict_in_batches(
-    function: Callable[[Pixels], Any], images: Pixels, rows: Rows, views: Sequence[str]
+    function: Callable[[Pixels], Any], images: ImageArray, rows: Rows, views: Sequence[str]
 ) -> dict[str, list[Array]]:
     """Predicts without the data pipeline that `predict` makes each time.
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kagglecxr.core.registry import Registry
+from kagglecxr.data.images.image_array import each_image
 from kagglecxr.data.prepared import PreparedData
 
 THUMBNAIL_SIZE = 24
@@ -71,6 +72,6 @@ def _regression(
 def _thumbnails(prepared: PreparedData, split: str) -> npt.NDArray[np.float32]:
     rows = prepared.index.rows(split)
     size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-    images = prepared.cache.images
-    small = [cv2.resize(images[row], size, interpolation=cv2.INTER_AREA) for row in rows]
+    images = each_image(prepared.cache.images, rows)
+    small = [cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]
     return np.stack(small).reshape(len(rows), -1).astype(np.float32)

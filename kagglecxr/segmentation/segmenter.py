@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.run_record import segments
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import take_images
 from kagglecxr.inference.members import Member, member_for_files
 from kagglecxr.inference.novelty import Novelty, load_novelties
@@ -74,7 +75,7 @@ class Segmenter:
 
     def segment(
         self,
-        images: Pixels,
+        images: ImageArray,
         sizes: Sequence[tuple[int, int]],
         folds: Sequence[int | None],
         advance: Callable[[int], None],
@@ -102,7 +103,7 @@ class Segmenter:
                 yield from make_masks(rows, maps, [sizes[row] for row in rows], self.standards)
                 advance(len(rows))
 
-    def _predict_rows(self, images: Pixels, rows: Sequence[int], fold: int) -> PredictedMaps:
+    def _predict_rows(self, images: ImageArray, rows: Sequence[int], fold: int) -> PredictedMaps:
         return self.predict(take_images(images, np.array(rows)), fold)
 
     def predict(self, pixels: Pixels, fold: int) -> PredictedMaps:

@@ -110,7 +110,7 @@ def _lungs(prepared: PreparedData, workspace: Workspace, rows: Rows, reporter: R
             workspace.cache, prepared.root, list(paths[has_mask]), pipeline, reporter,
             masks=list(masks[has_mask]),
         )  # fmt: skip
-        lungs[has_mask] = given.images > 0
+        lungs[has_mask] = given.images[:] > 0
     if not has_mask.all():
         missing = np.flatnonzero(~has_mask)
         found = _predicted_lungs(prepared, workspace, rows[missing], pipeline, reporter)

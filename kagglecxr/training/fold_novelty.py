@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.novelty import Novelty, fit_novelty
 from kagglecxr.models.feature_maps import add_pooled_features
@@ -30,7 +31,7 @@ def learn_novelty(model: keras.Model, data: FoldData, random: np.random.Generato
 
 
 def _features(
-    pooled: keras.Model, images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp]
+    pooled: keras.Model, images: ImageArray, rows: npt.NDArray[np.intp]
 ) -> list[npt.NDArray[np.float32]]:
     sequence = OrderedSequence(images, rows, _BATCH)
     # Called as it is: to trace a graph for one pass takes as long as some hundred images.

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from kagglecxr.core.mask_metrics import MASK_METRICS, count_overlap
 from kagglecxr.core.metrics import Metric
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.masked import MaskedData
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler
 from kagglecxr.data.samplers.progressive import linear_rate
 from kagglecxr.data.samplers.sampling import make_sampler
 from kagglecxr.data.sequences.augmentation import augment_with_masks
-from kagglecxr.data.sequences.mixup import Pixels
 from kagglecxr.data.sequences.sequence import Transform
 from kagglecxr.inference.mask_predictor import predict_masks
 from kagglecxr.models.losses import MASK_LOSSES
@@ -30,9 +30,9 @@ LUNGS = "lungs"
 
 @dataclass(frozen=True)
 class MaskTargets:
-    """Masks read from a memory map as they are needed: (rows, H, W, 1) float32, 0 to 1."""
+    """Masks read as they are needed: (rows, H, W, 1) float32, 0 to 1."""
 
-    masks: Pixels
+    masks: ImageArray
     rows: npt.NDArray[np.intp]
 
     def __len__(self) -> int:

@@ -345,6 +345,26 @@ def test_images_are_left_out_to_the_same_bytes_and_decoded_once(
     assert files(workspace) == first
 
 
+def test_compressed_images_are_prepared_to_the_same_files(
+    data: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    copy_brightened(data, "well/well2-0.png", "ill/ill4-9.jpg", "ill4")
+    other = Workspace(tmp_path / "other", "data")
+    plain, compressed = prepare(data, workspace), prepare(data, other, cache="compressed")
+    assert (plain.cache.form, compressed.cache.form) == ("plain", "compressed")
+    np.testing.assert_array_equal(plain.cache.images, compressed.cache.images)
+    wanted, made = (
+        {name: data for name, data in files(each).items() if not name.startswith("cache/")}
+        for each in (workspace, other)
+    )
+    assert made == wanted
+    # What is there already stays, unless another form is wanted.
+    assert prepare(data, other).cache.form == "compressed"
+    again = prepare(data, other, cache="plain")
+    assert again.cache.form == "plain"
+    assert files(other) == files(workspace)
+
+
 def test_two_labels_of_one_patient_are_no_conflict(data: Path, workspace: Workspace) -> None:
     def same_patient(table: pd.DataFrame) -> pd.DataFrame:
         both = table["group_id"].isin(["ill1", "well1"])

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from kagglecxr.core.errors import SettingError
@@ -89,6 +90,26 @@ def test_a_run_is_bit_for_bit_repeatable(
     np.testing.assert_array_equal(
         Predictions.load(fold_folder(run, FOLDS - 1) / "validation.npz").probabilities,
         Predictions.load(answers).probabilities,
+    )
+
+
+def test_a_run_on_compressed_images_is_that_on_plain_ones(
+    run: Path, recipe: Recipe, demo_images: Path, tmp_path: Path
+) -> None:
+    other = prepare_demo(demo_images, tmp_path, cache="compressed")
+    assert other.prepared.cache.form == "compressed"
+    last = RunOptions(only_fold=FOLDS - 1)
+    with eagerly():
+        again = train_run(other.prepared, other.workspace, recipe, Silent(), last)
+    assert again.name == run.name
+    plain, compressed = (fold_folder(folder, FOLDS - 1) for folder in (run, again))
+    losses = [
+        pd.read_csv(folder / "history.csv").drop(columns="seconds", errors="ignore")
+        for folder in (plain, compressed)
+    ]
+    pd.testing.assert_frame_equal(*losses, check_exact=True)
+    np.testing.assert_array_equal(
+        *(Predictions.load(f / "validation.npz").probabilities for f in (plain, compressed))
     )
 
 

@@ -3,12 +3,12 @@
 import itertools
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ from kagglecxr.data.images.image import BrokenImageError, Image, fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
 
 Item = TypeVar("Item")
+Kept = TypeVar("Kept")
 
 CHUNK = 16
 """Files per task of a thread: a task per file would cost too much."""
@@ -69,6 +70,14 @@ class ImageLoader:
         raise BrokenImagesError(reasons)
 
 
+@dataclass(frozen=True)
+class DecodedChunk(Generic[Kept]):
+    """What was kept of the images of some rows, and why others cannot be read, by their paths."""
+
+    kept: list[tuple[int, Kept]]
+    broken: dict[str, str]
+
+
 def decode_all(
     loader: ImageLoader,
     images: npt.NDArray[np.uint8],
@@ -76,39 +85,63 @@ def decode_all(
     bar: Bar,
 ) -> dict[str, str]:
     """Fills all rows that are not done; returns why files cannot be read by their paths."""
-    # Plain arrays on the same memory: indexing a memmap costs more than hashing does.
+    # A plain array on the same memory: indexing a memmap costs more than hashing does.
     pixels = np.asarray(images)
+    missing = np.flatnonzero(~measures["done"])
+    bar.advance(len(measures) - len(missing))
+
+    def keep(row: int, image: Image) -> None:
+        pixels[row] = image
+
+    broken: dict[str, str] = {}
+    for chunk in decode_rows(loader, missing.tolist(), pixels.shape[1:], measures, keep, bar):
+        broken |= chunk.broken
+    return broken
+
+
+def decode_rows(
+    loader: ImageLoader,
+    rows: Iterable[int],
+    shape: tuple[int, ...],
+    measures: npt.NDArray[np.void],
+    keep: Callable[[int, Image], Kept],
+    bar: Bar,
+) -> Generator[DecodedChunk[Kept]]:
+    """Decodes some rows in threads, and fills in their measures.
+
+    Each preprocessed image must have the `shape`; `keep` is called with a row and its image.
+
+    Yields:
+        What `keep` returned, in the order of the rows.
+    """
     done, width, height, phash, thumbnail = (
         np.asarray(measures[name]) for name in ("done", "width", "height", "phash", "thumbnail")
     )
 
-    def fill(row: int) -> str | None:
-        if done[row]:
-            return None
-        try:
-            image = loader.load(row)
-            processed = loader.preprocess(row, image)
-        except BrokenImageError as error:
-            return _reason(error, loader.paths[row])
-        if processed.shape != (shape := pixels.shape[1:]):
+    def decode(row: int) -> Kept:
+        image = loader.load(row)
+        processed = loader.preprocess(row, image)
+        if processed.shape != shape:
             raise _different(loader.paths[row], processed.shape, shape)
-        pixels[row] = processed
+        kept = keep(row, processed)
         measured = fingerprint(image)
         height[row], width[row] = image.shape[:2]
         phash[row], thumbnail[row] = measured.phash, measured.thumbnail
         done[row] = True
-        return None
+        return kept
 
-    def fill_chunk(rows: tuple[int, ...]) -> dict[str, str]:
-        reasons = {loader.paths[row]: fill(row) for row in rows}
-        bar.advance(len(rows))
-        return {path: reason for path, reason in reasons.items() if reason}
+    def decode_chunk(some: tuple[int, ...]) -> DecodedChunk[Kept]:
+        kept, broken = [], {}
+        for row in some:
+            try:
+                kept.append((row, decode(row)))
+            except BrokenImageError as error:
+                broken[loader.paths[row]] = _reason(error, loader.paths[row])
+        bar.advance(len(some))
+        return DecodedChunk(kept, broken)
 
-    broken: dict[str, str] = {}
     with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for some in pool.map(fill_chunk, _chunks(range(len(loader.paths)))):
-            broken |= some
-    return broken
+        yield from pool.map(decode_chunk, _chunks(rows))
 
 
 def _reason(error: BrokenImageError, path: str) -> str:

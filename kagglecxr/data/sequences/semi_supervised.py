@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.core.seeding import derive_seed
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Items
-from kagglecxr.data.sequences.mixup import OneHot, Pixels
+from kagglecxr.data.sequences.mixup import OneHot
 from kagglecxr.data.sequences.sequence import SampledSequence, TargetRows, Transform, take_images
 
 UNLABELLED_SHARE = 0.25
@@ -86,7 +87,7 @@ class SemiSupervisedSequence(SampledSequence):
 
     def __init__(
         self,
-        images: Pixels,
+        images: ImageArray,
         sampler: EpochSampler,
         unlabelled: PseudoLabelledImages,
         per_batch: int,

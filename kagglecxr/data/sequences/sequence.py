@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.errors import DataError, SettingError
+from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.samplers.balanced import BalancedSampler
 from kagglecxr.data.samplers.epoch_sampler import EpochSampler, Targets
 from kagglecxr.data.samplers.multilabel import Findings, MultiLabelSampler
@@ -35,7 +36,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
     workers. An item is (images, targets), or (images, targets, weights) if the sampler has weights.
 
     Args:
-        images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
+        images: (N, H, W) or (N, H, W, C) uint8, an array, a memory map or a cache's images.
         sampler: orders the images of each epoch.
         targets: (M, ...) float32, the targets of the images the sampler numbers; defaults to the
             one-hot targets of their labels.
@@ -52,7 +53,7 @@ class SampledSequence(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        images: Pixels,
+        images: ImageArray,
         sampler: EpochSampler,
         *,
         targets: TargetRows | None = None,
@@ -146,7 +147,7 @@ class BalancedSequence(SampledSequence):
     images in a batch of which NaN leaves open whether they have any; see `MultiLabelSampler`.
 
     Args:
-        images: (N, H, W) or (N, H, W, C) uint8, an array or a memory map.
+        images: (N, H, W) or (N, H, W, C) uint8, an array, a memory map or a cache's images.
         labels: (N,) integer class ids, or (N, K) 0, 1 or NaN, whether an image has each finding.
         batch_size: number of items in every batch.
         pools: the list of class ids of each target, in target order; defaults to one target per
@@ -173,7 +174,7 @@ class BalancedSequence(SampledSequence):
 
     def __init__(
         self,
-        images: Pixels,
+        images: ImageArray,
         labels: npt.NDArray[Any],
         batch_size: int,
         *,
@@ -215,7 +216,7 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        images: Pixels,
+        images: ImageArray,
         rows: npt.NDArray[np.intp],
         batch_size: int,
         *,
@@ -241,7 +242,7 @@ class OrderedSequence(keras.utils.PyDataset):  # type: ignore[misc]
         return (images,) if self._targets is None else (images, self._targets[part])
 
 
-def take_images(images: Pixels, rows: npt.NDArray[np.intp]) -> Pixels:
+def take_images(images: ImageArray, rows: npt.NDArray[np.intp]) -> Pixels:
     """Returns some rows of (N, H, W) or (N, H, W, C) as (rows, H, W, C)."""
     taken = np.asarray(images[rows])
     return taken if taken.ndim == 4 else taken[..., None]

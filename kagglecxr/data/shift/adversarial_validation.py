@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from kagglecxr.core.intervals import Interval, bootstrap_interval
 from kagglecxr.core.metrics import METRICS, area_under_curve
+from kagglecxr.data.images.image_array import each_image
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.shift.image_features import Features, acquisition_features, content_features
 
@@ -70,7 +71,7 @@ def compare_splits(prepared: PreparedData, random: np.random.Generator) -> Shift
     if any(len(set(groups[is_test == split])) < FOLDS for split in (False, True)):
         return None
     thumbnails = prepared.cache.measures["thumbnail"][rows]
-    images = (prepared.cache.images[row] for row in rows)
+    images = each_image(prepared.cache.images, rows)
     acquisition = acquisition_features(table, thumbnails, images)
     content = content_features(thumbnails, random)
     return measure_shift(acquisition, content, is_test, groups, random)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kagglecxr.core.progress import Bar
 from kagglecxr.data.images.image import Image
+from kagglecxr.data.images.image_array import ImageArray
 
 GREYS = 256
 BLOCK = 1 << 22
@@ -30,11 +31,11 @@ class PixelSummary:
 
 
 def summarise(
-    images: npt.NDArray[np.uint8], sets: Mapping[Name, npt.NDArray[np.bool_]], bar: Bar
+    images: ImageArray, sets: Mapping[Name, npt.NDArray[np.bool_]], bar: Bar
 ) -> dict[Name, PixelSummary]:
     """Computes mean images and histograms of sets of images in one pass, block by block.
 
-    Images are (N, H, W) or (N, H, W, 3), an array or memory map. A set is (N,) bool; sets may
+    Images are (N, H, W) or (N, H, W, 3), as those of a cache. A set is (N,) bool; sets may
     overlap and are not empty.
     """
     belongs = np.array(list(sets.values()), np.float64).reshape(len(sets), len(images))

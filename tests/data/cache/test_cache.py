@@ -3,19 +3,14 @@
 import errno
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from kagglecxr.core.errors import DataError, MissingError
-from kagglecxr.core.files import DiskSpaceError
 from kagglecxr.core.progress import Silent
-from kagglecxr.data.cache import cache as cache_module
 from kagglecxr.data.cache.cache import (
     FORMAT,
     Cache,
@@ -28,46 +23,7 @@ from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.images.steps import ImageAndMask
-from tests.notes import Notes
-
-PATHS = [f"{'ab'[k % 2]}/chest {k}.png" for k in range(7)]
-PIPELINE = Pipeline.parse("gray | resize", 8)
-
-
-class Counter:
-    """A pipeline step that counts the images it is shown, and stops at one where requested."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.images = 0
-        self.stop_after = stop_after
-
-    def __call__(self, scan: ImageAndMask) -> ImageAndMask:
-        self.images += 1
-        if self.stop_after is not None and self.images > self.stop_after:
-            raise KeyboardInterrupt
-        return scan
-
-    def before(self, pipeline: Pipeline) -> Pipeline:
-        """The pipeline, of the same name, with this step before its own."""
-        return replace(pipeline, _steps=((self, ()), *pipeline._steps))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Seven images of three sizes, one of them in colour."""
-    folder = tmp_path / "data"
-    random = np.random.default_rng(0)
-    for k, path in enumerate(PATHS):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shape = (20 + k % 3, 16, 3) if k == 4 else (20 + k % 3, 16)
-        cv2.imwrite(str(folder / path), random.integers(0, 256, shape, np.uint8))
-    return folder
-
-
-@pytest.fixture
-def caches(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
+from tests.data.cache.caches import PATHS, PIPELINE, Counter, plainly_decoded
 
 
 def build(caches: Path, root: Path, pipeline: Pipeline = PIPELINE) -> Cache:
@@ -80,15 +36,6 @@ def interrupt(caches: Path, root: Path, after: int) -> Path:
         build(caches, root, Counter(after).before(PIPELINE))
     (partial,) = caches.iterdir()
     return partial
-
-
-def plainly_decoded(root: Path, size: int = 8) -> npt.NDArray[np.uint8]:
-    images = []
-    for path in PATHS:
-        image = cv2.imread(str(root / path), cv2.IMREAD_UNCHANGED)
-        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        images.append(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA))
-    return np.stack(images)
 
 
 def test_the_images_are_those_of_a_plain_opencv_loop(caches: Path, root: Path) -> None:
@@ -316,28 +263,6 @@ def test_a_full_disk_is_reported_and_leaves_no_cache(
     assert not list(caches.glob("*/cache.json"))
     assert not list(caches.glob("*/images.npy"))
     np.testing.assert_array_equal(build(caches, root).images, plainly_decoded(root))
-
-
-def test_a_large_cache_is_told_before_it_is_made(
-    caches: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notes = Notes()
-    monkeypatch.setattr(cache_module, "LARGE", 1)
-    build_cache(caches, root, PATHS, PIPELINE, notes)
-    assert len(notes.told) == 1
-    assert notes.told[0].startswith("Decoded images take 0.0 GB at this size, of ")
-    build_cache(caches, root, PATHS, PIPELINE, notes)
-    assert len(notes.told) == 1
-
-
-def test_without_room_nothing_is_decoded(
-    caches: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = SimpleNamespace(free=1)
-    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    with pytest.raises(DiskSpaceError, match="a smaller --size needs less"):
-        build(caches, root)
-    assert not list(caches.rglob("images.npy"))
 
 
 def test_opencv_gets_its_threads_back(caches: Path, root: Path) -> None:
