@@ -1,5 +1,6 @@
 """The verb `train`: k-fold training with out-of-fold predictions."""
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -19,6 +20,8 @@ def train(
 ) -> None:
     """Trains k folds; without options, with the best default recipe for this machine.
 
+    With a time limit alone, trains several runs that fit into it, to be blended.
+
     Example: python -m kagglecxr.train demo --model cnn_small --set epochs=5
 
     Args:
@@ -32,16 +35,39 @@ def train(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
+    from kagglecxr.core.deadline import Deadline
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
+    from kagglecxr.ensembling.blend import judge_runs
     from kagglecxr.reports.run_page import write_run_page
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.multi_seed import describe_seeds, train_seeds
+    from kagglecxr.training.run import RunOptions
     from kagglecxr.training.select_recipe import select_recipe
+    from kagglecxr.training.time_plan import TimePlan
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
+    is_planned = recipe is None and model is None and options.is_time_alone()
+    if is_planned and all(change.startswith("weights=") for change in changes):
+        options.check()
+        deadline = Deadline.within(options.timeout or 0.0)
+        plan = TimePlan(
+            prepared, workspace, common.terminal, RunOptions(common.seed), changes, deadline
+        )
+        if runs := plan.train():
+            for run in runs:
+                report_run(run)
+                write_run_page(described, workspace, run, common.seed, common.terminal)
+            fit = judge_runs(prepared, runs, common.seed)
+            sys.stdout.write("".join(f"{line}\n" for line in fit.lines()))
+            metric = prepared.competition.evaluation_metric()
+            common.finish(
+                f"Trained {len(runs)} runs; blended, out-of-fold {metric.title} {fit.score:.4f}.",
+                workspace.command("ensemble", *(run.name for run in runs)),
+            )
+            return
     chosen = select_recipe(recipe, model, changes, common.terminal)
     runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
     if not all((run / "run.json").is_file() for run in runs):

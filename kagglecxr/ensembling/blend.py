@@ -18,8 +18,8 @@ from kagglecxr.ensembling.activations import activation_of
 from kagglecxr.ensembling.blends import equal_blend
 from kagglecxr.ensembling.ensemble_options import AUTO, EnsembleOptions
 from kagglecxr.ensembling.ensemble_record import EnsembleRecord
-from kagglecxr.ensembling.fitting import FittedEnsemble, fit_ensemble
-from kagglecxr.ensembling.out_of_fold import has_out_of_fold
+from kagglecxr.ensembling.fitting import EnsembleFit, FittedEnsemble, fit_ensemble
+from kagglecxr.ensembling.out_of_fold import align_out_of_fold, has_out_of_fold
 from kagglecxr.ensembling.run_selection import ensemble_name
 from kagglecxr.ensembling.view_selection import with_views
 from kagglecxr.inference.members import Member, members_for_data
@@ -130,6 +130,17 @@ def blend_runs(
     )
     record.write(folder)
     return Blend(folder, record, lines)
+
+
+def judge_runs(prepared: PreparedData, runs: Sequence[Path], seed: int = 0) -> EnsembleFit:
+    """Fits the blend of runs as `blend_runs` does by default, without predicting anything.
+
+    Raises:
+        DataError: a run was trained for other targets, images or folds.
+    """
+    oof = align_out_of_fold({run / OOF: Predictions.load(run / OOF) for run in runs}, prepared)
+    metric = prepared.competition.evaluation_metric()
+    return fit_ensemble(oof, metric, EnsembleOptions(), generator(seed, "blend"))
 
 
 def _check_plain(runs: Sequence[Path], workspace: Workspace, options: EnsembleOptions) -> None:

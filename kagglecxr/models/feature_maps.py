@@ -5,6 +5,7 @@ import math
 import keras
 from keras import KerasTensor, layers
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.models.model_card import MODELS
 
 MAX_DEPTHS = 4
@@ -51,6 +52,29 @@ def find_skips(model: keras.Model, size: int) -> dict[int, KerasTensor]:
     return skips
 
 
+def earlier_maps(image: KerasTensor, last: KerasTensor, depths: int) -> list[KerasTensor]:
+    """Returns the features before the last halvings of the size, the first depth first.
+
+    Args:
+        image: what a network takes, of a fixed size.
+        last: its last feature map.
+        depths: how many depths there are to be with the last; of a network of fewer sizes, fewer.
+
+    Raises:
+        SettingError: fewer than one.
+    """
+    if depths < 1:
+        raise SettingError(
+            f"Features are pooled at one depth at least. Received: depths={depths}. Use 1 for the "
+            "last alone, or 3."
+        )
+    if depths == 1:
+        return []
+    skips = find_skips(keras.Model(image, last), int(image.shape[1]))
+    maps = [skips[level] for level in sorted(skips) if skips[level] is not last]
+    return maps[1 - depths :]
+
+
 def add_pooled_features(model: keras.Model) -> keras.Model:
     """Returns a model with more outputs: its features at several depths, averaged over the image.
 
@@ -66,8 +90,6 @@ def add_pooled_features(model: keras.Model) -> keras.Model:
         (batch, channels) of each depth, the first depth first.
     """
     deepest = model.get_layer(MODELS[model.name].deepest_layer).output
-    skips = find_skips(keras.Model(model.input, deepest), int(model.inputs[0].shape[1]))
-    maps = [skips[level] for level in sorted(skips)][1 - MAX_DEPTHS :]
-    maps = [each for each in maps if each is not deepest]
-    pooled = [layers.GlobalAveragePooling2D(dtype="float32")(each) for each in [*maps, deepest]]
+    maps = [*earlier_maps(model.input, deepest, MAX_DEPTHS), deepest]
+    pooled = [layers.GlobalAveragePooling2D(dtype="float32")(each) for each in maps]
     return keras.Model(model.input, [model.output, *pooled], name=model.name)

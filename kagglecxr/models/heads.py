@@ -8,37 +8,38 @@ from kagglecxr.core.errors import SettingError
 from kagglecxr.core.registry import Registry
 from kagglecxr.models.layers import GeneralizedMeanPooling2D
 
-POOLINGS = Registry[Callable[[KerasTensor], KerasTensor]]("pooling")
+POOLINGS = Registry[Callable[[KerasTensor, str], KerasTensor]]("pooling")
+"""Each takes a feature map and the name of its layer."""
 
 DROPOUT = 0.2
 
 
 @POOLINGS.add
-def average(x: KerasTensor) -> KerasTensor:
+def average(x: KerasTensor, name: str) -> KerasTensor:
     """Global average pooling: how much of a pattern there is."""
-    return layers.GlobalAveragePooling2D(name="pool")(x)
+    return layers.GlobalAveragePooling2D(name=name)(x)
 
 
 @POOLINGS.add_as("max")
-def maximum(x: KerasTensor) -> KerasTensor:
+def maximum(x: KerasTensor, name: str) -> KerasTensor:
     """Global maximum pooling: whether a pattern is anywhere."""
-    return layers.GlobalMaxPooling2D(name="pool")(x)
+    return layers.GlobalMaxPooling2D(name=name)(x)
 
 
 @POOLINGS.add
-def average_max(x: KerasTensor) -> KerasTensor:
+def average_max(x: KerasTensor, name: str) -> KerasTensor:
     """Global average and maximum pooling, concatenated."""
     pooled = [
-        layers.GlobalAveragePooling2D(name="pool_average")(x),
-        layers.GlobalMaxPooling2D(name="pool_max")(x),
+        layers.GlobalAveragePooling2D(name=f"{name}_average")(x),
+        layers.GlobalMaxPooling2D(name=f"{name}_max")(x),
     ]
-    return layers.Concatenate(name="pool")(pooled)
+    return layers.Concatenate(name=name)(pooled)
 
 
 @POOLINGS.add
-def gem(x: KerasTensor) -> KerasTensor:
+def gem(x: KerasTensor, name: str) -> KerasTensor:
     """Generalised-mean pooling with a learned exponent (Radenović et al. 2019)."""
-    return GeneralizedMeanPooling2D(name="pool")(x)
+    return GeneralizedMeanPooling2D(name=name)(x)
 
 
 def logits(x: KerasTensor, units: int) -> KerasTensor:
@@ -61,6 +62,7 @@ def pooled_head(
     x: KerasTensor,
     units: int,
     *,
+    before: Sequence[KerasTensor] = (),
     pooling: str = "average",
     dense: Sequence[int] = (),
     dropout: float = DROPOUT,
@@ -71,6 +73,7 @@ def pooled_head(
     Args:
         x: a backbone's last feature map.
         units: number of logits.
+        before: feature maps of earlier layers, which are pooled likewise.
         pooling: "average", "max", "average_max" or "gem".
         dense: units of dense ReLU layers in between.
         dropout: dropout rate before the logits; 0 for no such layer.
@@ -86,7 +89,11 @@ def pooled_head(
             f"dropout_samples is at least 1. Received: dropout_samples={dropout_samples}. "
             "Use 1, or about 5 for multi-sample dropout."
         )
-    x = POOLINGS[pooling](x)
+    pool = POOLINGS[pooling]
+    pooled = [pool(features, f"pool{number}") for number, features in enumerate(before, start=1)]
+    x = pool(x, "pool")
+    if pooled:
+        x = layers.Concatenate(name="pool_depths")([*pooled, x])
     for number, width in enumerate(dense, start=1):
         x = layers.Dense(width, activation="relu", name=f"dense{number}")(x)
     if not dropout:

@@ -10,6 +10,7 @@ from kagglecxr.core.augmentation_settings import AugmentationSettings
 from kagglecxr.core.errors import CxrError, CxrWarning, SettingError
 from kagglecxr.models import nets  # noqa: F401 importing them fills the registry
 from kagglecxr.models.batch_norm import set_batch_norm
+from kagglecxr.models.feature_maps import earlier_maps
 from kagglecxr.models.frozen_trunk import set_trainable
 from kagglecxr.models.heads import logits, mask_logits, pooled_head, probabilities
 from kagglecxr.models.layers import augmentation_layers
@@ -61,8 +62,8 @@ def create_model(
         augmentation: settings of augmentation layers between input and scaling, whatever their
             `where`; weights load with and without them. None for no such layers.
         multilabel: whether an image may have several of the classes: a sigmoid unit for each.
-        **kwargs: arguments of the model, such as `dropout`; a backbone takes `scaling` and the
-            arguments of `pooled_head`.
+        **kwargs: arguments of the model, such as `dropout`; a backbone takes `scaling`, `side`,
+            `depths` (at how many sizes features are pooled) and the arguments of `pooled_head`.
 
     Raises:
         UnknownNameError: no such model; the nearest three are given.
@@ -113,10 +114,11 @@ def _features_and_scores(
     card: ModelCard, image: KerasTensor, num_classes: int, options: dict[str, Any]
 ) -> tuple[KerasTensor, KerasTensor]:
     if card.kind == "backbone":
-        own = {key: value for key, value in options.items() if key == "scaling"}
+        own = {key: value for key, value in options.items() if key in ("scaling", "side")}
         features = card.build(image, **own)
         rest = {key: value for key, value in options.items() if key not in own}
-        return features, pooled_head(features, num_classes, **{**card.head, **rest})
+        before = earlier_maps(image, features, rest.pop("depths", 1))
+        return features, pooled_head(features, num_classes, before=before, **{**card.head, **rest})
     features = card.build(image, **options)
     last = mask_logits if card.kind == "segmenter" else logits
     return features, last(features, num_classes)

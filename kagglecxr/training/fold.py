@@ -112,7 +112,8 @@ def train_fold(
     data.predictions(by_view).save(folder / "validation.npz")
     if options.learn_novelty:
         random = np.random.default_rng(derive_seed(fold_seed, "novelty"))
-        learn_novelty(result.model, data, random).save(folder / NOVELTY)
+        novelty = learn_novelty(result.model, data, random, result.inputs.pooled)
+        novelty.save(folder / NOVELTY)
     return _finish(result, history, folder)
 
 

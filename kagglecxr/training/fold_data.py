@@ -18,6 +18,9 @@ from kagglecxr.training.endless_batches import Batches
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.task import HeldOut, Outputs, Task
 
+PooledFeatures = Callable[[npt.NDArray[np.intp]], list[npt.NDArray[np.float32]]]
+"""Takes positions among the training images, returns features (images, channels) by depth."""
+
 
 @dataclass(frozen=True)
 class FitInputs:
@@ -29,6 +32,8 @@ class FitInputs:
         validation_steps: the batches that hold each held-out image once.
         predict: takes names of views, returns the predictions of the held-out images,
             (images, ...).
+        pooled: the features that `add_pooled_features` adds, where a backbone is frozen and they
+            are kept; None elsewhere.
     """
 
     model: keras.Model
@@ -36,6 +41,7 @@ class FitInputs:
     validation: Batches
     validation_steps: int
     predict: Callable[[Sequence[str]], Outputs]
+    pooled: PooledFeatures | None = None
 
 
 class FoldData:

@@ -8,25 +8,42 @@ from kagglecxr.data.images.image_array import ImageArray
 from kagglecxr.data.sequences.sequence import OrderedSequence
 from kagglecxr.inference.novelty import Novelty, fit_novelty
 from kagglecxr.models.feature_maps import add_pooled_features
-from kagglecxr.training.fold_data import FoldData
+from kagglecxr.training.fold_data import FoldData, PooledFeatures
 
 MAX_IMAGES = 2000
 """Of each side; enough for a Gaussian of `MAX_DIRECTIONS` directions and a threshold."""
 _BATCH = 64
 
 
-def learn_novelty(model: keras.Model, data: FoldData, random: np.random.Generator) -> Novelty:
+def learn_novelty(
+    model: keras.Model,
+    data: FoldData,
+    random: np.random.Generator,
+    pooled: PooledFeatures | None = None,
+) -> Novelty:
     """Fits the features of the images that a model learned from, without augmentation.
 
     Its held-out images are scored; of either side at most `MAX_IMAGES`, chosen at random.
+
+    Args:
+        model: the model of a fold.
+        data: the images of both sides.
+        random: chooses them.
+        pooled: returns features that are known already, as those of a frozen backbone are.
     """
-    pooled = keras.Model(model.input, add_pooled_features(model).outputs[1:])
+    if pooled is None:
+        trunk = keras.Model(model.input, add_pooled_features(model).outputs[1:])
+        images = data.task.prepared.cache.images
+
+        def pooled(chosen: npt.NDArray[np.intp]) -> list[npt.NDArray[np.float32]]:
+            return _features(trunk, images, data.rows[chosen])
+
     sides = []
     for is_held_out in (False, True):
-        rows = data.rows[data.held_out == is_held_out]
-        if len(rows) > MAX_IMAGES:
-            rows = np.sort(random.choice(rows, MAX_IMAGES, replace=False))
-        sides.append(_features(pooled, data.task.prepared.cache.images, rows))
+        chosen = np.flatnonzero(data.held_out == is_held_out)
+        if len(chosen) > MAX_IMAGES:
+            chosen = np.sort(random.choice(chosen, MAX_IMAGES, replace=False))
+        sides.append(pooled(chosen))
     return fit_novelty(*sides)
 
 

@@ -66,6 +66,21 @@ class SegmentationSettings(BaseModel):
         return Pipeline.parse(self.pipeline, self.size)
 
 
+class LinearClassifier(BaseModel):
+    """A classifier of scikit-learn's that is fitted to frozen features, in place of epochs.
+
+    Attributes:
+        method: a logistic regression, or a linear discriminant analysis with Ledoit and Wolf's
+            shrinkage (2004).
+        C: the inverse of the penalty of a logistic regression.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Literal["logistic_regression", "lda"] = "logistic_regression"
+    C: float = Field(3e-3, gt=0)
+
+
 class Recipe(BaseModel):
     """How a model is built and trained; docs/recipes.md shows every setting.
 
@@ -94,6 +109,7 @@ class Recipe(BaseModel):
         best_epochs: the final weights are the mean of so many epochs of lowest validation loss;
             those of the last epoch where 0.
         label_smoothing: the share of each label that is spread over all classes.
+        linear: the classifier that the head is; None where it learns in epochs.
         segmentation: lung masks are learned, from images of this size; None for classification.
     """
 
@@ -127,6 +143,7 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     augmentation: Augmentation = Augmentation()
     views: list[str] = ["identity", "hflip"]
+    linear: LinearClassifier | None = None
     segmentation: SegmentationSettings | None = None
 
     def in_stages(self) -> list["Recipe"]:
@@ -195,6 +212,7 @@ def _advice(key: str, kind: str) -> str:
         *Recipe.model_fields,
         *(f"augmentation.{k}" for k in Augmentation.model_fields),
         *(f"stages.{k}" for k in Stage.model_fields),
+        *(f"linear.{k}" for k in LinearClassifier.model_fields),
         *(f"segmentation.{k}" for k in SegmentationSettings.model_fields),
     ]
     if kind == "extra_forbidden":

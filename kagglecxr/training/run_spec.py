@@ -67,7 +67,8 @@ def run_name(
     pooled = ["pools", pools] if pools else []
     split = digest(list(table["id"]), list(table["split"]), prepared.fold.tolist())
     settings = recipe.model_dump(mode="json")
-    if settings["segmentation"] is None:
-        del settings["segmentation"]
+    for optional in ("segmentation", "linear"):
+        if settings[optional] is None:
+            del settings[optional]
     decided = digest(settings, prepared.cache.key, folds, seed, split, *pooled, *variant)
     return f"{recipe.model}-{decided[:8]}"

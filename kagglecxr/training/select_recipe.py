@@ -10,6 +10,7 @@ from kagglecxr.models.losses import LOSSES, MASK_LOSSES
 from kagglecxr.models.runtime import list_devices, setup_keras
 from kagglecxr.models.weights.sources import IMAGENET, each_source, find_weights
 from kagglecxr.models.zoo import MODELS
+from kagglecxr.training.features.frozen_features import uses_frozen_features
 from kagglecxr.training.recipe import Recipe, load_recipe
 
 DEFAULT, FROM_SCRATCH = "default", "cpu_scratch"
@@ -106,6 +107,12 @@ def check_model(recipe: Recipe) -> Recipe:
         return _check_segmentation(recipe)
     if recipe.loss not in FINDING_LOSSES:
         LOSSES[recipe.loss]
+    if recipe.linear is not None and not (uses_frozen_features(recipe) and not recipe.stages):
+        raise SettingError(
+            f"A linear classifier is fitted once, to features that stay the same. Received: "
+            f"{recipe.model} with trainable = {recipe.trainable!r}. Use a backbone of the zoo, "
+            'trainable = "head", no stages, and no augmentation but hflip, as --recipe features.'
+        )
     if card.kind == "segmenter":
         raise SettingError(
             f"A U-Net segments and cannot classify. Received: --model {card.name}. Use another "

@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 
 from kagglecxr.core.deadline import TimeBudget
 from kagglecxr.core.files import read_json, write_json
-from kagglecxr.core.progress import Bar, Reporter
+from kagglecxr.core.progress import Reporter
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.models.devices import distribution_scope
 from kagglecxr.models.runtime import seed_everything
@@ -23,9 +23,11 @@ from kagglecxr.training.callbacks.early_stopping import (
     TimeLimit,
     has_stopped_improving,
 )
+from kagglecxr.training.callbacks.epoch_bar import EpochBar
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
 from kagglecxr.training.endless_batches import endless_batches
-from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
+from kagglecxr.training.features.frozen_features import frozen_features, uses_frozen_features
+from kagglecxr.training.features.linear_head import fit_linear_head
 from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.fold_novelty import MAX_IMAGES
 from kagglecxr.training.lr_schedule import RateSchedule
@@ -82,16 +84,18 @@ class StageTrainer:
             if not frozen:
                 scope = distribution_scope(recipe.batch_size, self.reporter.note)
                 first = stack.enter_context(scope)
-            with _precision(recipe.precision):
+            with precision_policy(recipe.precision):
                 model = build_model(task, recipe, weights)
                 if frozen:
                     deadline = self.budget.whole if self.budget else None
-                    inputs = frozen_fit_inputs(
-                        self.data, model, recipe, stage.seed, self.reporter, deadline
-                    )
+                    features = frozen_features(self.data, model, recipe, self.reporter, deadline)
+                    inputs = features.fit_inputs(recipe, stage.seed)
                 else:
                     inputs = self.data.fit_inputs(model, recipe, stage.seed)
-                compile_model(inputs, task, recipe)
+                compile_model(inputs.model, task, recipe, len(inputs.batches))
+            if frozen and recipe.linear is not None:
+                log = fit_linear_head(features, recipe, recipe.linear, self.reporter)
+                return StageResult(model, inputs, [log], "whole")
             history, reason = self._fit(inputs, stage, epochs_before, first)
         return StageResult(model, inputs, history, reason)
 
@@ -188,10 +192,16 @@ def build_model(task: Task, recipe: Recipe, weights: Sequence[Path] = ()) -> ker
     )
 
 
-def compile_model(inputs: FitInputs, task: Task, recipe: Recipe) -> None:
-    """Sets optimizer, loss and metrics; `RateSchedule` sets the learning rate in training."""
-    model = inputs.model
-    optimizer = make_optimizer(model, recipe, recipe.epochs * len(inputs.batches))
+def compile_model(model: keras.Model, task: Task, recipe: Recipe, steps: int) -> None:
+    """Sets optimizer, loss and metrics; `RateSchedule` sets the learning rate in training.
+
+    Args:
+        model: what learns.
+        task: what is learned.
+        recipe: says how.
+        steps: batches in an epoch.
+    """
+    optimizer = make_optimizer(model, recipe, recipe.epochs * steps)
     model.compile(optimizer, task.loss(recipe), metrics=task.epoch_metrics())
     # Variables that are created inside `fit` make TensorFlow trace its graph twice.
     model.optimizer.build(model.trainable_variables)
@@ -207,37 +217,11 @@ def input_shape(prepared: PreparedData) -> tuple[int, int, int]:
 
 
 @contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
+def precision_policy(policy: str) -> Iterator[None]:
+    """Builds what is built in the scope under a policy of Keras, such as "mixed_bfloat16"."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-class EpochBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Moves a bar batch by batch and shows the last epoch's metrics: training/validation."""
-
-    def __init__(self, bar: Bar, title: str, epochs: int, metrics: Sequence[str]) -> None:
-        super().__init__()
-        self._bar, self._title, self._epochs = bar, title, epochs
-        self._metrics, self._figures = metrics, ""
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Shows the number of the epoch."""
-        self._bar.describe(f"{self._title}, epoch {epoch + 1}/{self._epochs}{self._figures}")
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Counts a batch."""
-        self._bar.advance()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Shows the epoch's figures, in few words: the terminal is narrow."""
-        logs = logs or {}
-        figures = (
-            f"{name} " + "/".join(f"{logs[k]:.2f}" for k in (name, f"val_{name}") if k in logs)
-            for name in self._metrics
-        )
-        self._figures = f": {', '.join(figures)}"
-        self.on_epoch_begin(epoch)

@@ -33,8 +33,9 @@ class TrainOptions:
         seeds: Train so many runs, with SEED, SEED + 1 and so on, all on the folds of the first.
         pseudo_rounds: Train so many students more, which learn from the previous run's predictions
             of the test set, as long as the out-of-fold score rises.
-        timeout: How long all takes at most, in seconds or as 30m, 1h: a fold whose epochs do not
-            fit ends with its best.
+        timeout: How long all takes at most, in seconds or as 30m, 1h. Alone, it chooses what to
+            train: classifiers on the features of frozen networks first, then a fine-tuning, as far
+            as they fit. With a recipe or model, a fold whose epochs do not fit ends with its best.
         cluster: Train folds on the machines of a Ray cluster: auto, HOST:PORT, or local.
     """
 
@@ -58,6 +59,10 @@ class TrainOptions:
                 "0, and leave the fold out."
             )
         check_time_and_place(self.timeout, self.cluster)
+
+    def is_time_alone(self) -> bool:
+        """Whether a time limit is all that is said."""
+        return self.timeout is not None and self == TrainOptions(timeout=self.timeout)
 
     def with_next_fold(self, prepared: int) -> "TrainOptions":
         """Returns the same options for the next fold, after the last one for the first again.

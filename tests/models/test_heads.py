@@ -1,9 +1,11 @@
 """Heads pool, drop and predict as they are named."""
 
+import cv2
 import keras
 import numpy as np
 import pytest
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.models import create_model
 from kagglecxr.models.heads import POOLINGS, pooled_head
 
@@ -17,7 +19,7 @@ def _head(**options: object) -> keras.Model:
 
 def _pooled(name: str) -> np.ndarray:
     features = keras.Input(FEATURES.shape[1:])
-    return keras.Model(features, POOLINGS[name](features)).predict(FEATURES, verbose=0)
+    return keras.Model(features, POOLINGS[name](features, "pool")).predict(FEATURES, verbose=0)
 
 
 def test_poolings_are_means_and_maxima_over_places() -> None:
@@ -71,3 +73,33 @@ def test_half_precision_predicts_in_single(name: str) -> None:
     predictions = model.predict(images, verbose=0)
     assert predictions.dtype == np.float32
     np.testing.assert_allclose(predictions.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_depths_are_pooled_before_each_halving() -> None:
+    model = create_model(
+        "mobilenet_025", num_classes=3, input_shape=(64, 64, 1), depths=3, pooling="average_max"
+    )
+    pooled = model.get_layer("pool_depths").output
+    names = ["conv_pw_5_relu", "conv_pw_11_relu", "conv_pw_13_relu"]
+    maps = keras.Model(model.input, [*(model.get_layer(n).output for n in names), pooled])
+    *features, found = maps.predict(np.random.default_rng(0).random((2, 64, 64, 1)), verbose=0)
+    expected = [part for f in features for part in (f.mean(axis=(1, 2)), f.max(axis=(1, 2)))]
+    np.testing.assert_allclose(found, np.hstack(expected), rtol=1e-4, atol=1e-6)
+
+
+def test_no_depth_at_all_is_refused() -> None:
+    with pytest.raises(SettingError, match="depths=0"):
+        create_model("mobilenet_025", num_classes=3, input_shape=(64, 64, 1), depths=0)
+
+
+def test_a_backbone_may_be_given_smaller_images() -> None:
+    keras.utils.set_random_seed(0)
+    model = create_model("mobilenet_025", num_classes=3, input_shape=(96, 96, 1), side=64)
+    small = create_model("mobilenet_025", num_classes=3, input_shape=(64, 64, 1))
+    small.set_weights(model.get_weights())
+    image = np.random.default_rng(0).integers(0, 256, (96, 96)).astype(np.uint8)
+    resized = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
+    given, expected = (pixels[None, ..., None].astype(np.float32) for pixels in (image, resized))
+    np.testing.assert_allclose(
+        model.predict(given, verbose=0), small.predict(expected, verbose=0), atol=1e-6
+    )

@@ -11,6 +11,7 @@ import keras
 from keras import KerasTensor, layers
 
 from kagglecxr.core.errors import SettingError
+from kagglecxr.models.layers import SquareResizing
 from kagglecxr.models.model_card import MODELS, ModelCard, read_backbones
 from kagglecxr.models.scaling import IMAGENET_DEVIATION, IMAGENET_MEAN, SCALINGS, three_channels
 
@@ -18,10 +19,16 @@ _FEATURES = "features"
 """Name of the last feature layer where Keras' own name changes from build to build."""
 
 
-def build_backbone(row: dict[str, str], inputs: KerasTensor, *, scaling: str = "") -> KerasTensor:
+def build_backbone(
+    row: dict[str, str], inputs: KerasTensor, *, scaling: str = "", side: int | None = None
+) -> KerasTensor:
     """Builds a backbone and returns its last feature map.
 
-    The scaling defaults to that of its ImageNet weights, see `kagglecxr.models.scaling`.
+    Args:
+        row: of backbones.csv.
+        inputs: raw pixels.
+        scaling: defaults to that of its ImageNet weights, see `kagglecxr.models.scaling`.
+        side: pixels to which images are resized first; None for none.
 
     Raises:
         SettingError: another scaling for a backbone that scales inside.
@@ -33,7 +40,8 @@ def build_backbone(row: dict[str, str], inputs: KerasTensor, *, scaling: str = "
             f"This backbone scales pixels inside. Received: scaling={scaling!r} for {row['name']}. "
             "Leave scaling out."
         )
-    x = three_channels(SCALINGS[scaling or own](inputs))
+    resized = inputs if side is None else SquareResizing(side, name="resized")(inputs)
+    x = three_channels(SCALINGS[scaling or own](resized))
     # ImageNet weights are loaded later, from a file: here Keras would require a square RGB input.
     backbone = getattr(keras.applications, row["application"])(
         input_tensor=x, include_top=False, weights=None, **_variant(row)

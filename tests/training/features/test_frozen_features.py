@@ -18,7 +18,7 @@ from kagglecxr.models.weights.hdf5 import save_weights
 from kagglecxr.training import stage as stage_module
 from kagglecxr.training.features import feature_cache
 from kagglecxr.training.features.feature_cache import FeatureCache
-from kagglecxr.training.features.frozen_features import frozen_fit_inputs, uses_frozen_features
+from kagglecxr.training.features.frozen_features import frozen_features, uses_frozen_features
 from kagglecxr.training.fold import FoldOptions
 from kagglecxr.training.recipe import Recipe, make_recipe
 from kagglecxr.training.stage import build_model
@@ -180,7 +180,7 @@ def test_mirrored_images_have_the_features_of_the_other_side(
     recipe = _recipe("augmentation.hflip=1.0")
     model = build_model(make_task(own.prepared), recipe, weights)
     data = fold_data(own)
-    fitting = frozen_fit_inputs(data, model, recipe, 5, Silent())
+    fitting = frozen_features(data, model, recipe, Silent()).fit_inputs(recipe, 5)
     features, targets = fitting.batches[0]
     images, wanted = data.training_batches(recipe, 5, augmented=False)[0]
     np.testing.assert_array_equal(targets, wanted)

@@ -1,0 +1,106 @@
+"""What fits into a time limit is trained, cheapest first, and what does not is told."""
+
+from pathlib import Path
+
+import pytest
+
+from kagglecxr.core.deadline import Deadline
+from kagglecxr.core.errors import MissingError
+from kagglecxr.training import time_plan
+from kagglecxr.training.recipe import Recipe
+from kagglecxr.training.run import RunOptions
+from kagglecxr.training.time_plan import TimePlan
+from tests.conftest import PreparedDemo
+from tests.notes import Notes
+
+Trained = list[Recipe]
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """The recipes that are trained, in no time: features take 60 s, an epoch 20 s."""
+    recipes: Trained = []
+
+    def train(prepared: object, workspace: object, recipe: Recipe, *more: object) -> Path:
+        recipes.append(recipe)
+        return Path(f"{recipe.model}-{len(recipes)}")
+
+    monkeypatch.setattr(time_plan, "train_run", train)
+    monkeypatch.setattr(time_plan, "find_weights", lambda card, source: Path())
+    monkeypatch.setattr(time_plan, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(time_plan, "seconds_of_features", lambda task, recipe: 60.0)
+    monkeypatch.setattr(
+        time_plan, "epochs_in_time", lambda task, recipe, seconds: int(seconds / 20)
+    )
+    return recipes
+
+
+def plan(demo: PreparedDemo, seconds: float, notes: Notes) -> list[str]:
+    deadline = Deadline.within(seconds)
+    planned = TimePlan(demo.prepared, demo.workspace, notes, RunOptions(), (), deadline)
+    return [run.name for run in planned.train()]
+
+
+def test_with_time_all_are_trained_and_the_tuning_last(
+    demo: PreparedDemo, trained: Trained
+) -> None:
+    runs = plan(demo, 1000, Notes())
+    assert runs == ["mobilenet-1", "xception-2", "vgg16-3", "mobilenet-4"]
+    assert [recipe.linear is not None for recipe in trained] == [True, True, True, False]
+    assert trained[3].epochs == 10
+    # Images of the demo are smaller than what VGG16 is given of larger ones.
+    assert "side" not in trained[2].model_options
+
+
+def test_a_tuning_has_as_many_epochs_as_fit(demo: PreparedDemo, trained: Trained) -> None:
+    plan(demo, 130, Notes())
+    assert trained[-1].linear is None
+    assert trained[-1].epochs == 5
+
+
+def test_what_does_not_fit_is_told(demo: PreparedDemo, trained: Trained) -> None:
+    notes = Notes()
+    assert plan(demo, 50, notes) == []
+    assert "Features of xception are left out: 60 s expected, of 45 s that are left." in " ".join(
+        notes.told
+    )
+    assert "mobilenet is not fine-tuned: 2 epochs fit into 45 s" in " ".join(notes.told)
+
+
+def test_later_ones_are_expected_to_take_as_much_longer_as_the_first(
+    demo: PreparedDemo, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 120.0, 120.0, 360.0, 360.0, 600.0, 600.0, 700.0])
+    monkeypatch.setattr(time_plan, "monotonic", lambda: next(clock))
+    notes = Notes()
+    plan(demo, 1000, notes)
+    assert "mobilenet-1: 120 s, 60 s were expected." in " ".join(notes.told)
+    assert "xception-2: 240 s, 120 s were expected." in " ".join(notes.told)
+    assert "vgg16-3: 240 s, 240 s were expected." in " ".join(notes.told)
+
+
+def test_missing_weights_leave_a_recipe_out(
+    demo: PreparedDemo, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(card: object, source: str) -> Path:
+        raise MissingError("The weights are not there.")
+
+    monkeypatch.setattr(time_plan, "find_weights", find)
+    notes = Notes()
+    assert plan(demo, 1000, notes) == []
+    assert "The recipe features is left out: The weights are not there." in " ".join(notes.told)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_features_are_computed_in_the_faster_precision(
+    demo: PreparedDemo, trained: Trained, monkeypatch: pytest.MonkeyPatch, fast: bool
+) -> None:
+    def seconds(task: object, recipe: Recipe) -> float:
+        is_faster = recipe.precision == "mixed_bfloat16" and recipe.model == "vgg16"
+        return 20.0 if is_faster else 60.0
+
+    monkeypatch.setattr(time_plan, "has_fast_bfloat16", lambda: fast)
+    monkeypatch.setattr(time_plan, "seconds_of_features", seconds)
+    plan(demo, 1000, Notes())
+    precisions = [recipe.precision for recipe in trained[:3]]
+    assert precisions == ["float32", "float32", "mixed_bfloat16" if fast else "float32"]
