@@ -61,7 +61,8 @@ def demo(
             time=utc_now().isoformat(),
             seed=common.seed,
         )
-    sys.stdout.write(f"{describe_run(run)}\n{describe_rehearsal(result)}\n")
+    trained = describe_run(run, prepared.competition.evaluation_metric().name)
+    sys.stdout.write(f"{trained}\n{describe_rehearsal(result)}\n")
     common.finish(f"Scored {blend.submission}; pictures in {run}.", workspace.command("compare"))
 
 

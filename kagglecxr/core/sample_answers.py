@@ -1,5 +1,7 @@
 """What lines and answers of a sample submission say of its form."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from kagglecxr.core.findings import SEPARATOR
@@ -20,26 +22,48 @@ def is_line_a_class(ids: Sequence[str], targets: Sequence[str]) -> bool:
     return len(targets) > 1 and len(parts) == len(wanted) > 0 and set(parts) == wanted
 
 
-def joined_by(answers: Sequence[str], targets: Sequence[str], none: str) -> tuple[str, str] | None:
+def joined_by(
+    answers: Sequence[str],
+    targets: Sequence[str],
+    none: str,
+    *,
+    is_told: bool = False,
+    separators: Sequence[str] = _SEPARATORS,
+) -> tuple[str, str] | None:
     """Returns what joins findings in the answers of a sample submission, and what none is called.
 
-    A single word that is no finding is what none is called; `none` is where there is no such word.
+    Blanks around a separator belong to it.
 
-    >>> joined_by(["Edema Mass", "-"], ["Edema", "Mass"], "No Finding")
-    (' ', '-')
-    >>> joined_by(["0.5"], ["Edema"], "No Finding") is None
+    Args:
+        answers: the cells.
+        targets: the findings.
+        none: what none is called where the answers do not say it: where no single one of them, or
+            the empty one where others join some, holds no finding.
+        is_told: whether it is called that in any case.
+        separators: what may join them.
+
+    >>> joined_by(["Edema, Mass", "-"], ["Edema", "Mass"], "No Finding")
+    (', ', '-')
+    >>> joined_by(["0.5", "0.7"], ["Edema"], "No Finding") is None
     True
     """
-    given = {answer for answer in answers if answer}
-    for separator in _SEPARATORS:
-        if any(separator in target for target in targets):
+    known, given = set(targets), sorted({answer for answer in answers if answer != none})
+    for separator in separators:
+        parts = {one: {part.strip() for part in one.split(separator)} for one in given if one}
+        others = [one for one, names in parts.items() if not names <= known]
+        joined = [one for one, names in parts.items() if len(names) > 1 and one not in others]
+        is_in_name = any(separator in target for target in targets)
+        if is_in_name or not joined or any(known & parts[one] for one in others):
             continue
-        parts = {one: {part.strip() for part in one.split(separator)} for one in given}
-        others = {one for one, names in parts.items() if not names <= set(targets)}
-        are_several = any(len(names) > 1 for one, names in parts.items() if one not in others)
-        if are_several and len(others) <= 1:
-            return separator, next(iter(others), none)
-    return (SEPARATOR, none) if given <= {*targets, none} else None
+        others += [""] if "" in given and not others and none not in answers else []
+        if len(others) <= (0 if is_told else 1):
+            found = re.findall(rf" *{re.escape(separator)} *", " ".join(joined))
+            between = separator if separator == " " else Counter(found).most_common(1)[0][0]
+            return between, next(iter(others), none)
+    others = [one for one in given if one and one not in known]
+    if len(others) == 1 and len(given) > 1 and not is_told:
+        return separators[0], others[0]
+    return None if others else (separators[0], none)
 
 
 def split_id(one: str, targets: Sequence[str]) -> tuple[str, str]:

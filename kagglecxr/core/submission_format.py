@@ -80,10 +80,14 @@ class SubmissionFormat(ABC):
             SubmissionError: wrong columns; a missing, extra or doubled id; an empty cell; an
                 unknown class; a number that is no probability.
         """
-        table = in_sample_order(submission, sample, self.id, self.targets)
+        table = in_sample_order(submission, sample, self.id, [*self.targets, *self._words()])
         for column in table.columns.drop(self.id):
             table[column] = self._typed(table[column])
         return table
+
+    def _words(self) -> list[str]:
+        """Returns what a cell may hold besides targets, though it looks empty."""
+        return []
 
     def _typed(self, cells: TextCells) -> TypedCells:
         """Returns the cells of a column, typed; they are probabilities by default."""
@@ -215,7 +219,11 @@ class _JoinedFormat(_LinePerImageFormat):
         return cells
 
     def _names(self, cell: str) -> list[str]:
-        return [] if cell == self.none else [part.strip() for part in cell.split(self.separator)]
+        between = self.separator.strip() or self.separator
+        return [] if cell == self.none else [part.strip() for part in cell.split(between)]
+
+    def _words(self) -> list[str]:
+        return [self.none]
 
 
 @FORMATS.add_as("long")

@@ -30,7 +30,7 @@ from kagglecxr.data.leakage.leaks import find_leaks, rename_ids
 from kagglecxr.data.leakage.removal import remove_leaks, same_files, write_leaks
 from kagglecxr.data.predicted_masks import with_predicted_masks
 from kagglecxr.data.prepared import PreparedData, check_folder, prepare_command, rows_digest
-from kagglecxr.data.sample_form import with_sample_form, with_table_form
+from kagglecxr.data.sample_form import describe_joined, with_sample_form, with_table_form
 from kagglecxr.data.schema import Classes
 
 _OPTIONS_OF_SPLITS = ("size", "pipeline", "test", "folds")
@@ -119,7 +119,7 @@ def prepare_competition(
     found, cache = _decode(found, root, workspace, pipeline, options, reporter)
     found, cache, blank = _without_blank_images(found, cache, workspace)
     _check_all_classes(images.table, found, classes)
-    summary = f"{images.summary}{blank}"
+    summary = f"{images.summary}{blank}{describe_joined(competition)}"
     competition = competition.with_classes(classes.of_cells(found["label"]))
     ids, known_groups, measures = list(found["id"]), list(found["group"]), cache.measures
     patients = describe_patients(list(found["path"]), known_groups)

@@ -26,6 +26,11 @@ def with_table_form(competition: Competition, images: FoundImages) -> Competitio
     if images.multilabel:
         competition = competition.with_findings(images.findings)
     found = competition.classes.of_cells(images.table["label"])
+    if competition.classes.multilabel and len(competition.classes.names or found) == 1:
+        raise SettingError(
+            f"A single finding is a matter of two classes. Received: {found}. Leave multilabel out "
+            "of [classes], and name its column under [layout] label_column; classes are 0 and 1."
+        )
     competition.with_classes(found).evaluation_metric()
     return competition
 
@@ -67,6 +72,13 @@ def with_sample_form(
             "[submission] id, target and form, or [classes] names."
         )
     completed = competition.model_copy(update={"submission": settings})
+    ids = list(sample.table[settings.id])
+    if settings.form == "long" and ids and not is_line_a_class(ids, targets):
+        raise DataError(
+            f"The sample submission has no line for each image and class. Received: {sample.path} "
+            f"with ids such as {ids[0]!r}. Write another form than long "
+            "under [submission], or leave it out."
+        )
     if settings.form == "class":
         _check_class_names(list(sample.table[settings.target]), targets, sample.path)
     metric = completed.evaluation_metric()
@@ -77,6 +89,17 @@ def with_sample_form(
             "or a form such as probability under [submission]."
         )
     return completed
+
+
+def describe_joined(competition: Competition) -> str:
+    """Returns how submissions join findings, in a sentence; empty where they do not."""
+    settings = competition.submission
+    if settings.form != JOINED:
+        return ""
+    return (
+        f" Submissions join findings by {settings.separator!r}, and {settings.none!r} is none of "
+        "them ([submission] separator and none)."
+    )
 
 
 def _completed(
@@ -141,12 +164,15 @@ def _joined_form(
     Raises:
         DataError: they are no names of findings.
     """
-    found = joined_by(answers, targets, competition.submission.none)
+    settings = competition.submission
+    given = settings.model_fields_set
+    told = {"separators": [settings.separator]} if "separator" in given else {}
+    found = joined_by(answers, targets, settings.none, is_told="none" in given, **told)
     if found is None:
         raise DataError(
             f"The answers of the sample submission are no findings. Received: {sample} with "
             f"{shorten(sorted(set(map(repr, answers))))}; findings are {', '.join(targets)}. Write "
-            "none and separator under [submission], or the form."
+            "none and separator under [submission] as the sample has them, or the form."
         )
     return {"form": JOINED, "separator": found[0], "none": found[1]}
 

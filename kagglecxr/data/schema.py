@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from kagglecxr.core.errors import SettingError
 from kagglecxr.core.findings import NO_FINDING, NOT_KNOWN, SEPARATOR, split_findings
-from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
+from kagglecxr.core.submission_format import FORMATS, JOINED, SubmissionFormat
 
 
 class TomlTable(BaseModel):
@@ -201,10 +202,19 @@ class SubmissionSettings(TomlTable):
     form: Annotated[str, AfterValidator(_known_form)] = "class"
     positive: str | None = None
     separator: Annotated[str, Field(min_length=1)] = SEPARATOR
-    none: Annotated[str, Field(min_length=1)] = NO_FINDING
+    none: str = NO_FINDING
 
     def for_targets(self, targets: list[str]) -> SubmissionFormat:
-        """Returns the format of submissions for targets."""
+        """Returns the format of submissions for targets.
+
+        Raises:
+            SettingError: findings are joined, and one is called as none of them is.
+        """
+        if self.form == JOINED and self.none in targets:
+            raise SettingError(
+                f"What no finding is called is the name of one. Received: none = {self.none!r} "
+                "under [submission]. Write the word that the sample has for it, as No Finding."
+            )
         return FORMATS[self.form](
             targets, self.id, self.target, self.positive, self.separator, self.none
         )

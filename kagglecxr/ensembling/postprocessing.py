@@ -78,6 +78,11 @@ class PostprocessingSearch:
                 nested, calibration(fitted), options
             )
             sentences.append(sentence)
+        elif options.thresholds == "fitted":
+            sentences.append(
+                f"Thresholds are not fitted: {self.metric.title} scores probabilities, which none "
+                "of them changes."
+            )
         return Postprocessing(calibration, class_weights, nested, sentences)
 
     def _choose_calibration(

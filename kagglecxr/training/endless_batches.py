@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kagglecxr.core.errors import CxrError
 from kagglecxr.models.runtime import generated_dataset
 
 Batches = Callable[[int], tuple[Any, ...]]
@@ -42,3 +43,29 @@ class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, position: int) -> tuple[Any, ...]:
         """Returns the batch at a position."""
         return self._batches(position)
+
+
+class BatchErrors:
+    """A scope in which an error in a batch is raised as it was, not as a backend wraps it."""
+
+    def __init__(self) -> None:
+        self._first: CxrError | None = None
+
+    def keeping(self, batches: Batches) -> Batches:
+        """Returns the same batches; an error of theirs is kept."""
+
+        def batch(position: int) -> tuple[Any, ...]:
+            try:
+                return batches(position)
+            except CxrError as error:
+                self._first = self._first or error
+                raise
+
+        return batch
+
+    def __enter__(self) -> "BatchErrors":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None and self._first is not None:
+            raise self._first

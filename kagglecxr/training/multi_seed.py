@@ -54,7 +54,7 @@ def describe_seeds(runs: Sequence[Path], metric: str) -> str:
     The spread is the sample's standard deviation, how far another seed may lie from the mean.
     """
     if len(runs) == 1:
-        return describe_run(runs[0])
+        return describe_run(runs[0], metric)
     records = [read_run(run) for run in runs]
     scores = [record.metrics[f"oof_{metric}"] for record in records]
     each = ", ".join(

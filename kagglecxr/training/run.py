@@ -103,13 +103,13 @@ def train_run(
     return run.folder
 
 
-def describe_run(folder: Path) -> str:
-    """One sentence on a finished run, for a verb's last line."""
+def describe_run(folder: Path, metric: str) -> str:
+    """One sentence on a finished run, for a verb's last line, with its scores by a metric."""
     record = read_run(folder)
     scores = {name[4:]: v for name, v in record.metrics.items() if name.startswith("oof_")}
     main = {
         name: scores[name]
-        for name in ("accuracy", "balanced_accuracy", "mean_auc")
+        for name in dict.fromkeys(("accuracy", "balanced_accuracy", metric))
         if name in scores
     }
     figures = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in (main or scores).items()]

@@ -25,7 +25,7 @@ from kagglecxr.training.callbacks.early_stopping import (
 )
 from kagglecxr.training.callbacks.epoch_bar import EpochBar
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
-from kagglecxr.training.endless_batches import endless_batches
+from kagglecxr.training.endless_batches import BatchErrors, endless_batches
 from kagglecxr.training.features.frozen_features import frozen_features, uses_frozen_features
 from kagglecxr.training.features.linear_head import fit_linear_head
 from kagglecxr.training.fold_data import FitInputs, FoldData
@@ -121,11 +121,12 @@ class StageTrainer:
         if left and not has_stopped_improving(checkpoint.losses, recipe.patience):
             measured = self.data.task.epoch_metrics()
             shown = ("loss", *(metric.name for metric in measured))
-            with self.reporter.bar(self.title, left) as bar:
+            with self.reporter.bar(self.title, left) as bar, BatchErrors() as errors:
+                learned, held_out = inputs.batches.batch_at, inputs.validation
                 inputs.model.fit(
-                    endless_batches(lambda batch: inputs.batches.batch_at(done * steps + batch)),
+                    endless_batches(errors.keeping(lambda n: learned(done * steps + n))),
                     steps_per_epoch=steps,
-                    validation_data=endless_batches(inputs.validation),
+                    validation_data=endless_batches(errors.keeping(held_out)),
                     validation_steps=inputs.validation_steps,
                     initial_epoch=epochs_before + done,
                     epochs=epochs_before + recipe.epochs,

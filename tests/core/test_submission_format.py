@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kagglecxr.core.errors import CxrError, SubmissionError, UnknownNameError
+from kagglecxr.core.errors import CxrError, SettingError, SubmissionError, UnknownNameError
 from kagglecxr.core.files import read_table, write_table
 from kagglecxr.core.findings import NO_FINDING
 from kagglecxr.core.submission_format import FORMATS, SubmissionFormat
@@ -248,3 +248,20 @@ def test_findings_are_joined_as_the_sample_joins_them() -> None:
     assert parsed.tolist() == [[1, 1], [0, 0], [0, 1]]
     with pytest.raises(SubmissionError, match="Join Edema, Mass by ' ', or write '-'"):
         submission_format.validate(built.assign(label="Edema|Mass"), sample)
+
+
+@pytest.mark.parametrize("none", ["none", "None", "nan", ""])
+def test_a_word_for_no_finding_that_looks_empty_is_an_answer(none: str, tmp_path: Path) -> None:
+    submission_format = FORMATS["joined"](["Edema", "Mass"], separator=", ", none=none)
+    built = submission_format.build(["a", "b"], np.array([[0.9, 0.6], [0.1, 0.2]]))
+    assert built["label"].tolist() == ["Edema, Mass", none]
+    write_table(tmp_path / "s.csv", built)
+    checked = submission_format.validate(read_table(tmp_path / "s.csv"), built)
+    assert submission_format.parse(checked, ["a", "b"]).tolist() == [[1, 1], [0, 0]]
+    own = built.assign(label=["Edema,Mass", none])
+    assert submission_format.parse(own, ["a", "b"]).tolist() == [[1, 1], [0, 0]]
+
+
+def test_no_finding_is_not_called_like_one() -> None:
+    with pytest.raises(SettingError, match="none = 'Mass'"):
+        SubmissionSettings(form="joined", none="Mass").for_targets(["Edema", "Mass"])

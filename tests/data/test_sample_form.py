@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kagglecxr.core.errors import DataError, SettingError
 from kagglecxr.data.competition import Layout
+from kagglecxr.data.files.layout import FoundImages
 from kagglecxr.data.files.sample import SampleSubmission
-from kagglecxr.data.sample_form import with_sample_form
+from kagglecxr.data.sample_form import with_sample_form, with_table_form
 from tests.data.test_holdout import described
 
 
@@ -112,3 +114,10 @@ def test_a_metric_of_probabilities_reads_zeros_as_probabilities(tmp_path: Path) 
     (tmp_path / "sample.csv").write_text("id,answer\na,well\n")
     with pytest.raises(SettingError, match=r"metric auc.*asks for names|needs probabilities"):
         with_sample_form(competition, [], SampleSubmission.read(tmp_path / "sample.csv"))
+
+
+def test_a_single_finding_is_refused() -> None:
+    images = FoundImages(pd.DataFrame({"label": ["Mass", "No Finding"]}), "", None, True, ("Mass",))
+    competition = described(classes={})
+    with pytest.raises(SettingError, match=r"two classes. Received: \['Mass'\]"):
+        with_table_form(competition, images)

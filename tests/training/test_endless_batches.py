@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from kagglecxr.training.endless_batches import EndlessSequence, endless_batches
+from kagglecxr.core.errors import DataError
+from kagglecxr.training.endless_batches import BatchErrors, EndlessSequence, endless_batches
 
 EPOCHS, STEPS = 3, 4
 
@@ -73,3 +74,17 @@ def test_several_inputs_and_a_smaller_last_batch_are_fed_as_they_are() -> None:
             keras.tree.flatten(given), keras.tree.flatten(batch(place)), strict=True
         ):
             np.testing.assert_array_equal(one, other)
+
+
+def test_an_error_in_a_batch_is_raised_as_it_was() -> None:
+    def batch(position: int) -> tuple[Any, ...]:
+        if position == 2:
+            raise DataError("A shard is damaged.")
+        return np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)
+
+    model = _Listening()
+    model.compile(loss="mse")
+    with pytest.raises(DataError, match=r"^A shard is damaged\.$"), BatchErrors() as errors:
+        model.fit(
+            endless_batches(errors.keeping(batch)), steps_per_epoch=STEPS, shuffle=False, verbose=0
+        )

@@ -216,7 +216,9 @@ def test_training_learns_each_finding(data: FindingData, run: Path) -> None:
     assert oof.truth.shape == oof.probabilities.shape
     assert FINDING_METRICS["mean_auc"](oof.truth, oof.probabilities) > 0.9
     assert record.metrics["oof_mean_auc"] > 0.9
-    assert "mean auc 0.9" in describe_run(run) or "mean auc 1.0" in describe_run(run)
+    assert "mean auc 0.9" in describe_run(run, "mean_auc") or "mean auc 1.0" in describe_run(
+        run, "mean_auc"
+    )
     model = rebuild_model(record)
     assert model.layers[-1].activation.__name__ == "sigmoid"
 

@@ -159,7 +159,7 @@ def test_a_run_says_what_it_learned_and_how_well(run: Path, data: MaskedData) ->
     assert record.pipeline == f"gray | resize({SIZE})"
     assert {"val_loss", "val_iou", "val_precision", "oof_iou", "oof_dice"} <= record.metrics.keys()
     assert 0 <= record.metrics["oof_iou"] < record.metrics["oof_dice"] <= 1
-    assert "out-of-fold accuracy " in describe_run(run)
+    assert "out-of-fold accuracy " in describe_run(run, "dice")
     oof = HeldOutMasks.load(run / "oof.npz")
     assert sorted(oof.ids.tolist()) == sorted(data.index.ids)
     assert record.metrics["oof_iou"] == oof.score()

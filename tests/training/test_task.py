@@ -104,7 +104,7 @@ def test_another_task_trains_by_the_same_trainer(demo: PreparedDemo, tmp_path: P
     assert np.isfinite(history["val_binary_accuracy"]).all()
     oof = run.task.load_held_out([run.folder / "oof.npz"])
     assert record.metrics["oof_error"] == pytest.approx(oof.scores()["error"])
-    assert "out-of-fold error 0." in describe_run(run.folder)
+    assert "out-of-fold error 0." in describe_run(run.folder, "error")
 
 
 def test_classification_has_one_hot_targets_and_the_competitions_metric(demo: PreparedDemo) -> None:

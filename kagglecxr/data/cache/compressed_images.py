@@ -141,6 +141,6 @@ class CompressedImages:
         except (zlib.error, ValueError) as error:
             raise DataError(
                 f"A cache of decoded images is damaged. Received: row {row} in "
-                f"{shard_path(self.folder, shard)} ({error}). Remove {self.folder}, and run "
-                "prepare again."
+                f"{shard_path(self.folder, shard)} ({error}). Remove {self.folder.parent}, whose "
+                "caches share such files, and run prepare again."
             ) from error
