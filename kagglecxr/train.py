@@ -52,7 +52,9 @@ def train(
     is_planned = recipe is None and model is None and options.is_time_alone()
     if is_planned and all(change.startswith("weights=") for change in changes):
         options.check()
-        deadline = Deadline.within(options.timeout or 0.0)
+        seconds = options.timeout or 0.0
+        # Pages of the runs come after it.
+        deadline = Deadline.within(seconds - min(45.0, 0.15 * seconds))
         plan = TimePlan(
             prepared, workspace, common.terminal, RunOptions(common.seed), changes, deadline
         )

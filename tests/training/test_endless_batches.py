@@ -82,7 +82,7 @@ def test_an_error_in_a_batch_is_raised_as_it_was() -> None:
             raise DataError("A shard is damaged.")
         return np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)
 
-    model = _Listening()
+    model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse")
     with pytest.raises(DataError, match=r"^A shard is damaged\.$"), BatchErrors() as errors:
         model.fit(
