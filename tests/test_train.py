@@ -15,6 +15,7 @@ from kagglecxr.inference.predictions import Predictions
 from tests.conftest import prepare_demo
 from tests.test_verbs import TINY, refused, verb
 
+SHARED = Path(__file__).parents[1].parent / "shared" / "weights"
 WORK = ["demo", "--work", "work"]
 ROUNDS = [*WORK, *TINY, "--set", "steps=3", "--folds", "2", "--pseudo-rounds", "1"]
 
@@ -94,3 +95,19 @@ def test_a_round_killed_at_any_moment_ends_the_same(demo_images: Path, tmp_path:
 def _student_has(place: Path, file: str) -> bool:
     students = {path.parent for path in place.glob("work/runs/*/fold-0/pseudo_labels.npz")}
     return any((student / file).exists() for student in students)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the ImageNet weights are not here")
+def test_a_time_limit_alone_trains_what_fits_and_blends_it(place: Path) -> None:
+    # A name that the verb is given, as a user's folder of weights is.
+    done = verb(
+        "train", *WORK, "--timeout", "90s", "--set", f"weights={SHARED}", "--seed", "3", cwd=place
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"mobilenet-\w+: \d+ s, \d+ s were expected\.", done.stderr)
+    found = re.search(r"Trained (\d) runs; blended, out-of-fold [a-z ]+ (0\.\d+)\.", done.stdout)
+    assert found, done.stdout
+    names = done.stdout.rsplit("ensemble demo ", 1)[1].split("--work")[0].split()
+    assert len(names) == int(found[1])
+    assert set(names) <= runs_of(place).keys()

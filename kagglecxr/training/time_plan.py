@@ -90,8 +90,14 @@ class TimePlan:
         return runs
 
     def _find(self, name: str) -> Recipe | None:
-        """A recipe of the package, for images of this size; None where its weights are missing."""
-        recipe = load_recipe(name, self.changes)
+        """A recipe of the package, for images of this size; None where it has none for them."""
+        recipe, side = load_recipe(name, self.changes), input_shape(self.prepared)[0]
+        if (smallest := MODELS[recipe.model].smallest) > side:
+            self.reporter.note(
+                f"The recipe {name} is left out: {recipe.model} needs {smallest} pixels or more, "
+                f"and images have {side}."
+            )
+            return None
         try:
             for source in each_source(recipe.weights):
                 find_weights(MODELS[recipe.model], source)
@@ -99,7 +105,7 @@ class TimePlan:
             self.reporter.note(f"The recipe {name} is left out: {error}")
             return None
         options = dict(recipe.model_options)
-        if options.get("side", 0) >= input_shape(self.prepared)[0]:
+        if options.get("side", 0) >= side:
             del options["side"]
         is_fast = recipe.linear is not None and recipe.model in IN_BFLOAT16 and has_fast_bfloat16()
         precision = "mixed_bfloat16" if is_fast else recipe.precision

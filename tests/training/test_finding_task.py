@@ -321,7 +321,9 @@ def test_files_get_the_findings_that_are_present(
         predict_images(run, paths, tmp_path, Silent(), pools=["a=Mass"], skip_unreadable=False)
 
 
-@pytest.mark.parametrize("form", ["keras", "tflite", "onnx"])
+@pytest.mark.parametrize(
+    "form", ["keras", *(pytest.param(f, marks=pytest.mark.slow) for f in ("tflite", "onnx"))]
+)
 def test_an_exported_file_knows_that_there_may_be_several(
     data: FindingData, run: Path, tmp_path: Path, form: str
 ) -> None:

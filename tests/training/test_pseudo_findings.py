@@ -25,6 +25,8 @@ from kagglecxr.training.sure_findings import SURE
 from kagglecxr.training.tasks import make_task
 from tests.training.test_finding_task import FAST, SIDE, FindingData, draw
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> FindingData:
@@ -122,7 +124,6 @@ def test_a_teacher_that_knows_nothing_labels_nothing(
     assert label(data.prepared, Teacher(ignorant, 1), tmp_path / "student", 0) is None
 
 
-@pytest.mark.slow
 def test_a_round_of_findings_is_kept_by_their_metric(data: FindingData) -> None:
     recipe = make_recipe({}, [*FAST, "epochs=4"])
     notes: list[str] = []

@@ -30,7 +30,7 @@ def test_features_take_a_pass_and_a_solver_a_fold(demo: PreparedDemo) -> None:
 
 def test_epochs_take_steps_and_a_validation(demo: PreparedDemo) -> None:
     task = make_task(demo.prepared)
-    recipe = load_recipe("cpu", (*SMALL, "steps=10", "batch_size=8"))
+    recipe = load_recipe("cpu", (*SMALL, "steps=10", "batch_size=8", "optimizer=sgd"))
     images, folds = len(demo.prepared.fold), int(demo.prepared.fold.max()) + 1
     # A step of eight images takes a second, a prediction of one 1/24.
     an_epoch = 10 + images / folds / 24

@@ -1,11 +1,13 @@
 """What fits into a time limit is trained, cheapest first, and what does not is told."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import MissingError
+from kagglecxr.models.zoo import MODELS
 from kagglecxr.training import time_plan
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.run import RunOptions
@@ -28,6 +30,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
     monkeypatch.setattr(time_plan, "train_run", train)
     monkeypatch.setattr(time_plan, "find_weights", lambda card, source: Path())
     monkeypatch.setattr(time_plan, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(time_plan, "input_shape", lambda prepared: (96, 96, 1))
     monkeypatch.setattr(time_plan, "seconds_of_features", lambda task, recipe: 60.0)
     monkeypatch.setattr(
         time_plan, "epochs_in_time", lambda task, recipe, seconds: int(seconds / 20)
@@ -77,6 +80,17 @@ def test_later_ones_are_expected_to_take_as_much_longer_as_the_first(
     assert "mobilenet-1: 120 s, 60 s were expected." in " ".join(notes.told)
     assert "vgg16-2: 240 s, 120 s were expected." in " ".join(notes.told)
     assert "xception-3: 240 s, 240 s were expected." in " ".join(notes.told)
+
+
+def test_a_network_for_larger_images_is_left_out(
+    demo: PreparedDemo, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = dataclasses.replace(MODELS["xception"], smallest=500)
+    monkeypatch.setitem(MODELS._entries, "xception", card)
+    notes = Notes()
+    plan(demo, 1000, notes)
+    assert [recipe.model for recipe in trained] == ["mobilenet", "vgg16", "mobilenet"]
+    assert "The recipe features_xception is left out: xception needs 500" in " ".join(notes.told)
 
 
 def test_missing_weights_leave_a_recipe_out(

@@ -136,6 +136,11 @@ class Space:
         Raises:
             SettingError, UnknownNameError: A recipe cannot take one of them.
         """
+        if base.linear is not None:
+            raise SettingError(
+                f"A linear classifier learns in no epochs, so that there is nothing to search. "
+                f"Received: a recipe of {base.model} with [linear]. Use another, as --recipe cpu."
+            )
         for name, entry in self.entries.items():
             for value in entry.probe_values() if isinstance(entry, Range) else entry:
                 self.recipe(base, {name: value})

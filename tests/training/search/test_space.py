@@ -20,7 +20,11 @@ SMALL = make_recipe({}, ["epochs=2", "model_options.width=4"])
 
 list_models()
 # A model that looks through a U-Net asks for the weights of one, whatever varies.
-RECIPES = [name for name in recipe_names() if not MODELS[load_recipe(name).model].lungs_layer]
+RECIPES = [
+    name
+    for name in recipe_names()
+    if not MODELS[load_recipe(name).model].lungs_layer and load_recipe(name).linear is None
+]
 
 
 MASKS = "lungs"
@@ -40,6 +44,11 @@ def test_every_space_of_the_package_fits_every_recipe(recipe: str, name: str) ->
     space = load_space(name)
     space.check(base)
     assert space.recipe(base, space.initial_parameters(base)) == base
+
+
+def test_a_classifier_without_epochs_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"nothing to search. Received: a recipe of mobilenet"):
+        load_space("cpu").check(load_recipe("features"))
 
 
 @pytest.mark.parametrize(("recipe", "name"), [("cpu", MASKS), ("lungs", "models")])
