@@ -11,8 +11,8 @@ import sys
 import numpy as np
 
 from kagglecxr.core.intervals import Interval
+from kagglecxr.core.metrics import Truth
 from kagglecxr.shortcuts.heads import held_out_targets, split_problems
-from kagglecxr.shortcuts.problems import Truth
 from kagglecxr.shortcuts.region_matrix import RegionMatrix
 
 DRAWS, FEATURES, FOLDS = 100, 60, 3

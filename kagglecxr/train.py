@@ -35,43 +35,32 @@ def train(
     from kagglecxr.models.runtime import setup_keras
 
     setup_keras()
-    from kagglecxr.core.deadline import Deadline
     from kagglecxr.data.competition import load_competition
     from kagglecxr.data.prepared import load_prepared
     from kagglecxr.ensembling.blend import judge_runs
     from kagglecxr.reports.run_page import write_run_page
     from kagglecxr.reports.run_report import report_run
     from kagglecxr.training.multi_seed import describe_seeds, train_seeds
-    from kagglecxr.training.run import RunOptions
     from kagglecxr.training.select_recipe import select_recipe
-    from kagglecxr.training.time_plan import TimePlan
+    from kagglecxr.training.time_plan import (
+        TimePlan,
+        deadline_of_training,
+        leaves_the_choice,
+    )
 
     described = load_competition(competition)
     workspace = common.workspace(described.name, competition)
     prepared = load_prepared(described, workspace)
-    is_planned = recipe is None and model is None and options.is_time_alone()
-    if is_planned and all(change.startswith("weights=") for change in changes):
+    metric = prepared.competition.evaluation_metric()
+    is_planned = options.is_time_alone() and leaves_the_choice(recipe, model, changes)
+    if is_planned and options.timeout:
         options.check()
-        seconds = options.timeout or 0.0
-        # Pages of the runs come after it.
-        deadline = Deadline.within(seconds - min(45.0, 0.15 * seconds))
-        plan = TimePlan(
-            prepared, workspace, common.terminal, RunOptions(common.seed), changes, deadline
-        )
-        if runs := plan.train():
-            for run in runs:
-                report_run(run)
-                write_run_page(described, workspace, run, common.seed, common.terminal)
-            fit = judge_runs(prepared, runs, common.seed)
-            sys.stdout.write("".join(f"{line}\n" for line in fit.lines()))
-            metric = prepared.competition.evaluation_metric()
-            common.finish(
-                f"Trained {len(runs)} runs; blended, out-of-fold {metric.title} {fit.score:.4f}.",
-                workspace.command("ensemble", *(run.name for run in runs)),
-            )
-            return
-    chosen = select_recipe(recipe, model, changes, common.terminal)
-    runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
+        deadline = deadline_of_training(options.timeout)
+        plan = TimePlan(prepared, workspace, common.terminal, common.seed, changes, deadline)
+        runs = plan.train()
+    else:
+        chosen = select_recipe(recipe, model, changes, common.terminal)
+        runs = train_seeds(prepared, workspace, chosen, common.terminal, options, common.seed)
     if not all((run / "run.json").is_file() for run in runs):
         folders = ", ".join(map(str, runs))
         following = options.with_next_fold(int(prepared.fold.max()) + 1)
@@ -84,10 +73,13 @@ def train(
     for run in runs:
         report_run(run)
         write_run_page(described, workspace, run, common.seed, common.terminal)
-    common.finish(
-        describe_seeds(runs, prepared.competition.evaluation_metric().name),
-        workspace.command("ensemble", *(run.name for run in runs)),
-    )
+    trained = describe_seeds(runs, metric.name)
+    if is_planned and len(runs) > 1:
+        fit = judge_runs(prepared, runs, common.seed)
+        sys.stdout.write("".join(f"{line}\n" for line in fit.lines()))
+        score = f"out-of-fold {metric.title} {fit.score:.4f}"
+        trained = f"Trained {len(runs)} runs; blended, {score}."
+    common.finish(trained, workspace.command("ensemble", *(run.name for run in runs)))
 
 
 if __name__ == "__main__":

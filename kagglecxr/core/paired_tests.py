@@ -104,9 +104,10 @@ def compare_paired(
 
     observed, members = gain(truth, a, b), GroupedRows(groups)
     if np.isnan(observed):
+        targets = truth.shape[1] if truth.ndim > 1 else len(np.unique(truth))
         raise DataError(
             f"The {metric.name} of these images is not a number. Received: {len(truth)} images of "
-            f"{len(np.unique(truth))} targets. Compare on images of all targets."
+            f"{targets} targets. Compare on images of all targets."
         )
     resamples = affordable_resamples(resamples, len(truth))
     drawn, exchanged = np.zeros(resamples), np.zeros(resamples)

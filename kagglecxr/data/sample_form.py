@@ -26,10 +26,12 @@ def with_table_form(competition: Competition, images: FoundImages) -> Competitio
     if images.multilabel:
         competition = competition.with_findings(images.findings)
     found = competition.classes.of_cells(images.table["label"])
-    if competition.classes.multilabel and len(competition.classes.names or found) == 1:
+    findings = competition.classes.names or found
+    if competition.classes.multilabel and len(findings) == 1:
         raise SettingError(
-            f"A single finding is a matter of two classes. Received: {found}. Leave multilabel out "
-            "of [classes], and name its column under [layout] label_column; classes are 0 and 1."
+            f"A single finding is a matter of two classes. Received: {findings[0]!r}. Leave "
+            "multilabel out of [classes], and name its column under [layout] label_column; classes "
+            "are 0 and 1."
         )
     competition.with_classes(found).evaluation_metric()
     return competition

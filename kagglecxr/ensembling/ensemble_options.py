@@ -19,8 +19,8 @@ class EnsembleOptions:
             stacking.
         calibrate: Calibration of the blend's probabilities; with auto, only if it lowers the log
             loss by more than luck.
-        thresholds: Class-wise thresholds for the competition's metric; with auto, only if they
-            gain more than luck.
+        thresholds: Thresholds of classes or findings for the competition's metric; with auto, only
+            if they gain more than luck.
         views: A set of views of test-time augmentation, or auto to judge all sets; defaults to
             those of each run's recipe.
     """

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.metrics import Metric, Probabilities
-from kagglecxr.ensembling.activations import ACTIVATIONS
 from kagglecxr.ensembling.blend_selection import OutOfFold, blend_table, choose_blend
 from kagglecxr.ensembling.blends import FittedBlend, WeightedBlend, read_blend
 from kagglecxr.ensembling.calibration import Calibration
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
 from kagglecxr.ensembling.postprocessing import PostprocessingSearch
+from kagglecxr.ensembling.thresholds import apply_class_weights
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class FittedEnsemble:
 
     def __call__(self, runs: Sequence[Probabilities]) -> npt.NDArray[np.float32]:
         """Returns the probabilities (N, targets) for those of the runs, each (N, targets)."""
-        probabilities: Probabilities = self.calibration(self.blend(runs))
+        probabilities = self.calibration(self.blend(runs))
         if self.class_weights:
-            activation = ACTIVATIONS[self.blend.activation]
-            probabilities = activation.weigh(probabilities, np.asarray(self.class_weights))
+            weights = np.asarray(self.class_weights)
+            probabilities = apply_class_weights(probabilities, weights, self.blend.activation)
         return np.asarray(probabilities, np.float32)
 
     @property

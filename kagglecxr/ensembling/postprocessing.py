@@ -10,18 +10,16 @@ import numpy.typing as npt
 from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.metrics import METRICS, Metric, Probabilities, Truth
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
-from kagglecxr.ensembling.activations import ACTIVATIONS, activation_of
+from kagglecxr.ensembling.activations import activation_of
 from kagglecxr.ensembling.calibration import (
     CALIBRATIONS,
     Calibration,
     CalibrationMethod,
-    Transform,
     cross_fit,
     fit_calibration,
 )
 from kagglecxr.ensembling.ensemble_options import EnsembleOptions
-from kagglecxr.ensembling.finding_thresholds import fit_odds_weights
-from kagglecxr.ensembling.thresholds import ClassWeights, fit_class_weights
+from kagglecxr.ensembling.thresholds import apply_class_weights, fit_thresholds, fit_weights
 
 RESAMPLES = 1000
 """For the interval of each gain."""
@@ -117,35 +115,22 @@ class PostprocessingSearch:
         self, nested: Probabilities, fitted: Probabilities, options: EnsembleOptions
     ) -> tuple[Sequence[float], Probabilities, str]:
         """The class weights, the nested probabilities with them, and what they gained."""
-        changed = cross_fit(self._fit_thresholds, nested, self.truth, self.fold)
+        changed = cross_fit(partial(fit_thresholds, self.metric), nested, self.truth, self.fold)
         compared = self._compare(self.metric, changed, nested)
-        weights = self._fit_weights(fitted, self.truth)
-        weighted = self._weigh(fitted, weights)
+        weights = fit_weights(self.metric, fitted, self.truth)
+        weighted = apply_class_weights(fitted, weights, activation_of(self.truth))
         apparent = self.metric.gain(
             self.metric(self.truth, weighted), self.metric(self.truth, fitted)
         )
         is_taken = options.thresholds == "fitted" or compared.verdict == "better"
         sentence = (
-            f"{_sentence('Class-wise thresholds', compared)} On the images they are fitted on they "
+            f"{_sentence('Thresholds', compared)} On the images they are fitted on they "
             f"gain {apparent:+.4f}; the rest of that is luck. They are "
             f"{'' if is_taken else 'not '}used."
         )
         if not is_taken:
             return [], nested, sentence
         return [float(weight) for weight in weights], changed, sentence
-
-    def _fit_weights(self, probabilities: Probabilities, truth: Truth) -> ClassWeights:
-        fit = fit_odds_weights if truth.ndim == 2 else fit_class_weights
-        return fit(self.metric, probabilities, truth)
-
-    def _fit_thresholds(self, probabilities: Probabilities, truth: Truth) -> Transform:
-        return partial(self._weigh, weights=self._fit_weights(probabilities, truth))
-
-    def _weigh(
-        self, probabilities: Probabilities, weights: ClassWeights
-    ) -> npt.NDArray[np.float32]:
-        activation = ACTIVATIONS[activation_of(self.truth)]
-        return activation.weigh(probabilities, weights).astype(np.float32)
 
     def _compare(
         self, metric: Metric, after: Probabilities, before: Probabilities

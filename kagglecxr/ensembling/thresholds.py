@@ -1,7 +1,8 @@
 """Decision thresholds of several targets, as weights of their probabilities.
 
 An image is said to be of the target with the largest weighted probability. For two targets, that is
-a threshold of the last one's probability.
+a threshold of the last one's probability. Findings have thresholds of their own, as weights of
+their odds.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from kagglecxr.core.errors import SettingError
-from kagglecxr.core.metrics import Labels, Metric, Probabilities
-from kagglecxr.ensembling.activations import ACTIVATIONS
+from kagglecxr.core.metrics import Labels, Metric, Probabilities, Truth
+from kagglecxr.ensembling.activations import ACTIVATIONS, ActivationName, activation_of
 from kagglecxr.ensembling.calibration import Transform, cross_fit
+from kagglecxr.ensembling.finding_thresholds import fit_odds_weights
 from kagglecxr.inference.predictions import log_probabilities
 
 ClassWeights = npt.NDArray[np.float64]
@@ -58,10 +60,13 @@ class ThresholdJudgement:
 
 
 def apply_class_weights(
-    probabilities: Probabilities, weights: ClassWeights
+    probabilities: Probabilities, weights: ClassWeights, activation: ActivationName = "softmax"
 ) -> npt.NDArray[np.float32]:
-    """Returns probabilities (N, targets) times the weights (targets,), with rows that sum to 1."""
-    return np.asarray(ACTIVATIONS["softmax"].weigh(probabilities, weights), np.float32)
+    """Returns probabilities (N, targets) times the weights (targets,), with rows that sum to 1.
+
+    Of findings, whose activation is "sigmoid", the odds are weighed.
+    """
+    return np.asarray(ACTIVATIONS[activation].weigh(probabilities, weights), np.float32)
 
 
 def fit_class_weights(metric: Metric, probabilities: Probabilities, truth: Labels) -> ClassWeights:
@@ -100,9 +105,20 @@ def fit_class_weights(metric: Metric, probabilities: Probabilities, truth: Label
     return np.asarray(targets * softmax(logs), np.float64)
 
 
-def fit_thresholds(metric: Metric, probabilities: Probabilities, truth: Labels) -> Transform:
-    """Fits class weights and returns what applies them, for `cross_fit`."""
-    return partial(apply_class_weights, weights=fit_class_weights(metric, probabilities, truth))
+def fit_weights(metric: Metric, probabilities: Probabilities, truth: Truth) -> ClassWeights:
+    """Fits class weights, or weights of the odds of findings, to a metric of decisions.
+
+    Raises:
+        SettingError: the metric scores probabilities, not decisions.
+    """
+    fit = fit_odds_weights if truth.ndim == 2 else fit_class_weights
+    return fit(metric, probabilities, truth)
+
+
+def fit_thresholds(metric: Metric, probabilities: Probabilities, truth: Truth) -> Transform:
+    """Fits weights and returns what applies them, for `cross_fit`."""
+    weights = fit_weights(metric, probabilities, truth)
+    return partial(apply_class_weights, weights=weights, activation=activation_of(truth))
 
 
 def nested_gain(

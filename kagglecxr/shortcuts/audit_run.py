@@ -23,7 +23,7 @@ from kagglecxr.shortcuts.held_out import AuditedImages, HeldOutModels
 from kagglecxr.shortcuts.problems import Cells, are_findings, images_of_targets
 from kagglecxr.shortcuts.region_matrix import RegionMatrix, measure_regions
 from kagglecxr.shortcuts.relevance import RelevanceShares, measure_relevance
-from kagglecxr.shortcuts.sources import SourceTests, auc_by, measure_sources, recall_by
+from kagglecxr.shortcuts.sources import SourceTests, measure_sources, scores_by
 from kagglecxr.shortcuts.verdict import Verdict, judge
 
 
@@ -35,7 +35,7 @@ class Audit:
         targets: names of the classes, or findings.
         images: (targets,) how many of the images that were looked at are of each.
         audited: the images that the verdict is of.
-        subgroups: see `recall_by`, and of findings `auc_by`.
+        subgroups: see `scores_by`.
     """
 
     member: Member
@@ -121,7 +121,6 @@ def audit_run(
     regions = measure_regions(compared, models, outputs.take(rows), seed, reporter)
     gap = measure_background_gap(compared, models, generator(seed, "audit", "swaps"), reporter)
     predicted = outputs.probabilities.argmax(axis=1)
-    by_part = auc_by if are_findings(audited.classes) else recall_by
     relevance = measure_relevance(
         compared, member, predicted[rows], options.explained, seed, reporter
     )
@@ -136,7 +135,7 @@ def audit_run(
         gap,
         measure_sources(audited, outputs, seed, random),
         relevance,
-        by_part(columns, audited.classes, outputs.probabilities, targets),
+        scores_by(columns, audited.classes, outputs.probabilities, targets),
         judge(regions, gap, random),
     )
 

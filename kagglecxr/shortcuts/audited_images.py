@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from kagglecxr.core.files import read_table
+from kagglecxr.core.metrics import Truth
 from kagglecxr.core.progress import Reporter
 from kagglecxr.core.run_record import held_out_folds
 from kagglecxr.core.workspace import Workspace
@@ -20,7 +21,7 @@ from kagglecxr.segmentation.mask_training import find_mask_run
 from kagglecxr.segmentation.segment_competition import segment_images
 from kagglecxr.segmentation.segmenter import Segmenter
 from kagglecxr.shortcuts.held_out import AuditedImages
-from kagglecxr.shortcuts.problems import Truth, are_findings
+from kagglecxr.shortcuts.problems import are_findings
 from kagglecxr.shortcuts.regions import Masks
 
 Rows = npt.NDArray[np.intp]

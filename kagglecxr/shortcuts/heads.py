@@ -13,12 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from kagglecxr.core.metrics import Truth
 from kagglecxr.data.folds import make_folds
 from kagglecxr.shortcuts.held_out import Array, AuditedImages
 from kagglecxr.shortcuts.problems import (
     Cells,
     Numbers,
-    Truth,
     are_findings,
     class_ids,
     join_probabilities,

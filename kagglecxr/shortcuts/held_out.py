@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 import numpy.typing as npt
 
+from kagglecxr.core.metrics import Truth
 from kagglecxr.inference.members import Member
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.inference.traced_models import TracedModels
 from kagglecxr.inference.view_passes import mean_of_views, predict_in_batches
-from kagglecxr.shortcuts.problems import Cells, Truth, keep_cells
+from kagglecxr.shortcuts.problems import Cells, keep_cells
 from kagglecxr.shortcuts.regions import Masks, Pixels
 
 Array = npt.NDArray[np.float32]

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.finding_metrics import auc_of_findings
+from kagglecxr.core.metrics import Truth
 
-Truth = npt.NDArray[Any]
 Numbers = npt.NDArray[np.intp]
 Values = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.floating[Any]]

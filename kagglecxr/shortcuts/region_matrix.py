@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kagglecxr.core.intervals import GroupedRows, Interval, percentile_interval
+from kagglecxr.core.metrics import Truth
 from kagglecxr.core.progress import Reporter
 from kagglecxr.shortcuts.heads import held_out_targets, split_problems
 from kagglecxr.shortcuts.held_out import Array, AuditedImages, HeldOutModels, Outputs
-from kagglecxr.shortcuts.problems import Truth, mean_known, scores_of_targets
+from kagglecxr.shortcuts.problems import mean_known, scores_of_targets
 from kagglecxr.shortcuts.regions import VARIANTS, WHOLE
 
 AS_TRAINED = "the model itself"

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats.contingency import association, crosstab
 
-from kagglecxr.core.finding_metrics import FINDING_METRICS, auc_of_findings
+from kagglecxr.core.finding_metrics import FINDING_METRICS
 from kagglecxr.core.intervals import Interval, bootstrap_interval
-from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.metrics import METRICS, Truth
 from kagglecxr.shortcuts.heads import (
     fit_head,
     held_out_probabilities,
@@ -22,9 +22,9 @@ from kagglecxr.shortcuts.held_out import Array, AuditedImages, Outputs
 from kagglecxr.shortcuts.problems import (
     Cells,
     Numbers,
-    Truth,
     are_findings,
     class_ids,
+    images_of_targets,
     join_probabilities,
     keep_cells,
     mean_known,
@@ -157,52 +157,33 @@ def _without_each_source(
     return join_probabilities(truth, found), np.stack(known, axis=1)
 
 
-def recall_by(
+def scores_by(
     columns: Mapping[str, npt.NDArray[np.object_]],
-    classes: npt.NDArray[np.intp],
+    truth: Truth,
     probabilities: Array,
     targets: list[str],
 ) -> pd.DataFrame:
-    """Returns the recall of each class among the images of each source, view, age or sex.
+    """Returns the score of each target among the images of each source, view, age or sex.
 
     Args:
         columns: (N,) text by what it is; empty where unknown.
-        classes: (N,).
-        probabilities: (N, classes).
-        targets: names of the classes.
+        truth: of the images.
+        probabilities: (N, targets).
+        targets: names of the classes, or findings.
 
     Returns:
-        `by,value,class,images,recall`, of parts of at least 20 images, where there are several.
+        `by,value,class,images,recall`, of parts of at least 20 images, where there are several; of
+        findings `by,value,finding,images,auc`, of those that some images of a part have and some
+        have not. `images` are those of the class, or with the finding.
     """
-    right = probabilities.argmax(axis=1) == classes
+    names = ["finding", "images", "auc"] if are_findings(truth) else ["class", "images", "recall"]
     lines = []
     for name, value, is_part in _parts(columns):
-        for number, target in enumerate(targets):
-            here = is_part & (classes == number)
-            if here.any():
-                lines.append((name, value, target, int(here.sum()), float(right[here].mean())))
-    return pd.DataFrame(lines, columns=["by", "value", "class", "images", "recall"])
-
-
-def auc_by(
-    columns: Mapping[str, npt.NDArray[np.object_]],
-    truth: npt.NDArray[np.float32],
-    probabilities: Array,
-    targets: list[str],
-) -> pd.DataFrame:
-    """Returns the AUC of each finding in the same parts, (N, findings) truth and probabilities.
-
-    Returns:
-        `by,value,finding,images,auc`, of findings that some images of a part have and some have
-        not; `images` are those that have it.
-    """
-    lines = []
-    for name, value, is_part in _parts(columns):
-        scores = auc_of_findings(truth[is_part], probabilities[is_part])
-        images = (truth[is_part] == 1).sum(axis=0)
-        every = zip(targets, images.tolist(), scores.tolist(), strict=True)
+        scores = scores_of_targets(truth[is_part], probabilities[is_part]).tolist()
+        images = images_of_targets(truth[is_part], len(targets))
+        every = zip(targets, images, scores, strict=True)
         lines += [(name, value, *one) for one in every if not np.isnan(one[-1])]
-    return pd.DataFrame(lines, columns=["by", "value", "finding", "images", "auc"])
+    return pd.DataFrame(lines, columns=["by", "value", *names])
 
 
 def _parts(

@@ -79,8 +79,9 @@ def judge(regions: RegionMatrix, gap: BackgroundGap | None, random: np.random.Ge
 
     A shortcut is said to be used where the background tells the class, by heads that see nothing
     else, and the run's certainty falls where lungs get the background of another class; both by
-    more than their 95 % intervals. Either alone is luck in one of forty clean runs, both together
-    in one of 1,600. Of findings each is judged so, and a run reads what is outside of the lungs
+    more than their 95 % intervals. Of heads on noise the first is luck in 2 to 6 of a hundred runs,
+    and in 7 to 12 of a hundred findings (benchmarks/heads_on_noise.py); both together are rarer. Of
+    findings each is judged so, and a run reads what is outside of the lungs
     where it does for one of them, or for their mean.
 
     Args:

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from time import monotonic
 
 import numpy as np
-import numpy.typing as npt
 
 from kagglecxr.training.recipe import Recipe
 from kagglecxr.training.stage import build_model, compile_model, input_shape, precision_policy
 from kagglecxr.training.task import Task
-
-Pixels = npt.NDArray[np.float32]
 
 _BATCH = 64
 _FOLD_SECONDS, _OPERATIONS_A_SECOND = 5.0, 1e10

@@ -1,12 +1,12 @@
 """What to train in a given time: classifiers on frozen features first, then all layers.
 
 A candidate's time is expected from a batch of it on this machine, times how much longer or shorter
-earlier ones took than expected. What does not fit into the time left is passed over, and both
+the one before took than expected. What does not fit into the time left is passed over, and both
 figures are told.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -21,7 +21,8 @@ from kagglecxr.models.weights.sources import each_source, find_weights
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training.recipe import Recipe, load_recipe
 from kagglecxr.training.run import RunOptions, train_run
-from kagglecxr.training.select_recipe import default_recipe
+from kagglecxr.training.run_spec import run_name
+from kagglecxr.training.select_recipe import default_recipe, select_recipe
 from kagglecxr.training.stage import input_shape
 from kagglecxr.training.tasks import make_task
 from kagglecxr.training.time_costs import epochs_in_time, seconds_of_features
@@ -33,9 +34,25 @@ IN_BFLOAT16 = ("vgg16", "xception")
 FEWEST_EPOCHS = 4
 """Of a fine-tuning; in fewer it learns less than the features say."""
 SHORTEST = 60.0
-"""Seconds below which no fine-tuning is thought of: to foretell one takes ten."""
+"""Seconds that are left at least where a fine-tuning is planned."""
 SHARE = 0.9
 """Of the time left that is planned, since what is expected is not certain."""
+_FOR_PAGES = 45.0, 0.15
+"""What the pages of the runs take, which come last: seconds, and the largest share of all time."""
+
+
+def deadline_of_training(timeout: float) -> Deadline:
+    """Returns by when training ends, so that all that `train` does ends within so many seconds."""
+    seconds, share = _FOR_PAGES
+    return Deadline.within(timeout - min(seconds, share * timeout))
+
+
+def leaves_the_choice(recipe: str | None, model: str | None, changes: Sequence[str]) -> bool:
+    """Whether a command line says nothing of what is trained, but for the folder of the weights."""
+    values = [change.partition("=") for change in changes]
+    return (recipe, model) == (None, None) and all(
+        name == "weights" and Path(value).is_dir() for name, _, value in values
+    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,7 @@ class TimePlan:
     """Trains what fits into a time limit.
 
     Attributes:
-        options: of every run.
+        seed: of every run.
         changes: of every recipe, as where its weights are.
         deadline: of all of them.
     """
@@ -51,19 +68,33 @@ class TimePlan:
     prepared: PreparedData
     workspace: Workspace
     reporter: Reporter
-    options: RunOptions
+    seed: int
     changes: Sequence[str]
     deadline: Deadline
 
     def train(self) -> list[Path]:
-        """Trains run after run and returns their folders; none where nothing fits.
+        """Trains run after run and returns their folders; the default alone where none fits.
 
         Raises:
             SettingError: a recipe cannot be changed like that.
         """
-        task, runs, pace = make_task(self.prepared), list[Path](), 1.0
+        runs = self._train_features()
+        if self.deadline.left() > SHORTEST and (tuned := self._shortened()):
+            runs.append(self._timed(tuned, SHARE * self.deadline.left())[1])
+        if not runs:
+            runs = [self._train(select_recipe(None, None, self.changes, self.reporter))]
+        return runs
+
+    def _train_features(self) -> list[Path]:
+        """Trains linear classifiers, those that are finished already first, then the cheapest."""
         recipes = [found for name in FEATURES if (found := self._find(name))]
-        costs = [(seconds_of_features(task, recipe), recipe) for recipe in recipes]
+        runs = [self._train(recipe) for recipe in recipes if self._is_finished(recipe)]
+        task, pace = make_task(self.prepared), 1.0
+        costs = [
+            (seconds_of_features(task, recipe), recipe)
+            for recipe in recipes
+            if not self._is_finished(recipe)
+        ]
         for seconds, recipe in sorted(costs, key=lambda pair: pair[0]):
             expected, left = pace * seconds, SHARE * self.deadline.left()
             if expected > left:
@@ -75,19 +106,21 @@ class TimePlan:
             taken, run = self._timed(recipe, expected)
             runs.append(run)
             pace = taken / seconds
-        if self.deadline.left() < SHORTEST:
-            return runs
-        if tuned := self._find(default_recipe(list_devices())):
-            left = SHARE * self.deadline.left()
-            epochs = min(tuned.epochs, epochs_in_time(task, tuned, left))
-            if epochs >= FEWEST_EPOCHS:
-                runs.append(self._timed(tuned.model_copy(update={"epochs": epochs}), left)[1])
-            else:
-                self.reporter.note(
-                    f"{tuned.model} is not fine-tuned: {max(epochs, 0)} epochs fit into "
-                    f"{left:.0f} s, and fewer than {FEWEST_EPOCHS} are not worth it."
-                )
         return runs
+
+    def _shortened(self) -> Recipe | None:
+        """The default recipe with as many epochs as fit; None where they are too few."""
+        if (recipe := self._find(default_recipe(list_devices()))) is None:
+            return None
+        left = SHARE * self.deadline.left()
+        epochs = min(recipe.epochs, epochs_in_time(make_task(self.prepared), recipe, left))
+        if epochs >= FEWEST_EPOCHS:
+            return recipe.model_copy(update={"epochs": epochs})
+        self.reporter.note(
+            f"{recipe.model} is not fine-tuned: {max(epochs, 0)} epochs fit into {left:.0f} s, and "
+            f"fewer than {FEWEST_EPOCHS} are not worth it."
+        )
+        return None
 
     def _find(self, name: str) -> Recipe | None:
         """A recipe of the package, for images of this size; None where it has none for them."""
@@ -111,10 +144,19 @@ class TimePlan:
         precision = "mixed_bfloat16" if is_fast else recipe.precision
         return recipe.model_copy(update={"model_options": options, "precision": precision})
 
+    def _is_finished(self, recipe: Recipe) -> bool:
+        folds = int(self.prepared.fold.max()) + 1
+        name = run_name(self.prepared, recipe, folds, self.seed)
+        return (self.workspace.runs / name / "run.json").is_file()
+
+    def _train(self, recipe: Recipe) -> Path:
+        options = RunOptions(self.seed, deadline=self.deadline)
+        return train_run(self.prepared, self.workspace, recipe, self.reporter, options)
+
     def _timed(self, recipe: Recipe, expected: float) -> tuple[float, Path]:
         """Trains a run; returns the seconds that it took, and its folder."""
-        start, options = monotonic(), replace(self.options, deadline=self.deadline)
-        run = train_run(self.prepared, self.workspace, recipe, self.reporter, options)
+        start = monotonic()
+        run = self._train(recipe)
         taken = monotonic() - start
         self.reporter.note(f"{run.name}: {taken:.0f} s, {expected:.0f} s were expected.")
         return taken, run

@@ -119,5 +119,5 @@ def test_a_metric_of_probabilities_reads_zeros_as_probabilities(tmp_path: Path) 
 def test_a_single_finding_is_refused() -> None:
     images = FoundImages(pd.DataFrame({"label": ["Mass", "No Finding"]}), "", None, True, ("Mass",))
     competition = described(classes={})
-    with pytest.raises(SettingError, match=r"two classes. Received: \['Mass'\]"):
+    with pytest.raises(SettingError, match=r"two classes. Received: 'Mass'"):
         with_table_form(competition, images)

@@ -13,7 +13,7 @@ from kagglecxr.shortcuts.heads import FEWEST, comparable_cells
 from kagglecxr.shortcuts.held_out import AuditedImages
 from kagglecxr.shortcuts.region_matrix import AS_TRAINED, RegionMatrix, measure_regions
 from kagglecxr.shortcuts.regions import BACKGROUND, WHOLE
-from kagglecxr.shortcuts.sources import auc_by, measure_sources
+from kagglecxr.shortcuts.sources import measure_sources, scores_by
 from kagglecxr.shortcuts.verdict import CLEAN, NOTHING, SHORTCUT, UNTESTED, UNUSED, Verdict, judge
 from tests.shortcuts.drawn_findings import FINDINGS, RARE, UNKNOWN, FindingReader, drawn_findings
 
@@ -167,7 +167,7 @@ def test_areas_of_parts_by_hand() -> None:
     said = np.repeat([[0.9, 0.5], [0.1, 0.5]], 20, axis=0)
     truth[20] = [1.0, 1.0]
     view = np.array(["AP", "PA"] * 20, object)
-    found = auc_by({"view": view}, truth, said, FINDINGS[:2])
+    found = scores_by({"view": view}, truth, said, FINDINGS[:2])
     assert found.columns.tolist() == ["by", "value", "finding", "images", "auc"]
     lines = found.set_index(["value", "finding"])
     assert lines.index.tolist() == [("AP", "Bright"), ("AP", "Marked"), ("PA", "Bright")]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kagglecxr.shortcuts.held_out import Outputs
-from kagglecxr.shortcuts.sources import SourceTests, measure_sources, recall_by
+from kagglecxr.shortcuts.sources import SourceTests, measure_sources, scores_by
 from tests.shortcuts.drawn_chests import drawn_chests
 
 NUMBER = 160
@@ -70,7 +70,7 @@ def test_recall_of_parts_by_hand() -> None:
         np.concatenate([np.zeros(40, int), np.ones(10, int)])
     ]
     sex = np.array(["F"] * 30 + ["M"] * 18 + [""] * 2, object)
-    found = recall_by({"sex": sex}, classes, probabilities, ["well", "ill"])
+    found = scores_by({"sex": sex}, classes, probabilities, ["well", "ill"])
     expected = pd.DataFrame(
         [("sex", "F", "well", 25, 1.0), ("sex", "F", "ill", 5, 0.0)],
         columns=["by", "value", "class", "images", "recall"],

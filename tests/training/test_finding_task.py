@@ -94,15 +94,19 @@ def draw(root: Path) -> pd.DataFrame:
     return table
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> FindingData:
-    root = tmp_path_factory.mktemp("found")
+def drawn_and_prepared(root: Path) -> FindingData:
+    """Draws the competition in a folder, and prepares it."""
     draw(root)
     competition = load_competition(root / "found.toml")
     workspace = Workspace(root / "work", competition.name)
     options = PrepareOptions(root, SIDE, "gray | resize", 0.2, 3, False, 0)
     prepared = prepare_competition(competition, workspace, options, Silent())
     return FindingData(prepared, workspace)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> FindingData:
+    return drawn_and_prepared(tmp_path_factory.mktemp("found"))
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,7 @@ import pytest
 from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.core.workspace import Workspace
-from kagglecxr.data.competition import load_competition
 from kagglecxr.data.index import Index
-from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData
 from kagglecxr.data.sequences.semi_supervised import PseudoLabelledImages
 from kagglecxr.inference.predictions import Predictions
@@ -23,19 +21,14 @@ from kagglecxr.training.run import RunOptions, train_run
 from kagglecxr.training.run_spec import RunSpec
 from kagglecxr.training.sure_findings import SURE
 from kagglecxr.training.tasks import make_task
-from tests.training.test_finding_task import FAST, SIDE, FindingData, draw
+from tests.training.test_finding_task import FAST, FindingData, drawn_and_prepared
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> FindingData:
-    root = tmp_path_factory.mktemp("pseudo-findings")
-    draw(root)
-    competition = load_competition(root / "found.toml")
-    workspace = Workspace(root / "work", competition.name)
-    options = PrepareOptions(root, SIDE, "gray | resize", 0.2, 3, False, 0)
-    return FindingData(prepare_competition(competition, workspace, options, Silent()), workspace)
+    return drawn_and_prepared(tmp_path_factory.mktemp("pseudo-findings"))
 
 
 @pytest.fixture(scope="module")

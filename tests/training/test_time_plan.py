@@ -7,11 +7,12 @@ import pytest
 
 from kagglecxr.core.deadline import Deadline
 from kagglecxr.core.errors import MissingError
+from kagglecxr.core.workspace import Workspace
 from kagglecxr.models.zoo import MODELS
 from kagglecxr.training import time_plan
-from kagglecxr.training.recipe import Recipe
-from kagglecxr.training.run import RunOptions
-from kagglecxr.training.time_plan import TimePlan
+from kagglecxr.training.recipe import Recipe, load_recipe
+from kagglecxr.training.run_spec import run_name
+from kagglecxr.training.time_plan import TimePlan, deadline_of_training, leaves_the_choice
 from tests.conftest import PreparedDemo
 from tests.notes import Notes
 
@@ -32,6 +33,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
     monkeypatch.setattr(time_plan, "has_fast_bfloat16", lambda: False)
     monkeypatch.setattr(time_plan, "input_shape", lambda prepared: (96, 96, 1))
     monkeypatch.setattr(time_plan, "seconds_of_features", lambda task, recipe: 60.0)
+    monkeypatch.setattr(time_plan, "select_recipe", lambda *given: load_recipe("cpu_scratch"))
     monkeypatch.setattr(
         time_plan, "epochs_in_time", lambda task, recipe, seconds: int(seconds / 20)
     )
@@ -40,7 +42,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
 
 def plan(demo: PreparedDemo, seconds: float, notes: Notes) -> list[str]:
     deadline = Deadline.within(seconds)
-    planned = TimePlan(demo.prepared, demo.workspace, notes, RunOptions(), (), deadline)
+    planned = TimePlan(demo.prepared, demo.workspace, notes, 0, (), deadline)
     return [run.name for run in planned.train()]
 
 
@@ -63,7 +65,8 @@ def test_a_tuning_has_as_many_epochs_as_fit(demo: PreparedDemo, trained: Trained
 
 def test_what_does_not_fit_is_told(demo: PreparedDemo, trained: Trained) -> None:
     notes = Notes()
-    assert plan(demo, 66, notes) == []
+    # The default is trained as far as it gets.
+    assert plan(demo, 66, notes) == ["cnn_small-1"]
     assert "Features of xception are left out: 60 s expected, of 59 s that are left." in " ".join(
         notes.told
     )
@@ -101,7 +104,7 @@ def test_missing_weights_leave_a_recipe_out(
 
     monkeypatch.setattr(time_plan, "find_weights", find)
     notes = Notes()
-    assert plan(demo, 1000, notes) == []
+    assert plan(demo, 1000, notes) == ["cnn_small-1"]
     assert "The recipe features is left out: The weights are not there." in " ".join(notes.told)
 
 
@@ -122,3 +125,47 @@ def test_features_are_computed_in_bfloat16_where_that_is_fast(
     precision = "mixed_bfloat16" if fast else "float32"
     precisions = ["float32", precision, precision, "float32"]
     assert [recipe.precision for recipe in trained] == precisions
+
+
+def test_what_is_finished_is_taken_and_not_measured(
+    demo: PreparedDemo, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def seconds(task: object, recipe: Recipe) -> float:
+        measured.append(recipe.model)
+        return 60.0
+
+    monkeypatch.setattr(time_plan, "seconds_of_features", seconds)
+    monkeypatch.setattr(TimePlan, "_is_finished", lambda _, recipe: recipe.model == "xception")
+    notes = Notes()
+    # What the finished one took now has no part in what others are expected to take.
+    assert plan(demo, 100, notes)[:2] == ["xception-1", "mobilenet-2"]
+    assert measured == ["mobilenet", "vgg16"]
+    assert "mobilenet-2: 0 s, 60 s were expected." in notes.told
+
+
+def test_a_run_is_finished_where_its_record_is(demo: PreparedDemo, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, demo.workspace.competition)
+    planned = TimePlan(demo.prepared, workspace, Notes(), 0, (), Deadline.within(1))
+    recipe, folds = load_recipe("features"), int(demo.prepared.fold.max()) + 1
+    record = workspace.runs / run_name(demo.prepared, recipe, folds, 0) / "run.json"
+    assert not planned._is_finished(recipe)
+    record.parent.mkdir(parents=True)
+    record.touch()
+    assert planned._is_finished(recipe)
+    assert not planned._is_finished(load_recipe("features_vgg16"))
+
+
+def test_the_choice_is_left_where_nothing_but_a_folder_of_weights_is_said(tmp_path: Path) -> None:
+    assert leaves_the_choice(None, None, ())
+    assert leaves_the_choice(None, None, [f"weights={tmp_path}"])
+    assert not leaves_the_choice(None, None, [f"weights={tmp_path / 'net.h5'}"])
+    assert not leaves_the_choice(None, None, ["epochs=3"])
+    assert not leaves_the_choice("cpu", None, ())
+    assert not leaves_the_choice(None, "mobilenet", ())
+
+
+@pytest.mark.parametrize(("timeout", "left"), [(100, 85), (300, 255), (3600, 3555)])
+def test_time_is_left_for_pages(timeout: float, left: float) -> None:
+    assert deadline_of_training(timeout).left() == pytest.approx(left, abs=1)

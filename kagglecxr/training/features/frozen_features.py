@@ -105,17 +105,17 @@ class FrozenFeatures:
         tensors = self.cache.tensors(values)[: len(self.learner.inputs)]
         return tensors[0] if len(tensors) == 1 else tuple(tensors)
 
+    def predict(self, names: Sequence[str]) -> Outputs:
+        """What is predicted of the held-out images, the mean over these views."""
+        views = [self.cache.of(name) for name in names]
+        return average([self._predict_view(view) for view in views])
+
     def _pooled(self) -> PooledFeatures | None:
         first = len(self.learner.inputs)
         if len(self.cache.trunk.outputs) == first:
             return None
         view = self.cache.of(PLAIN_VIEW)
         return lambda rows: self.cache.tensors(view[rows])[first:]
-
-    def predict(self, names: Sequence[str]) -> Outputs:
-        """What is predicted of the held-out images, the mean over these views."""
-        views = [self.cache.of(name) for name in names]
-        return average([self._predict_view(view) for view in views])
 
     def _views(self, recipe: Recipe) -> list[str]:
         return [PLAIN_VIEW, HFLIP] if recipe.augmentation.hflip else [PLAIN_VIEW]

@@ -20,7 +20,7 @@ from kagglecxr.training.callbacks.resume_checkpoint import EpochLog
 from kagglecxr.training.features.frozen_features import FrozenFeatures
 from kagglecxr.training.recipe import LinearClassifier, Recipe
 
-LOGITS, _PARTS = "logits", ("kernel", "bias")
+LOGITS = "logits"
 Layer = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 """A dense layer's kernel (values, targets) and bias (targets,)."""
 Values = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ def fit_linear_head(
     start, learner = monotonic(), features.learner
     values, targets = features.learned(recipe)
     dense = learner.get_layer(LOGITS)
-    if len(learner.inputs) > 1 or len(learner.trainable_weights) != len(_PARTS):
+    if len(learner.inputs) > 1 or len(learner.trainable_weights) > len(dense.trainable_weights):
         raise SettingError(
             f"A linear classifier stands on pooled features. Received: a head of "
             f"{len(learner.trainable_weights)} weights that learn. Leave dense and gem out of "

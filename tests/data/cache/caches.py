@@ -1,5 +1,6 @@
 """A folder of small image files, and what their cache holds."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,3 +51,11 @@ def plainly_decoded(root: Path, size: int = 8) -> npt.NDArray[np.uint8]:
         grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         images.append(cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA))
     return np.stack(images)
+
+
+def damage(path: Path, size: int | None) -> None:
+    """Cuts a file to a size, or removes it."""
+    if size is None:
+        path.unlink()
+    else:
+        os.truncate(path, size)

@@ -23,7 +23,7 @@ from kagglecxr.data.cache.image_loader import BrokenImagesError, file_checksums
 from kagglecxr.data.images.decode import read_image
 from kagglecxr.data.images.image import fingerprint
 from kagglecxr.data.images.pipeline import Pipeline
-from tests.data.cache.caches import PATHS, PIPELINE, Counter, plainly_decoded
+from tests.data.cache.caches import PATHS, PIPELINE, Counter, damage, plainly_decoded
 
 
 def build(caches: Path, root: Path, pipeline: Pipeline = PIPELINE) -> Cache:
@@ -193,10 +193,7 @@ def test_missing_empty_or_shortened_maps_are_refused_as_damage(
     caches: Path, root: Path, name: str, size: int | None
 ) -> None:
     folder = build(caches, root).folder
-    if size is None:
-        (folder / name).unlink()
-    else:
-        os.truncate(folder / name, size)
+    damage(folder / name, size)
     with pytest.raises(DataError, match="missing or damaged"):
         open_cache(folder)
 

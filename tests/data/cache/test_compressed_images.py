@@ -24,7 +24,7 @@ from kagglecxr.data.cache.compressed_images import (
 from kagglecxr.data.images.pipeline import Pipeline
 from kagglecxr.data.phantoms import draw_phantom
 from kagglecxr.data.sequences.sequence import BalancedSequence, OrderedSequence
-from tests.data.cache.caches import PATHS, PIPELINE, plainly_decoded, write_images
+from tests.data.cache.caches import PATHS, PIPELINE, damage, plainly_decoded, write_images
 
 SIDES = st.integers(1, 9)
 SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES, st.just(3)))
@@ -152,10 +152,7 @@ class TestDamage:
         self, folder: Path, name: str, size: int | None
     ) -> None:
         open_cache(folder)
-        if size is None:
-            (folder / name).unlink()
-        else:
-            os.truncate(folder / name, size)
+        damage(folder / name, size)
         with pytest.raises(DataError, match="missing or damaged"):
             open_cache(folder)
 

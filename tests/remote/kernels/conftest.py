@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from kagglecxr.remote.datasets.wheels import build_wheels
 from kagglecxr.remote.kernels.kernel_metadata import KernelMetadata
 from tests.remote.fake_kaggle import FakeKaggle
 from tests.remote.kernels.fake_kernels import FakeKernels
@@ -37,4 +38,12 @@ def kernel_folder(tmp_path: Path) -> Path:
             "competition_sources": ["covid-19-challenge-umons"],
         }
     ).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheels that a kernel without internet installs."""
+    folder = tmp_path_factory.mktemp("wheels")
+    build_wheels(folder)
     return folder

@@ -15,7 +15,6 @@ from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.remote.datasets.run_archives import unpack_run
-from kagglecxr.remote.datasets.wheels import build_wheels
 from kagglecxr.remote.kernels.builder import KernelSettings, PrepareSettings, build_kernels
 from kagglecxr.remote.kernels.kernel_options import KernelOptions
 from kagglecxr.training.recipe import load_recipe
@@ -73,13 +72,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_sample(root: Path, ids: list[str]) -> None:
     rows = [",".join(["StudyInstanceUID", *FINDINGS[::-1]]), *(f"{name},0,0,0" for name in ids)]
     (root / "sample_submission.csv").write_text("\n".join(rows) + "\n")
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheels")
-    build_wheels(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from kagglecxr.data.competition import Competition, load_competition
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.ensembling.blend import blend_runs
 from kagglecxr.remote.datasets.run_archives import unpack_run
-from kagglecxr.remote.datasets.wheels import build_wheels
 from kagglecxr.remote.kernels.builder import KernelSettings, PrepareSettings, build_kernels
 from kagglecxr.remote.kernels.kernel_options import KernelOptions
 from kagglecxr.remote.kernels.templates import set_constants
@@ -52,13 +51,6 @@ SETTINGS = KernelSettings(
 HIDDEN = {"KAGGLE_IS_COMPETITION_RERUN": "1"}
 
 Machine = Callable[[Form], KaggleMachine]
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheels")
-    build_wheels(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
