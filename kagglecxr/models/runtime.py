@@ -73,7 +73,7 @@ def seed_everything(seed: int) -> None:
 
 
 def list_devices() -> list[str]:
-    """Returns the accelerators that Keras sees, such as "gpu:0"; empty on PyTorch."""
+    """Returns the accelerators that Keras sees, such as "gpu:0"."""
     backend = setup_keras()
     import keras
 
@@ -84,8 +84,10 @@ def list_devices() -> list[str]:
         kinds = ("GPU", "TPU")
         found = [d for kind in kinds for d in tensorflow.config.list_physical_devices(kind)]
         return [device.name.removeprefix("/physical_device:").lower() for device in found]
-    if backend != "jax":
-        return []
+    if backend == "torch":
+        import torch
+
+        return [f"gpu:{number}" for number in range(torch.cuda.device_count())]
     # Called with a kind that is absent, JAX raises.
     return [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
 

@@ -4,7 +4,9 @@ For a data set with an end Keras makes two iterators per epoch. Each that is giv
 by default TensorFlow tunes it in a thread that sleeps for 5 s and longer, and prefetches for it.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -15,6 +17,9 @@ from kagglecxr.models.runtime import generated_dataset
 Batches = Callable[[int], tuple[Any, ...]]
 """Returns the batch at a position, which may be larger than ever used."""
 
+_MOST_THREADS = 8
+"""More wait for each other, since what Python itself does of a batch is done by one at a time."""
+
 
 def endless_batches(batches: Batches) -> Any:
     """Returns what the backend feeds fastest: a tf.data.Dataset, or else a PyDataset."""
@@ -24,7 +29,9 @@ def endless_batches(batches: Batches) -> Any:
 
 
 class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches without an end.
+    """Batches without an end, which threads make ahead of their use.
+
+    Keras' own threads are stopped and waited for after each epoch.
 
     >>> sequence = EndlessSequence(lambda position: (position % 3,))
     >>> sequence[4], sequence.num_batches
@@ -34,6 +41,9 @@ class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, batches: Batches) -> None:
         super().__init__()
         self._batches = batches
+        threads = min(os.cpu_count() or 1, _MOST_THREADS)
+        self._pool, self._ahead = ThreadPoolExecutor(threads), threads + 1
+        self._made: dict[int, Future[tuple[Any, ...]]] = {}
 
     @property
     def num_batches(self) -> None:
@@ -41,8 +51,12 @@ class EndlessSequence(keras.utils.PyDataset):  # type: ignore[misc]
         return
 
     def __getitem__(self, position: int) -> tuple[Any, ...]:
-        """Returns the batch at a position."""
-        return self._batches(position)
+        """Returns the batch at a position, and has those behind it made."""
+        self._made = {
+            number: self._made.get(number) or self._pool.submit(self._batches, number)
+            for number in range(position, position + self._ahead)
+        }
+        return self._made[position].result()
 
 
 class BatchErrors:

@@ -25,6 +25,7 @@ from kagglecxr.training.callbacks.early_stopping import (
 )
 from kagglecxr.training.callbacks.epoch_bar import EpochBar
 from kagglecxr.training.callbacks.resume_checkpoint import EpochLog, ResumeCheckpoint
+from kagglecxr.training.callbacks.tensorboard_log import TensorBoardLog
 from kagglecxr.training.endless_batches import BatchErrors, endless_batches
 from kagglecxr.training.features.frozen_features import frozen_features, uses_frozen_features
 from kagglecxr.training.features.linear_head import fit_linear_head
@@ -141,9 +142,7 @@ class StageTrainer:
                         RateSchedule(recipe, steps, epochs_before, lambda: checkpoint.losses),
                         EarlyStopping(recipe.patience, checkpoint),
                         *limit,
-                        keras.callbacks.TensorBoard(
-                            str(self.folder / "tensorboard"), write_graph=False, profile_batch=0
-                        ),
+                        TensorBoardLog(self.folder / "tensorboard"),
                         EpochBar(bar, self.title, self.epochs, shown),
                     ],
                 )

@@ -188,6 +188,7 @@ def _count_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+@pytest.mark.slow
 def test_frozen_trunks_of_other_weights_are_not_shared(
     own: PreparedDemo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,7 @@ def test_no_depth_at_all_is_refused() -> None:
         create_model("mobilenet_025", num_classes=3, input_shape=(64, 64, 1), depths=0)
 
 
+@pytest.mark.slow
 def test_a_backbone_may_be_given_smaller_images() -> None:
     keras.utils.set_random_seed(0)
     model = create_model("mobilenet_025", num_classes=3, input_shape=(96, 96, 1), side=64)

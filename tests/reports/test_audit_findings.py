@@ -26,6 +26,8 @@ from tests.conftest import PreparedDemo
 from tests.notes import Notes
 from tests.shortcuts.planted_findings import FINDINGS, PLANTED, prepare_planted
 
+pytestmark = pytest.mark.slow
+
 TINY = ("model=cnn_small", "model_options.width=4", "batch_size=32")
 QUICK = AuditOptions(images=60, explained=2)
 

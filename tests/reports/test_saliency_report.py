@@ -112,6 +112,7 @@ def test_a_grid_says_how_many_it_leaves_out() -> None:
     assert len([axes for axes in figure.axes if axes.images]) == 64
 
 
+@pytest.mark.slow
 def test_pictures_of_an_earlier_call_go(
     own: PreparedDemo, members: list[Member], tmp_path: Path
 ) -> None:

@@ -15,6 +15,9 @@ from kagglecxr.shortcuts.relevance import EVIDENCE, RANDOM_ORDER, RelevanceShare
 from tests.conftest import PreparedDemo, copy_demo
 from tests.training.run_factories import make_run
 
+# An audit measures it too, and its page shows what it finds.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def own(demo: PreparedDemo, tmp_path_factory: pytest.TempPathFactory) -> PreparedDemo:
@@ -65,7 +68,6 @@ def test_shares_are_those_of_the_maps(audited: AuditedImages, measured: Relevanc
     assert table.loc[RANDOM_ORDER, ["inside", "area"]].isna().all()
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_maps(
     audited: AuditedImages, member: Member, measured: RelevanceShares
 ) -> None:

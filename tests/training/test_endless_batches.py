@@ -76,7 +76,24 @@ def test_several_inputs_and_a_smaller_last_batch_are_fed_as_they_are() -> None:
             np.testing.assert_array_equal(one, other)
 
 
-def test_an_error_in_a_batch_is_raised_as_it_was() -> None:
+def test_batches_are_made_ahead_once_each_and_in_any_order_of_use() -> None:
+    made: list[int] = []
+
+    def batch(place: int) -> tuple[int]:
+        made.append(place)
+        return (place,)
+
+    sequence = EndlessSequence(batch)
+    assert [sequence[place] for place in range(20)] == [(place,) for place in range(20)]
+    sequence._pool.shutdown()
+    assert len(made) == len(set(made)) > 20
+    # Keras begins anew once it has seen the shapes of the first batch.
+    again = EndlessSequence(batch)
+    assert [again[place] for place in (0, 1, 0, 1, 2)] == [(0,), (1,), (0,), (1,), (2,)]
+
+
+@pytest.mark.parametrize("kind", [endless_batches, EndlessSequence])
+def test_an_error_in_a_batch_is_raised_as_it_was(kind: Any) -> None:
     def batch(position: int) -> tuple[Any, ...]:
         if position == 2:
             raise DataError("A shard is damaged.")
@@ -85,6 +102,4 @@ def test_an_error_in_a_batch_is_raised_as_it_was() -> None:
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse")
     with pytest.raises(DataError, match=r"^A shard is damaged\.$"), BatchErrors() as errors:
-        model.fit(
-            endless_batches(errors.keeping(batch)), steps_per_epoch=STEPS, shuffle=False, verbose=0
-        )
+        model.fit(kind(errors.keeping(batch)), steps_per_epoch=STEPS, shuffle=False, verbose=0)

@@ -47,7 +47,11 @@ from tests.webapp.test_pages import opened, texts, upload
 FINDINGS = ["Edema", "Mass", "Rare"]
 PLACES = {"Edema": (4, 4), "Mass": (4, 16), "Rare": (16, 4)}
 IMAGES, SIDE = 150, 24
-FAST = ("model=cnn_small", "model_options.width=4", "epochs=10", "batch_size=24")
+# TensorFlow traces AdamW's graph for seconds, SGD's at once.
+FAST = (
+    "model=cnn_small", "model_options.width=4", "epochs=10", "batch_size=24", "optimizer=sgd",
+    "learning_rate=0.2",
+)  # fmt: skip
 TOML = """name = "found"
 [source]
 kind = "folder"
@@ -356,6 +360,7 @@ def test_the_comparison_and_the_page_are_of_findings(data: FindingData, run: Pat
     assert "Out-of-fold mean auc" in (run / "model_card.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_findings_are_explained_one_by_one(data: FindingData, run: Path, tmp_path: Path) -> None:
     members = members_for_data([run], data.prepared)
     options = ExplainOptions(number=1)
@@ -377,6 +382,7 @@ def test_findings_are_explained_one_by_one(data: FindingData, run: Path, tmp_pat
     assert named["group"].tolist() == ["named"]
 
 
+@pytest.mark.slow
 def test_the_page_says_which_findings_are_present(data: FindingData, run: Path) -> None:
     given = data.prepared.root / "scored.toml"
     given.write_text(f'{TOML}[metric]\nname = "mean_auc"\n')

@@ -134,6 +134,7 @@ def test_text_called_png_is_refused(
     expect_results(page, 1)
 
 
+@pytest.mark.slow
 def test_a_file_of_50_megabytes_is_refused(
     visitor: BrowserContext, address: str, web_demo: WebDemo, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_file_of_50_megabytes_is_refused(
     expect_results(page, 1)
 
 
+@pytest.mark.slow
 def test_ten_files_at_once(
     visitor: BrowserContext, address: str, web_demo: WebDemo, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_ten_files_at_once(
         expect(page.get_by_role("heading", name=path.name)).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_two_visitors_at_once_see_their_own(
     browser: Browser, visitor: BrowserContext, address: str, web_demo: WebDemo
 ) -> None:
@@ -174,6 +177,7 @@ def test_two_visitors_at_once_see_their_own(
     other.close()
 
 
+@pytest.mark.slow
 def test_on_a_phone_nothing_is_wider_than_the_screen(
     browser: Browser, address: str, web_demo: WebDemo
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_fault_is_said_without_a_traceback(
     assert "secret" not in texts(at)
 
 
+@pytest.mark.slow
 def test_predictions_of_other_classes_are_told(web_demo: WebDemo, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / RIGHT
     shutil.copytree(web_demo.own.workspace.runs / RIGHT, folder)
@@ -187,6 +188,7 @@ def test_a_model_that_is_gone_is_told(web_demo: WebDemo, tmp_path: Path) -> None
     assert f"{WRONG} is not among the models of this page, which shows {RIGHT}" in texts(at)
 
 
+@pytest.mark.slow
 def test_the_method_stays_only_where_the_model_has_it(web_demo: WebDemo, xray: bytes) -> None:
     site = Site("demo", web_demo.own.workspace, (web_demo.export,))
     at = opened(site)
@@ -200,6 +202,7 @@ def test_the_method_stays_only_where_the_model_has_it(web_demo: WebDemo, xray: b
     assert "Predicted: **" in texts(at)
 
 
+@pytest.mark.slow
 def test_an_exported_file_explains_by_hiding(web_demo: WebDemo, xray: bytes) -> None:
     site = Site("demo", Workspace(web_demo.export.parent / "none", "demo"), (web_demo.export,))
     at = upload(opened(site), ("chest.png", xray))

@@ -77,6 +77,7 @@ def test_the_first_layers_of_xception_take_a_download_of_all(tmp_path: Path) -> 
         )
 
 
+@pytest.mark.slow
 def test_a_u_net_goes_in_front_of_the_net_behind_it(tmp_path: Path) -> None:
     path = tmp_path / "lungs.weights.h5"
     unet = create_model("unet_bn", num_classes=1, input_shape=(256, 256, 1))

@@ -1,0 +1,144 @@
+"""What a change to a recipe gains, out of fold over two draws of folds: lines of a Markdown table.
+
+Run: python -m benchmarks.levers path/to/cxr path/to/weights WORK [LEVER ...]
+
+Each draw prepares the competition with a seed of its own and no test set; masks are the images' own
+and, for the others, those of the packaged net. Runs stay in WORK, so that a lever that is named
+again is only compared again, and several processes may train different ones.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kagglecxr.core.metrics import METRICS
+from kagglecxr.core.paired_tests import PairedComparison, compare_paired
+from kagglecxr.core.progress import Silent
+from kagglecxr.core.run_record import OOF, read_run
+from kagglecxr.core.workspace import Workspace
+from kagglecxr.data.competition import load_competition
+from kagglecxr.data.prepare import PrepareOptions, prepare_competition
+from kagglecxr.data.prepared import PreparedData, load_prepared
+from kagglecxr.inference.predictions import Predictions
+from kagglecxr.segmentation.mask_training import find_mask_run
+from kagglecxr.segmentation.segment_competition import segment_competition
+from kagglecxr.training.recipe import load_recipe
+from kagglecxr.training.run import RunOptions, train_run
+
+BASE, DRAWS = "cpu", (0, 1)
+PLAIN = "gray | resize"
+
+
+@dataclass(frozen=True)
+class Lever:
+    """How a run differs from the base.
+
+    Attributes:
+        changes: of the recipe, as key=value.
+        pipeline: of the images.
+        size: of the images in pixels.
+        recipe: its name.
+    """
+
+    changes: tuple[str, ...] = ()
+    pipeline: str = PLAIN
+    size: int = 192
+    recipe: str = "cpu"
+
+
+LEVERS = {
+    BASE: Lever(),
+    "224 pixels": Lever(size=224),
+    "cropped to the lungs": Lever(pipeline="gray | lung_box | resize"),
+    "cropped to the lungs, margin 0.15": Lever(pipeline="gray | lung_box(0.15) | resize"),
+    "all but the lungs black": Lever(pipeline="gray | mask | resize"),
+    "CLAHE": Lever(pipeline="gray | clahe | resize"),
+    "equalised": Lever(pipeline="gray | equalise | resize"),
+    "moving average of weights": Lever(("ema=0.99",)),
+    "mean of the three best epochs": Lever(("best_epochs=3",)),
+    "layer decay": Lever(("layer_decay=0.9",)),
+    "head first": Lever(
+        ('stages=[{epochs=10, trainable="head", learning_rate=3e-3, augmented=false}]',)
+    ),
+    "label smoothing": Lever(("label_smoothing=0.1",)),
+    "mixup": Lever(("augmentation.mixup=0.2",)),
+    "stronger grey values": Lever(
+        ("augmentation.contrast=0.4", "augmentation.brightness=0.16", "augmentation.gamma=0.4")
+    ),
+    "twice the steps": Lever(("epochs=20",)),
+    "half the steps": Lever(("epochs=5",)),
+}
+
+
+def prepared_draw(
+    images: str, work: Path, lever: Lever, draw: int
+) -> tuple[PreparedData, Workspace]:
+    """The data of a draw of folds, prepared where they are not yet."""
+    competition = load_competition(images)
+    key = f"{lever.size}-{''.join(c if c.isalnum() else '-' for c in lever.pipeline)}-{draw}"
+    workspace = Workspace(work / key, competition.name)
+    if workspace.prepared.is_file():
+        return load_prepared(competition, workspace), workspace
+    options = PrepareOptions(None, lever.size, PLAIN, 0.0, 5, skip_broken=False, seed=draw)
+    if lever.pipeline == PLAIN:
+        return prepare_competition(competition, workspace, options, Silent()), workspace
+    masked = _with_masks(images, work)
+    shutil.copytree(masked.masks, workspace.masks, dirs_exist_ok=True)
+    options = PrepareOptions(None, lever.size, lever.pipeline, 0.0, 5, False, seed=draw)
+    return prepare_competition(competition, workspace, options, Silent()), workspace
+
+
+def _with_masks(images: str, work: Path) -> Workspace:
+    """The workspace of the base, in which all images have masks."""
+    prepared, workspace = prepared_draw(images, work, LEVERS[BASE], DRAWS[0])
+    if not (workspace.masks / "masks.csv").is_file():
+        run = find_mask_run(workspace, None, Silent())
+        segment_competition(prepared, workspace, run, Silent())
+    return workspace
+
+
+def trained(images: str, weights: str, work: Path, lever: Lever, draw: int) -> Path:
+    """The folder of the finished run of a lever on a draw."""
+    prepared, workspace = prepared_draw(images, work, lever, draw)
+    recipe = load_recipe(lever.recipe, [f"weights={weights}", *lever.changes])
+    return train_run(prepared, workspace, recipe, Silent(), RunOptions(draw))
+
+
+def compared(run: Path, base: Path, groups: dict[str, str]) -> PairedComparison:
+    """A run against the base on the images that both were judged on."""
+    a, b = (Predictions.load(folder / OOF) for folder in (run, base))
+    place = {name: row for row, name in enumerate(b.ids)}
+    order = [place[name] for name in a.ids]
+    metric = METRICS["balanced_accuracy"]
+    of_image = np.array([groups[name] for name in a.ids])
+    random = np.random.default_rng(0)
+    return compare_paired(
+        metric, a.truth, a.probabilities, b.probabilities[order], of_image, random
+    )
+
+
+def main() -> None:
+    """Trains what is missing and prints a line a lever."""
+    images, weights, work, *named = sys.argv[1:]
+    for name in named or LEVERS:
+        cells = []
+        for draw in DRAWS:
+            runs = [
+                trained(images, weights, Path(work), LEVERS[each], draw) for each in (name, BASE)
+            ]
+            prepared, _ = prepared_draw(images, Path(work), LEVERS[BASE], draw)
+            groups = prepared.index.table.set_index("id")["group"].to_dict()
+            found = compared(*runs, groups)
+            cells.append(
+                f"{found.a:.3f} | {found.gain.score:+.3f} ({found.gain.low:+.3f} to "
+                f"{found.gain.high:+.3f})"
+            )
+        minutes = sum(read_run(runs[0]).seconds) / 60
+        print(f"| {name} | {' | '.join(cells)} | {minutes:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
