@@ -126,6 +126,7 @@ def main() -> None:
     """Prints a line for each size and precision."""
     sides = [int(text) for text in sys.argv[1:] if text.isdigit()] or SIDES
     changes = [text for text in sys.argv[1:] if "=" in text]
+    chosen = [text.partition("=")[2] for text in changes if text.startswith("precision=")]
     backend, devices = keras.config.backend(), ", ".join(list_devices()) or "CPU"
     for side in sides:
         with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +136,7 @@ def main() -> None:
             prepared = prepare_competition(
                 load_competition(str(root)), Workspace.of("files", Path(folder)), options, Silent()
             )
-            for precision in PRECISIONS:
+            for precision in chosen or PRECISIONS:
                 # On JAX a model with averaged weights cannot be fitted twice.
                 plain = ["weights=", "sampling=natural", "ema=0.0", f"precision={precision}"]
                 recipe = load_recipe("gpu", [*plain, *changes]).model_copy(update={"stages": []})

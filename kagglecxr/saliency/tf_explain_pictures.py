@@ -15,13 +15,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 from keras import layers
-from tf_explain.core.grad_cam import GradCAM
-from tf_explain.core.gradients_inputs import GradientsInputs
-from tf_explain.core.integrated_gradients import IntegratedGradients
-from tf_explain.core.occlusion_sensitivity import OcclusionSensitivity
-from tf_explain.core.smoothgrad import SmoothGrad
-from tf_explain.core.vanilla_gradients import VanillaGradients
-from tf_explain.utils.display import heatmap_display
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.models.model_card import MODELS
@@ -35,34 +28,43 @@ PATCHES = 12
 STEPS, SAMPLES, NOISE = 20, 20, 0.15
 
 
+def _explainer(name: str) -> Any:
+    """A class of tf-explain, which cannot be imported where TensorFlow is not installed."""
+    import tf_explain
+
+    return getattr(tf_explain.core, name)
+
+
 def _grad_cam(model: keras.Model, image: Pixels, target: int, layer: str) -> Any:
+    grad_cam = _explainer("GradCAM")
     # Its own `explain` lays the map on the image, which has to have three channels for that.
-    features, gradients = GradCAM.get_gradients_and_filters(
+    features, gradients = grad_cam.get_gradients_and_filters(
         model, image[None], layer, target, use_guided_grads=True
     )
-    [found] = GradCAM.generate_ponderated_output(features, gradients)
+    [found] = grad_cam.generate_ponderated_output(features, gradients)
     return _heatmap(found.numpy(), image)
 
 
 def _occlusion(model: keras.Model, image: Pixels, target: int, layer: str) -> Any:
     patch = max(1, round(image.shape[0] / PATCHES))
-    found = OcclusionSensitivity(batch_size=32).get_sensitivity_map(
+    found = _explainer("OcclusionSensitivity")(batch_size=32).get_sensitivity_map(
         model, image.astype(np.float32), target, patch
     )
     return _heatmap(found, image)
 
 
-def _score_gradients(explainer: Any) -> Draw:
+def _score_gradients(name: str) -> Draw:
     def draw(model: keras.Model, image: Pixels, target: int, layer: str) -> Any:
-        scores = explainer().get_score_model(model)
-        return explainer().explain_score_model(_shares(image), _of_shares(scores), target)
+        explainer = _explainer(name)()
+        scores = explainer.get_score_model(model)
+        return explainer.explain_score_model(_shares(image), _of_shares(scores), target)
 
     return draw
 
 
-def _gradients(explainer: Any, **options: Any) -> Draw:
+def _gradients(name: str, **options: Any) -> Draw:
     def draw(model: keras.Model, image: Pixels, target: int, layer: str) -> Any:
-        return explainer().explain(_shares(image), _of_shares(model), target, **options)
+        return _explainer(name)().explain(_shares(image), _of_shares(model), target, **options)
 
     return draw
 
@@ -80,10 +82,10 @@ def _of_shares(model: keras.Model) -> keras.Model:
 PICTURES: Mapping[str, Draw] = {
     "GradCAM": _grad_cam,
     "OcclusionSensitivity": _occlusion,
-    "VanillaGradients": _score_gradients(VanillaGradients),
-    "GradientsInputs": _score_gradients(GradientsInputs),
-    "SmoothGrad": _gradients(SmoothGrad, num_samples=SAMPLES, noise=NOISE),
-    "IntegratedGradients": _gradients(IntegratedGradients, n_steps=STEPS),
+    "VanillaGradients": _score_gradients("VanillaGradients"),
+    "GradientsInputs": _score_gradients("GradientsInputs"),
+    "SmoothGrad": _gradients("SmoothGrad", num_samples=SAMPLES, noise=NOISE),
+    "IntegratedGradients": _gradients("IntegratedGradients", n_steps=STEPS),
 }
 """By tf-explain's own names; its ExtractActivations are the feature maps of `explain --layers`."""
 
@@ -122,4 +124,6 @@ def tf_explain_picture(name: str, model: keras.Model, image: Pixels, target: int
 
 
 def _heatmap(found: Any, image: Pixels) -> Any:
+    from tf_explain.utils.display import heatmap_display
+
     return heatmap_display(found, np.repeat(image, 3, axis=-1)[..., :3])
