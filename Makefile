@@ -30,11 +30,11 @@ test: check
 test-all: check
 	$(ONE_THREAD) $(BIN)/python -m pytest -m '' -n auto --dist loadfile --no-loadscope-reorder
 
-# The zoo and saliency maps on Keras' other backends, which are some gigabytes; tf-explain is
-# TensorFlow's alone.
+# The zoo, the whole chain without TensorFlow, and saliency maps on Keras' other backends, which are
+# some gigabytes; tf-explain is TensorFlow's alone.
 test-backends: $(VENV)/installed-test
 	$(PIP) --editable '.[test,jax,torch]'
-	$(BIN)/python -m pytest -m '' tests/models/test_backends.py
+	$(BIN)/python -m pytest -m '' tests/models/test_backends.py tests/training/test_backends.py
 	for backend in jax torch; do \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q tests/saliency \
 			--ignore tests/saliency/test_tf_explain_pictures.py || exit 1; \

@@ -1,6 +1,7 @@
 """How long trainings take on this machine, expected from a batch of each."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -35,12 +36,41 @@ def seconds_of_features(task: Task, recipe: Recipe) -> float:
     return seconds * images / _BATCH + folds * (_FOLD_SECONDS + operations / _OPERATIONS_A_SECOND)
 
 
-def epochs_in_time(task: Task, recipe: Recipe, seconds: float) -> int:
-    """Returns how many epochs of a recipe are expected to fit into so many seconds, of all folds.
+@dataclass(frozen=True)
+class EpochCosts:
+    """What a fine-tuning of all folds takes.
 
     Each epoch ends with a validation, and each fold with the views that the recipe predicts from
     and a pass over the images that it learned from.
+
+    Attributes:
+        step: seconds of a training batch.
+        image: seconds in which an image is predicted.
+        steps: training batches in an epoch.
+        images: in the training set.
+        folds: how many.
+        views: of an image that are predicted.
     """
+
+    step: float
+    image: float
+    steps: int
+    images: int
+    folds: int
+    views: int
+
+    def epochs_in(self, seconds: float, area: float = 1.0) -> int:
+        """Returns how many epochs of all folds fit into so many seconds.
+
+        `area` is that of the images, as a share of the area of those that were measured.
+        """
+        step, image, held_out = area * self.step, area * self.image, self.images / self.folds
+        left = seconds / self.folds - image * (self.images + self.views * held_out)
+        return int(left / (self.steps * step + image * held_out))
+
+
+def epoch_costs(task: Task, recipe: Recipe) -> EpochCosts:
+    """Returns what a fine-tuning is expected to take."""
     with precision_policy(recipe.precision):
         model = build_model(task, recipe)
     images, folds = _sizes(task)
@@ -52,8 +82,7 @@ def epochs_in_time(task: Task, recipe: Recipe, seconds: float) -> int:
     targets = np.resize(known, (len(batch), *model.output_shape[1:]))
     step = _seconds_of_second(lambda: model.train_on_batch(batch, targets))
     image = step / recipe.batch_size * _FORWARD
-    left = seconds / folds - image * (images + len(recipe.views) * images / folds)
-    return int(left / (steps * step + image * images / folds))
+    return EpochCosts(step, image, steps, images, folds, len(recipe.views))
 
 
 def _sizes(task: Task) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from kagglecxr.training.run_spec import run_name
 from kagglecxr.training.select_recipe import default_recipe, select_recipe
 from kagglecxr.training.stage import input_shape
 from kagglecxr.training.tasks import make_task
-from kagglecxr.training.time_costs import epochs_in_time, seconds_of_features
+from kagglecxr.training.time_costs import epoch_costs, seconds_of_features
 
 FEATURES = ("features", "features_vgg16", "features_xception")
 """Recipes of linear classifiers on frozen features."""
@@ -33,6 +33,8 @@ IN_BFLOAT16 = ("vgg16", "xception")
 """Networks of large products: six and 1.6 times as fast in bfloat16, with the same scores."""
 FEWEST_EPOCHS = 4
 """Of a fine-tuning; in fewer it learns less than the features say."""
+SMALLEST_SIDE = 128
+"""Pixels to which images are reduced at most, where epochs of larger ones do not fit."""
 SHORTEST = 60.0
 """Seconds that are left at least where a fine-tuning is planned."""
 SHARE = 0.9
@@ -109,16 +111,22 @@ class TimePlan:
         return runs
 
     def _shortened(self) -> Recipe | None:
-        """The default recipe with as many epochs as fit; None where they are too few."""
+        """The default recipe with as many epochs as fit; None where they are too few.
+
+        Where they are too few for images as they are, of the largest for which they are enough.
+        """
         if (recipe := self._find(default_recipe(list_devices()))) is None:
             return None
         left = SHARE * self.deadline.left()
-        epochs = min(recipe.epochs, epochs_in_time(make_task(self.prepared), recipe, left))
-        if epochs >= FEWEST_EPOCHS:
-            return recipe.model_copy(update={"epochs": epochs})
+        costs, own = epoch_costs(make_task(self.prepared), recipe), input_shape(self.prepared)[0]
+        for side in (own, *range(own - own % 32, SMALLEST_SIDE - 1, -32)):
+            epochs = min(recipe.epochs, costs.epochs_in(left, (side / own) ** 2))
+            if epochs >= FEWEST_EPOCHS:
+                options = recipe.model_options | ({"side": side} if side < own else {})
+                return recipe.model_copy(update={"epochs": epochs, "model_options": options})
         self.reporter.note(
-            f"{recipe.model} is not fine-tuned: {max(epochs, 0)} epochs fit into {left:.0f} s, and "
-            f"fewer than {FEWEST_EPOCHS} are not worth it."
+            f"{recipe.model} is not fine-tuned: {max(epochs, 0)} epochs of {side} pixels fit into "
+            f"{left:.0f} s, and fewer than {FEWEST_EPOCHS} are not worth it."
         )
         return None
 

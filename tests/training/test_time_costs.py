@@ -7,7 +7,7 @@ import pytest
 from kagglecxr.training import time_costs
 from kagglecxr.training.recipe import load_recipe
 from kagglecxr.training.tasks import make_task
-from kagglecxr.training.time_costs import epochs_in_time, seconds_of_features
+from kagglecxr.training.time_costs import epoch_costs, seconds_of_features
 from tests.conftest import PreparedDemo
 
 SMALL = ("model=mobilenet_025", "weights=")
@@ -37,7 +37,11 @@ def test_epochs_take_steps_and_a_validation(demo: PreparedDemo) -> None:
     # A step of eight images takes a second, a prediction of one 1/24.
     an_epoch = 10 + images / folds / 24
     after = (images + 2 * images / folds) / 24
-    seconds = folds * (after + 7 * an_epoch)
-    assert epochs_in_time(task, recipe, seconds + 1) == 7
-    assert epochs_in_time(task, recipe, seconds - 1) == 6
-    assert epochs_in_time(task, recipe, 0) <= 0
+    costs = epoch_costs(task, recipe)
+    for epochs in (1, 7):
+        seconds = folds * (after + epochs * an_epoch)
+        assert costs.epochs_in(seconds + 1) == epochs
+        assert costs.epochs_in(seconds - 1) == epochs - 1
+        # Of images of half the sides, in a quarter of the time.
+        assert costs.epochs_in(seconds / 4 + 1, 0.25) == epochs
+    assert costs.epochs_in(0) <= 0

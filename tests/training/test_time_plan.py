@@ -12,6 +12,7 @@ from kagglecxr.models.zoo import MODELS
 from kagglecxr.training import time_plan
 from kagglecxr.training.recipe import Recipe, load_recipe
 from kagglecxr.training.run_spec import run_name
+from kagglecxr.training.time_costs import EpochCosts
 from kagglecxr.training.time_plan import TimePlan, deadline_of_training, leaves_the_choice
 from tests.conftest import PreparedDemo
 from tests.notes import Notes
@@ -34,9 +35,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
     monkeypatch.setattr(time_plan, "input_shape", lambda prepared: (96, 96, 1))
     monkeypatch.setattr(time_plan, "seconds_of_features", lambda task, recipe: 60.0)
     monkeypatch.setattr(time_plan, "select_recipe", lambda *given: load_recipe("cpu_scratch"))
-    monkeypatch.setattr(
-        time_plan, "epochs_in_time", lambda task, recipe, seconds: int(seconds / 20)
-    )
+    # Steps alone take time.
+    costs = EpochCosts(step=1.0, image=0.0, steps=20, images=100, folds=1, views=2)
+    monkeypatch.setattr(time_plan, "epoch_costs", lambda task, recipe: costs)
     return recipes
 
 
@@ -63,6 +64,25 @@ def test_a_tuning_has_as_many_epochs_as_fit(demo: PreparedDemo, trained: Trained
     assert trained[-1].epochs == 5
 
 
+@pytest.mark.parametrize(
+    ("seconds", "side", "epochs"), [(160, None, 7), (87, 192, 5), (70, 192, 4), (64, 160, 5)]
+)
+def test_images_are_reduced_no_further_than_they_must(
+    demo: PreparedDemo,
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    side: int | None,
+    epochs: int,
+) -> None:
+    monkeypatch.setattr(time_plan, "input_shape", lambda prepared: (224, 224, 1))
+    monkeypatch.setattr(time_plan, "seconds_of_features", lambda task, recipe: 1e4)
+    # Nine tenths of the time are planned.
+    plan(demo, seconds, Notes())
+    [tuned] = trained
+    assert (tuned.model_options.get("side"), tuned.epochs) == (side, epochs)
+
+
 def test_what_does_not_fit_is_told(demo: PreparedDemo, trained: Trained) -> None:
     notes = Notes()
     # The default is trained as far as it gets.
@@ -70,7 +90,9 @@ def test_what_does_not_fit_is_told(demo: PreparedDemo, trained: Trained) -> None
     assert "Features of xception are left out: 60 s expected, of 59 s that are left." in " ".join(
         notes.told
     )
-    assert "mobilenet is not fine-tuned: 2 epochs fit into 59 s" in " ".join(notes.told)
+    assert "mobilenet is not fine-tuned: 2 epochs of 96 pixels fit into 59 s" in " ".join(
+        notes.told
+    )
 
 
 def test_later_ones_are_expected_to_take_as_much_longer_as_the_first(
