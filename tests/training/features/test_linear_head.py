@@ -56,12 +56,20 @@ def test_it_is_scikit_learns_logistic_regression(classes: int, values: int, bala
     np.testing.assert_allclose(softmax_of(features, layer), expected, atol=2e-3)
 
 
-def test_it_is_scikit_learns_discriminant_analysis() -> None:
-    features, truth = drawn(80, 20)
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("values", [5, 90])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_it_is_scikit_learns_discriminant_analysis(
+    classes: int, values: int, balanced: bool
+) -> None:
+    features, truth = drawn(60, values, classes)
+    priors = np.full(classes, 1 / classes) if balanced else None
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=priors)
     expected = make_pipeline(StandardScaler(), model).fit(features, truth).predict_proba(features)
     settings = LinearClassifier(method="lda")
-    layer = fit_dense_layer(features, np.eye(3)[truth], settings, balanced=False, multilabel=False)
+    layer = fit_dense_layer(
+        features, np.eye(classes)[truth], settings, balanced=balanced, multilabel=False
+    )
     np.testing.assert_allclose(softmax_of(features, layer), expected, atol=1e-6)
 
 
