@@ -178,6 +178,8 @@ def _discriminant(standard: Values, truth: npt.NDArray[Any], balanced: bool) -> 
 
 def _shrunk_covariance(of_class: Values) -> Values:
     """The covariance (values, values) of standardised values, in the values' own scale."""
+    if len(of_class) == 1:
+        return np.zeros((of_class.shape[1],) * 2)
     scaler = StandardScaler().fit(of_class)
     shrunk, _ = ledoit_wolf(scaler.transform(of_class))
     return np.asarray(scaler.scale_[:, None] * shrunk * scaler.scale_, np.float64)

@@ -92,6 +92,14 @@ def test_findings_are_fitted_each_on_its_known_images(values: int) -> None:
     assert (scores[:, 3] < 0).all()
 
 
+def test_a_class_of_one_image_is_found() -> None:
+    features, truth = drawn(40, 60, 2)
+    truth[0] = 2
+    settings = LinearClassifier(method="lda")
+    layer = fit_dense_layer(features, np.eye(3)[truth], settings, balanced=True, multilabel=False)
+    assert softmax_of(features, layer)[0].argmax() == 2
+
+
 def test_a_class_without_an_image_is_never_predicted() -> None:
     features, truth = drawn(40, 5)
     targets = np.eye(4)[truth]
