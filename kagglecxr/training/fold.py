@@ -102,8 +102,8 @@ def train_fold(
     result, history = _train_stages(trainer, _stages(run, folder, fold_seed), options.weights)
     if result.stop_reason == "out of time":
         reporter.note(
-            f"Fold {fold} was out of time after {len(history)} of {epochs} epochs; it keeps the "
-            f"best of them. To train it in full, remove {folder} and allow more time."
+            f"Fold {fold} was out of time in epoch {len(history)} of {epochs}; it keeps the best "
+            f"one. To train it in full, remove {folder} and allow more time."
         )
     if run.recipe.batch_norm == RECALIBRATED:
         recalibrate_batch_norm(result.model, data.plain_images(run.recipe, fold_seed))

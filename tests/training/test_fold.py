@@ -279,7 +279,7 @@ def test_a_fold_ends_in_time_with_its_best_epoch(
     options = FoldOptions(budget=TimeBudget(Deadline.within(60.0)))
     folder = train_demo_fold(demo, recipe, tmp_path, options, reporter=notes)
     assert FoldSummary.read(folder).ended == "out of time"
-    assert "out of time after" in notes.told[0]
+    assert "out of time in epoch" in notes.told[0]
     history = pd.read_csv(folder / "history.csv")
     kept = Predictions.load(folder / "validation.npz")
     assert len(history) < 50
