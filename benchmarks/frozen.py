@@ -16,7 +16,7 @@ from kagglecxr.data.competition import load_competition
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.models.runtime import seed_everything
 from kagglecxr.training.endless_batches import endless_batches
-from kagglecxr.training.features.frozen_features import frozen_fit_inputs
+from kagglecxr.training.features.frozen_features import frozen_features
 from kagglecxr.training.fold_data import FitInputs, FoldData
 from kagglecxr.training.lr_schedule import RateSchedule
 from kagglecxr.training.recipe import make_recipe
@@ -44,7 +44,7 @@ def main() -> None:
 
         def on_features() -> None:
             model = _model()
-            inputs = frozen_fit_inputs(data, model, recipe, 0, Silent())
+            inputs = frozen_features(data, model, recipe, Silent()).fit_inputs(recipe, 0)
             # One iterator for all epochs, as every stage of a fold is trained.
             batches = endless_batches(inputs.batches.batch_at)
             _fit(inputs, inputs.model, batches, steps_per_epoch=len(inputs.batches))
@@ -61,7 +61,7 @@ def main() -> None:
         def _fit(
             inputs: FitInputs, model: keras.Model, batches: keras.utils.PyDataset, **how: int
         ) -> None:
-            compile_model(model, task, recipe)
+            compile_model(model, task, recipe, len(inputs.batches))
             history = model.fit(
                 batches,
                 **how,

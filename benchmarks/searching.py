@@ -92,7 +92,8 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
         recipe = self._recipe(hp)
         files = [find_weights(MODELS[recipe.model], s) for s in each_source(recipe.weights)]
         model = build_model(self._task, recipe, files)
-        compile_model(model, self._task, recipe)
+        steps = len(self._data.training_batches(recipe, SEED))
+        compile_model(model, self._task, recipe, steps)
         return model
 
     def fit(
@@ -111,8 +112,8 @@ class Recipes(keras_tuner.HyperModel):  # type: ignore[misc]
             verbose=0,
             callbacks=[*options["callbacks"], schedule],
         )
-        predictions = self._data.predictions(inputs.predict(["identity"]))
-        return {"score": self._task.score(predictions)}
+        predictions = self._data.predictions({"identity": inputs.predict(["identity"])})
+        return {"score": predictions.score()}
 
     def _recipe(self, hp: keras_tuner.HyperParameters) -> Recipe:
         values = {name: _ask(hp, name, entry) for name, entry in self._case.space.entries.items()}
