@@ -20,6 +20,8 @@ from kagglecxr.core.progress import Silent
 from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
+from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE, Pipeline
+from kagglecxr.data.images.steps import NEED_MASK
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.inference.predictions import Predictions
@@ -29,7 +31,6 @@ from kagglecxr.training.recipe import load_recipe
 from kagglecxr.training.run import RunOptions, train_run
 
 BASE, DRAWS = "cpu", (0, 1)
-PLAIN = "gray | resize"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Lever:
     """
 
     changes: tuple[str, ...] = ()
-    pipeline: str = PLAIN
+    pipeline: str = DEFAULT_PIPELINE
     size: int = 192
     recipe: str = "cpu"
 
@@ -82,12 +83,10 @@ def prepared_draw(
     workspace = Workspace(work / key, competition.name)
     if workspace.prepared.is_file():
         return load_prepared(competition, workspace), workspace
-    options = PrepareOptions(None, lever.size, PLAIN, 0.0, 5, skip_broken=False, seed=draw)
-    if lever.pipeline == PLAIN:
-        return prepare_competition(competition, workspace, options, Silent()), workspace
-    masked = _with_masks(images, work)
-    shutil.copytree(masked.masks, workspace.masks, dirs_exist_ok=True)
-    options = PrepareOptions(None, lever.size, lever.pipeline, 0.0, 5, False, seed=draw)
+    steps = {name for name, _ in Pipeline.parse(lever.pipeline, lever.size).steps}
+    if steps & NEED_MASK:
+        shutil.copytree(_with_masks(images, work).masks, workspace.masks, dirs_exist_ok=True)
+    options = PrepareOptions(None, lever.size, lever.pipeline, 0.0, 5, skip_broken=False, seed=draw)
     return prepare_competition(competition, workspace, options, Silent()), workspace
 
 

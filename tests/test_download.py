@@ -86,7 +86,6 @@ def test_what_is_downloaded_can_be_prepared(
     assert "Prepared 22 images (18 train, 4 test)" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_it_ends_whole_and_moves_little_more(
     kaggle: FakeKaggle, tmp_path: Path
 ) -> None:

@@ -119,7 +119,7 @@ class TimePlan:
             return None
         left = SHARE * self.deadline.left()
         costs, own = epoch_costs(make_task(self.prepared), recipe), input_shape(self.prepared)[0]
-        for side in (own, *range(own - own % 32, SMALLEST_SIDE - 1, -32)):
+        for side in (own, *range((own - 1) // 32 * 32, SMALLEST_SIDE - 1, -32)):
             epochs = min(recipe.epochs, costs.epochs_in(left, (side / own) ** 2))
             if epochs >= FEWEST_EPOCHS:
                 options = recipe.model_options | ({"side": side} if side < own else {})

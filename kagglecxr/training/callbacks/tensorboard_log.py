@@ -22,13 +22,15 @@ class TensorBoardLog(keras.callbacks.Callback):  # type: ignore[misc]
         self._writers: dict[str, Writer] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Logs an epoch."""
+        """Logs an epoch, which is on the disk afterwards."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         for name, value in {**(logs or {}), "learning_rate": rate}.items():
             run = "validation" if name.startswith("val_") else "train"
             if run not in self._writers:
                 self._writers[run] = Writer(str(self._folder / run))
             self._writers[run].add_scalar(f"epoch_{name.removeprefix('val_')}", value, epoch)
+        for writer in self._writers.values():
+            writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the files."""

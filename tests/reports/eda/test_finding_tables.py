@@ -59,7 +59,7 @@ def test_pairs_are_told_from_both_sides() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None)
 @given(TABLES)
 def test_the_section_can_be_made_of_any_findings(truth: np.ndarray) -> None:
     findings = [f"f{number}" for number in range(truth.shape[1])]

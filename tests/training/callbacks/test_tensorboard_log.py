@@ -31,6 +31,17 @@ def test_tensorboard_reads_the_losses_and_the_rate_of_every_epoch(tmp_path: Path
     assert validation == {"epoch_loss": pytest.approx(history["val_loss"])}
 
 
+def test_an_epoch_is_on_the_disk_before_the_next_one(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    log = TensorBoardLog(tmp_path)
+    log.set_model(model)
+    log.on_epoch_end(0, {"loss": 2.0, "val_loss": 3.0})
+    assert logged(tmp_path / "train") == {"epoch_loss": [2.0], "epoch_learning_rate": [0.5]}
+    assert logged(tmp_path / "validation") == {"epoch_loss": [3.0]}
+    log.on_train_end()
+
+
 def test_a_training_that_goes_on_logs_beside_what_was_logged(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")

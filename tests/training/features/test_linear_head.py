@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.core.progress import Silent
-from kagglecxr.core.run_record import WEIGHTS
+from kagglecxr.core.run_record import OOF, WEIGHTS, read_run
+from kagglecxr.inference.members import rebuild_model
 from kagglecxr.inference.predictions import Predictions
 from kagglecxr.training.features.frozen_features import frozen_features
 from kagglecxr.training.features.linear_head import fit_dense_layer
@@ -21,9 +22,8 @@ from kagglecxr.training.recipe import LinearClassifier, load_recipe
 from kagglecxr.training.run import RunOptions, train_run
 from kagglecxr.training.select_recipe import check_model
 from kagglecxr.training.stage import build_model
-from kagglecxr.training.tasks import make_task
 from tests.conftest import PreparedDemo, prepare_demo
-from tests.training.run_factories import fold_data, train_demo_fold
+from tests.training.run_factories import fold_data
 
 PLAIN = ("weights=", "model=mobilenet_025")
 
@@ -115,15 +115,15 @@ def own(demo_images: Path, tmp_path_factory: pytest.TempPathFactory) -> Prepared
 def test_a_run_of_it_predicts_what_was_fitted(own: PreparedDemo) -> None:
     recipe = load_recipe("features", PLAIN)
     prepared, workspace = own.prepared, own.workspace
-    run = train_demo_fold(own, recipe, workspace.runs / "linear")
-    found = Predictions.load(run / "validation.npz")
+    run = train_run(prepared, workspace, recipe, Silent(), RunOptions())
+    record, oof = read_run(run), Predictions.load(run / OOF)
     held_out = prepared.fold == 0
     rows = prepared.index.rows("train")[held_out]
-    model = build_model(make_task(prepared), recipe)
-    model.load_weights(run / WEIGHTS)
+    model = rebuild_model(record)
+    model.load_weights(run / "fold-0" / WEIGHTS)
     images = prepared.cache.images[rows][..., None].astype(np.float32)
     ids = prepared.index.column("id", rows)
-    np.testing.assert_allclose(model.predict(images, verbose=0), found.of(ids), atol=1e-4)
+    np.testing.assert_allclose(model.predict(images, verbose=0), oof.of(ids), atol=1e-4)
 
 
 def test_a_head_of_several_layers_is_refused(own: PreparedDemo) -> None:
