@@ -53,6 +53,8 @@ class Lever:
 LEVERS = {
     BASE: Lever(),
     "224 pixels": Lever(size=224),
+    "lung mask as a channel": Lever(pipeline="gray | resize | lung_channel"),
+    "grey values by those of the lungs": Lever(pipeline="gray | resize | lung_zscore"),
     "cropped to the lungs": Lever(pipeline="gray | lung_box | resize"),
     "cropped to the lungs, margin 0.15": Lever(pipeline="gray | lung_box(0.15) | resize"),
     "all but the lungs black": Lever(pipeline="gray | mask | resize"),
@@ -63,6 +65,9 @@ LEVERS = {
     "layer decay": Lever(("layer_decay=0.9",)),
     "head first": Lever(
         ('stages=[{epochs=10, trainable="head", learning_rate=3e-3, augmented=false}]',)
+    ),
+    "smaller images first": Lever(
+        ('stages=[{epochs=5, trainable="all", side=128, learning_rate=5e-4}]', "epochs=8")
     ),
     "label smoothing": Lever(("label_smoothing=0.1",)),
     "mixup": Lever(("augmentation.mixup=0.2",)),

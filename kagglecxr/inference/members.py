@@ -159,6 +159,7 @@ def member_for_files(run: Path, pipeline: str = "", views: Sequence[str] = ()) -
     if member.pipeline.needs_mask:
         raise SettingError(
             f"A run's pipeline needs lung masks, which unseen images have not. Received: "
-            f"{member.pipeline.text} of {run}. Train without mask and lung_box in --pipeline."
+            f"{member.pipeline.text} of {run}. Prepare without the steps that need them, and train "
+            "again."
         )
     return member

@@ -34,6 +34,7 @@ class Stage(BaseModel):
         learning_rate: the peak rate; the stage has a warm-up and a decay of its own.
         augmented: whether images are augmented as the recipe says; else they are flipped at most,
             and the head of a frozen backbone learns from features that are computed once.
+        side: pixels to which a backbone resizes its images in this stage; None for the recipe's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +43,7 @@ class Stage(BaseModel):
     trainable: str = "head"
     learning_rate: float = Field(1e-3, gt=0)
     augmented: bool = True
+    side: int | None = Field(None, ge=32)
 
 
 class SegmentationSettings(BaseModel):
@@ -73,12 +75,15 @@ class LinearClassifier(BaseModel):
         method: a logistic regression, or a linear discriminant analysis with Ledoit and Wolf's
             shrinkage (2004).
         C: the inverse of the penalty of a logistic regression.
+        keep: how many values are selected, those that differ most between the classes (analysis of
+            variance, on the images that the fold learns from); all where None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: Literal["logistic_regression", "lda"] = "logistic_regression"
     C: float = Field(3e-3, gt=0)
+    keep: int | None = Field(None, ge=1)
 
 
 class Recipe(BaseModel):
@@ -150,13 +155,15 @@ class Recipe(BaseModel):
         """One recipe for each stage in their order, each without stages."""
         last = self.model_copy(update={"stages": []})
         still = Augmentation(hflip=self.augmentation.hflip, **_NO_CHANGE)
-        return [
-            last.model_copy(
-                update=stage.model_dump(exclude={"augmented"})
-                | ({} if stage.augmented else {"augmentation": still})
-            )
-            for stage in self.stages
-        ] + [last]
+        recipes = []
+        for stage in self.stages:
+            changes = stage.model_dump(exclude={"augmented", "side"})
+            if not stage.augmented:
+                changes["augmentation"] = still
+            if stage.side:
+                changes["model_options"] = self.model_options | {"side": stage.side}
+            recipes.append(last.model_copy(update=changes))
+        return [*recipes, last]
 
 
 def recipe_names() -> list[str]:

@@ -266,6 +266,26 @@ def test_a_first_stage_leaves_the_layers_that_do_not_learn_yet(
         assert (moved > 1e-8) == path.startswith("logits"), path
 
 
+@pytest.mark.slow
+def test_what_is_learned_from_smaller_images_is_taken_over(
+    demo: PreparedDemo, tmp_path: Path
+) -> None:
+    stage = "stages=[{epochs = 2, trainable = 'all', side = 32, learning_rate = 1e-2}]"
+    still = ["model=mobilenet_025", "batch_norm=frozen", "learning_rate=1e-12", "epochs=1"]
+    recipe = make_recipe({}, [*still, "steps=4", "batch_size=16", "optimizer=sgd", stage])
+    folder = train_demo_fold(demo, recipe, tmp_path)
+    alone = make_recipe({}, [*still, "steps=4", "batch_size=16", "optimizer=sgd"])
+    at_once = train_demo_fold(demo, alone, tmp_path / "alone")
+    history = pd.read_csv(folder / "history.csv")
+    assert history["learning_rate"].gt(1e-5).tolist() == [True, True, False]
+    shapes = [
+        [weight.shape for weight in build_model(make_task(demo.prepared), recipe, [path]).weights]
+        for path in (folder / "model.weights.h5", at_once / "model.weights.h5")
+    ]
+    assert shapes[0] == shapes[1]
+    assert history["loss"].iloc[2] < pd.read_csv(at_once / "history.csv")["loss"].iloc[0]
+
+
 def test_a_fold_ends_in_time_with_its_best_epoch(
     demo: PreparedDemo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,14 @@ def test_stages_come_before_the_recipe_and_change_only_what_they_say() -> None:
     assert last == recipe.model_copy(update={"stages": []})
 
 
+def test_a_stage_may_see_smaller_images() -> None:
+    stages = "stages=[{side = 96, trainable = 'all'}, {epochs = 2}]"
+    recipe = make_recipe({}, ["model_options.dropout=0.4", "model_options.side=160", stages])
+    small, same, last = recipe.in_stages()
+    assert small.model_options == {"dropout": 0.4, "side": 96}
+    assert same.model_options == last.model_options == {"dropout": 0.4, "side": 160}
+
+
 def test_changes_are_typed_and_may_go_into_sections() -> None:
     recipe = make_recipe(
         {"epochs": 9},

@@ -192,7 +192,7 @@ def _check_masks(masks: list[str] | None, paths: list[str], pipeline: Pipeline) 
     if without:
         raise DataError(
             f"The pipeline needs lung masks. Received: {len(without)} of {len(paths)} images "
-            f"without one, {shorten(without)}. Add the masks, or leave mask and lung_box out of "
-            "--pipeline."
+            f"without one, {shorten(without)}. Add the masks, or leave what needs them out "
+            "of --pipeline."
         )
     return masks

@@ -23,6 +23,7 @@ Clip = Annotated[float, Field(gt=0, le=100)]
 Exponent = Annotated[float, Field(gt=0, le=10)]
 Margin = Annotated[float, Field(ge=0, le=1)]
 Grey = Annotated[int, Field(ge=0, le=255)]
+Spread = Annotated[float, Field(gt=0, le=255)]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ImageAndMask:
 Step = Callable[..., ImageAndMask]
 
 STEPS = Registry[Step]("preprocessing step")
-NEED_MASK = frozenset({"mask", "lung_box", "lungs"})
+NEED_MASK = frozenset({"mask", "lung_box", "lungs", "lung_channel", "lung_zscore"})
 """The steps that need a lung mask."""
 
 
@@ -108,6 +109,29 @@ def mask(both: ImageAndMask) -> ImageAndMask:
 def lungs(both: ImageAndMask) -> ImageAndMask:
     """Replaces the image by its lung mask: 255 in the lungs, 0 elsewhere."""
     return replace(both, image=np.where(_lungs(both) > 0, np.uint8(255), np.uint8(0)))
+
+
+@STEPS.add
+def lung_channel(both: ImageAndMask) -> ImageAndMask:
+    """Makes three channels: the grey image twice, and its lung mask, 255 in the lungs."""
+    grey = _grey(both.image)
+    inside = np.where(_lungs(both) > 0, np.uint8(255), np.uint8(0))
+    return replace(both, image=_uint8(cv2.merge([grey, grey, inside])))
+
+
+@STEPS.add
+def lung_zscore(both: ImageAndMask, spread: Spread = 48.0) -> ImageAndMask:
+    """Scales grey values so that those in the lungs have mean 128 and this standard deviation.
+
+    An image without lungs, or with lungs of one value, is scaled by all of its pixels.
+    """
+    grey = _grey(both.image)
+    inside = grey[_lungs(both) > 0]
+    if not inside.size or inside.std() == 0.0:
+        inside = grey
+    scale = spread / max(float(inside.std()), 1.0)
+    scaled = 128.0 + scale * (grey.astype(np.float64) - float(inside.mean()))
+    return replace(both, image=np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
 
 
 @STEPS.add

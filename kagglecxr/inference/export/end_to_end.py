@@ -9,6 +9,7 @@ from keras import layers
 
 from kagglecxr.core.errors import SettingError, shorten
 from kagglecxr.core.registry import Registry
+from kagglecxr.data.images.steps import NEED_MASK
 from kagglecxr.inference.novelty import Novelty
 from kagglecxr.inference.predictions import PLAIN_VIEW
 from kagglecxr.inference.tta import VIEWS, resolve_views
@@ -149,10 +150,7 @@ def pipeline_layers(steps: Steps, channels: int) -> list[layers.Layer]:
 
 
 _NEEDS_MASK = "It needs a lung mask, which a file alone does not get."
-_WHY = {
-    "mask": _NEEDS_MASK,
-    "lung_box": _NEEDS_MASK,
-    "lungs": _NEEDS_MASK,
+_WHY = dict.fromkeys(NEED_MASK, _NEEDS_MASK) | {
     "trim": "It cuts every image of a batch to another size.",
 }
 

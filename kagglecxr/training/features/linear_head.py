@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve, solve_triangular
 from sklearn.covariance import ledoit_wolf
+from sklearn.feature_selection import f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -87,14 +88,39 @@ def fit_dense_layer(
     scaler = StandardScaler().fit(features)
     standard = scaler.transform(features.astype(np.float64))
     fit = _fit_findings if multilabel else _fit_classes
+    kept = np.arange(standard.shape[1])
+    if settings.keep is not None and settings.keep < len(kept):
+        differences = _differences(standard, targets, multilabel=multilabel)
+        kept = np.sort(np.argsort(-differences, kind="stable")[: settings.keep])
+        standard = standard[:, kept]
     if settings.method == "logistic_regression" and len(standard) < standard.shape[1]:
         spanned = _spanned(standard)
-        kernel, constants = fit(spanned, targets, settings, balanced)
-        kernel = standard.T @ solve_triangular(spanned, kernel, lower=True, trans="T")
+        found, constants = fit(spanned, targets, settings, balanced)
+        found = standard.T @ solve_triangular(spanned, found, lower=True, trans="T")
     else:
-        kernel, constants = fit(standard, targets, settings, balanced)
-    kernel = kernel / scaler.scale_[:, None]
+        found, constants = fit(standard, targets, settings, balanced)
+    kernel = np.zeros((features.shape[1], targets.shape[1]))
+    kernel[kept] = found / scaler.scale_[kept, None]
     return kernel, constants - scaler.mean_ @ kernel
+
+
+def _differences(
+    standard: Values, targets: npt.NDArray[np.floating], *, multilabel: bool
+) -> npt.NDArray[np.float64]:
+    """How much each value differs between the classes: F of an analysis of variance.
+
+    Of findings the largest F that any of them has.
+    """
+    if not multilabel:
+        return np.asarray(np.nan_to_num(f_classif(standard, targets.argmax(axis=1))[0]))
+    largest = np.zeros(standard.shape[1])
+    for of_finding in targets.T:
+        known = ~np.isnan(of_finding)
+        is_there = of_finding[known] >= 0.5
+        if len(np.unique(is_there)) == 2:
+            found = np.nan_to_num(f_classif(standard[known], is_there)[0])
+            largest = np.maximum(largest, found)
+    return largest
 
 
 def _spanned(standard: Values) -> Values:

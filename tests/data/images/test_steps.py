@@ -43,6 +43,34 @@ def test_lungs_are_the_mask_itself_in_black_and_white() -> None:
         assert both.image.dtype == np.uint8
 
 
+def test_lungs_are_a_channel_beside_the_image() -> None:
+    image, mask = noise(20, 30), box(20, 30, slice(5, 15), slice(3, 9)) // 255
+    both = STEPS["lung_channel"](ImageAndMask(image, mask))
+    np.testing.assert_array_equal(both.image, np.dstack([image, image, 255 * mask]))
+
+
+@pytest.mark.parametrize("spread", [20.0, 48.0])
+def test_grey_values_in_the_lungs_have_one_mean_and_spread(spread: float) -> None:
+    mask = box(40, 60, slice(5, 35), slice(3, 49))
+    for image in (noise(40, 60), noise(40, 60) // 3 + 90):
+        scaled = STEPS["lung_zscore"](ImageAndMask(image, mask), spread).image
+        inside = scaled[mask > 0].astype(float)
+        assert abs(inside.mean() - 128.0) < 0.5
+        assert abs(inside.std() - spread) < 0.5
+        # Outside the same line holds: what was brighter remains so.
+        order = np.argsort(image, axis=None)
+        assert (np.diff(scaled.ravel()[order].astype(int)) >= 0).all()
+
+
+def test_without_lungs_or_contrast_in_them_all_pixels_count() -> None:
+    image, empty = noise(40, 60), np.zeros((40, 60), np.uint8)
+    scaled = STEPS["lung_zscore"](ImageAndMask(image, empty), 30.0).image.astype(float)
+    assert abs(scaled.mean() - 128.0) < 0.5
+    assert abs(scaled.std() - 30.0) < 0.5
+    flat = np.full((40, 60), 77, np.uint8)
+    assert (STEPS["lung_zscore"](ImageAndMask(flat, flat), 30.0).image == 128).all()
+
+
 def test_lungs_are_cropped_and_resized_as_their_image() -> None:
     image, mask = noise(40, 60), box(40, 60, slice(10, 30), slice(20, 40))
     step = Pipeline.parse("lung_box(0.5) | resize(16) | lungs", 0)
@@ -50,7 +78,7 @@ def test_lungs_are_cropped_and_resized_as_their_image() -> None:
     np.testing.assert_array_equal(step(image, mask), box(16, 16, slice(4, 12), slice(4, 12)))
 
 
-@pytest.mark.parametrize("name", ["mask", "lung_box", "lungs"])
+@pytest.mark.parametrize("name", ["mask", "lung_box", "lungs", "lung_channel", "lung_zscore"])
 @pytest.mark.parametrize("mask", [None, np.ones((9, 9), np.uint8)])
 def test_a_step_that_needs_a_mask_refuses_to_go_without(name: str, mask: Image | None) -> None:
     with pytest.raises(DataError, match="needs a lung mask"):

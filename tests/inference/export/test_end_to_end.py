@@ -9,7 +9,7 @@ import pytest
 
 from kagglecxr.core.errors import SettingError
 from kagglecxr.data.images.pipeline import Pipeline
-from kagglecxr.data.images.steps import STEPS
+from kagglecxr.data.images.steps import NEED_MASK, STEPS
 from kagglecxr.inference.export.end_to_end import (
     STEP_LAYERS,
     RunModels,
@@ -68,6 +68,7 @@ def test_images_of_other_colours_than_those_of_the_training_are_taken_too() -> N
     [
         ("gray | resize | mask", "mask.*lung mask"),
         ("gray | lung_box | resize", "lung_box.*lung mask"),
+        ("gray | resize | lung_zscore", "lung_zscore.*lung mask"),
         ("gray | trim | resize", "trim.*another size"),
     ],
 )
@@ -77,7 +78,7 @@ def test_a_step_that_no_layer_does_is_refused(text: str, message: str) -> None:
 
 
 def test_every_step_is_either_done_or_refused_for_a_reason() -> None:
-    assert set(STEP_LAYERS.names()) | {"mask", "lung_box", "lungs", "trim"} == set(STEPS.names())
+    assert set(STEP_LAYERS.names()) | NEED_MASK | {"trim"} == set(STEPS.names())
 
 
 def constant() -> RunModels:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -71,6 +72,33 @@ def test_it_is_scikit_learns_discriminant_analysis(
         features, np.eye(classes)[truth], settings, balanced=balanced, multilabel=False
     )
     np.testing.assert_allclose(softmax_of(features, layer), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [20, 90])
+def test_it_keeps_the_values_that_differ_most_between_the_classes(values: int) -> None:
+    features, truth = drawn(60, values)
+    selected = SelectKBest(f_classif, k=7).fit(features, truth)
+    model = LogisticRegression(C=0.03, class_weight="balanced", tol=1e-8, max_iter=5000)
+    expected = make_pipeline(StandardScaler(), SelectKBest(f_classif, k=7), model)
+    expected.fit(features, truth)
+    settings = LinearClassifier(C=0.03, keep=7)
+    layer = fit_dense_layer(features, np.eye(3)[truth], settings, balanced=True, multilabel=False)
+    np.testing.assert_array_equal(layer[0].any(axis=1), selected.get_support())
+    np.testing.assert_allclose(
+        softmax_of(features, layer), expected.predict_proba(features), atol=2e-3
+    )
+
+
+def test_of_findings_it_keeps_what_differs_for_any_of_them() -> None:
+    random = np.random.default_rng(0)
+    targets = random.integers(0, 2, (200, 3)).astype(float)
+    features = random.normal(size=(200, 30))
+    features[:, 4] += 3 * targets[:, 0]
+    features[:, 9] += 3 * targets[:, 2]
+    targets[:50, 0] = np.nan
+    settings = LinearClassifier(keep=2)
+    kernel, _ = fit_dense_layer(features, targets, settings, balanced=False, multilabel=True)
+    assert np.flatnonzero(kernel.any(axis=1)).tolist() == [4, 9]
 
 
 @pytest.mark.parametrize("values", [5, 90])
