@@ -36,7 +36,8 @@ def test_build_brings_the_wheels_and_writes_kernels_that_push_takes(
     fake_kernels.serve(fake_datasets.fake_kaggle)
     assert run("build", "demo") == 0
     output = capsys.readouterr()
-    assert output.out.splitlines()[-1].startswith("Wrote the kernels kernels/train, kernels/tune.")
+    written = "Wrote the kernels kernels/train, kernels/tune, kernels/submit."
+    assert output.out.splitlines()[-1].startswith(written)
     assert "On Kaggle: mary/kagglecxr-wheels" in output.err
     (version,) = fake_datasets.versions
     assert {name.partition("-")[0] for name in version} >= {"kagglecxr", "cyclopts", "tf_explain"}

@@ -14,6 +14,7 @@ from kagglecxr.remote.kernels.kernel_options import Accelerator, KernelOptions
 from kagglecxr.remote.kernels.templates import NOT_MEASURED, render_script
 
 _SHAPES: Mapping[Accelerator, str] = {"gpu": GPU_SHAPE, "tpu": TPU_SHAPE, "cpu": ""}
+_NAMES = ("train", "tune", "submit")
 _HOURS: Mapping[Accelerator, float] = {"gpu": 12.0, "tpu": 9.0, "cpu": 12.0}
 """After which Kaggle ends a session."""
 _MAX_NAME = 36
@@ -80,17 +81,17 @@ class KernelSettings:
 
 
 def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
-    """Writes the kernels `train`, `tune` and, for a competition on Kaggle, `submit`.
+    """Writes the kernels `train`, `tune` and `submit`.
 
-    Each gets a sub-folder of `folder` with kernel-metadata.json and a script. A different script
-    that was there is kept as NAME.py.old.
+    Each gets a sub-folder of `folder` with kernel-metadata.json and a script. Of a dataset, which
+    has no leaderboard, `submit` scores the rehearsal test set. A different script that was there is
+    kept as NAME.py.old.
 
     Raises:
         SettingError: a folder holds a kernel of another competition, or a setting breaks a rule of
             Kaggle's; nothing is written then.
     """
-    names = ["train", "tune", *(["submit"] if settings.kind == "competition" else [])]
-    made = {name: (_metadata(name, settings), _script(name, settings)) for name in names}
+    made = {name: (_metadata(name, settings), _script(name, settings)) for name in _NAMES}
     for name, (metadata, _) in made.items():
         _check_same_kernel(folder / name, metadata)
     for name, (metadata, script) in made.items():
@@ -101,7 +102,7 @@ def build_kernels(folder: Path, settings: KernelSettings) -> list[Path]:
         # The metadata last: a folder without them is no kernel.
         write_text(path, script)
         metadata.write(folder / name)
-    return [folder / name for name in names]
+    return [folder / name for name in _NAMES]
 
 
 def kernel_slug(competition: str, name: str) -> str:
@@ -144,16 +145,21 @@ def _metadata(name: str, settings: KernelSettings) -> KernelMetadata:
 
 def _script(name: str, settings: KernelSettings) -> str:
     prepare, options = settings.prepare, settings.options
+    expected = str(settings.expected.get(name, ExpectedResult()))
     constants: dict[str, object] = {"COMPETITION": settings.description or settings.name}
     if name == "submit":
-        constants |= {"RUNS": list(settings.run_names), "PIPELINE": prepare.pipeline}
-    else:
-        constants |= {key.upper(): value for key, value in asdict(prepare).items()}
-        constants |= {"RECIPE": options.recipe, "CHANGES": list(options.changes)}
-        constants["HOURS"] = _HOURS[options.accelerator]
+        constants["RUNS"] = list(settings.run_names)
+    if name == "submit" and settings.kind == "competition":
+        constants["PIPELINE"] = prepare.pipeline
+        return render_script(name, constants, expected)
+    constants |= {key.upper(): value for key, value in asdict(prepare).items()}
+    if name == "submit":
+        return render_script("rehearse", constants, expected)
+    constants |= {"RECIPE": options.recipe, "CHANGES": list(options.changes)}
+    constants["HOURS"] = _HOURS[options.accelerator]
     if name == "tune":
         constants |= {"SPACE": options.space, "TRIALS": options.trials}
-    return render_script(name, constants, str(settings.expected.get(name, ExpectedResult())))
+    return render_script(name, constants, expected)
 
 
 def _check_same_kernel(folder: Path, metadata: KernelMetadata) -> None:

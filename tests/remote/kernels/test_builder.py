@@ -31,6 +31,9 @@ SETTINGS = KernelSettings(
 )
 
 
+SETTINGS_OF_RUNS = [SETTINGS.wheels, SETTINGS.runs]
+
+
 def test_a_competition_has_three_kernels_and_the_scored_one_no_internet(tmp_path: Path) -> None:
     folders = build_kernels(tmp_path, SETTINGS)
     assert folders == [tmp_path / name for name in ("train", "tune", "submit")]
@@ -51,15 +54,20 @@ def test_a_competition_has_three_kernels_and_the_scored_one_no_internet(tmp_path
     ]
 
 
-def test_a_dataset_is_trained_and_tuned_on_alone(tmp_path: Path) -> None:
+def test_a_dataset_s_submission_is_scored_by_the_rehearsal(tmp_path: Path) -> None:
     chosen = dataclasses.replace(
         SETTINGS, kind="dataset", slug="john/x", options=KernelOptions(attach=("john/more",))
     )
     folders = build_kernels(tmp_path, chosen)
-    assert [folder.name for folder in folders] == ["train", "tune"]
+    assert [folder.name for folder in folders] == ["train", "tune", "submit"]
     metadata = KernelMetadata.read(folders[0])
     assert metadata.competition_sources == []
     assert metadata.dataset_sources == ["john/x", "mary/kagglecxr-wheels", "john/more"]
+    submit = KernelMetadata.read(folders[2])
+    assert submit.dataset_sources == ["john/x", *SETTINGS_OF_RUNS, "john/more"]
+    assert not submit.enable_internet
+    prepared = {"SIZE": 224, "TEST": 0.2, "FOLDS": 5, "SEED": 0}
+    assert prepared.items() <= values((folders[2] / "submit.py").read_text()).items()
     demo = dataclasses.replace(SETTINGS, name="demo", kind="demo", slug="")
     metadata = KernelMetadata.read(build_kernels(tmp_path / "demo", demo)[0])
     assert metadata.dataset_sources == ["mary/kagglecxr-wheels"]

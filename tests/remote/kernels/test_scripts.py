@@ -1,5 +1,6 @@
 """Each script as Kaggle runs it: mounted inputs, the image's packages, wheels, no network."""
 
+import dataclasses
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -233,6 +234,41 @@ def test_the_scored_rerun_predicts_a_hidden_test_part_without_training_images(
     submission = read_table(made.working / "submission.csv")
     assert list(submission["id"]) == ids
     assert set(submission["label"]) <= set(CLASSES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["old", "new"])
+def test_of_a_dataset_the_rehearsal_test_set_is_scored(
+    form: Form, wheels: Path, demo_images: Path, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(
+        SETTINGS, name="xrays", kind="dataset", slug="mary/xrays", runs="mary/xrays-runs",
+        description='name = "xrays"\n[source]\nkind = "dataset"\nslug = "mary/xrays"\n',
+    )  # fmt: skip
+    train, _, submit = build_kernels(tmp_path / "kernels", settings)
+    made = KaggleMachine.make(tmp_path / "machine", wheels.iterdir())
+    made.mount_dataset(WHEELS, wheels, form)
+    made.mount_dataset("mary/xrays", demo_images, form)
+    play(made, train / "train.py")
+    (archive,) = made.working.glob("*.zip")
+    again = KaggleMachine.make(tmp_path / "again", wheels.iterdir())
+    again.mount_dataset(WHEELS, wheels, form)
+    again.mount_dataset("mary/xrays", demo_images, form)
+    (tmp_path / "runs").mkdir()
+    shutil.copy(archive, tmp_path / "runs")
+    again.mount_dataset("mary/xrays-runs", tmp_path / "runs", form)
+    if form == "new":
+        # As Kaggle has it where it has unpacked the archive.
+        packed = next((again.input / "datasets/mary/xrays-runs").iterdir())
+        shutil.unpack_archive(packed, packed.parent)
+        packed.unlink()
+    told = play(again, submit / "submit.py")
+    assert left_in(again) == ["ledger.csv", "submission.csv"]
+    (line,) = read_table(again.working / "ledger.csv").to_dict("records")
+    assert line["status"] == "rehearsal"
+    assert f"{float(line['local_score']):.4f}" in told
+    images = len(read_table(again.working / "submission.csv"))
+    assert f"on {images} images" in told
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kagglecxr.core.errors import SettingError, UnknownNameError
 from kagglecxr.remote.kernels.templates import render_script, set_constants
 
-NAMES = ("train", "tune", "submit")
+NAMES = ("train", "tune", "submit", "rehearse")
 LONGEST = 100
 
 
