@@ -1,11 +1,11 @@
 # make demo: the built-in competition, from data to a scored submission.
-# make test: all tests that take seconds. make test-all: the slow ones as well.
+# make test: all tests that take seconds. make test-all: the slow ones as well. make docs: the site.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all test-backends test-clients test-oracles check bench constraints clean
+.PHONY: demo test test-all test-backends test-clients test-oracles check docs bench bench-peers constraints clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +63,14 @@ check: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# The site, in build/site; a broken link or a page that is not in its contents is an error.
+docs: $(VENV)/installed-test
+	$(BIN)/mkdocs build --strict --quiet
+
+# Against what a user would take instead, each in .venv-peers; writes docs/benchmarks.md.
+bench-peers: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.peers
+
 bench: $(VENV)/installed-test
 	for name in decoding epochs feeding memory duplicates equalisation downloading answering predicting saliency; do $(BIN)/python -m benchmarks.$$name; done
 
@@ -74,4 +82,4 @@ constraints:
 	rm -rf $(VENV)-constraints
 
 clean:
-	rm -rf $(VENV) $(OLD_CLIENT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLD_CLIENT) $(VENV)-peers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,63 @@
+"""Environments of peers, which must not decide what is installed beside the package."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(".venv-peers")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python with some packages; the one that runs this where there are none."""
+
+    packages: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where it is installed."""
+        text = "\n".join(self.packages)
+        return FOLDER / hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def python(self) -> Path:
+        """Its Python."""
+        return self.folder / "bin" / "python" if self.packages else Path(sys.executable)
+
+    def install(self) -> None:
+        """Installs what is not installed yet.
+
+        Raises:
+            CalledProcessError: the registry does not have it.
+        """
+        done = self.folder / "done"
+        if not self.packages or done.is_file():
+            return
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(self.folder)],
+            [str(self.python), "-m", "pip", "install", "--quiet", *self.packages],
+        ):
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        done.touch()
+
+    def versions(self) -> str:
+        """Its packages with their versions, in one line."""
+        if not self.packages:
+            return ""
+        command = [str(self.python), "-m", "pip", "freeze"]
+        frozen = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        names = {_plain(re.split(r"[\[<>=!~]", name)[0]) for name in self.packages}
+        lines = (line.split("==") for line in frozen.splitlines() if "==" in line)
+        return ", ".join(f"{name} {version}" for name, version in lines if _plain(name) in names)
+
+    def megabytes(self) -> float:
+        """How much room it takes, Python's own library left out."""
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in files if not path.is_symlink()) / 1e6
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
