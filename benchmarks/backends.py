@@ -90,7 +90,7 @@ def plain_epochs(
 
         def __getitem__(self, item: int) -> tuple[Any, int]:
             cv2.setNumThreads(1)
-            image = cv2.imread(str(root / paths[item]), cv2.IMREAD_GRAYSCALE)
+            image = np.asarray(cv2.imread(str(root / paths[item]), cv2.IMREAD_GRAYSCALE))
             image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
             angle, scale = np.random.uniform(-10, 10), np.random.uniform(0.9, 1.1)
             turn = cv2.getRotationMatrix2D((side / 2, side / 2), angle, scale)

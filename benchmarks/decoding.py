@@ -27,7 +27,7 @@ def bare_loop(root: Path, paths: list[str], target: Path) -> None:
     images = np.lib.format.open_memmap(target, "w+", np.uint8, (len(paths), SIZE, SIZE))
 
     def decode(row: int) -> None:
-        grey = cv2.imread(str(root / paths[row]), cv2.IMREAD_GRAYSCALE)
+        grey = np.asarray(cv2.imread(str(root / paths[row]), cv2.IMREAD_GRAYSCALE), np.uint8)
         fingerprint(grey)
         images[row] = cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
 

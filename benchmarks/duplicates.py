@@ -31,7 +31,7 @@ def another_image(
     chest = chests[random.integers(len(chests))]
     turn, zoom = random.normal(0, 1.5), random.normal(1, 0.03)
     move = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), turn, zoom)
-    move[:, 2] += random.normal(0, 6, 2)
+    move[:, 2] = move[:, 2] + random.normal(0, 6, 2)
     moved = cv2.warpAffine(chest, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     table = 255 * (np.arange(256) / 255) ** random.uniform(0.7, 1.4)
     exposed = cv2.LUT(moved, table.astype(np.uint8)).astype(np.int16)

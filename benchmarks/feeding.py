@@ -43,7 +43,7 @@ class InMemory(keras.utils.PyDataset):  # type: ignore[misc]
         """Batches in all."""
         return len(self._batches)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def __getitem__(self, number: int) -> tuple[np.ndarray[Any, Any], ...]:
         """One of them."""
         return self._batches[number]
 

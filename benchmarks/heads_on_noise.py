@@ -37,7 +37,7 @@ def score_noise(truth: Truth, patients: np.ndarray, random: np.random.Generator)
 
 def main() -> None:
     """Prints, for each case, the mean score and how often its interval is above chance."""
-    draws = int((sys.argv[1:] or [DRAWS])[0])
+    draws = int(sys.argv[1]) if sys.argv[1:] else DRAWS
     for images, present in CASES:
         scores: dict[str, list[Interval]] = {"single labels": [], "a finding": []}
         for draw in range(draws):

@@ -160,7 +160,7 @@ def audit_draw(draw: Draw, folder: Path, weights: str) -> tuple[Verdict, Interva
 def main() -> None:
     """Prints a line for each draw, and how many verdicts are right."""
     setup_keras()
-    weights, count = sys.argv[1], int((sys.argv[2:] or [DRAWS])[0])
+    weights, count = sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else DRAWS
     random, cues = np.random.default_rng(0), list(CUES)
     planted = [
         Draw(number, cues[number % len(cues)], round(float(random.uniform(*STRENGTHS)), 2))

@@ -35,7 +35,7 @@ HFLIP = ("identity", "hflip")
 
 
 def make_cache(folder: Path, pixels: int) -> npt.NDArray[np.uint8]:
-    """Returns the memory map of decoded images."""
+    """Returns decoded images."""
     root = folder / "files"
     root.mkdir(parents=True)
     paths = [f"{number}.png" for number in range(IMAGES)]
@@ -44,7 +44,7 @@ def make_cache(folder: Path, pixels: int) -> npt.NDArray[np.uint8]:
         shifted = np.roll(drawn[number % 12], number // 12, axis=number % 2)
         cv2.imwrite(str(root / path), shifted)
     pipeline = Pipeline.parse("gray | resize", pixels)
-    return build_cache(folder / "cache", root, paths, pipeline, Silent()).images
+    return np.asarray(build_cache(folder / "cache", root, paths, pipeline, Silent()).images[:])
 
 
 def make_run(folder: Path, model: str, pixels: int, seed: int) -> Member:

@@ -25,6 +25,6 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 def _help(verb: str, *step: str) -> str:
     command = [sys.executable, "-m", f"kagglecxr.{verb}", *step, "--help"]
-    environment = os.environ | {"COLUMNS": "96", "NO_COLOR": "1"}
+    environment = os.environ | {"COLUMNS": "76", "NO_COLOR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout.strip()

@@ -1,3 +1,3 @@
 """The package's version, alone in a module so that the build reads it without an import."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -5,7 +5,7 @@ from benchmarks.peers.contest import OURS, Contender, Contest
 KERAS = ("keras==3.15.1", "tensorflow==2.21.0", "pillow", "scipy")
 TORCH = ("torch", "opencv-python-headless", "numpy")
 IMBALANCED, VIS = ("imbalanced-learn", "opencv-python-headless"), "tf-keras-vis"
-FEEDING, CAMS, LOOPS = "feeding", "gradcam", "epoch"
+FEEDING, CAMS, LOOPS, START = "feeding", "gradcam", "epoch", "start"
 
 
 def _feeding(name: str, way: str, *packages: str) -> Contender:
@@ -57,6 +57,19 @@ CONTESTS = {
                 Contender(OURS, "epoch.py", ("ours",)),
                 Contender("plain Keras on TensorFlow", "epoch.py", ("keras",), KERAS),
                 Contender("PyTorch and timm", "epoch.py", ("timm",), (*TORCH, "timm")),
+            ),
+        ),
+        Contest(
+            START,
+            "Installing and importing",
+            "Each from the registry, ours from this folder, with all that they require and no "
+            "extras; the fastest of five imports in new processes.",
+            ("seconds of import", False),
+            (
+                Contender(OURS, "start.py", ("kagglecxr",), (".",)),
+                Contender("keras-tuner", "start.py", ("keras_tuner",), ("keras-tuner", *KERAS)),
+                Contender("AutoKeras", "start.py", ("autokeras",), ("autokeras",)),
+                Contender("PyTorch and timm", "start.py", ("timm",), (*TORCH, "timm")),
             ),
         ),
     )

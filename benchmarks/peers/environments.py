@@ -53,11 +53,6 @@ class Environment:
         lines = (line.split("==") for line in frozen.splitlines() if "==" in line)
         return ", ".join(f"{name} {version}" for name, version in lines if _plain(name) in names)
 
-    def megabytes(self) -> float:
-        """How much room it takes, Python's own library left out."""
-        files = (path for path in self.folder.rglob("*") if path.is_file())
-        return sum(path.stat().st_size for path in files if not path.is_symlink()) / 1e6
-
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -73,12 +73,12 @@ def timm(root: Path) -> list[float]:
     paths = sorted(root.glob("*/*.png"))
     names = sorted({path.parent.name for path in paths})
 
-    class Files(Dataset):  # type: ignore[type-arg, misc]
+    class Files(Dataset):
         def __len__(self) -> int:
             return len(paths)
 
         def __getitem__(self, number: int) -> tuple[np.ndarray, int]:
-            image = cv2.resize(cv2.imread(str(paths[number])), (SIZE, SIZE))
+            image = cv2.resize(np.asarray(cv2.imread(str(paths[number]))), (SIZE, SIZE))
             image = image[:, ::-1] if np.random.random() < 0.5 else image
             scaled = np.ascontiguousarray(image.transpose(2, 0, 1), np.float32) / 127.5 - 1
             return scaled, names.index(paths[number].parent.name)

@@ -75,12 +75,12 @@ def torch(root: Path) -> Callable[[], Labels]:
     names = sorted({path.parent.name for path in paths})
     labels = np.array([names.index(path.parent.name) for path in paths])
 
-    class Files(Dataset):  # type: ignore[type-arg, misc]
+    class Files(Dataset):
         def __len__(self) -> int:
             return len(paths)
 
         def __getitem__(self, number: int) -> tuple[np.ndarray, int]:
-            image = cv2.imread(str(paths[number]), cv2.IMREAD_GRAYSCALE)
+            image = np.asarray(cv2.imread(str(paths[number]), cv2.IMREAD_GRAYSCALE))
             resized = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
             return resized[None].astype(np.float32), int(labels[number])
 
@@ -104,7 +104,7 @@ def imblearn(root: Path) -> Callable[[], Labels]:
 
     def epoch() -> Labels:
         if not kept:
-            read = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths)
+            read = (np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in paths)
             kept.append(np.stack([cv2.resize(each, (SIZE, SIZE)).ravel() for each in read]))
         batches, steps = balanced_batch_generator(kept[0], labels, batch_size=BATCH, random_state=0)
         for _ in range(steps):
