@@ -90,7 +90,8 @@ class Experiment:
         workspace = Workspace(prepared.cache.folder.parents[1], prepared.competition.name)
         if not (workspace.masks / "masks.csv").is_file():
             run = find_mask_run(workspace, None, Silent())
-            segment_competition(prepared, workspace, run, Silent())
+            # Of whom a mask is would tell the source.
+            segment_competition(prepared, workspace, run, Silent(), replace_given=True)
         return workspace.masks
 
     def away(self, prepared: PreparedData) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ An image's features do not depend on the folds: each network answers once about 
 classifier is fitted in all folds of two draws of them. Levers are compared with the mean of the
 same networks' classifiers on plain images, with intervals of a paired bootstrap. With `without` no
 fold learns from images whose cell holds the text: they are predicted by the mean of all folds.
-Features and predictions stay in WORK. Masks are the images' own and else those of the packaged net.
+Features and predictions stay in WORK. All masks are those of the packaged net.
 """
 
 import sys
@@ -31,6 +31,7 @@ def _of(*pipelines: str) -> Lever:
 
 
 CROPPED = "gray | lung_box(0.1) | resize"
+WITH_MASK = "gray | resize | lung_channel"
 BASE = "plain"
 LEVERS = {
     BASE: Lever(),
@@ -39,7 +40,8 @@ LEVERS = {
     "cropped to the lungs, margin 0.1": _of(CROPPED),
     "plain and cropped": _of(DEFAULT_PIPELINE, CROPPED),
     "all but the lungs black": _of("gray | mask | resize"),
-    "lung mask as a channel": _of("gray | resize | lung_channel"),
+    "lung mask as a channel": _of(WITH_MASK),
+    "plain, and with the mask": _of(DEFAULT_PIPELINE, WITH_MASK),
     "grey values by those of the lungs": _of("gray | resize | lung_zscore"),
     "CLAHE": _of("gray | resize | clahe"),
     "equalised": _of("gray | resize | equalise"),

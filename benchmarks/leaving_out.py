@@ -7,8 +7,8 @@ patient with one of them: these are predicted by the mean of all folds, all othe
 Run: python -m benchmarks.leaving_out COMPETITION IMAGES WEIGHTS COLUMN=TEXT [key=value ...]
 as with source=nih_chestxray14, or with path=NORMAL2 for Kermany's normal children of one kind.
 `recipe=NAME` names the recipe, `size=PIXELS` and `pipeline=STEPS` the images, `folds=1` trains the
-first fold alone, `test=SHARE` is what is set aside and never looked at; all else overrides entries
-of the recipe.
+first fold alone, `test=SHARE` is what is set aside and never looked at, `keep=FILE.npz` has the
+predictions; all else overrides entries of the recipe.
 """
 
 import sys
@@ -98,7 +98,7 @@ def main() -> None:
     settings = dict(change.split("=", 1) for change in changes)
     recipe_name, size = settings.pop("recipe", "cpu"), int(settings.pop("size", "192"))
     test, folds = float(settings.pop("test", "0")), int(settings.pop("folds", FOLDS))
-    pipeline = settings.pop("pipeline", "gray | resize")
+    pipeline, keep = settings.pop("pipeline", "gray | resize"), settings.pop("keep", "")
     requested = [f"weights={weights}", *(f"{key}={value}" for key, value in settings.items())]
     recipe, competition = load_recipe(recipe_name, requested), load_competition(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,6 +109,8 @@ def main() -> None:
         prepared = prepare_competition(competition, workspace, request, Terminal())
         away = left_out(prepared, column, text)
         found = predicted(Path(folder), make_task(prepared), workspace, recipe, away, folds)
+    if keep:
+        found.save(Path(keep))
     names = prepared.competition.targets()
     ids = prepared.index.column("id", prepared.index.rows("train"))
     is_away = np.isin(found.ids, np.array(ids)[away])

@@ -19,8 +19,8 @@ RESULTS, PAGE = Path("benchmarks/peers/results"), Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
 Written by `python -m benchmarks.peers`, never by hand: each peer from the package registry in an
-environment of its own, the same files, run in turn. A ratio above 1 in "times as long", or below 1
-in "times as many", speaks for this package.
+environment of its own, the same files, run in turn. Where this package is "ahead" by less than 1,
+it is behind.
 """
 
 

@@ -28,12 +28,14 @@ class Contender:
         script: below `scripts`; prints a line of JSON, figures by name, last.
         words: further arguments of the script.
         packages: what its environment has, as pip names it; the package itself where empty.
+        base: the contender that its ratio is of.
     """
 
     name: str
     script: str
     words: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    base: str = OURS
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,12 @@ def machine() -> str:
 
 
 def table(contest: Contest, outcome: Outcome) -> str:
-    """The Markdown of a contest: medians of all rounds, and ratios of each round to ours."""
-    figure, more_is_better = contest.against
+    """The Markdown of a contest: medians of all rounds, and how far ours is ahead in each."""
+    figure, _ = contest.against
     ours = outcome.rounds.get(OURS, [])
     played = [each for rounds in outcome.rounds.values() for each in rounds]
     names = list(dict.fromkeys(name for each in played for name in each))
-    ratio = f"{figure}, times {'as many' if more_is_better else 'as long'} as {OURS}"
+    ratio = f"{OURS} is ahead in {figure}, times"
     lines = [
         f"## {contest.title}",
         "",
@@ -162,7 +164,8 @@ def table(contest: Contest, outcome: Outcome) -> str:
             continue
         rounds = outcome.rounds[each.name]
         cells = [_number(_median(rounds, name)) for name in names]
-        lines.append(f"| {each.name} | {' | '.join(cells)} | {_spread(rounds, ours, figure)} |")
+        ahead = "" if each.name == each.base else _spread(contest, outcome, each)
+        lines.append(f"| {each.name} | {' | '.join(cells)} | {ahead} |")
     lines += ["", f"{len(ours)} rounds in turn; medians, and ratios with their range."]
     lines += [f"{name}: {why}." for name, why in outcome.failed.items()]
     listed = dict.fromkeys(outcome.versions[name] for name in outcome.versions)
@@ -181,10 +184,14 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _spread(
-    rounds: Sequence[Mapping[str, float]], ours: Sequence[Mapping[str, float]], figure: str
-) -> str:
-    ratios = [a[figure] / b[figure] for a, b in zip(rounds, ours, strict=False)]
+def _spread(contest: Contest, outcome: Outcome, contender: Contender) -> str:
+    """How many times as good its base is, in the median of all rounds, and the range."""
+    figure, more_is_better = contest.against
+    pairs = zip(outcome.rounds[contender.base], outcome.rounds[contender.name], strict=False)
+    ratios = [base[figure] / own[figure] for base, own in pairs]
+    if not more_is_better:
+        ratios = [1 / ratio for ratio in ratios]
     if not ratios:
         return ""
-    return f"{np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    middle, low, high = (_number(each) for each in (np.median(ratios), min(ratios), max(ratios)))
+    return f"{middle} ({low} to {high})"

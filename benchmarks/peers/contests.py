@@ -5,6 +5,8 @@ from benchmarks.peers.contest import OURS, Contender, Contest
 KERAS = ("keras==3.15.1", "tensorflow==2.21.0", "pillow", "scipy")
 TORCH = ("torch", "opencv-python-headless", "numpy")
 IMBALANCED, VIS = ("imbalanced-learn", "opencv-python-headless"), "tf-keras-vis"
+MOVES = "rotated and zoomed"
+MOVED, FLOW_MOVED = f"{OURS}, {MOVES}", f"flow_from_directory, {MOVES}"
 FEEDING, CAMS, LOOPS, START = "feeding", "gradcam", "epoch", "start"
 
 
@@ -29,8 +31,10 @@ CONTESTS = {
                 _feeding("the same, cached in memory", "cached", *KERAS),
                 _feeding("PyTorch DataLoader with OpenCV, 2 workers", "torch", *TORCH),
                 _feeding("imbalanced-learn's generator", "imblearn", *KERAS, *IMBALANCED),
-                _feeding(f"{OURS}, rotated and zoomed", "ours_moved"),
-                _feeding("flow_from_directory, rotated and zoomed", "flow_moved", *KERAS),
+                Contender(MOVED, "feeding.py", ("ours_moved",), base=MOVED),
+                Contender(
+                    f"flow_from_directory, {MOVES}", "feeding.py", ("flow_moved",), KERAS, MOVED
+                ),
             ),
             quick=("1",),
             whole=("3",),
