@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import keras
@@ -40,7 +41,7 @@ MATCHED, REMEASURED = "matched", "remeasured"
 
 
 @dataclass(frozen=True)
-class Lever:
+class FrozenLever:
     """How predictions are made.
 
     Attributes:
@@ -101,7 +102,7 @@ class Experiment:
         column, _, text = self.without.partition("=")
         return left_out(prepared, column, text)
 
-    def features(self, network: str, pipeline: str, lever: Lever) -> npt.NDArray[np.float32]:
+    def features(self, network: str, pipeline: str, lever: FrozenLever) -> npt.NDArray[np.float32]:
         """(images, values) under a network, computed once."""
         recipe, without = self.recipe(network, lever.changes), lever.change and self.without
         name = digest(recipe.model_dump(), pipeline, lever.change, without)[:12]
@@ -119,7 +120,7 @@ class Experiment:
             return recipe.model_copy(update={"precision": "mixed_bfloat16"})
         return recipe
 
-    def predicted(self, lever: Lever, draw: int) -> npt.NDArray[np.float64]:
+    def predicted(self, lever: FrozenLever, draw: int) -> npt.NDArray[np.float64]:
         """(images, targets): out of fold, and of those that are left out the mean of all folds."""
         networks = lever.networks or self.networks
         sets = [
@@ -128,13 +129,15 @@ class Experiment:
         ]
         groups = [[np.hstack(each)] if lever.joined else each for each in sets]
         flat = [features for group in groups for features in group]
-        return np.mean([self._out_of_fold(each, lever.settings, draw) for each in flat], axis=0)
+        predicted = [self._out_of_fold(each, lever.settings, draw) for each in flat]
+        return np.asarray(np.mean(predicted, axis=0), np.float64)
 
     def _out_of_fold(
         self, features: npt.NDArray[np.float32], settings: LinearClassifier, draw: int
     ) -> npt.NDArray[np.float64]:
         prepared = self.prepared(DEFAULT_PIPELINE)
-        name = digest(features[:2].tolist(), self.without, settings.model_dump(), draw)[:12]
+        content = sha256(np.ascontiguousarray(features)).hexdigest()
+        name = digest(content, self.without, settings.model_dump(), draw)[:12]
         path = self.work / f"predicted-{name}.npy"
         if path.is_file():
             kept: npt.NDArray[np.float64] = np.load(path)

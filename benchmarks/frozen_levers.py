@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.frozen_experiment import MATCHED, RECIPES, REMEASURED, Experiment, Lever
+from benchmarks.frozen_experiment import MATCHED, RECIPES, REMEASURED, Experiment, FrozenLever
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE
@@ -26,17 +26,20 @@ from kagglecxr.training.recipe import LinearClassifier
 DRAWS = (0, 1)
 
 
-def _of(*pipelines: str) -> Lever:
-    return Lever(pipelines)
+def _of(*pipelines: str) -> FrozenLever:
+    return FrozenLever(pipelines)
 
 
 CROPPED = "gray | lung_box(0.1) | resize"
 WITH_MASK = "gray | resize | lung_channel"
+SIDE_224 = "model_options.side=224"
 BASE = "plain"
 LEVERS = {
-    BASE: Lever(),
+    BASE: FrozenLever(),
     "299 pixels": _of("gray | resize(299)"),
-    "VGG16 of 224 pixels": Lever(networks=("vgg16",), changes=("model_options.side=224",)),
+    "VGG16 alone, of 224 pixels": FrozenLever(
+        networks=("vgg16",), changes=("model_options.side=224",)
+    ),
     "cropped to the lungs, margin 0.1": _of(CROPPED),
     "plain and cropped": _of(DEFAULT_PIPELINE, CROPPED),
     "all but the lungs black": _of("gray | mask | resize"),
@@ -45,14 +48,14 @@ LEVERS = {
     "grey values by those of the lungs": _of("gray | resize | lung_zscore"),
     "CLAHE": _of("gray | resize | clahe"),
     "equalised": _of("gray | resize | equalise"),
-    "mean histogram": Lever(change=MATCHED),
-    "statistics measured again": Lever(change=REMEASURED),
-    "one classifier of all networks": Lever(joined=True),
-    "discriminant analysis": Lever(settings=LinearClassifier(method="lda")),
-    "1,000 values selected in each fold": Lever(settings=LinearClassifier(keep=1000)),
-    "C = 0.001": Lever(settings=LinearClassifier(C=1e-3)),
-    "C = 0.01": Lever(settings=LinearClassifier(C=1e-2)),
-    **{f"{network} alone": Lever(networks=(network,)) for network in RECIPES},
+    "mean histogram": FrozenLever(change=MATCHED),
+    "statistics measured again": FrozenLever(change=REMEASURED),
+    "one classifier of all networks": FrozenLever(joined=True),
+    "discriminant analysis": FrozenLever(settings=LinearClassifier(method="lda")),
+    "1,000 values selected in each fold": FrozenLever(settings=LinearClassifier(keep=1000)),
+    "C = 0.001": FrozenLever(settings=LinearClassifier(C=1e-3)),
+    "C = 0.01": FrozenLever(settings=LinearClassifier(C=1e-2)),
+    **{f"{network} alone": FrozenLever(networks=(network,)) for network in RECIPES},
 }
 
 

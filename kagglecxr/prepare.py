@@ -38,7 +38,9 @@ def prepare(
         common: Options of every verb.
     """
     from kagglecxr.data.competition import load_competition
+    from kagglecxr.data.images.pipeline import Pipeline
     from kagglecxr.data.phantoms import make_demo, make_finding_demo
+    from kagglecxr.data.predicted_masks import describe_mask_sources
     from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 
     described = load_competition(competition)
@@ -49,6 +51,10 @@ def prepare(
     options = PrepareOptions(data, size, pipeline, test, folds, skip_broken, common.seed, cache)
     prepared = prepare_competition(described, workspace, options, common.terminal)
     table = prepared.index.table
+    replace = workspace.command("segment", "--replace")
+    mixed = describe_mask_sources(table, replace)
+    if mixed and Pipeline.parse(pipeline, size).needs_mask:
+        common.terminal.note(mixed)
     counts = ", ".join(f"{count} {split}" for split, count in table["split"].value_counts().items())
     common.finish(
         "\n".join(prepared.summary) + f"\nPrepared {len(table)} images ({counts}) of "

@@ -64,6 +64,27 @@ def without_predicted_masks(images: pd.DataFrame, workspace: Workspace) -> pd.Da
     )
 
 
+def describe_mask_sources(images: pd.DataFrame, replace_command: str) -> str:
+    """Warns where masks are of several nets or people: whose a mask is may tell the class.
+
+    Args:
+        images: a table of images with masks, `mask,mask_source`.
+        replace_command: gives all images masks of one net.
+
+    Returns:
+        Two sentences; nothing where all masks are of one origin.
+    """
+    sources = images.loc[images["mask"] != "", MASK_SOURCE].replace(OUT_OF_FOLD, PREDICTED)
+    counts = sources.replace("", "the data's own").value_counts()
+    if len(counts) < 2:
+        return ""
+    named = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return (
+        f"Masks are of several origins: {named}. Where these differ by class, whose a mask is "
+        f"tells the class; for masks of one net, run {replace_command} and prepare again."
+    )
+
+
 def index_digest(workspace: Workspace) -> str:
     """Returns the SHA-256 of index.csv as `prepare` wrote it, whatever masks it has got since.
 

@@ -7,6 +7,7 @@ import pytest
 
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.predicted_masks import (
+    describe_mask_sources,
     with_predicted_masks,
     without_predicted_masks,
     write_predicted_masks,
@@ -70,3 +71,22 @@ def test_predictions_are_never_given_masks_though_their_table_is_gone(workspace:
     predicted = with_predicted_masks(IMAGES, workspace)
     (workspace.masks / "masks.csv").unlink()
     assert without_predicted_masks(predicted, workspace).equals(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (["", "", ""], ""),
+        (["predicted", "out of fold", "predicted"], ""),
+        (["", "predicted", "out of fold"], "2 predicted, 1 the data's own"),
+        (["v7", "v7", "lungVAE"], "2 v7, 1 lungVAE"),
+    ],
+)
+def test_masks_of_several_origins_are_told(sources: list[str], told: str) -> None:
+    images = pd.DataFrame({"mask": ["a", "b", "c"], "mask_source": sources})
+    # An image without a mask is of no origin.
+    images.loc[3] = ["", ""]
+    sentence = describe_mask_sources(images, "segment demo --replace")
+    assert told in sentence
+    assert bool(sentence) == bool(told)
+    assert ("segment demo --replace" in sentence) == bool(told)
