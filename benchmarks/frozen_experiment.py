@@ -136,7 +136,7 @@ class Experiment:
         self, features: npt.NDArray[np.float32], settings: LinearClassifier, draw: int
     ) -> npt.NDArray[np.float64]:
         prepared = self.prepared(DEFAULT_PIPELINE)
-        content = sha256(np.ascontiguousarray(features)).hexdigest()
+        content = sha256(features.tobytes()).hexdigest()
         name = digest(content, self.without, settings.model_dump(), draw)[:12]
         path = self.work / f"predicted-{name}.npy"
         if path.is_file():

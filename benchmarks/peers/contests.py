@@ -3,11 +3,13 @@
 from benchmarks.peers.contest import OURS, Contender, Contest
 
 KERAS = ("keras==3.15.1", "tensorflow==2.21.0", "pillow", "scipy")
-TORCH = ("torch", "opencv-python-headless", "numpy")
-IMBALANCED, VIS = ("imbalanced-learn", "opencv-python-headless"), "tf-keras-vis"
+CV, VIS = "opencv-python-headless", "tf-keras-vis"
+TORCH = ("torch", CV, "numpy")
+TTACH = ("timm", "ttach")
+IMBALANCED = ("imbalanced-learn", CV)
 MOVES = "rotated and zoomed"
 MOVED, FLOW_MOVED = f"{OURS}, {MOVES}", f"flow_from_directory, {MOVES}"
-FEEDING, CAMS, LOOPS, START = "feeding", "gradcam", "epoch", "start"
+FEEDING, CAMS, LOOPS, TTA, START = "feeding", "gradcam", "epoch", "inference", "start"
 
 
 def _feeding(name: str, way: str, *packages: str) -> Contender:
@@ -61,6 +63,17 @@ CONTESTS = {
                 Contender(OURS, "epoch.py", ("ours",)),
                 Contender("plain Keras on TensorFlow", "epoch.py", ("keras",), KERAS),
                 Contender("PyTorch and timm", "epoch.py", ("timm",), (*TORCH, "timm")),
+            ),
+        ),
+        Contest(
+            TTA,
+            "Predicting with views and folds",
+            "256 images of 192 px that are decoded already, MobileNet with random weights, warm.",
+            ("seconds, five folds, two views", False),
+            (
+                Contender(OURS, "inference.py", ("ours",)),
+                Contender("Keras' predict in a loop", "inference.py", ("keras",), (*KERAS, CV)),
+                Contender("ttach on PyTorch", "inference.py", ("ttach",), (*TORCH, *TTACH)),
             ),
         ),
         Contest(
