@@ -68,7 +68,7 @@ CONTESTS = {
         Contest(
             TTA,
             "Predicting with views and folds",
-            "256 images of 192 px that are decoded already, MobileNet with random weights, warm.",
+            "64 images of 192 px that are decoded already, MobileNet with random weights, warm.",
             ("seconds, five folds, two views", False),
             (
                 Contender(OURS, "inference.py", ("ours",)),

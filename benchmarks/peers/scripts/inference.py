@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-SIZE, IMAGES, FOLDS, BATCH, TURNS = 192, 256, 5, 64, 3
+SIZE, IMAGES, FOLDS, BATCH, TURNS = 192, 64, 5, 64, 3
 CASES = {"one view": (1, 1), "two views": (1, 2), "five folds, two views": (FOLDS, 2)}
 Predict = Callable[[], object]
 
