@@ -22,7 +22,6 @@ from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE, Pipeline
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.models.batch_norm import recalibrate_batch_norm
-from kagglecxr.models.devices import has_fast_bfloat16
 from kagglecxr.models.model_card import MODELS
 from kagglecxr.models.weights.sources import find_weights
 from kagglecxr.segmentation.mask_training import find_mask_run
@@ -33,7 +32,7 @@ from kagglecxr.training.fold_data import FoldData
 from kagglecxr.training.recipe import LinearClassifier, Recipe, load_recipe
 from kagglecxr.training.stage import build_model, precision_policy
 from kagglecxr.training.tasks import make_task
-from kagglecxr.training.time_plan import FEATURES, IN_BFLOAT16
+from kagglecxr.training.time_plan import FEATURES, in_fastest_precision
 
 FOLDS, SIZE, BATCH = 5, 224, 64
 RECIPES = {load_recipe(name).model: name for name in FEATURES}
@@ -81,19 +80,12 @@ class Experiment:
         if workspace.prepared.is_file():
             return load_prepared(competition, workspace)
         if Pipeline.parse(pipeline, SIZE).needs_mask:
-            shutil.copytree(self._masks(), workspace.masks, dirs_exist_ok=True)
+            plain = self.prepared(DEFAULT_PIPELINE)
+            base = Workspace(plain.cache.folder.parents[1], competition.name)
+            shutil.copytree(masks_of_one_net(plain, base), workspace.masks, dirs_exist_ok=True)
         images = None if competition.folder else Path(self.images)
         options = PrepareOptions(images, SIZE, pipeline, 0.0, FOLDS, skip_broken=False, seed=0)
         return prepare_competition(competition, workspace, options, Silent())
-
-    def _masks(self) -> Path:
-        prepared = self.prepared(DEFAULT_PIPELINE)
-        workspace = Workspace(prepared.cache.folder.parents[1], prepared.competition.name)
-        if not (workspace.masks / "masks.csv").is_file():
-            run = find_mask_run(workspace, None, Silent())
-            # Of whom a mask is would tell the source.
-            segment_competition(prepared, workspace, run, Silent(), replace_given=True)
-        return workspace.masks
 
     def away(self, prepared: PreparedData) -> npt.NDArray[np.bool_]:
         """(images,) bool, which of them nothing is learned from."""
@@ -116,9 +108,7 @@ class Experiment:
     def recipe(self, network: str, changes: Sequence[str]) -> Recipe:
         """The recipe of a network's features."""
         recipe = load_recipe(RECIPES[network], [f"weights={self.weights}", *changes])
-        if network in IN_BFLOAT16 and has_fast_bfloat16():
-            return recipe.model_copy(update={"precision": "mixed_bfloat16"})
-        return recipe
+        return in_fastest_precision(recipe)
 
     def predicted(self, lever: FrozenLever, draw: int) -> npt.NDArray[np.float64]:
         """(images, targets): out of fold, and of those that are left out the mean of all folds."""
@@ -154,6 +144,14 @@ class Experiment:
             found[judged] += share * softmax(features[judged] @ kernel + constants, axis=1)
         np.save(path, found)
         return found
+
+
+def masks_of_one_net(prepared: PreparedData, workspace: Workspace) -> Path:
+    """The folder of the packaged net's masks of all images: whose a mask is tells the source."""
+    if not (workspace.masks / "masks.csv").is_file():
+        run = find_mask_run(workspace, None, Silent())
+        segment_competition(prepared, workspace, run, Silent(), replace_given=True)
+    return workspace.masks
 
 
 def draw_folds(prepared: PreparedData, draw: int) -> npt.NDArray[np.intp]:

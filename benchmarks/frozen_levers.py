@@ -32,7 +32,6 @@ def _of(*pipelines: str) -> FrozenLever:
 
 CROPPED = "gray | lung_box(0.1) | resize"
 WITH_MASK = "gray | resize | lung_channel"
-SIDE_224 = "model_options.side=224"
 BASE = "plain"
 LEVERS = {
     BASE: FrozenLever(),

@@ -2,10 +2,10 @@
 
 Run: python -m benchmarks.levers path/to/cxr path/to/weights WORK [key=value ...] [LEVER ...]
 
-Each draw prepares the competition with a seed of its own and no test set; masks are the images' own
-and, for the others, those of the packaged net. Runs stay in WORK, so that a lever that is named
-again is only compared again, and several processes may train different ones. `key=value` changes
-base and levers alike, as steps=20 for a shorter training; size=96 halves the sides of all images.
+Each draw prepares the competition with a seed of its own and no test set; all masks are those of
+the packaged net. Runs stay in WORK, so that a lever that is named again is only compared again, and
+several processes may train different ones. `key=value` changes base and levers alike, as steps=20
+for a shorter training; size=96 halves the sides of all images.
 """
 
 import shutil
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.frozen_experiment import masks_of_one_net
 from kagglecxr.core.metrics import METRICS
 from kagglecxr.core.paired_tests import PairedComparison, compare_paired
 from kagglecxr.core.progress import Silent
@@ -22,12 +23,9 @@ from kagglecxr.core.run_record import OOF, read_run
 from kagglecxr.core.workspace import Workspace
 from kagglecxr.data.competition import load_competition
 from kagglecxr.data.images.pipeline import DEFAULT_PIPELINE, Pipeline
-from kagglecxr.data.images.steps import NEED_MASK
 from kagglecxr.data.prepare import PrepareOptions, prepare_competition
 from kagglecxr.data.prepared import PreparedData, load_prepared
 from kagglecxr.inference.predictions import Predictions
-from kagglecxr.segmentation.mask_training import find_mask_run
-from kagglecxr.segmentation.segment_competition import segment_competition
 from kagglecxr.training.recipe import load_recipe
 from kagglecxr.training.run import RunOptions, train_run
 
@@ -89,20 +87,11 @@ def prepared_draw(
     workspace = Workspace(work / key, competition.name)
     if workspace.prepared.is_file():
         return load_prepared(competition, workspace), workspace
-    steps = {name for name, _ in Pipeline.parse(lever.pipeline, lever.size).steps}
-    if steps & NEED_MASK:
-        shutil.copytree(_with_masks(images, work).masks, workspace.masks, dirs_exist_ok=True)
+    if Pipeline.parse(lever.pipeline, lever.size).needs_mask:
+        base = prepared_draw(images, work, LEVERS[BASE], DRAWS[0])
+        shutil.copytree(masks_of_one_net(*base), workspace.masks, dirs_exist_ok=True)
     options = PrepareOptions(None, lever.size, lever.pipeline, 0.0, 5, skip_broken=False, seed=draw)
     return prepare_competition(competition, workspace, options, Silent()), workspace
-
-
-def _with_masks(images: str, work: Path) -> Workspace:
-    """A workspace in which all images have masks, whatever the size of its images."""
-    prepared, workspace = prepared_draw(images, work, LEVERS[BASE], DRAWS[0])
-    if not (workspace.masks / "masks.csv").is_file():
-        run = find_mask_run(workspace, None, Silent())
-        segment_competition(prepared, workspace, run, Silent())
-    return workspace
 
 
 def trained(images: str, weights: str, work: Path, lever: Lever, draw: int) -> Path:

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.peers [CONTEST ...] [--quick]
 
 Each peer gets an environment of its own from the package registry, in .venv-peers. `--quick` plays
-one round on few files, and writes nothing: it says whether everything runs.
+one short round and writes nothing: it says whether everything runs.
 """
 
 import sys
@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.files import write_files
 from benchmarks.peers.contest import Outcome, play, table
 from benchmarks.peers.contests import CONTESTS
+from kagglecxr.core.files import write_text
 
 ROUNDS = 5
 RESULTS, PAGE = Path("benchmarks/peers/results"), Path("docs/benchmarks.md")
@@ -45,7 +46,7 @@ def write_page() -> None:
     """Writes the page of all outcomes that are kept."""
     kept = [(c, RESULTS / f"{name}.json") for name, c in CONTESTS.items()]
     tables = [table(contest, Outcome.read(path)) for contest, path in kept if path.is_file()]
-    PAGE.write_text("\n\n".join([HEAD.rstrip(), *tables]) + "\n", encoding="utf-8")
+    write_text(PAGE, "\n\n".join([HEAD.rstrip(), *tables]) + "\n")
     print(f"Wrote {PAGE}.")
 
 

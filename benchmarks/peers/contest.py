@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.environments import Environment
+from kagglecxr.core.files import read_json, write_json
 
 SCRIPTS = Path(__file__).parent / "scripts"
 OURS = "kagglecxr"
@@ -48,7 +49,8 @@ class Contest:
         text: what is done, below the title.
         against: the figure whose ratio is taken, and whether more is better.
         contenders: ours first.
-        words: arguments of all scripts, those of a quick look and those of a measurement.
+        quick: arguments of all scripts in a quick look.
+        whole: those in a measurement.
     """
 
     name: str
@@ -73,12 +75,11 @@ class Outcome:
     @classmethod
     def read(cls, path: Path) -> "Outcome":
         """Reads what `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        return cls(**read_json(path))
 
     def write(self, path: Path) -> None:
         """Writes it as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        write_json(path, asdict(self))
 
 
 def play(contest: Contest, files: Path, rounds: int, *, quick: bool) -> Outcome:

@@ -8,7 +8,7 @@ TORCH = ("torch", CV, "numpy")
 TTACH = ("timm", "ttach")
 IMBALANCED = ("imbalanced-learn", CV)
 MOVES = "rotated and zoomed"
-MOVED, FLOW_MOVED = f"{OURS}, {MOVES}", f"flow_from_directory, {MOVES}"
+MOVED = f"{OURS}, {MOVES}"
 FEEDING, CAMS, LOOPS, TTA, START = "feeding", "gradcam", "epoch", "inference", "start"
 
 

@@ -1,11 +1,14 @@
 """Environments of peers, which must not decide what is installed beside the package."""
 
-import hashlib
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from kagglecxr.core.files import digest
 
 FOLDER = Path(".venv-peers")
 
@@ -19,8 +22,7 @@ class Environment:
     @property
     def folder(self) -> Path:
         """Where it is installed."""
-        text = "\n".join(self.packages)
-        return FOLDER / hashlib.sha256(text.encode()).hexdigest()[:12]
+        return FOLDER / digest(*self.packages)
 
     @property
     def python(self) -> Path:
@@ -49,10 +51,7 @@ class Environment:
             return ""
         command = [str(self.python), "-m", "pip", "freeze"]
         frozen = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        names = {_plain(re.split(r"[\[<>=!~]", name)[0]) for name in self.packages}
+        names = {canonicalize_name(Requirement(p).name) for p in self.packages if p != "."}
         lines = (line.split("==") for line in frozen.splitlines() if "==" in line)
-        return ", ".join(f"{name} {version}" for name, version in lines if _plain(name) in names)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+        named = ((name, version) for name, version in lines if canonicalize_name(name) in names)
+        return ", ".join(" ".join(pair) for pair in named)

@@ -57,6 +57,13 @@ def leaves_the_choice(recipe: str | None, model: str | None, changes: Sequence[s
     )
 
 
+def in_fastest_precision(recipe: Recipe) -> Recipe:
+    """Returns a recipe of frozen features in bfloat16, where that is faster on this machine."""
+    if recipe.linear is not None and recipe.model in IN_BFLOAT16 and has_fast_bfloat16():
+        return recipe.model_copy(update={"precision": "mixed_bfloat16"})
+    return recipe
+
+
 @dataclass(frozen=True)
 class TimePlan:
     """Trains what fits into a time limit.
@@ -148,9 +155,7 @@ class TimePlan:
         options = dict(recipe.model_options)
         if options.get("side", 0) >= side:
             del options["side"]
-        is_fast = recipe.linear is not None and recipe.model in IN_BFLOAT16 and has_fast_bfloat16()
-        precision = "mixed_bfloat16" if is_fast else recipe.precision
-        return recipe.model_copy(update={"model_options": options, "precision": precision})
+        return in_fastest_precision(recipe.model_copy(update={"model_options": options}))
 
     def _is_finished(self, recipe: Recipe) -> bool:
         folds = int(self.prepared.fold.max()) + 1
